@@ -1,0 +1,252 @@
+//! Names: of keys, nicks, accounts, messages and sessions.
+
+use core::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// An identity: an X25519 public key (RFC 7748 §6.1).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PublicKey(pub [u8; 32]);
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, ..] = self.0;
+        write!(f, "key {a:02x}{b:02x}{c:02x}{d:02x}…")
+    }
+}
+
+/// The secret half of an identity; wiped from memory when dropped.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct SecretKey(pub [u8; 32]);
+
+impl fmt::Debug for SecretKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretKey(…)")
+    }
+}
+
+/// The longest nick, in bytes.
+pub const MAX_NICK: usize = 32;
+
+/// A name that a person goes by: 1–32 ASCII letters, digits, `_`, `-` or `.`,
+/// starting with a letter or digit, and no word that is a command.
+///
+/// ASCII on purpose: no two nicks can look alike in different scripts. The case
+/// is kept for display; two nicks that differ in case only are the same nick.
+#[derive(Clone, Copy)]
+pub struct Nick {
+    length: u8,
+    bytes: [u8; MAX_NICK],
+}
+
+/// Why a text is no nick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NickError {
+    /// It is empty or longer than [`MAX_NICK`] bytes.
+    Length,
+    /// It has a character that nicks do not have.
+    Character,
+    /// It is a command's word.
+    Reserved,
+}
+
+impl fmt::Display for NickError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Length => "a nick has 1 to 32 characters",
+            Self::Character => {
+                "a nick is made of the letters a-z, digits, '_', '-' and '.', and starts with a letter or digit"
+            }
+            Self::Reserved => "that word is a command and cannot be a nick",
+        })
+    }
+}
+
+impl core::error::Error for NickError {}
+
+/// Command words; a line that starts with one must never be ambiguous.
+const RESERVED: [&str; 26] = [
+    "reg", "dereg", "send", "saved_m", "send_all", "send_group", "pm", "dm", "ex", "all", "who",
+    "help", "quit", "wait", "create", "rooms", "join", "leave", "members", "say", "away",
+    "history", "server", "lobby", "create_group", "join_group",
+];
+
+impl Nick {
+    /// Reads a nick.
+    ///
+    /// # Errors
+    /// [`NickError`] says which rule `text` breaks.
+    pub fn new(text: &str) -> Result<Self, NickError> {
+        let source = text.as_bytes();
+        let mut bytes = [0; MAX_NICK];
+        let target = bytes.get_mut(..source.len()).ok_or(NickError::Length)?;
+        target.copy_from_slice(source);
+        let first = source.first().ok_or(NickError::Length)?;
+        let allowed = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+        if !first.is_ascii_alphanumeric() || !source.iter().all(allowed) {
+            return Err(NickError::Character);
+        }
+        if RESERVED.iter().any(|word| word.eq_ignore_ascii_case(text)) {
+            return Err(NickError::Reserved);
+        }
+        Ok(Self { length: source.len() as u8, bytes })
+    }
+
+    /// The nick as it was written.
+    pub fn as_str(&self) -> &str {
+        let written = self.bytes.get(..usize::from(self.length)).unwrap_or_default();
+        core::str::from_utf8(written).unwrap_or_default()
+    }
+
+    /// What two spellings of one nick share: the nick in lower case, zero-padded.
+    pub fn folded(&self) -> [u8; MAX_NICK] {
+        self.bytes.map(|b| b.to_ascii_lowercase())
+    }
+}
+
+impl PartialEq for Nick {
+    fn eq(&self, other: &Self) -> bool {
+        self.folded() == other.folded()
+    }
+}
+
+impl Eq for Nick {}
+
+impl fmt::Display for Nick {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Debug for Nick {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Nick {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Nick {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(<&str>::deserialize(deserializer)?).map_err(de::Error::custom)
+    }
+}
+
+/// A nick's number at its server, given once and for ever, from 0 upwards.
+/// On the wire it stands for the key of whoever holds the nick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Account(pub u32);
+
+/// Which life of an author's outbox a message belongs to. A client whose state
+/// was lost or rolled back gets the next epoch; 24 bits.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Epoch(pub u32);
+
+/// A message's place in its author's outbox for one conversation, from 1
+/// upwards, never reused within an [`Epoch`]; 40 bits. As a cursor it says "all
+/// up to and including this one", 0 being none.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Number(pub u64);
+
+impl Number {
+    /// The number after this one; it stays at the end of its 40 bits.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        let next = self.0.saturating_add(1);
+        Self(if next > NUMBER_MASK { NUMBER_MASK } else { next })
+    }
+}
+
+const NUMBER_BITS: u32 = 40;
+const NUMBER_MASK: u64 = (1 << NUMBER_BITS) - 1;
+
+/// Epoch and number in one: a message's place in a whole log, in the order in
+/// which its author wrote.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct Position {
+    /// The author's epoch.
+    pub epoch: Epoch,
+    /// The number within it.
+    pub number: Number,
+}
+
+impl Position {
+    /// Of `number` in `epoch`.
+    pub const fn new(epoch: Epoch, number: Number) -> Self {
+        Self { epoch, number }
+    }
+
+    /// As the number of a record in a stored log: 24 bits of epoch above 40 of number.
+    pub const fn to_record_number(self) -> u64 {
+        ((self.epoch.0 as u64) << NUMBER_BITS) | (self.number.0 & NUMBER_MASK)
+    }
+
+    /// The inverse of [`Self::to_record_number`].
+    pub const fn from_record_number(number: u64) -> Self {
+        Self::new(Epoch((number >> NUMBER_BITS) as u32), Number(number & NUMBER_MASK))
+    }
+}
+
+/// Names a message: who wrote it, to whom, and its [`Position`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MessageName {
+    /// The author's key.
+    pub author: PublicKey,
+    /// The recipient's key: the conversation.
+    pub recipient: PublicKey,
+    /// Where in the author's outbox for that conversation.
+    pub position: Position,
+}
+
+/// Picked by a receiver to find a session by: on the wire ahead of every packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SessionId(pub u32);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nicks_are_restricted() {
+        for good in ["x", "Alice", "c1", "a.b-c_d", &"n".repeat(32)] {
+            assert_eq!(Nick::new(good).unwrap().as_str(), good);
+        }
+        for (bad, why) in [
+            ("", NickError::Length),
+            (&"n".repeat(33), NickError::Length),
+            ("а\u{3b}lice", NickError::Character),
+            ("a b", NickError::Character),
+            ("-a", NickError::Character),
+            ("\u{1b}[2J", NickError::Character),
+            ("DEREG", NickError::Reserved),
+        ] {
+            assert_eq!(Nick::new(bad).unwrap_err(), why, "{bad:?}");
+        }
+        assert_eq!(Nick::new("Alice").unwrap(), Nick::new("aLICE").unwrap());
+    }
+
+    #[test]
+    fn positions_sort_as_their_record_numbers() {
+        let at = |e, n| Position::new(Epoch(e), Number(n));
+        let all = [at(0, 0), at(0, NUMBER_MASK), at(1, 0), at(1, 7), at(0xff_ffff, 1)];
+        assert!(all.is_sorted_by_key(|p| p.to_record_number()));
+        for p in all {
+            assert_eq!(Position::from_record_number(p.to_record_number()), p);
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The two clocks: [`Instant`] for timers, [`UnixTime`] for what people see or
+//! what must outlive a restart. The core reads neither; the host passes both in.
+
+use core::{fmt, ops, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+/// A point on the host's monotonic clock, in microseconds since a start of the
+/// host's choosing. It means nothing outside the running process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(u64);
+
+impl Instant {
+    /// `micros` microseconds after the host's start.
+    pub const fn from_micros(micros: u64) -> Self {
+        Self(micros)
+    }
+
+    /// Microseconds since the host's start.
+    pub const fn as_micros(self) -> u64 {
+        self.0
+    }
+
+    /// The span since `earlier`; zero when `earlier` is later.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_micros(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// Saturating: the far end of time is as far as an instant goes.
+impl ops::Add<Duration> for Instant {
+    type Output = Self;
+
+    fn add(self, span: Duration) -> Self {
+        let micros = u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_add(micros))
+    }
+}
+
+/// Wall-clock time in microseconds since 1970-01-01T00:00:00Z. It may jump; no
+/// timer and no order depends on it, only what is displayed and what expires.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct UnixTime(pub u64);
+
+impl UnixTime {
+    /// The span since `earlier`; zero when `earlier` is later.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_micros(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// Saturating, as for [`Instant`].
+impl ops::Add<Duration> for UnixTime {
+    type Output = Self;
+
+    fn add(self, span: Duration) -> Self {
+        let micros = u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_add(micros))
+    }
+}
+
+/// What ties the two clocks together: the wall-clock time at one instant. The
+/// host makes a new one when its wall clock was set.
+#[derive(Clone, Copy, Debug)]
+pub struct WallClock {
+    /// The instant at which `unix` was read.
+    pub at: Instant,
+    /// The wall-clock time at that instant.
+    pub unix: UnixTime,
+}
+
+impl WallClock {
+    /// The wall-clock time at `now`.
+    pub fn unix(self, now: Instant) -> UnixTime {
+        self.unix + now.since(self.at)
+    }
+}
+
+impl fmt::Display for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:06}s", self.0 / 1_000_000, self.0 % 1_000_000)
+    }
+}

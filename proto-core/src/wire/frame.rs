@@ -1,0 +1,586 @@
+//! Frames: what a packet carries once it is opened. Each is `type 1 | length 2 |
+//! body`, the body in postcard, borrowed when read.
+
+use core::{fmt, net::SocketAddr, ops::RangeInclusive};
+
+use heapless::Vec;
+use serde::{Deserialize, Serialize};
+
+use crate::id::{Account, Epoch, Nick, Number, PublicKey};
+
+use super::{MIN_DATAGRAM, PACKET_OVERHEAD};
+
+/// Bytes ahead of a frame's body.
+const FRAME_HEADER: usize = 3;
+
+/// The room for one frame's body in the smallest packet.
+const SMALLEST_ROOM: usize = MIN_DATAGRAM - PACKET_OVERHEAD - FRAME_HEADER;
+
+/// Frame types with this bit are skipped by those who do not know them; any
+/// other unknown type closes the link as unsupported.
+const SKIPPABLE: u8 = 0x80;
+
+/// Bounds of postcard's encodings, in bytes.
+mod bound {
+    pub(super) const TAG: usize = 1;
+    pub(super) const U16: usize = 3;
+    pub(super) const U32: usize = 5;
+    pub(super) const U64: usize = 10;
+    pub(super) const ADDRESS: usize = 1 + 16 + U16;
+    pub(super) const NICK: usize = 1 + crate::id::MAX_NICK;
+}
+
+macro_rules! frames {
+    ($($(#[$doc:meta])* $name:ident($body:ty) = $tag:literal, bound $bound:expr;)*) => {
+        /// One frame. The number of each is its type on the wire, for ever.
+        #[derive(Clone, Debug, PartialEq)]
+        #[allow(clippy::large_enum_variant)] // an Ack is as large as any; frames live on the stack for one step
+        pub enum Frame<'a> {
+            $($(#[$doc])* $name($body),)*
+        }
+
+        impl<'a> Frame<'a> {
+            /// The type byte.
+            pub fn kind(&self) -> u8 {
+                match self { $(Self::$name(_) => $tag,)* }
+            }
+
+            /// The most bytes that a body of type `kind` takes without the bytes it quotes.
+            pub const fn size_bound(kind: u8) -> Option<usize> {
+                match kind { $($tag => Some($bound),)* _ => None }
+            }
+
+            fn decode_body(kind: u8, body: &'a [u8]) -> Option<Result<Self, FrameError>> {
+                Some(match kind {
+                    $($tag => whole(body).map(Self::$name),)*
+                    _ => return None,
+                })
+            }
+
+            fn encode_body<'b>(&self, out: &'b mut [u8]) -> postcard::Result<&'b mut [u8]> {
+                match self { $(Self::$name(body) => postcard::to_slice(body, out),)* }
+            }
+        }
+
+        // Every control frame fits the smallest packet, and so does one unit of a message.
+        $(const _: () = assert!($bound <= SMALLEST_ROOM, stringify!($name));)*
+
+        /// Every type byte, for tests that visit each.
+        #[cfg(test)]
+        const KINDS: &[u8] = &[$($tag),*];
+    };
+}
+
+frames! {
+    /// Which packets arrived.
+    Ack(Ack) = 0x01, bound 2 * bound::U64 + bound::U32 + 1 + MAX_ACK_RANGES * 2 * bound::U64;
+    /// Asks for an Ack and nothing else.
+    Ping(()) = 0x02, bound 0;
+    /// The last word on a link.
+    Close(CloseReason) = 0x03, bound bound::TAG;
+    /// Up to how many bytes of entries the reader takes in this session.
+    Credit(u64) = 0x04, bound bound::U64;
+
+    /// A client asks for its nick.
+    Register(Register) = 0x10, bound bound::NICK + bound::TAG + bound::U32 + 2 * bound::U64;
+    /// It has it.
+    Registered(Registered) = 0x11, bound 3 * bound::U32 + bound::TAG + 2 * bound::U64 + bound::U32;
+    /// It does not get it.
+    RegisterRefused(RegisterRefusal) = 0x12, bound bound::TAG;
+    /// A client goes offline.
+    Deregister(()) = 0x13, bound 0;
+    /// It is offline.
+    Deregistered(()) = 0x14, bound 0;
+    /// A page of the roster.
+    Roster(Roster<'a>) = 0x15, bound 2 * bound::U64 + 2 * bound::U32 + bound::TAG + bound::U16 + RosterEntry::SIZE_BOUND;
+
+    /// A piece of a message from its author to its recipient, in their own session.
+    Say(Say<'a>) = 0x20, bound bound::U32 + bound::U64 + bound::U32 + 3 * bound::U16 + super::FRAGMENT_UNIT;
+    /// How far the recipient has the author's messages, durably.
+    Receipt(Receipt) = 0x21, bound bound::U32 + bound::U64;
+    /// A piece of a sealed message that the server takes in the recipient's stead.
+    Deposit(Deposit<'a>) = 0x22, bound 3 * bound::U32 + bound::U64 + 3 * bound::U16 + super::FRAGMENT_UNIT;
+    /// What became of the deposits for one recipient.
+    Progress(Progress) = 0x23, bound 2 * bound::U32 + 5 * bound::U64 + bound::TAG + 16;
+    /// A deposit that the server did not take.
+    EntryRefused(EntryRefused) = 0x24, bound 2 * bound::U32 + bound::U64 + bound::TAG;
+    /// A piece of an entry of the reader's mailbox.
+    Mail(Mail<'a>) = 0x25, bound 2 * bound::U64 + 2 * bound::U32 + bound::U64 + 3 * bound::U16 + super::FRAGMENT_UNIT;
+    /// The reader has a mailbox entry durably.
+    MailAck(MailAck) = 0x26, bound bound::U64 + 16;
+    /// An author asks what became of its deposits for one recipient.
+    Inquire(Inquire) = 0x27, bound 2 * bound::U32;
+}
+
+/// The most gaps that one Ack can tell.
+pub const MAX_ACK_RANGES: usize = 8;
+
+/// Which packets arrived: all from `largest - first` to `largest`, then, going
+/// down, each gap and the run of packets below it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ack {
+    /// The largest packet number received.
+    pub largest: u64,
+    /// Microseconds between its receipt and this Ack.
+    pub delay: u32,
+    /// How many packets right below `largest` arrived too.
+    pub first: u64,
+    /// The gaps below that, nearest first.
+    pub gaps: Vec<AckGap, MAX_ACK_RANGES>,
+}
+
+/// A gap and the run of received packets below it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AckGap {
+    /// How many packets are missing, less one.
+    pub missing: u64,
+    /// How many packets below them arrived, less one.
+    pub run: u64,
+}
+
+impl Ack {
+    /// The received packet numbers, the largest range first. Ends early where
+    /// the numbers would fall below zero.
+    pub fn ranges(&self) -> impl Iterator<Item = RangeInclusive<u64>> + '_ {
+        let mut low = self.largest.checked_sub(self.first);
+        let first = low.map(|low| low..=self.largest);
+        let rest = self.gaps.iter().map_while(move |gap| {
+            let high = low?.checked_sub(gap.missing)?.checked_sub(2)?;
+            low = high.checked_sub(gap.run);
+            low.map(|low| low..=high)
+        });
+        first.into_iter().chain(rest)
+    }
+}
+
+/// Why a link ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CloseReason {
+    /// Its user left or went offline.
+    Leaving,
+    /// The same identity is now in use elsewhere.
+    Displaced,
+    /// The other side has no room for this link.
+    Full,
+    /// A frame came that the other side must know and does not.
+    Unsupported,
+    /// A frame came that breaks the protocol's rules.
+    Malformed,
+}
+
+/// A client asks for its nick; the server answers Registered or RegisterRefused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Register {
+    /// The nick wanted.
+    pub nick: Nick,
+    /// The epoch that the client's durable state is in, if it has one.
+    pub epoch: Option<Epoch>,
+    /// How often that state was started from: a number that goes back shows a roll-back.
+    pub boot: u64,
+    /// The roster version that the client has already.
+    pub roster: u64,
+}
+
+/// The nick is the client's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registered {
+    /// The nick's number.
+    pub account: Account,
+    /// The epoch to number messages in.
+    pub epoch: Epoch,
+    /// The nick was this key's before.
+    pub returning: bool,
+    /// The roster's version now.
+    pub roster: u64,
+    /// The last entry of the mailbox if anything waits in it, else 0.
+    pub mailbox: u64,
+    /// What the server allows.
+    pub limits: Limits,
+}
+
+/// What a server allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// The longest message text, in bytes.
+    pub text: u32,
+    /// How long mail is kept, in seconds.
+    pub mail: u32,
+}
+
+/// Why a nick is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RegisterRefusal {
+    /// It is bound to another key.
+    Taken,
+    /// The server has no room for another nick.
+    Full,
+    /// This key holds another nick already.
+    OtherNick,
+    /// The server could not save it.
+    Store,
+}
+
+/// A page of the roster: every change after version `base` up to version `upto`
+/// among the accounts from `low` up to, but without, `high`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Roster<'a> {
+    /// What the reader had when this pass through the accounts began.
+    pub base: u64,
+    /// What the reader has when the pass is through.
+    pub upto: u64,
+    /// The page's first account.
+    pub low: Account,
+    /// The first account that is no longer in the page.
+    pub high: Account,
+    /// No account with a change comes after `high`.
+    pub last: bool,
+    /// The entries, one after the other; see [`RosterEntries`].
+    #[serde(borrow, with = "bytes")]
+    pub entries: &'a [u8],
+}
+
+impl<'a> Roster<'a> {
+    /// Reads the entries.
+    pub fn entries(&self) -> RosterEntries<'a> {
+        RosterEntries { rest: self.entries }
+    }
+}
+
+/// Who someone is and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RosterEntry {
+    /// The nick's number.
+    pub account: Account,
+    /// The roster version of this entry's last change.
+    pub version: u64,
+    /// The nick.
+    pub nick: Nick,
+    /// The key that holds it.
+    pub key: PublicKey,
+    /// Whether its holder is online.
+    pub presence: Presence,
+    /// Where its holder can be reached by the reader.
+    pub candidates: Candidates,
+}
+
+/// Addresses to try, the best first; none when the reader can reach none.
+pub type Candidates = [Option<SocketAddr>; 2];
+
+impl RosterEntry {
+    /// The most bytes of an encoded entry.
+    pub const SIZE_BOUND: usize =
+        bound::U32 + bound::U64 + bound::NICK + 32 + bound::TAG + 2 * (bound::TAG + bound::ADDRESS);
+
+    /// Encodes into the front of `out`; `None` if it is too short.
+    pub fn encode<'b>(&self, out: &'b mut [u8]) -> Option<&'b mut [u8]> {
+        postcard::to_slice(self, out).ok()
+    }
+}
+
+/// Whether someone is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Presence {
+    /// Registered, and the link is alive.
+    Online,
+    /// Deregistered, or silent for too long.
+    Offline,
+}
+
+/// Reads the entries of a [`Roster`] page.
+#[derive(Clone, Debug)]
+pub struct RosterEntries<'a> {
+    rest: &'a [u8],
+}
+
+impl Iterator for RosterEntries<'_> {
+    type Item = Result<RosterEntry, FrameError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        match postcard::take_from_bytes(self.rest) {
+            Ok((entry, rest)) => {
+                self.rest = rest;
+                Some(Ok(entry))
+            }
+            Err(_) => {
+                self.rest = &[];
+                Some(Err(FrameError::Body))
+            }
+        }
+    }
+}
+
+/// A piece of a message in its author's and recipient's own session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Say<'a> {
+    /// The author's epoch.
+    pub epoch: Epoch,
+    /// The message's number.
+    pub number: Number,
+    /// How many numbers right before it were refused or expired.
+    pub skip: u32,
+    /// Bytes of the whole body.
+    pub total: u16,
+    /// Where this piece begins, a multiple of [`super::FRAGMENT_UNIT`].
+    pub offset: u16,
+    /// The piece.
+    #[serde(borrow, with = "bytes")]
+    pub piece: &'a [u8],
+}
+
+/// The recipient has every message up to `number`, durably.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The author's epoch.
+    pub epoch: Epoch,
+    /// The cursor.
+    pub number: Number,
+}
+
+/// A piece of a sealed message for the server to hand over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deposit<'a> {
+    /// The recipient.
+    pub to: Account,
+    /// The author's epoch.
+    pub epoch: Epoch,
+    /// The message's number.
+    pub number: Number,
+    /// How many numbers right before it are none of the server's business:
+    /// delivered directly, refused or expired.
+    pub skip: u32,
+    /// Bytes of the whole sealed body.
+    pub total: u16,
+    /// Where this piece begins, a multiple of [`super::FRAGMENT_UNIT`].
+    pub offset: u16,
+    /// The piece.
+    #[serde(borrow, with = "bytes")]
+    pub piece: &'a [u8],
+}
+
+/// What became of an author's deposits for one recipient: three cursors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// The recipient.
+    pub to: Account,
+    /// The author's epoch.
+    pub epoch: Epoch,
+    /// All up to here are saved durably or delivered.
+    pub stored: Number,
+    /// All up to here are delivered, but for those in `expired`.
+    pub delivered: Number,
+    /// The first and the last of those that expired at the server; 0 and 0 for none.
+    pub expired: (Number, Number),
+    /// The recipient is online: the deposit is being relayed.
+    pub online: bool,
+    /// The recipient's receipt for `delivered`; see [`crate::session`].
+    pub receipt: [u8; 16],
+}
+
+/// A deposit that the server did not take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntryRefused {
+    /// The recipient.
+    pub to: Account,
+    /// The author's epoch.
+    pub epoch: Epoch,
+    /// The message's number.
+    pub number: Number,
+    /// Why.
+    pub reason: EntryRefusal,
+}
+
+/// Why a message is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EntryRefusal {
+    /// The server knows no such account.
+    NoRecipient,
+    /// It is longer than the server takes.
+    TooLong,
+    /// The server could not save it.
+    Store,
+}
+
+/// A piece of an entry of the reader's mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mail<'a> {
+    /// The entry's place in the mailbox, rising.
+    pub index: u64,
+    /// The place of the entry sent before it in this session; 0 for the first.
+    pub previous: u64,
+    /// The author.
+    pub from: Account,
+    /// The author's epoch.
+    pub epoch: Epoch,
+    /// The message's number.
+    pub number: Number,
+    /// Bytes of the whole sealed body.
+    pub total: u16,
+    /// Where this piece begins, a multiple of [`super::FRAGMENT_UNIT`].
+    pub offset: u16,
+    /// The piece.
+    #[serde(borrow, with = "bytes")]
+    pub piece: &'a [u8],
+}
+
+/// The reader has a mailbox entry durably, and says so to its author too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MailAck {
+    /// The entry's place in the mailbox.
+    pub index: u64,
+    /// The receipt for the author; see [`crate::session`].
+    pub receipt: [u8; 16],
+}
+
+/// An author asks what became of its deposits; the answer is a Progress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inquire {
+    /// The recipient.
+    pub to: Account,
+    /// The author's epoch.
+    pub epoch: Epoch,
+}
+
+/// Why a packet's content is not understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrameError {
+    /// A frame's length goes past the packet's end.
+    Length,
+    /// A body is not what its type says.
+    Body,
+    /// A type that must be known and is not.
+    Unsupported(u8),
+}
+
+impl fmt::Display for FrameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Length => f.write_str("a frame goes past the packet's end"),
+            Self::Body => f.write_str("a frame's body is not what its type says"),
+            Self::Unsupported(kind) => write!(f, "frame type {kind:#04x} is unknown here"),
+        }
+    }
+}
+
+impl core::error::Error for FrameError {}
+
+/// Reads the frames of an opened packet. Type 0 is padding up to the end. After
+/// an error there is nothing more.
+#[derive(Clone, Debug)]
+pub struct Frames<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Frames<'a> {
+    /// Of a packet's plaintext.
+    pub fn new(plaintext: &'a [u8]) -> Self {
+        Self { rest: plaintext }
+    }
+
+    fn read(&mut self) -> Result<Option<Frame<'a>>, FrameError> {
+        loop {
+            let Some((&[kind, low, high], rest)) = self.rest.split_first_chunk() else {
+                // Fewer than three bytes can be padding only.
+                let padding = self.rest.iter().all(|b| *b == 0);
+                return if padding { Ok(None) } else { Err(FrameError::Length) };
+            };
+            if kind == 0 {
+                return Ok(None);
+            }
+            let length = usize::from(u16::from_le_bytes([low, high]));
+            let (body, rest) = rest.split_at_checked(length).ok_or(FrameError::Length)?;
+            self.rest = rest;
+            match Frame::decode_body(kind, body) {
+                Some(frame) => return frame.map(Some),
+                None if kind & SKIPPABLE != 0 => {}
+                None => return Err(FrameError::Unsupported(kind)),
+            }
+        }
+    }
+}
+
+impl<'a> Iterator for Frames<'a> {
+    type Item = Result<Frame<'a>, FrameError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let read = self.read();
+        if !matches!(read, Ok(Some(_))) {
+            self.rest = &[];
+        }
+        read.transpose()
+    }
+}
+
+/// Writes frames one after the other into a packet's plaintext.
+#[derive(Debug)]
+pub struct FrameWriter<'b> {
+    out: &'b mut [u8],
+    length: usize,
+}
+
+impl<'b> FrameWriter<'b> {
+    /// Into `out`, which is as long as the plaintext may get.
+    pub fn new(out: &'b mut [u8]) -> Self {
+        Self { out, length: 0 }
+    }
+
+    /// Bytes written so far.
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
+    /// The longest body that still fits.
+    pub fn room(&self) -> usize {
+        self.out.len().saturating_sub(self.length + FRAME_HEADER)
+    }
+
+    /// Appends a frame; `false`, and nothing written, if it does not fit.
+    #[must_use]
+    pub fn push(&mut self, frame: &Frame<'_>) -> bool {
+        let Some(([kind, low, high], room)) =
+            self.out.get_mut(self.length..).and_then(|rest| rest.split_first_chunk_mut())
+        else {
+            return false;
+        };
+        let Ok(body) = frame.encode_body(room) else { return false };
+        let length = body.len();
+        *kind = frame.kind();
+        [*low, *high] = (length as u16).to_le_bytes();
+        self.length += FRAME_HEADER + length;
+        true
+    }
+
+    /// Fills up with padding to `length` bytes, as far as there is room.
+    pub fn pad_to(&mut self, length: usize) {
+        let end = length.min(self.out.len()).max(self.length);
+        if let Some(padding) = self.out.get_mut(self.length..end) {
+            padding.fill(0);
+            self.length = end;
+        }
+    }
+}
+
+fn whole<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, FrameError> {
+    match postcard::take_from_bytes(body) {
+        Ok((value, [])) => Ok(value),
+        _ => Err(FrameError::Body),
+    }
+}
+
+/// Byte strings as serde bytes: one copy instead of one call a byte.
+mod bytes {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_bytes(bytes)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<&'de [u8], D::Error> {
+        <&[u8]>::deserialize(d)
+    }
+}
