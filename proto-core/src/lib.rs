@@ -5,7 +5,11 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod action;
 pub mod id;
+pub mod link;
 pub mod session;
+pub mod storage;
 pub mod time;
+pub mod timers;
 pub mod wire;

@@ -1,0 +1,140 @@
+//! Finds a slot by what is in it: open addressing under a keyed hash, so that
+//! nobody outside can make its chains long.
+
+use core::hash::Hasher;
+
+use siphasher::sip::SipHasher13;
+
+/// One bucket of an [`Index`]: a slot's number, or none.
+pub type Bucket = Option<core::num::NonZeroU32>;
+
+/// An index over lent buckets. It stores slot numbers only; what they hold is
+/// looked up through the closures that its methods take.
+#[derive(Debug)]
+pub struct Index<'a> {
+    buckets: &'a mut [Bucket],
+    key: [u8; 16],
+}
+
+impl<'a> Index<'a> {
+    /// Buckets for `entries` entries: a third more, so that chains stay short.
+    pub const fn buckets(entries: usize) -> usize {
+        entries + entries / 3 + 1
+    }
+
+    /// Over lent buckets, hashing under `key`, the same as long as they live.
+    pub fn new(buckets: &'a mut [Bucket], key: [u8; 16]) -> Self {
+        Self { buckets, key }
+    }
+
+    /// The slot under `name` for which `is` holds.
+    pub fn find(&self, name: &[u8], mut is: impl FnMut(u32) -> bool) -> Option<u32> {
+        let mut at = self.home(name);
+        for _ in 0..self.buckets.len() {
+            let slot = decode(*self.buckets.get(at)?)?;
+            if is(slot) {
+                return Some(slot);
+            }
+            at = self.after(at);
+        }
+        None
+    }
+
+    /// Puts `slot` under `name`; `false` if there is no room.
+    #[must_use]
+    pub fn insert(&mut self, name: &[u8], slot: u32) -> bool {
+        let mut at = self.home(name);
+        for _ in 0..self.buckets.len() {
+            match self.buckets.get_mut(at) {
+                Some(bucket @ None) => {
+                    *bucket = core::num::NonZeroU32::new(slot.wrapping_add(1));
+                    return true;
+                }
+                Some(Some(_)) => at = self.after(at),
+                None => return false,
+            }
+        }
+        false
+    }
+
+    /// Takes `slot` out from under `name`. `name_of` tells the names of the others,
+    /// which close the gap (Knuth, TAOCP vol. 3, 6.4, algorithm R).
+    pub fn remove<N: AsRef<[u8]>>(
+        &mut self,
+        name: &[u8],
+        slot: u32,
+        mut name_of: impl FnMut(u32) -> Option<N>,
+    ) {
+        let mut gap = self.home(name);
+        for _ in 0..self.buckets.len() {
+            match self.buckets.get(gap).copied().and_then(decode) {
+                None => return,
+                Some(found) if found == slot => break,
+                Some(_) => gap = self.after(gap),
+            }
+        }
+        let mut at = gap;
+        for _ in 1..self.buckets.len() {
+            at = self.after(at);
+            let Some(found) = self.buckets.get(at).copied().and_then(decode) else { break };
+            let Some(home) = name_of(found).map(|name| self.home(name.as_ref())) else { continue };
+            // It may move back to the gap if its home is not between gap and here.
+            let stays = if gap <= at { gap < home && home <= at } else { gap < home || home <= at };
+            if !stays {
+                self.buckets.swap(gap, at);
+                gap = at;
+            }
+        }
+        if let Some(bucket) = self.buckets.get_mut(gap) {
+            *bucket = None;
+        }
+    }
+
+    fn home(&self, name: &[u8]) -> usize {
+        let mut hasher = SipHasher13::new_with_key(&self.key);
+        hasher.write(name);
+        let wide = u128::from(hasher.finish()) * self.buckets.len() as u128;
+        (wide >> 64) as usize
+    }
+
+    fn after(&self, at: usize) -> usize {
+        if at + 1 < self.buckets.len() { at + 1 } else { 0 }
+    }
+}
+
+fn decode(bucket: Bucket) -> Option<u32> {
+    bucket.map(|slot| slot.get() - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn finds_what_was_put_and_not_removed(steps in prop::collection::vec((any::<bool>(), 0..9u32), 0..300)) {
+            let mut buckets = [None; 8];
+            let mut index = Index::new(&mut buckets, [7; 16]);
+            let mut model = HashMap::new();
+            for (insert, slot) in steps {
+                let name = slot.to_le_bytes();
+                if insert && !model.contains_key(&slot) {
+                    prop_assert_eq!(index.insert(&name, slot), model.len() < 8);
+                    if model.len() < 8 {
+                        model.insert(slot, ());
+                    }
+                } else if model.remove(&slot).is_some() {
+                    index.remove(&name, slot, |other| Some(other.to_le_bytes()));
+                }
+                for slot in 0..9u32 {
+                    let found = index.find(&slot.to_le_bytes(), |s| s == slot);
+                    prop_assert_eq!(found, model.contains_key(&slot).then_some(slot));
+                }
+            }
+        }
+    }
+}

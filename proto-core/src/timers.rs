@@ -1,0 +1,173 @@
+//! An indexed heap of deadlines: one per slot of a table, set and cancelled in
+//! O(log n), the earliest read in O(1).
+
+use crate::time::Instant;
+
+/// One place in the heap, and, independently, the heap position of one slot.
+#[derive(Clone, Copy, Debug)]
+pub struct TimerCell {
+    at: Instant,
+    slot: u32,
+    position: u32,
+}
+
+impl TimerCell {
+    /// Never used.
+    pub const EMPTY: Self = Self { at: Instant::from_micros(0), slot: 0, position: UNSET };
+}
+
+const UNSET: u32 = u32::MAX;
+
+/// Deadlines for the slots `0..cells.len()` of some table.
+#[derive(Debug)]
+pub struct Timers<'a> {
+    cells: &'a mut [TimerCell],
+    length: &'a mut u32,
+}
+
+impl<'a> Timers<'a> {
+    /// Over lent memory; `length` starts at 0 and must be the one that has gone
+    /// with `cells` from the start.
+    pub fn new(cells: &'a mut [TimerCell], length: &'a mut u32) -> Self {
+        Self { cells, length }
+    }
+
+    /// The earliest deadline.
+    pub fn deadline(&self) -> Option<Instant> {
+        (*self.length > 0).then(|| self.cells.first().map(|cell| cell.at))?
+    }
+
+    /// Takes out the slot with the earliest deadline, if that is due at `now`.
+    pub fn pop_due(&mut self, now: Instant) -> Option<u32> {
+        if self.deadline()? > now {
+            return None;
+        }
+        let slot = self.cells.first()?.slot;
+        self.set(slot, None);
+        Some(slot)
+    }
+
+    /// Sets, moves or cancels the deadline of `slot`.
+    pub fn set(&mut self, slot: u32, at: Option<Instant>) {
+        let Some(position) = self.cells.get(slot as usize).map(|cell| cell.position) else { return };
+        match (at, position) {
+            (None, UNSET) => {}
+            (None, position) => self.take(position),
+            (Some(at), UNSET) => {
+                let last = *self.length;
+                *self.length += 1;
+                self.place(last, at, slot);
+                self.rise(last);
+            }
+            (Some(at), position) => {
+                self.place(position, at, slot);
+                self.rise(position);
+                if let Some(position) = self.cells.get(slot as usize).map(|cell| cell.position) {
+                    self.sink(position);
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, position: u32) {
+        let Some(&TimerCell { slot, .. }) = self.cells.get(position as usize) else { return };
+        *self.length -= 1;
+        let last = self.cells.get(*self.length as usize).copied();
+        if let Some(cell) = self.cells.get_mut(slot as usize) {
+            cell.position = UNSET;
+        }
+        if let (true, Some(last)) = (position < *self.length, last) {
+            self.place(position, last.at, last.slot);
+            self.rise(position);
+            if let Some(position) = self.cells.get(last.slot as usize).map(|cell| cell.position) {
+                self.sink(position);
+            }
+        }
+    }
+
+    fn rise(&mut self, mut position: u32) {
+        while position > 0 {
+            let parent = (position - 1) / 2;
+            if self.at(parent) <= self.at(position) {
+                return;
+            }
+            self.swap(parent, position);
+            position = parent;
+        }
+    }
+
+    fn sink(&mut self, mut position: u32) {
+        loop {
+            let left = 2 * position + 1;
+            let mut least = position;
+            for child in [left, left + 1] {
+                if child < *self.length && self.at(child) < self.at(least) {
+                    least = child;
+                }
+            }
+            if least == position {
+                return;
+            }
+            self.swap(least, position);
+            position = least;
+        }
+    }
+
+    fn at(&self, position: u32) -> Instant {
+        self.cells.get(position as usize).map_or(Instant::from_micros(u64::MAX), |cell| cell.at)
+    }
+
+    fn place(&mut self, position: u32, at: Instant, slot: u32) {
+        if let Some(cell) = self.cells.get_mut(position as usize) {
+            (cell.at, cell.slot) = (at, slot);
+        }
+        if let Some(cell) = self.cells.get_mut(slot as usize) {
+            cell.position = position;
+        }
+    }
+
+    fn swap(&mut self, a: u32, b: u32) {
+        let get = |at: u32| self.cells.get(at as usize).copied().unwrap_or(TimerCell::EMPTY);
+        let (first, second) = (get(a), get(b));
+        self.place(a, second.at, second.slot);
+        self.place(b, first.at, first.slot);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_earliest_comes_first(steps in prop::collection::vec((0..12u32, prop::option::of(0..50u64), 0..60u64), 0..300)) {
+            let mut cells = [TimerCell::EMPTY; 12];
+            let mut length = 0;
+            let mut timers = Timers::new(&mut cells, &mut length);
+            let mut model = BTreeMap::new();
+            for (slot, at, now) in steps {
+                let at = at.map(Instant::from_micros);
+                timers.set(slot, at);
+                match at {
+                    Some(at) => model.insert(slot, at),
+                    None => model.remove(&slot),
+                };
+                prop_assert_eq!(timers.deadline(), model.values().min().copied());
+                if now % 3 == 0 {
+                    let now = Instant::from_micros(now);
+                    match timers.pop_due(now) {
+                        None => prop_assert!(model.values().all(|at| *at > now)),
+                        Some(slot) => {
+                            let at = model.remove(&slot).unwrap();
+                            prop_assert!(at <= now && model.values().all(|other| *other >= at));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
