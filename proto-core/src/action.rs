@@ -26,7 +26,7 @@ pub enum Action<'b, E> {
         /// The UDP payload, in the scratch that was passed in.
         datagram: &'b [u8],
     },
-    /// Put a record, whose bytes `Actions::record` lends, and answer with `handle_stored`
+    /// Put a record, whose bytes the drain's `record` lends until its next call, and answer with `handle_stored`
     /// when it is durable.
     Put {
         /// Names the request in the answer.
@@ -62,8 +62,34 @@ pub enum Action<'b, E> {
 /// waited for is ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Ticket {
+    /// Which table of the role the asker is in, and where.
+    pub(crate) asker: u8,
     pub(crate) slot: u32,
-    pub(crate) generation: u32,
+    /// Which of its requests this is.
+    pub(crate) serial: u32,
+}
+
+/// Where something that asks the host stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Ask {
+    /// It wants nothing.
+    #[default]
+    Idle,
+    /// It is to be asked for.
+    Owed,
+    /// It was asked for under this serial number.
+    Asked(u32),
+}
+
+impl Ask {
+    /// Takes the answer with this serial number; `false` if none is waited for.
+    pub(crate) fn answer(&mut self, serial: u32) -> bool {
+        let waited = *self == Self::Asked(serial);
+        if waited {
+            *self = Self::Idle;
+        }
+        waited
+    }
 }
 
 /// Names a log.

@@ -25,6 +25,12 @@ impl<T> Clone for Place<T> {
 
 impl<T> Copy for Place<T> {}
 
+impl<T> Default for Node<T> {
+    fn default() -> Self {
+        Self::UNLINKED
+    }
+}
+
 impl<T> Node<T> {
     /// In no list.
     pub const UNLINKED: Self = Self { place: None };
@@ -126,6 +132,13 @@ impl<T: Linked<L>, L> List<T, L> {
             }
             None => self.ends = self.front().zip(place.previous),
         }
+    }
+
+    /// Takes an entry out of whichever of two lists it is in.
+    pub fn remove_from_either(lists: [&mut Self; 2], slab: &mut Slab<'_, T>, id: Id<T>) {
+        let [first, second] = lists;
+        let ends_first = first.front() == Some(id) || first.back() == Some(id);
+        if ends_first { first.remove(slab, id) } else { second.remove(slab, id) }
     }
 
     /// Moves all of `other` behind this list's last entry.

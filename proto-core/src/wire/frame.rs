@@ -401,6 +401,8 @@ pub enum EntryRefusal {
     TooLong,
     /// The server could not save it.
     Store,
+    /// Its author's epoch is over: a newer one is in use.
+    Superseded,
 }
 
 /// A piece of an entry of the reader's mailbox.
@@ -516,52 +518,51 @@ impl<'a> Iterator for Frames<'a> {
     }
 }
 
-/// Writes frames one after the other into a packet's plaintext.
+/// Writes frames one after the other into the place of a packet's plaintext.
 #[derive(Debug)]
 pub struct FrameWriter<'b> {
     out: &'b mut [u8],
-    length: usize,
+    start: usize,
+    at: usize,
+    end: usize,
 }
 
 impl<'b> FrameWriter<'b> {
-    /// Into `out`, which is as long as the plaintext may get.
-    pub fn new(out: &'b mut [u8]) -> Self {
-        Self { out, length: 0 }
+    /// Into `out` from `start` up to, but without, `end`.
+    pub fn new(out: &'b mut [u8], start: usize, end: usize) -> Self {
+        let end = end.min(out.len());
+        let start = start.min(end);
+        Self { out, start, at: start, end }
     }
 
     /// Bytes written so far.
     pub fn length(&self) -> usize {
-        self.length
+        self.at - self.start
     }
 
     /// The longest body that still fits.
     pub fn room(&self) -> usize {
-        self.out.len().saturating_sub(self.length + FRAME_HEADER)
+        (self.end - self.at).saturating_sub(FRAME_HEADER)
     }
 
     /// Appends a frame; `false`, and nothing written, if it does not fit.
     #[must_use]
     pub fn push(&mut self, frame: &Frame<'_>) -> bool {
-        let Some(([kind, low, high], room)) =
-            self.out.get_mut(self.length..).and_then(|rest| rest.split_first_chunk_mut())
-        else {
+        let place = self.out.get_mut(self.at..self.end);
+        let Some(([kind, low, high], room)) = place.and_then(<[u8]>::split_first_chunk_mut) else {
             return false;
         };
         let Ok(body) = frame.encode_body(room) else { return false };
         let length = body.len();
         *kind = frame.kind();
         [*low, *high] = (length as u16).to_le_bytes();
-        self.length += FRAME_HEADER + length;
+        self.at += FRAME_HEADER + length;
         true
     }
 
-    /// Fills up with padding to `length` bytes, as far as there is room.
-    pub fn pad_to(&mut self, length: usize) {
-        let end = length.min(self.out.len()).max(self.length);
-        if let Some(padding) = self.out.get_mut(self.length..end) {
-            padding.fill(0);
-            self.length = end;
-        }
+    /// All of `out`, frames included.
+    pub fn into_inner(self) -> &'b mut [u8] {
+        self.out
     }
 }
 

@@ -1,0 +1,141 @@
+//! What a client tells its host's user.
+
+use crate::{
+    id::{Nick, Position, PublicKey},
+    time::UnixTime,
+    wire::{CloseReason, EntryRefusal, Limits, RegisterRefusal},
+};
+
+use super::MessageId;
+
+/// Something that happened at a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The durable state was read.
+    Ready,
+    /// The nick is the client's, and it is online.
+    Registered {
+        /// It was its key's before.
+        returning: bool,
+        /// Mail waits; it follows, and then [`Event::MailboxEmpty`].
+        mail: bool,
+        /// The server's key, to be remembered.
+        server: PublicKey,
+        /// What the server allows.
+        limits: Limits,
+    },
+    /// The nick is not the client's; it is offline.
+    RegisterRefused(RegisterRefusal),
+    /// The client is offline, as asked. Without an answer, the server did not say
+    /// that it knows.
+    Deregistered {
+        /// The server answered.
+        answered: bool,
+    },
+    /// Someone is new on the roster, or came or went.
+    RosterChanged,
+    /// A message is durable in the outbox.
+    Accepted {
+        /// Which.
+        id: MessageId,
+        /// To whom.
+        to: Nick,
+    },
+    /// A message goes by way of the server.
+    Deposited {
+        /// Which.
+        id: MessageId,
+        /// To whom.
+        to: Nick,
+        /// Why.
+        why: Deposit,
+    },
+    /// The server says that the recipient of a deposit is online after all: it relays.
+    Relayed {
+        /// To whom.
+        to: Nick,
+    },
+    /// What became of a message. After `Stored` another follows, after any other none.
+    Verdict {
+        /// Which.
+        id: MessageId,
+        /// To whom.
+        to: Nick,
+        /// What.
+        verdict: Verdict,
+    },
+    /// A message came and is durable in the inbox. Its text is lent by the drain.
+    Message {
+        /// Who wrote it.
+        from: Nick,
+        /// Its place among all that they wrote.
+        position: Position,
+        /// When they wrote it, by their clock.
+        time: UnixTime,
+        /// It was saved at the server, or relayed by it.
+        by_server: bool,
+        /// It waited in the mailbox when this client registered.
+        waited: bool,
+    },
+    /// Messages of an author are missing before the next: they were refused, expired
+    /// or cannot be read.
+    Gap {
+        /// The author.
+        from: Nick,
+        /// How many.
+        missing: u64,
+    },
+    /// All mail that waited at registration was handed over.
+    MailboxEmpty,
+    /// The server has not answered for some time. The client goes on trying.
+    ServerSilent,
+    /// The server answers again.
+    ServerBack,
+    /// The server has another key than the one expected. The client is offline.
+    WrongServerKey,
+    /// This identity is in use elsewhere now. The client is offline.
+    Displaced,
+    /// The server closed the link. The client is offline if it is of no use to try again.
+    ServerClosed(CloseReason),
+    /// The server says that another key holds a nick that is known from before.
+    KeyChanged {
+        /// The nick.
+        nick: Nick,
+    },
+    /// The host's store failed at something. It is tried again.
+    StoreFailed,
+    /// A record in the store is damaged, and was passed over.
+    Damaged,
+}
+
+/// Why a message goes by way of the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deposit {
+    /// Its recipient is known to be offline.
+    Offline,
+    /// There is no way to reach its recipient directly.
+    Unreachable,
+    /// No receipt came in time.
+    NoReceipt,
+    /// Those before it went that way and are not delivered yet.
+    InTurn,
+    /// Its author goes offline.
+    Leaving,
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is in its recipient's durable inbox.
+    Delivered,
+    /// The server has it, durably.
+    Stored,
+    /// It was not delivered in the time it had.
+    Expired,
+    /// It was refused.
+    Refused(Refusal),
+}
+
+/// Why a message was refused.
+pub type Refusal = EntryRefusal;
+

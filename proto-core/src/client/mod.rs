@@ -1,0 +1,382 @@
+//! The client's role: what its user says, and what is said to them.
+
+mod conversation;
+mod engine;
+mod event;
+mod home;
+mod host;
+mod inbox;
+mod memory;
+mod message;
+mod outbox;
+mod peer;
+
+use core::{fmt, net::SocketAddr, time::Duration};
+
+use crate::{
+    action::{Action, Loaded, StoreError, Ticket},
+    id::{Nick, NickError, Position, PublicKey},
+    link::{Drops, Link},
+    server::Resume,
+    session::Identity,
+    time::{Instant, WallClock},
+    wire::{DEFAULT_DATAGRAM, MAX_BODY, MAX_DATAGRAM, Presence},
+};
+
+pub use event::{Deposit, Event, Refusal, Verdict};
+pub use memory::{Fixed, Storage, Tables};
+pub use message::Message;
+pub use peer::Peer;
+
+use engine::{Engine, State};
+
+/// A link as a client keeps it.
+pub type ClientLink = Link<conversation::ClientRole>;
+
+/// What a client goes by. [`Config::new`] is right for most.
+#[derive(Clone, Copy, Debug)]
+pub struct Config {
+    /// The nick to register.
+    pub nick: Nick,
+    /// Where the server is.
+    pub server: SocketAddr,
+    /// The server's key; without one, whoever answers there is believed and told
+    /// in [`Event::Registered`].
+    pub server_key: Option<PublicKey>,
+    /// The round-trip time assumed before the first sample.
+    pub initial_rtt: Duration,
+    /// Something is sent to everyone in touch at least this often.
+    pub keep_alive: Duration,
+    /// Silence that ends a link.
+    pub idle: Duration,
+    /// The largest datagram sent, in bytes: 256 to 1,472.
+    pub datagram: u16,
+    /// Bytes of messages that one peer, or the server, may have under way to here.
+    pub credit: u32,
+    /// How long a message sent directly waits for its receipt before it is deposited.
+    pub receipt: Duration,
+    /// Silence of the server, while something is asked of it, that its user is told of.
+    pub patience: Duration,
+    /// How long a message may wait for its delivery.
+    pub expiry: Duration,
+    /// The longest message text sent, in bytes; at most 16,384.
+    pub text: u32,
+}
+
+impl Config {
+    /// For `nick` at `server`, with the customary times: 500 ms for a receipt, five
+    /// times that for the server.
+    pub const fn new(nick: Nick, server: SocketAddr, server_key: Option<PublicKey>) -> Self {
+        Self {
+            nick,
+            server,
+            server_key,
+            initial_rtt: Duration::from_millis(100),
+            keep_alive: Duration::from_secs(20),
+            idle: Duration::from_secs(60),
+            datagram: DEFAULT_DATAGRAM as u16,
+            credit: 4 * MAX_BODY as u32,
+            receipt: Duration::from_millis(500),
+            patience: Duration::from_millis(2500),
+            expiry: Duration::from_hours(31 * 24),
+            text: 16 * 1024,
+        }
+    }
+}
+
+/// Names a message of this client's user: to whom, and which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MessageId {
+    /// The recipient's key.
+    pub recipient: PublicKey,
+    /// Its place in the outbox.
+    pub position: Position,
+}
+
+/// Where a client is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Reading its durable state.
+    Loading,
+    /// Not registered, and not trying to be: nothing is sent, nothing comes.
+    Offline,
+    /// Trying to register.
+    Registering,
+    /// Registered.
+    Online,
+    /// Depositing what is open, then going offline.
+    Leaving,
+}
+
+/// A client.
+#[derive(Debug)]
+pub struct Client<S: Storage> {
+    state: State,
+    storage: S,
+}
+
+impl<S: Storage> Client<S> {
+    /// A client that begins by reading its durable state, offline. `seed` is fresh
+    /// randomness from the host.
+    pub fn new(
+        config: Config,
+        identity: Identity,
+        seed: [u8; 32],
+        resume: Resume,
+        now: Instant,
+        storage: S,
+    ) -> Self {
+        Self { state: State::new(config, identity, seed, resume, now), storage }
+    }
+
+    /// Takes in what came over UDP. Nothing that comes is an error: what does not
+    /// belong here is counted in [`Self::drops`] and leaves no trace.
+    #[must_use]
+    pub fn handle_datagram(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        datagram: &mut [u8],
+    ) -> Actions<'_> {
+        let mut engine = self.engine(now);
+        engine.handle_datagram(from, datagram);
+        Actions { engine }
+    }
+
+    /// Does what is due at `now`.
+    #[must_use]
+    pub fn poll_timeout(&mut self, now: Instant) -> Actions<'_> {
+        let mut engine = self.engine(now);
+        engine.handle_timeouts();
+        Actions { engine }
+    }
+
+    /// The host's answer to a `Put` or a `Forget`.
+    #[must_use]
+    pub fn handle_stored(
+        &mut self,
+        now: Instant,
+        ticket: Ticket,
+        result: Result<(), StoreError>,
+    ) -> Actions<'_> {
+        let mut engine = self.engine(now);
+        engine.handle_stored(ticket, result.is_ok());
+        Actions { engine }
+    }
+
+    /// The host's answer to a `Load`.
+    #[must_use]
+    pub fn handle_loaded(
+        &mut self,
+        now: Instant,
+        ticket: Ticket,
+        result: Result<Loaded<'_>, StoreError>,
+    ) -> Actions<'_> {
+        let mut engine = self.engine(now);
+        engine.handle_loaded(ticket, result.ok());
+        Actions { engine }
+    }
+
+    /// Goes online. While the durable state is still being read, as soon as it is.
+    ///
+    /// # Errors
+    /// [`CommandError::Online`] if it is, or is about to be.
+    pub fn register(&mut self, now: Instant) -> Result<Actions<'_>, CommandError> {
+        let mut engine = self.engine(now);
+        engine.register()?;
+        Ok(Actions { engine })
+    }
+
+    /// Deposits what is open, then goes offline; [`Event::Deregistered`] says when.
+    ///
+    /// # Errors
+    /// [`CommandError::Offline`] if it is.
+    pub fn deregister(&mut self, now: Instant) -> Result<Actions<'_>, CommandError> {
+        let mut engine = self.engine(now);
+        engine.deregister()?;
+        Ok(Actions { engine })
+    }
+
+    /// Says `text` to whoever holds the nick `to`. The message is accepted once
+    /// [`Event::Accepted`] says so: it is durable then, and what becomes of it is
+    /// told without fail.
+    ///
+    /// # Errors
+    /// [`SayError`] says why nothing was sent.
+    pub fn say(
+        &mut self,
+        now: Instant,
+        to: &Nick,
+        text: &str,
+    ) -> Result<(MessageId, Actions<'_>), SayError> {
+        let mut engine = self.engine(now);
+        let id = engine.say(to, text)?;
+        Ok((id, Actions { engine }))
+    }
+
+    /// Closes every link at once, telling the others, and forgets what is not
+    /// durable: the host is about to end. Messages that are open stay in the outbox.
+    #[must_use]
+    pub fn shut_down(&mut self, now: Instant) -> Actions<'_> {
+        let mut engine = self.engine(now);
+        engine.shut_down();
+        Actions { engine }
+    }
+
+    /// The host's wall clock was set.
+    pub fn set_clock(&mut self, clock: WallClock) {
+        self.state.kept.clock = clock;
+    }
+
+    /// When to call [`Self::poll_timeout`] at the latest; O(1).
+    pub fn deadline(&mut self) -> Option<Instant> {
+        let now = self.state.kept.now;
+        self.engine(now).deadline()
+    }
+
+    /// Where the client is.
+    pub fn status(&self) -> Status {
+        self.state.kept.home.status()
+    }
+
+    /// How many accepted messages are not yet delivered, refused or expired, and
+    /// how many of those the server has not saved either.
+    pub fn open_messages(&mut self) -> OpenMessages {
+        let now = self.state.kept.now;
+        self.engine(now).open_messages()
+    }
+
+    /// Everyone on the roster, for people to look at.
+    pub fn for_each_peer(&mut self, mut visit: impl FnMut(PeerView)) {
+        let now = self.state.kept.now;
+        let engine = self.engine(now);
+        for (_, peer) in engine.peers.iter() {
+            if peer.account.is_some() {
+                visit(peer.view());
+            }
+        }
+    }
+
+    /// What was dropped so far.
+    pub fn drops(&self) -> Drops {
+        self.state.links.drops
+    }
+
+    fn engine(&mut self, now: Instant) -> Engine<'_> {
+        self.state.kept.now = now;
+        Engine::new(&mut self.state, self.storage.tables())
+    }
+}
+
+/// Someone on the roster.
+#[derive(Clone, Copy, Debug)]
+pub struct PeerView {
+    /// The nick.
+    pub nick: Nick,
+    /// The key that holds it.
+    pub key: PublicKey,
+    /// Whether its holder is online, as far as the server knows.
+    pub presence: Presence,
+    /// Where to reach its holder directly, if known.
+    pub address: Option<SocketAddr>,
+}
+
+/// Messages that are not settled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpenMessages {
+    /// Neither delivered nor refused nor expired.
+    pub open: usize,
+    /// Of those, the ones that the server has not saved either.
+    pub unsaved: usize,
+}
+
+/// Why a command does nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommandError {
+    /// The client is online, or about to be.
+    Online,
+    /// The client is offline.
+    Offline,
+}
+
+impl fmt::Display for CommandError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Online => "you are registered already",
+            Self::Offline => "you are offline",
+        })
+    }
+}
+
+impl core::error::Error for CommandError {}
+
+/// Why a message is not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SayError {
+    /// The client is offline, or has not been registered in this run yet.
+    Offline,
+    /// The nick cannot be one.
+    Nick(NickError),
+    /// Nobody holds that nick.
+    Unknown,
+    /// It is one's own.
+    Oneself,
+    /// The text is empty.
+    Empty,
+    /// The text is longer than `limit` bytes.
+    TooLong {
+        /// The longest text, in bytes.
+        limit: u32,
+    },
+    /// Too many messages wait for their delivery.
+    Full,
+}
+
+impl fmt::Display for SayError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Offline => f.write_str("you are offline; nothing was sent"),
+            Self::Nick(why) => write!(f, "{why}; nothing was sent"),
+            Self::Unknown => f.write_str("nobody here has that nick; nothing was sent"),
+            Self::Oneself => f.write_str("that is your own nick; nothing was sent"),
+            Self::Empty => f.write_str("there is no text; nothing was sent"),
+            Self::TooLong { limit } => {
+                write!(f, "the message is longer than {limit} bytes; nothing was sent")
+            }
+            Self::Full => f.write_str(
+                "too many messages wait for their delivery; nothing was sent, try again later",
+            ),
+        }
+    }
+}
+
+impl core::error::Error for SayError {}
+
+/// What the client owes the outside, picked and encoded one at a time. Dropping
+/// it early loses nothing: what is left is owed still, and due at once.
+#[must_use]
+#[derive(Debug)]
+pub struct Actions<'a> {
+    engine: Engine<'a>,
+}
+
+impl Actions<'_> {
+    /// The next thing owed; `None` when there is none.
+    pub fn next<'b>(
+        &mut self,
+        scratch: &'b mut [u8; MAX_DATAGRAM],
+    ) -> Option<Action<'b, Event>> {
+        self.engine.next_action(scratch)
+    }
+
+    /// The record of the `Put` that [`Self::next`] gave last.
+    pub fn record(&self) -> &[u8] {
+        self.engine.lent()
+    }
+
+    /// The text of the [`Event::Message`] that [`Self::next`] gave last, as it came:
+    /// nothing about it is safe to show as it is.
+    pub fn text(&self) -> &[u8] {
+        self.engine.lent()
+    }
+}

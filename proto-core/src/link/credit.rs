@@ -1,0 +1,74 @@
+//! Receiver credit: how many bytes of entries may be sent in one session, so
+//! that a slow reader bounds its writer. Counted in whole bodies, each once,
+//! however often its pieces are sent.
+
+/// Both directions of one session.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Credit {
+    /// Bytes that the other side has granted since the session began, and those used.
+    limit: u64,
+    used: u64,
+    /// Bytes granted to the other side, and how many of those it was told of.
+    granted: u64,
+    announced: u64,
+    window: u32,
+    /// The other side's window: no longer body can ever be sent to it.
+    their_window: u32,
+}
+
+impl Credit {
+    /// With `ours` bytes granted in the handshake, and `theirs` by the other side.
+    pub(crate) fn new(ours: u32, theirs: u32) -> Self {
+        Self {
+            limit: theirs.into(),
+            used: 0,
+            granted: ours.into(),
+            announced: ours.into(),
+            window: ours,
+            their_window: theirs,
+        }
+    }
+
+    /// The longest body that the other side can ever take, in bytes.
+    pub(crate) fn longest(&self) -> usize {
+        self.their_window as usize
+    }
+
+    /// Uses credit for a body of `bytes` bytes; `false` if there is not enough now.
+    pub(crate) fn spend(&mut self, bytes: usize) -> bool {
+        let used = self.used.saturating_add(bytes as u64);
+        let enough = used <= self.limit;
+        if enough {
+            self.used = used;
+        }
+        enough
+    }
+
+    /// The other side may now send up to `limit` bytes in all; `true` if that is more.
+    pub(crate) fn raise(&mut self, limit: u64) -> bool {
+        let more = limit > self.limit;
+        self.limit = self.limit.max(limit);
+        more
+    }
+
+    /// A body of `bytes` bytes was read to its end: as many may follow.
+    pub(crate) fn release(&mut self, bytes: usize) {
+        self.granted = self.granted.saturating_add(bytes as u64);
+    }
+
+    /// Half of the window is free that the other side does not know of.
+    pub(crate) fn is_owed(&self) -> bool {
+        self.granted.saturating_sub(self.announced) * 2 >= u64::from(self.window.max(1))
+    }
+
+    /// The limit to tell; it counts as told.
+    pub(crate) fn announce(&mut self) -> u64 {
+        self.announced = self.granted;
+        self.granted
+    }
+
+    /// What was told got lost.
+    pub(crate) fn forget_announcement(&mut self) {
+        self.announced = 0;
+    }
+}

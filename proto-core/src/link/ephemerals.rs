@@ -1,0 +1,90 @@
+//! The ephemeral keys of handshakes that were begun lately, so that a copied
+//! message 1 begins nothing twice. They are remembered as long as a cookie
+//! lives; when there is no room for another, new handshakes wait.
+
+use core::time::Duration;
+
+use crate::{
+    storage::{Id, Index},
+    time::Instant,
+};
+
+use super::{Link, Role};
+
+/// One remembered key.
+#[derive(Debug)]
+pub struct Remembered {
+    ephemeral: [u8; 32],
+    until: Instant,
+    link: (u32, u32),
+}
+
+impl Remembered {
+    /// Never used.
+    pub const EMPTY: Self =
+        Self { ephemeral: [0; 32], until: Instant::from_micros(0), link: (0, 0) };
+}
+
+/// Where the oldest is, and how many there are.
+#[derive(Debug, Default)]
+pub(crate) struct EphemeralsHead {
+    oldest: u32,
+    count: u32,
+}
+
+/// The remembered keys, oldest first in a ring.
+#[derive(Debug)]
+pub(crate) struct Ephemerals<'a> {
+    pub(super) ring: &'a mut [Remembered],
+    pub(super) index: Index<'a>,
+    pub(super) head: &'a mut EphemeralsHead,
+}
+
+impl Ephemerals<'_> {
+    /// The link that the handshake with this key led to, if it was seen.
+    pub(super) fn find<R: Role>(&self, ephemeral: &[u8; 32]) -> Option<Id<Link<R>>> {
+        let at = self.index.find(ephemeral, |at| {
+            self.ring.get(at as usize).is_some_and(|one| one.ephemeral == *ephemeral)
+        })?;
+        let (slot, generation) = self.ring.get(at as usize)?.link;
+        Some(Id::from_parts(slot, generation))
+    }
+
+    /// Forgets what is old, and tells whether there is room for one more.
+    pub(super) fn make_room(&mut self, now: Instant) -> bool {
+        while let Some(oldest) = self.ring.get(self.head.oldest as usize) {
+            if self.head.count == 0 || oldest.until > now {
+                break;
+            }
+            let name = oldest.ephemeral;
+            let ring = &*self.ring;
+            let name_of = |at: u32| ring.get(at as usize).map(|one| one.ephemeral);
+            self.index.remove(&name, self.head.oldest, name_of);
+            self.head.oldest = self.after(self.head.oldest, 1);
+            self.head.count -= 1;
+        }
+        (self.head.count as usize) < self.ring.len()
+    }
+
+    /// Remembers a key for `span`; [`Self::make_room`] said that there is room.
+    pub(super) fn remember<R: Role>(
+        &mut self,
+        ephemeral: [u8; 32],
+        link: Id<Link<R>>,
+        now: Instant,
+        span: Duration,
+    ) {
+        let at = self.after(self.head.oldest, self.head.count);
+        let until = now + span;
+        let Some(place) = self.ring.get_mut(at as usize) else { return };
+        if self.index.insert(&ephemeral, at) {
+            *place = Remembered { ephemeral, until, link: (link.slot(), link.generation()) };
+            self.head.count += 1;
+        }
+    }
+
+    fn after(&self, at: u32, steps: u32) -> u32 {
+        let length = self.ring.len().max(1) as u64;
+        ((u64::from(at) + u64::from(steps)) % length) as u32
+    }
+}

@@ -1,0 +1,117 @@
+//! One session and what makes it reliable.
+
+use core::net::SocketAddr;
+
+use crate::{
+    id::{PublicKey, SessionId},
+    session::{AcceptMemo, Keys},
+    storage::{Linked, Node},
+    time::Instant,
+    wire::{CloseReason, MIN_DATAGRAM},
+};
+
+use super::{Carried, Received, Recovery, credit::Credit};
+
+/// What a role adds to the links it uses.
+pub trait Role {
+    /// Tells, when a packet is acknowledged or lost, what was in it.
+    type Token: Copy + core::fmt::Debug;
+    /// What the role keeps for each link.
+    type State: core::fmt::Debug + Default;
+}
+
+/// What a packet carried: something of the link's own, or of its role's.
+#[derive(Clone, Copy, Debug)]
+pub enum Carry<T> {
+    /// The receiver's credit.
+    Credit,
+    /// Something of the role's.
+    Role(T),
+}
+
+/// A session with its keys, packets in flight and credit.
+pub struct Link<R: Role> {
+    pub(super) ours: SessionId,
+    pub(super) theirs: SessionId,
+    /// Who is at the other end.
+    pub(crate) peer: PublicKey,
+    /// Where packets go.
+    pub(crate) address: SocketAddr,
+    pub(super) keys: Keys,
+    pub(super) phase: Phase,
+    /// The largest datagram that gets through, as far as known.
+    pub(super) datagram: u16,
+    pub(super) recovery: Recovery<Carry<R::Token>>,
+    pub(super) received: Received,
+    pub(crate) credit: Credit,
+    /// When something authentic last came, and when something was last sent
+    /// that asks for an answer.
+    pub(crate) heard: Instant,
+    pub(super) asked: Instant,
+    pub(super) ping: Ping,
+    pub(super) ready: Node<Self>,
+    /// It is on the list of those that wait for a record of a packet in flight.
+    pub(super) starved: bool,
+    /// What the role keeps here.
+    pub(crate) role: R::State,
+}
+
+/// A link's life.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// This side accepted; the other has not sent a packet yet.
+    Unconfirmed { memo: AcceptMemo, expires: Instant },
+    /// Both sides use it.
+    Live,
+    /// It is over. Whatever still comes is answered by the reason.
+    Closing { reason: CloseReason, owed: bool, until: Instant },
+}
+
+/// Whether a packet must go out that asks for an answer, even with nothing to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Ping {
+    No,
+    /// When the congestion window allows.
+    Owed,
+    /// At once: a probe (RFC 9002 §6.2.4).
+    Probe,
+}
+
+/// The list of links that have something to send.
+#[derive(Debug)]
+pub(crate) struct Ready;
+
+impl<R: Role> Linked<Ready> for Link<R> {
+    fn node(&mut self) -> &mut Node<Self> {
+        &mut self.ready
+    }
+}
+
+impl<R: Role> core::fmt::Debug for Link<R> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Link").field("peer", &self.peer).field("phase", &self.phase).finish()
+    }
+}
+
+impl<R: Role> Link<R> {
+    /// Both sides use it.
+    pub(crate) fn is_live(&self) -> bool {
+        matches!(self.phase, Phase::Live)
+    }
+
+    /// Nothing but silence answered several probes.
+    pub(crate) fn probes(&self) -> u32 {
+        self.recovery.pto_count()
+    }
+
+    /// Packets that keep getting lost may be too large for the path (RFC 8899 §4.3).
+    pub(super) fn shrink(&mut self) {
+        if usize::from(self.datagram) > MIN_DATAGRAM {
+            self.datagram = MIN_DATAGRAM as u16;
+            self.recovery.set_datagram(MIN_DATAGRAM);
+        }
+    }
+}
+
+/// What a packet that is being written carries.
+pub(super) type Freight<R> = Carried<Carry<<R as Role>::Token>>;

@@ -1,0 +1,821 @@
+//! All links of one endpoint, and the handshakes that lead to them: finds the
+//! one that a datagram is for, in the fixed order of DESIGN §5.4, and moves no
+//! state for one that does not authenticate.
+
+use core::{net::SocketAddr, time::Duration};
+
+use crate::{
+    id::PublicKey,
+    random::Random,
+    session::{self, Cookies, Identity, Offer, OpenError, Opened},
+    storage::{Id, Index, List, Node, Slab},
+    time::Instant,
+    timers::Timers,
+    wire::{
+        Accept, Ack, CloseReason, Datagram, DatagramError, Hello, HelloTo, Init, MAX_DATAGRAM,
+        PacketHeader, Retry, VERSION,
+    },
+};
+
+use super::{
+    Fate, Received, Recovery, Timeout,
+    credit::Credit,
+    dial::{Dial, DueList, Whom},
+    ephemerals::Ephemerals,
+    link::{Carry, Link, Phase, Ping, Ready, Role},
+    packet::Packet,
+    recovery::Sent,
+};
+
+/// How long a closed link still answers what comes with the reason.
+const CLOSING: Duration = Duration::from_secs(3);
+
+/// How long an accepted handshake waits for its initiator's first packet.
+const UNCONFIRMED: Duration = Duration::from_secs(15);
+
+/// Probes without an answer, and silence beside them, that end a link.
+const DEAD_PROBES: u32 = 5;
+const DEAD_SILENCE: Duration = Duration::from_secs(10);
+
+/// What links go by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LinkConfig {
+    /// The round-trip time assumed before the first sample.
+    pub(crate) initial_rtt: Duration,
+    /// Something is sent at least this often, if set.
+    pub(crate) keep_alive: Option<Duration>,
+    /// Silence that ends a link.
+    pub(crate) idle: Duration,
+    /// The datagram size asked for.
+    pub(crate) datagram: u16,
+    /// Bytes of entries that the other side may send ahead.
+    pub(crate) credit: u32,
+    /// The longest wait between two tries to reach someone.
+    pub(crate) dial_cap: Duration,
+    /// This endpoint answers a server's Hello rather than a peer's.
+    pub(crate) serves: bool,
+}
+
+/// Why datagrams were dropped, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Drops {
+    /// No datagram of this protocol.
+    pub malformed: u64,
+    /// A Hello, Retry or handshake that was not for this endpoint, or damaged.
+    pub unfitting: u64,
+    /// A proof of address that is wrong or old.
+    pub unproven: u64,
+    /// A packet for no session.
+    pub no_session: u64,
+    /// A packet that came before.
+    pub replayed: u64,
+    /// A packet or handshake that does not authenticate.
+    pub unauthentic: u64,
+    /// A handshake or entry that there was no room for.
+    pub no_room: u64,
+}
+
+/// What the table remembers beside its slices.
+#[derive(Debug)]
+pub(crate) struct LinksState<R: Role> {
+    pub(crate) identity: Identity,
+    pub(crate) random: Random,
+    pub(crate) boot: u64,
+    pub(crate) config: LinkConfig,
+    pub(crate) drops: Drops,
+    cookies: Cookies,
+    ready: List<Link<R>, Ready>,
+    starved: List<Link<R>, Ready>,
+    due: DueList,
+    reply: Option<Reply<R>>,
+    unconfirmed: u32,
+    live: u32,
+}
+
+/// The one answer to what came last that leaves no other trace.
+#[derive(Debug)]
+enum Reply<R: Role> {
+    Retry { to: SocketAddr, hello: Hello },
+    Accept(Id<Link<R>>),
+}
+
+impl<R: Role> LinksState<R> {
+    pub(crate) fn new(
+        identity: Identity,
+        mut random: Random,
+        boot: u64,
+        config: LinkConfig,
+        now: Instant,
+    ) -> Self {
+        let cookies = Cookies::new(&mut random, now);
+        Self {
+            identity,
+            random,
+            boot,
+            config,
+            drops: Drops::default(),
+            cookies,
+            ready: List::NEW,
+            starved: List::NEW,
+            due: List::NEW,
+            reply: None,
+            unconfirmed: 0,
+            live: 0,
+        }
+    }
+}
+
+/// What a handshake of ours draws on.
+pub(super) struct Forge<'a> {
+    pub(super) identity: &'a Identity,
+    pub(super) random: &'a mut Random,
+    pub(super) boot: u64,
+}
+
+/// All links of one endpoint.
+pub(crate) struct Links<'a, R: Role> {
+    pub(crate) state: &'a mut LinksState<R>,
+    pub(crate) links: Slab<'a, Link<R>>,
+    pub(crate) dials: Slab<'a, Dial>,
+    pub(crate) by_session: Index<'a>,
+    pub(crate) by_key: Index<'a>,
+    pub(crate) sent: Slab<'a, Sent<Carry<R::Token>>>,
+    pub(crate) timers: Timers<'a>,
+    pub(crate) dial_timers: Timers<'a>,
+    pub(crate) ephemerals: Ephemerals<'a>,
+}
+
+/// What a datagram brought.
+pub(crate) enum Incoming<'d, R: Role> {
+    /// Nothing that concerns the role.
+    Nothing,
+    /// An opened packet. It counts as received once [`Links::accept`] says so.
+    Packet {
+        link: Id<Link<R>>,
+        number: u64,
+        /// It is the first of a session that the other side began.
+        confirmed: bool,
+        plaintext: &'d [u8],
+    },
+    /// A handshake of ours is through.
+    Established { link: Id<Link<R>>, purpose: u32 },
+}
+
+/// What a deadline brought.
+pub(crate) enum Expired<R: Role> {
+    /// Nothing that concerns the role.
+    Nothing,
+    /// A probe goes out: the other side is silent.
+    Probing(Id<Link<R>>),
+    /// A link has been silent for too long.
+    Dead(Id<Link<R>>),
+    /// A try to reach someone got no answer.
+    Unanswered { dial: Id<Dial>, purpose: u32, tries: u32, wrong_key: bool },
+}
+
+/// What becomes of what a packet carried, told to the role.
+pub(crate) type Visit<'v, R> =
+    &'v mut dyn FnMut(&mut <R as Role>::State, <R as Role>::Token, Fate);
+
+impl<R: Role> Links<'_, R> {
+    pub(crate) fn get(&self, id: Id<Link<R>>) -> Option<&Link<R>> {
+        self.links.get(id)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: Id<Link<R>>) -> Option<&mut Link<R>> {
+        self.links.get_mut(id)
+    }
+
+    /// Takes a datagram in. `admit` says with whom this endpoint begins a session.
+    pub(crate) fn receive<'d>(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        datagram: &'d mut [u8],
+        admit: &mut dyn FnMut(&PublicKey) -> bool,
+    ) -> Incoming<'d, R> {
+        match Datagram::parse(datagram) {
+            Ok(Datagram::Packet(header, sealed)) => return self.packet(now, header, sealed),
+            Ok(Datagram::Hello(hello)) => self.hello(from, hello),
+            Ok(Datagram::Retry(retry)) => self.retry(now, from, &retry),
+            Ok(Datagram::Init(init)) => self.init(now, from, &init, admit),
+            Ok(Datagram::Accept(accept)) => return self.finish_dial(now, from, &accept),
+            Err(DatagramError::Length | DatagramError::Type) => self.state.drops.malformed += 1,
+        }
+        Incoming::Nothing
+    }
+
+    /// The packet's content was taken in whole: acknowledge it.
+    pub(crate) fn accept(&mut self, id: Id<Link<R>>, number: u64, eliciting: bool, now: Instant) {
+        let Some(link) = self.links.get_mut(id) else { return };
+        link.received.packet(number, eliciting, now);
+        if link.received.deadline().is_some_and(|at| at <= now) {
+            self.wake(id);
+        }
+        self.reschedule(id);
+    }
+
+    /// The other side's Ack. `false` if it acknowledges what was never sent.
+    #[must_use]
+    pub(crate) fn acknowledged(
+        &mut self,
+        id: Id<Link<R>>,
+        ack: &Ack,
+        now: Instant,
+        visit: Visit<'_, R>,
+    ) -> bool {
+        let Some(link) = self.links.get_mut(id) else { return true };
+        let Link { recovery, credit, role, keys, .. } = link;
+        let next = keys.seal.next();
+        let visit = &mut |carry, fate| carried::<R>(carry, fate, credit, role, visit);
+        let valid = recovery.ack(&mut self.sent, ack, now, next, visit).is_ok();
+        self.wake(id);
+        self.feed();
+        self.reschedule(id);
+        valid
+    }
+
+    /// Puts a link on the list of those that have something to send.
+    pub(crate) fn wake(&mut self, id: Id<Link<R>>) {
+        let Some(link) = self.links.get(id) else { return };
+        if link.starved {
+            self.unlist(id);
+        } else if matches!(link.phase, Phase::Unconfirmed { .. }) {
+            return;
+        }
+        self.state.ready.push_back(&mut self.links, id);
+    }
+
+    /// A packet goes out that asks for an answer, even with nothing to say.
+    pub(crate) fn ping(&mut self, id: Id<Link<R>>) {
+        if let Some(link) = self.links.get_mut(id) {
+            link.ping = link.ping.max(Ping::Owed);
+            self.wake(id);
+        }
+    }
+
+    /// Ends a link, telling the other side why. What the role kept there comes back.
+    pub(crate) fn close(
+        &mut self,
+        id: Id<Link<R>>,
+        reason: CloseReason,
+        now: Instant,
+    ) -> Option<R::State> {
+        let link = self.links.get_mut(id)?;
+        link.recovery.clear(&mut self.sent, &mut |_, _| {});
+        let over = Phase::Closing { reason, owed: true, until: now + CLOSING };
+        match core::mem::replace(&mut link.phase, over) {
+            Phase::Live => self.state.live -= 1,
+            Phase::Unconfirmed { .. } => self.state.unconfirmed -= 1,
+            Phase::Closing { .. } => {}
+        }
+        let role = core::mem::take(&mut link.role);
+        self.wake(id);
+        self.feed();
+        self.reschedule(id);
+        Some(role)
+    }
+
+    /// Ends a link without a word.
+    pub(crate) fn remove(&mut self, id: Id<Link<R>>) -> Option<R::State> {
+        self.unlist(id);
+        let mut link = self.links.remove(id)?;
+        link.recovery.clear(&mut self.sent, &mut |_, _| {});
+        match link.phase {
+            Phase::Live => self.state.live -= 1,
+            Phase::Unconfirmed { .. } => self.state.unconfirmed -= 1,
+            Phase::Closing { .. } => {}
+        }
+        let links = &self.links;
+        let at = |slot| links.id_at(slot).and_then(|id| links.get(id));
+        let dials = &self.dials;
+        let first = links.capacity() as u32;
+        self.by_session.remove(&link.ours.0.to_le_bytes(), id.slot(), |slot| {
+            let session = match slot.checked_sub(first) {
+                None => at(slot)?.ours,
+                Some(slot) => dials.get(dials.id_at(slot)?)?.session(),
+            };
+            Some(session.0.to_le_bytes())
+        });
+        self.by_key.remove(&link.peer.0, id.slot(), |slot| at(slot).map(|link| link.peer.0));
+        self.timers.set(id.slot(), None);
+        self.feed();
+        Some(link.role)
+    }
+
+    /// Sets out to reach someone; `None` if there is no room for another handshake.
+    pub(crate) fn dial(
+        &mut self,
+        now: Instant,
+        to: SocketAddr,
+        whom: Whom,
+        purpose: u32,
+    ) -> Option<Id<Dial>> {
+        let (mut forge, config) = forge(self.state);
+        let dial = Dial::new(&mut forge, config, to, whom, purpose);
+        let id = self.dials.insert(dial).ok()?;
+        self.enlist(id);
+        self.call(id, now);
+        Some(id)
+    }
+
+    /// Gives a try up.
+    pub(crate) fn hang_up(&mut self, id: Id<Dial>) {
+        if self.dials.get(id).is_some() {
+            self.delist(id);
+            self.state.due.remove(&mut self.dials, id);
+            self.dial_timers.set(id.slot(), None);
+            self.dials.remove(id);
+        }
+    }
+
+    /// The earliest deadline of any link or handshake.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        [self.timers.deadline(), self.dial_timers.deadline()].into_iter().flatten().min()
+    }
+
+    /// Something is to be sent.
+    pub(crate) fn is_owing(&self) -> bool {
+        self.state.reply.is_some() || !self.state.due.is_empty() || !self.state.ready.is_empty()
+    }
+
+    /// Handles one deadline that is due at `now`; `None` when there is no more.
+    pub(crate) fn timeout(&mut self, now: Instant, visit: Visit<'_, R>) -> Option<Expired<R>> {
+        if let Some(slot) = self.dial_timers.pop_due(now) {
+            return Some(self.unanswered(slot, now));
+        }
+        let slot = self.timers.pop_due(now)?;
+        let Some(id) = self.links.id_at(slot) else { return Some(Expired::Nothing) };
+        Some(self.link_timeout(id, now, visit))
+    }
+
+    /// The next datagram of a handshake.
+    pub(crate) fn next_handshake(
+        &mut self,
+        now: Instant,
+        scratch: &mut [u8; MAX_DATAGRAM],
+    ) -> Option<(SocketAddr, usize)> {
+        let suite = self.state.identity.suite();
+        match self.state.reply.take() {
+            Some(Reply::Retry { to, hello }) => {
+                let LinksState { cookies, random, identity, config, .. } = &mut *self.state;
+                let cookie = cookies.cookie(suite, random, now, to, &hello);
+                let key = config.serves.then(|| identity.public());
+                let retry = session::retry(suite, &hello, cookie, key);
+                return Some((to, retry.encode(scratch).len()));
+            }
+            Some(Reply::Accept(id)) => {
+                if let Some(Link { phase: Phase::Unconfirmed { memo, .. }, theirs, address, .. }) =
+                    self.links.get(id)
+                {
+                    let mut noise = [0; MAX_DATAGRAM];
+                    let length = memo.encode(suite, &mut noise)?;
+                    let accept = Accept { session: *theirs, noise: noise.get(..length)? };
+                    return Some((*address, accept.encode(scratch).len()));
+                }
+            }
+            None => {}
+        }
+        let id = self.state.due.pop_front(&mut self.dials)?;
+        let dial = self.dials.get_mut(id)?;
+        Some((dial.to, dial.encode(scratch).len()))
+    }
+
+    /// The next link that has something to send, and a packet to write it into.
+    pub(crate) fn begin<'b>(
+        &mut self,
+        now: Instant,
+        scratch: &'b mut [u8; MAX_DATAGRAM],
+    ) -> Option<(Id<Link<R>>, Option<Packet<'b, R>>)> {
+        let id = self.state.ready.front()?;
+        let link = self.links.get_mut(id)?;
+        Some((id, Packet::begin(link, &self.sent, now, scratch)))
+    }
+
+    /// Seals what [`Self::begin`] began. A link with nothing more to send leaves the list;
+    /// one that had something goes to its end.
+    pub(crate) fn finish(
+        &mut self,
+        id: Id<Link<R>>,
+        packet: Option<Packet<'_, R>>,
+        now: Instant,
+    ) -> Option<(SocketAddr, usize)> {
+        let suite = self.state.identity.suite();
+        self.state.ready.remove(&mut self.links, id);
+        let link = self.links.get_mut(id)?;
+        let sent = packet.and_then(|packet| packet.finish(link, &mut self.sent, suite, now));
+        let live = link.is_live();
+        if sent.is_some() && live {
+            self.state.ready.push_back(&mut self.links, id);
+        } else if self.sent.is_full() && live {
+            link.starved = true;
+            self.state.starved.push_back(&mut self.links, id);
+        }
+        self.reschedule(id);
+        sent
+    }
+
+    fn packet<'d>(
+        &mut self,
+        now: Instant,
+        header: PacketHeader,
+        sealed: &'d mut [u8],
+    ) -> Incoming<'d, R> {
+        let suite = self.state.identity.suite();
+        let Some(id) = self.find(header.session.0) else {
+            self.state.drops.no_session += 1;
+            return Incoming::Nothing;
+        };
+        let full = self.state.live >= self.live_limit();
+        let Some(link) = self.links.get_mut(id) else { return Incoming::Nothing };
+        let plaintext = match link.keys.open.open(suite, header, sealed) {
+            Ok(plaintext) => plaintext,
+            Err(OpenError::Replayed) => {
+                self.state.drops.replayed += 1;
+                return Incoming::Nothing;
+            }
+            Err(OpenError::Unauthentic) => {
+                self.state.drops.unauthentic += 1;
+                return Incoming::Nothing;
+            }
+        };
+        link.heard = now;
+        let confirmed = matches!(link.phase, Phase::Unconfirmed { .. });
+        if let Phase::Closing { owed, .. } = &mut link.phase {
+            *owed = true;
+            self.wake(id);
+            return Incoming::Nothing;
+        }
+        if confirmed {
+            if full {
+                self.state.drops.no_room += 1;
+                self.close(id, CloseReason::Full, now);
+                return Incoming::Nothing;
+            }
+            link.phase = Phase::Live;
+            self.state.live += 1;
+            self.state.unconfirmed -= 1;
+        }
+        self.reschedule(id);
+        Incoming::Packet { link: id, number: header.counter, confirmed, plaintext }
+    }
+
+    fn hello(&mut self, from: SocketAddr, hello: Hello) {
+        let LinksState { identity, config, .. } = &*self.state;
+        let ours = match hello.to {
+            HelloTo::Server => config.serves,
+            HelloTo::Peer { .. } => {
+                !config.serves
+                    && session::check_hello(identity.suite(), &identity.public(), &hello)
+            }
+        };
+        if ours {
+            self.state.reply = Some(Reply::Retry { to: from, hello });
+        } else {
+            self.state.drops.unfitting += 1;
+        }
+    }
+
+    fn retry(&mut self, now: Instant, from: SocketAddr, retry: &Retry) {
+        let [a, b, c, d, ..] = retry.random;
+        let found = self.find_dial(u32::from_le_bytes([a, b, c, d]));
+        let (mut forge, config) = forge(self.state);
+        let credit = config.credit;
+        let taken = found
+            .and_then(|id| self.dials.get_mut(id))
+            .is_some_and(|dial| dial.to == from && dial.retry(&mut forge, retry, credit));
+        match found {
+            Some(id) if taken => self.call(id, now),
+            _ => self.state.drops.unfitting += 1,
+        }
+    }
+
+    /// Handshake message 1: checks what costs nothing first, and computes a
+    /// Diffie-Hellman only for an address that is proven.
+    fn init(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        init: &Init<'_>,
+        admit: &mut dyn FnMut(&PublicKey) -> bool,
+    ) {
+        let LinksState { identity, cookies, random, config, boot, .. } = &mut *self.state;
+        let suite = identity.suite();
+        let serves = matches!(init.hello.to, HelloTo::Server);
+        let Some(ephemeral) = Opened::ephemeral(init).filter(|_| {
+            serves == config.serves && init.hello.version == VERSION
+        }) else {
+            self.state.drops.unfitting += 1;
+            return;
+        };
+        if !cookies.verify(suite, random, now, from, &init.hello, &init.cookie) {
+            self.state.drops.unproven += 1;
+            return;
+        }
+        if let Some(id) = self.ephemerals.find(&ephemeral) {
+            let unconfirmed = |link: &Link<R>| matches!(link.phase, Phase::Unconfirmed { .. });
+            if self.links.get(id).is_some_and(unconfirmed) {
+                self.state.reply = Some(Reply::Accept(id));
+            }
+            return;
+        }
+        if !self.ephemerals.make_room(now) {
+            self.state.drops.no_room += 1;
+            return;
+        }
+        let key = config.serves.then(|| identity.public());
+        let Some(opened) = Opened::open(identity, init, key) else {
+            self.state.drops.unauthentic += 1;
+            return;
+        };
+        let (peer, theirs) = (opened.initiator(), opened.offer());
+        if !admit(&peer) {
+            self.state.drops.unfitting += 1;
+            return;
+        }
+        let offer = Offer { session: crate::id::SessionId(random.u32()), credit: config.credit };
+        let accepted =
+            opened.accept(identity, offer, usize::from(init.hello.size), random, *boot);
+        let Some((keys, memo)) = accepted else { return };
+        self.forget_unconfirmed(&peer);
+        if self.state.unconfirmed >= self.unconfirmed_limit()
+            || self.links.is_full()
+            || self.find(offer.session.0).is_some()
+        {
+            self.state.drops.no_room += 1;
+            return;
+        }
+        let expires = now + UNCONFIRMED;
+        let link = Link {
+            ours: offer.session,
+            theirs: theirs.session,
+            peer,
+            address: from,
+            keys,
+            phase: Phase::Unconfirmed { memo, expires },
+            datagram: init.hello.size,
+            recovery: Recovery::new(self.state.config.initial_rtt, init.hello.size.into()),
+            received: Received::NEW,
+            credit: Credit::new(offer.credit, theirs.credit),
+            heard: now,
+            asked: now,
+            ping: Ping::No,
+            ready: Node::UNLINKED,
+            starved: false,
+            role: R::State::default(),
+        };
+        let Some(id) = self.add(link) else { return };
+        self.state.unconfirmed += 1;
+        self.ephemerals.remember(ephemeral, id, now, Cookies::LIFETIME);
+        self.state.reply = Some(Reply::Accept(id));
+    }
+
+    fn finish_dial<'d>(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        accept: &Accept<'_>,
+    ) -> Incoming<'d, R> {
+        let mut noise = [0; MAX_DATAGRAM];
+        let found = self.find_dial(accept.session.0);
+        let identity = &self.state.identity;
+        let finished = found.and_then(|id| {
+            let dial = self.dials.get(id).filter(|dial| dial.to == from)?;
+            let (initiator, peer) = dial.initiator()?;
+            let noise = noise.get_mut(..accept.noise.len())?;
+            noise.copy_from_slice(accept.noise);
+            let (keys, theirs) = initiator.finish(identity, noise)?;
+            Some((id, dial.purpose, dial.datagram(), keys, theirs, peer))
+        });
+        let Some((dial, purpose, datagram, keys, theirs, peer)) = finished else {
+            self.state.drops.unauthentic += 1;
+            return Incoming::Nothing;
+        };
+        if self.state.live >= self.live_limit() || self.links.is_full() {
+            self.state.drops.no_room += 1;
+            return Incoming::Nothing;
+        }
+        self.hang_up(dial);
+        let link = Link {
+            ours: accept.session,
+            theirs: theirs.session,
+            peer,
+            address: from,
+            keys,
+            phase: Phase::Live,
+            datagram,
+            recovery: Recovery::new(self.state.config.initial_rtt, datagram.into()),
+            received: Received::NEW,
+            credit: Credit::new(self.state.config.credit, theirs.credit),
+            heard: now,
+            asked: now,
+            // The responder waits for a packet before it sends any.
+            ping: Ping::Owed,
+            ready: Node::UNLINKED,
+            starved: false,
+            role: R::State::default(),
+        };
+        let Some(id) = self.add(link) else { return Incoming::Nothing };
+        self.state.live += 1;
+        self.wake(id);
+        Incoming::Established { link: id, purpose }
+    }
+
+    fn link_timeout(
+        &mut self,
+        id: Id<Link<R>>,
+        now: Instant,
+        visit: Visit<'_, R>,
+    ) -> Expired<R> {
+        let idle = self.state.config.idle;
+        let keep_alive = self.state.config.keep_alive;
+        let Some(link) = self.links.get_mut(id) else { return Expired::Nothing };
+        let over = match &link.phase {
+            Phase::Unconfirmed { expires, .. } => *expires <= now,
+            Phase::Closing { until, .. } => *until <= now,
+            Phase::Live => false,
+        };
+        if over {
+            self.remove(id);
+            return Expired::Nothing;
+        }
+        if !link.is_live() {
+            return Expired::Nothing;
+        }
+        let silence = now.since(link.heard);
+        if silence >= idle || (link.probes() >= DEAD_PROBES && silence >= DEAD_SILENCE) {
+            return Expired::Dead(id);
+        }
+        let mut probing = false;
+        if link.recovery.deadline().is_some_and(|at| at <= now) {
+            let Link { recovery, credit, role, .. } = link;
+            let visit = &mut |carry, fate| carried::<R>(carry, fate, credit, role, visit);
+            if recovery.timeout(&mut self.sent, now, visit) == Timeout::Probe {
+                probing = true;
+                link.ping = Ping::Probe;
+                if link.probes() >= 2 {
+                    link.shrink();
+                }
+            }
+        }
+        if keep_alive.is_some_and(|span| link.asked + span <= now) {
+            link.ping = link.ping.max(Ping::Owed);
+        }
+        self.wake(id);
+        self.feed();
+        self.reschedule(id);
+        if probing { Expired::Probing(id) } else { Expired::Nothing }
+    }
+
+    fn unanswered(&mut self, slot: u32, now: Instant) -> Expired<R> {
+        let Some(id) = self.dials.id_at(slot) else { return Expired::Nothing };
+        self.delist(id);
+        let (mut forge, config) = forge(self.state);
+        let Some(dial) = self.dials.get_mut(id) else { return Expired::Nothing };
+        dial.again(&mut forge, config);
+        let told = Expired::Unanswered {
+            dial: id,
+            purpose: dial.purpose,
+            tries: dial.tries(),
+            wrong_key: dial.wrong_key,
+        };
+        self.enlist(id);
+        self.call(id, now);
+        told
+    }
+
+    /// Sends what a dial has to send now, and waits for the answer.
+    fn call(&mut self, id: Id<Dial>, now: Instant) {
+        let Some(dial) = self.dials.get(id) else { return };
+        let deadline = now + dial.patience(&self.state.config);
+        self.dial_timers.set(id.slot(), Some(deadline));
+        self.state.due.push_back(&mut self.dials, id);
+    }
+
+    /// When this link must be looked at again.
+    fn reschedule(&mut self, id: Id<Link<R>>) {
+        let Some(link) = self.links.get(id) else { return };
+        let LinkConfig { idle, keep_alive, .. } = self.state.config;
+        let deadline = match &link.phase {
+            Phase::Unconfirmed { expires, .. } => Some(*expires),
+            Phase::Closing { until, .. } => Some(*until),
+            Phase::Live => [
+                link.received.deadline(),
+                link.recovery.deadline(),
+                keep_alive.filter(|_| link.ping == Ping::No).map(|span| link.asked + span),
+                Some(link.heard + idle),
+            ]
+            .into_iter()
+            .flatten()
+            .min(),
+        };
+        self.timers.set(id.slot(), deadline);
+    }
+
+    fn add(&mut self, link: Link<R>) -> Option<Id<Link<R>>> {
+        let (session, peer) = (link.ours, link.peer);
+        let id = self.links.insert(link).ok()?;
+        let indexed = self.by_session.insert(&session.0.to_le_bytes(), id.slot())
+            && self.by_key.insert(&peer.0, id.slot());
+        debug_assert!(indexed, "the indexes have more buckets than there are links and dials");
+        self.reschedule(id);
+        Some(id)
+    }
+
+    fn find(&self, session: u32) -> Option<Id<Link<R>>> {
+        let id_at = |slot| self.links.id_at(slot);
+        let slot = self.by_session.find(&session.to_le_bytes(), |slot| {
+            id_at(slot).and_then(|id| self.links.get(id)).is_some_and(|link| link.ours.0 == session)
+        })?;
+        id_at(slot)
+    }
+
+    fn find_dial(&self, session: u32) -> Option<Id<Dial>> {
+        let first = self.links.capacity() as u32;
+        let id_at = |slot: u32| slot.checked_sub(first).and_then(|slot| self.dials.id_at(slot));
+        let slot = self.by_session.find(&session.to_le_bytes(), |slot| {
+            id_at(slot)
+                .and_then(|id| self.dials.get(id))
+                .is_some_and(|dial| dial.session().0 == session)
+        })?;
+        id_at(slot)
+    }
+
+    fn enlist(&mut self, id: Id<Dial>) {
+        let first = self.links.capacity() as u32;
+        if let Some(dial) = self.dials.get(id) {
+            let name = dial.session().0.to_le_bytes();
+            let indexed = self.by_session.insert(&name, first + id.slot());
+            debug_assert!(indexed, "the index has more buckets than there are links and dials");
+        }
+    }
+
+    fn delist(&mut self, id: Id<Dial>) {
+        let Some(dial) = self.dials.get(id) else { return };
+        let name = dial.session().0.to_le_bytes();
+        let first = self.links.capacity() as u32;
+        let (links, dials) = (&self.links, &self.dials);
+        self.by_session.remove(&name, first + id.slot(), |slot| {
+            let session = match slot.checked_sub(first) {
+                None => links.get(links.id_at(slot)?)?.ours,
+                Some(slot) => dials.get(dials.id_at(slot)?)?.session(),
+            };
+            Some(session.0.to_le_bytes())
+        });
+    }
+
+    /// There is one unconfirmed session a key: the newest.
+    fn forget_unconfirmed(&mut self, peer: &PublicKey) {
+        let older = self.by_key.find(&peer.0, |slot| {
+            self.links.id_at(slot).and_then(|id| self.links.get(id)).is_some_and(|link| {
+                link.peer == *peer && matches!(link.phase, Phase::Unconfirmed { .. })
+            })
+        });
+        if let Some(id) = older.and_then(|slot| self.links.id_at(slot)) {
+            self.remove(id);
+        }
+    }
+
+    /// Records of packets in flight are free again: a link that waited for one goes on.
+    fn feed(&mut self) {
+        if let (false, Some(id)) = (self.sent.is_full(), self.state.starved.front()) {
+            self.wake(id);
+        }
+    }
+
+    /// Takes a link off the list that it is on.
+    fn unlist(&mut self, id: Id<Link<R>>) {
+        let Some(link) = self.links.get_mut(id) else { return };
+        let starved = core::mem::take(&mut link.starved);
+        let list = if starved { &mut self.state.starved } else { &mut self.state.ready };
+        list.remove(&mut self.links, id);
+    }
+
+    fn unconfirmed_limit(&self) -> u32 {
+        (self.links.capacity() / 8).max(1) as u32
+    }
+
+    fn live_limit(&self) -> u32 {
+        (self.links.capacity() as u32).saturating_sub(self.unconfirmed_limit())
+    }
+}
+
+fn forge<R: Role>(state: &mut LinksState<R>) -> (Forge<'_>, &LinkConfig) {
+    let LinksState { identity, random, boot, config, .. } = state;
+    (Forge { identity, random, boot: *boot }, config)
+}
+
+/// Keeps what is the link's own, and tells the role the rest.
+fn carried<R: Role>(
+    carry: Carry<R::Token>,
+    fate: Fate,
+    credit: &mut Credit,
+    role: &mut R::State,
+    visit: &mut dyn FnMut(&mut R::State, R::Token, Fate),
+) {
+    match (carry, fate) {
+        (Carry::Credit, Fate::Lost) => credit.forget_announcement(),
+        (Carry::Credit, Fate::Acked) => {}
+        (Carry::Role(token), fate) => visit(role, token, fate),
+    }
+}

@@ -1,0 +1,131 @@
+//! A packet while it is being written.
+
+use core::net::SocketAddr;
+
+use crate::{
+    session::Suite,
+    time::Instant,
+    wire::{Frame, FrameWriter, MAX_DATAGRAM, PacketHeader, TAG_LENGTH},
+};
+
+use super::{
+    link::{Carry, Freight, Link, Phase, Ping, Role},
+    recovery::Sent,
+};
+use crate::storage::Slab;
+
+/// A packet for one link, filled frame by frame, then sealed.
+pub(crate) struct Packet<'b, R: Role> {
+    writer: FrameWriter<'b>,
+    freight: Freight<R>,
+    /// Something in it asks for an acknowledgement.
+    eliciting: bool,
+    may_elicit: bool,
+    acks: bool,
+    closing: bool,
+}
+
+/// Bytes that stay free in a packet so that an Ack or Ping always fits a full one.
+const SMALLEST_USE: usize = 8;
+
+impl<'b, R: Role> Packet<'b, R> {
+    /// Begins a packet with what the link itself owes; `None` if it may not send.
+    pub(super) fn begin(
+        link: &mut Link<R>,
+        sent: &Slab<'_, Sent<Carry<R::Token>>>,
+        now: Instant,
+        scratch: &'b mut [u8; MAX_DATAGRAM],
+    ) -> Option<Self> {
+        let size = usize::from(link.datagram);
+        let may_elicit =
+            !sent.is_full() && (link.ping == Ping::Probe || link.recovery.can_send(sent, size));
+        let writer = FrameWriter::new(scratch, PacketHeader::LENGTH, size - TAG_LENGTH);
+        let mut packet = Self {
+            writer,
+            freight: Freight::<R>::new(),
+            eliciting: false,
+            may_elicit,
+            acks: false,
+            closing: false,
+        };
+        match &mut link.phase {
+            Phase::Unconfirmed { .. } => return None,
+            Phase::Closing { owed: false, .. } => return None,
+            Phase::Closing { reason, owed, .. } => {
+                *owed = false;
+                packet.closing = true;
+                return packet.writer.push(&Frame::Close(*reason)).then_some(packet);
+            }
+            Phase::Live => {}
+        }
+        if link.received.is_owed() {
+            let ack = link.received.ack(now);
+            packet.acks = ack.is_some_and(|ack| packet.writer.push(&Frame::Ack(ack)));
+        }
+        if may_elicit && link.credit.is_owed() {
+            let limit = link.credit.announce();
+            if !packet.put(&Frame::Credit(limit), Carry::Credit) {
+                link.credit.forget_announcement();
+            }
+        }
+        Some(packet)
+    }
+
+    /// The last word on a link: nothing else belongs into it.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing
+    }
+
+    /// The longest body that one more frame can have; 0 if none may be added.
+    pub(crate) fn room(&self) -> usize {
+        let room = self.writer.room();
+        if self.may_elicit && !self.freight.is_full() && room > SMALLEST_USE { room } else { 0 }
+    }
+
+    /// Adds a frame; `token` tells what became of it. `false` if there is no room
+    /// or nothing more may be sent now.
+    #[must_use]
+    pub(crate) fn push(&mut self, frame: &Frame<'_>, token: R::Token) -> bool {
+        self.put(frame, Carry::Role(token))
+    }
+
+    fn put(&mut self, frame: &Frame<'_>, carry: Carry<R::Token>) -> bool {
+        if self.room() == 0 || !self.writer.push(frame) {
+            return false;
+        }
+        self.eliciting = true;
+        self.freight.push(carry).is_ok()
+    }
+
+    /// Seals the packet: to whom it goes, and how long it is. `None` if there was
+    /// nothing to send.
+    pub(super) fn finish(
+        mut self,
+        link: &mut Link<R>,
+        sent: &mut Slab<'_, Sent<Carry<R::Token>>>,
+        suite: &dyn Suite,
+        now: Instant,
+    ) -> Option<(SocketAddr, usize)> {
+        if !self.closing && !self.eliciting && link.ping != Ping::No && self.may_elicit {
+            self.eliciting = self.writer.push(&Frame::Ping(()));
+        }
+        // An Ack goes by itself only when it is due; else it rides along later.
+        let ack_due = link.received.deadline().is_some_and(|at| at <= now);
+        if !self.closing && !self.eliciting && !(self.acks && ack_due) {
+            return None;
+        }
+        let length = self.writer.length();
+        let packet = self.writer.into_inner();
+        let (number, size) = link.keys.seal.seal(suite, link.theirs, packet, length)?;
+        if self.acks {
+            link.received.acked();
+        }
+        if self.eliciting {
+            link.ping = Ping::No;
+            link.asked = now;
+            let recorded = link.recovery.sent(sent, number, now, size, self.freight);
+            debug_assert!(recorded.is_ok(), "there was a record for it when the packet began");
+        }
+        Some((link.address, size))
+    }
+}

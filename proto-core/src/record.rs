@@ -1,0 +1,170 @@
+//! Records as the host stores them: a schema version, a header in postcard, a
+//! body as it is, and a checksum over all of it.
+
+use crc::{CRC_32_ISCSI, Crc};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    id::{Account, Epoch, Nick, Number, PublicKey},
+    storage::{Body, Pool},
+    time::UnixTime,
+    wire::MAX_BODY,
+};
+
+/// The version of all headers below.
+const SCHEMA: u8 = 1;
+
+const CHECKSUM: Crc<u32> = Crc::<u32>::new(&CRC_32_ISCSI);
+
+/// The most bytes that a header takes.
+const HEADER_BOUND: usize = 160;
+
+/// The most bytes of a record with the longest body.
+pub const MAX_RECORD: usize = record_bound(MAX_BODY);
+
+/// The most bytes of a record with a body of up to `body` bytes.
+pub const fn record_bound(body: usize) -> usize {
+    1 + HEADER_BOUND + body + 4
+}
+
+/// Writes a record to the front of `out`; how long it is. `None` if it does not fit.
+pub(crate) fn encode(
+    out: &mut [u8],
+    header: &impl Serialize,
+    pool: &Pool<'_>,
+    body: &Body,
+) -> Option<usize> {
+    let (schema, rest) = out.split_first_mut()?;
+    *schema = SCHEMA;
+    let header = postcard::to_slice(header, rest).ok()?.len();
+    let copied = pool.read(body, 0, out.get_mut(1 + header..)?);
+    let end = 1 + header + copied;
+    let (content, tail) = out.split_at_mut_checked(end)?;
+    *tail.first_chunk_mut()? = CHECKSUM.checksum(content).to_le_bytes();
+    (copied == body.len()).then_some(end + 4)
+}
+
+/// Reads a record: its header and its body. `None` if it is damaged or of
+/// another version.
+pub(crate) fn decode<'a, H: Deserialize<'a>>(record: &'a [u8]) -> Option<(H, &'a [u8])> {
+    let (content, checksum) = record.split_last_chunk()?;
+    let (&schema, content_of) = content.split_first()?;
+    if schema != SCHEMA || CHECKSUM.checksum(content).to_le_bytes() != *checksum {
+        return None;
+    }
+    postcard::take_from_bytes(content_of).ok()
+}
+
+/// A server's record of an account, in `Log::Accounts` under its number + 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AccountRecord {
+    pub(crate) key: PublicKey,
+    pub(crate) nick: Nick,
+    pub(crate) epoch: Epoch,
+    pub(crate) boot: u64,
+}
+
+/// The header of a mailbox entry; its body is the sealed message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct MailRecord {
+    pub(crate) from: Account,
+    pub(crate) epoch: Epoch,
+    pub(crate) number: Number,
+    pub(crate) received: UnixTime,
+}
+
+/// How far a recipient has an author's deposits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PairRecord {
+    pub(crate) epoch: Epoch,
+    pub(crate) stored: Number,
+    pub(crate) delivered: Number,
+    pub(crate) expired: (Number, Number),
+    pub(crate) receipt: [u8; 16],
+}
+
+/// What a client keeps of a conversation, in `Log::Conversations`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ConversationRecord {
+    pub(crate) key: PublicKey,
+    pub(crate) nick: Nick,
+    /// The server has saved all up to here.
+    pub(crate) epoch: Epoch,
+    pub(crate) stored: Number,
+}
+
+/// What a client keeps of itself, in `Log::Conversations` under 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SelfRecord {
+    pub(crate) epoch: Epoch,
+}
+
+/// The header of an outbox entry; its body is the author's time and the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct OutboxRecord {
+    /// It was refused or expired: its number is passed over.
+    pub(crate) given_up: bool,
+}
+
+/// The header of an inbox entry; its body is the author's time and the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct InboxRecord {
+    /// It came by way of the server.
+    pub(crate) saved: bool,
+}
+
+/// An inbox or outbox record as a person reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Said<'a> {
+    /// When its author wrote it.
+    pub time: UnixTime,
+    /// The text, as it came.
+    pub text: &'a [u8],
+}
+
+impl<'a> Said<'a> {
+    /// Reads a record of `Log::Inbox`; `None` if it is damaged.
+    pub fn from_inbox(record: &'a [u8]) -> Option<Self> {
+        let (InboxRecord { .. }, body) = decode(record)?;
+        Self::from_body(body)
+    }
+
+    /// Reads a message's body: the author's time and the text.
+    pub(crate) fn from_body(body: &'a [u8]) -> Option<Self> {
+        let (time, text) = body.split_first_chunk()?;
+        Some(Self { time: UnixTime(u64::from_le_bytes(*time)), text })
+    }
+}
+
+/// Bytes of a body ahead of its text: the author's time.
+pub(crate) const BODY_HEADER: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::{Block, PoolHead};
+
+    #[test]
+    fn a_damaged_record_is_not_read() {
+        let mut blocks = [const { Block::EMPTY }; 2];
+        let mut head = PoolHead::NEW;
+        let mut pool = Pool::new(&mut blocks, &mut head);
+        let body = pool.store(&[7; 300]).unwrap();
+        let header = MailRecord {
+            from: Account(u32::MAX),
+            epoch: Epoch(3),
+            number: Number(u64::MAX),
+            received: UnixTime(5),
+        };
+        let mut out = [0; record_bound(300)];
+        let length = encode(&mut out, &header, &pool, &body).unwrap();
+        let record = &mut out[..length];
+        assert_eq!(decode::<MailRecord>(record), Some((header, &[7; 300][..])));
+        for bit in 0..length * 8 {
+            record[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(decode::<MailRecord>(record), None, "bit {bit}");
+            record[bit / 8] ^= 1 << (bit % 8);
+        }
+        assert_eq!(encode(&mut [0; 300], &header, &pool, &body), None);
+    }
+}

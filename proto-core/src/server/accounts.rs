@@ -1,0 +1,111 @@
+//! The accounts: who holds which nick. All of them are in memory, by number;
+//! the store has them too.
+
+use crate::{
+    id::{Account, Epoch, Nick, PublicKey},
+    storage::{Id, Index},
+    time::UnixTime,
+    wire::Presence,
+};
+
+use super::ServerLink;
+
+/// One account's place in the table.
+#[derive(Debug)]
+pub struct AccountSlot(Option<Row>);
+
+impl AccountSlot {
+    /// Never used.
+    pub const EMPTY: Self = Self(None);
+}
+
+/// An account.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) key: PublicKey,
+    pub(crate) nick: Nick,
+    pub(crate) epoch: Epoch,
+    /// The boot number that the client last registered with.
+    pub(crate) boot: u64,
+    pub(crate) presence: Presence,
+    /// The link it is registered or registering through.
+    pub(crate) link: Option<Id<ServerLink>>,
+    /// When it was last online.
+    pub(crate) seen: UnixTime,
+    /// The store has it.
+    pub(crate) durable: bool,
+}
+
+/// How many account numbers were given out.
+#[derive(Debug, Default)]
+pub(crate) struct AccountsHead {
+    next: u32,
+}
+
+/// The table of accounts, found by number, by nick and by key.
+#[derive(Debug)]
+pub(crate) struct Accounts<'a> {
+    pub(super) rows: &'a mut [AccountSlot],
+    pub(super) by_nick: Index<'a>,
+    pub(super) by_key: Index<'a>,
+    pub(super) head: &'a mut AccountsHead,
+}
+
+impl Accounts<'_> {
+    pub(crate) fn get(&self, account: Account) -> Option<&Row> {
+        self.rows.get(account.0 as usize)?.0.as_ref()
+    }
+
+    pub(crate) fn get_mut(&mut self, account: Account) -> Option<&mut Row> {
+        self.rows.get_mut(account.0 as usize)?.0.as_mut()
+    }
+
+    pub(crate) fn by_nick(&self, nick: &Nick) -> Option<Account> {
+        self.by_nick.find(&nick.folded(), |at| {
+            self.get(Account(at)).is_some_and(|row| row.nick == *nick)
+        })
+        .map(Account)
+    }
+
+    pub(crate) fn by_key(&self, key: &PublicKey) -> Option<Account> {
+        self.by_key.find(&key.0, |at| self.get(Account(at)).is_some_and(|row| row.key == *key))
+            .map(Account)
+    }
+
+    /// Numbers given out so far.
+    pub(crate) fn count(&self) -> u32 {
+        self.head.next
+    }
+
+    /// Adds an account under the next number; `None` if the table is full.
+    pub(crate) fn add(&mut self, row: Row) -> Option<Account> {
+        self.put(Account(self.head.next), row)
+    }
+
+    /// Adds an account under a number from the store.
+    pub(crate) fn put(&mut self, account: Account, row: Row) -> Option<Account> {
+        let slot = self.rows.get_mut(account.0 as usize).filter(|slot| slot.0.is_none())?;
+        let (nick, key) = (row.nick.folded(), row.key.0);
+        slot.0 = Some(row);
+        self.head.next = self.head.next.max(account.0 + 1);
+        let indexed = self.by_nick.insert(&nick, account.0) && self.by_key.insert(&key, account.0);
+        debug_assert!(indexed, "the indexes have more buckets than the table has rows");
+        Some(account)
+    }
+
+    /// Takes out an account that the store did not get. Its number stays unused.
+    pub(crate) fn remove(&mut self, account: Account) {
+        let Some(row) = self.rows.get_mut(account.0 as usize).and_then(|slot| slot.0.take()) else {
+            return;
+        };
+        let rows = &*self.rows;
+        let row_at = |at: u32| rows.get(at as usize).and_then(|slot| slot.0.as_ref());
+        self.by_nick.remove(&row.nick.folded(), account.0, |at| Some(row_at(at)?.nick.folded()));
+        self.by_key.remove(&row.key.0, account.0, |at| Some(row_at(at)?.key.0));
+    }
+
+    /// Every account, for people to look at.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Account, &Row)> {
+        (0..).zip(self.rows.iter()).filter_map(|(at, slot)| Some((Account(at), slot.0.as_ref()?)))
+    }
+}

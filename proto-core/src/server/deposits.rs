@@ -1,0 +1,514 @@
+//! Deposits: what authors give the server to hand over in their stead. Each is
+//! taken in its author's order, relayed at once to a recipient that is online, and
+//! saved when that brings no receipt in time.
+
+use crate::{
+    action::Ask,
+    id::{Account, Position},
+    link::{Packet, Units},
+    storage::{Body, Id, Node},
+    wire::{Deposit, EntryRefusal, EntryRefused, Frame, Inquire, Progress},
+    record::BODY_HEADER,
+    session::MAIL_OVERHEAD,
+};
+
+use core::time::Duration;
+
+use super::{
+    Event, ServerLink,
+    engine::{Engine, Taken},
+    entry::{Entry, Pair, Stage},
+    member::{ServerRole, Token},
+};
+
+/// Deposits of one pair that may be under way at a time.
+const PAIR_ENTRIES: u16 = 64;
+
+/// How long a deposit waits for its missing pieces or predecessors. Its author,
+/// told nothing, sends it again.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long the store may take before it counts as failed.
+const STORE: Duration = Duration::from_secs(10);
+
+impl Engine<'_> {
+    /// A piece of a deposit.
+    pub(super) fn deposit(&mut self, link: Id<ServerLink>, deposit: &Deposit<'_>) -> Taken {
+        let Some(author) = self.author(link) else { return Taken::NoRoom };
+        let total = usize::from(deposit.total);
+        let position = Position::new(deposit.epoch, deposit.number);
+        let run = Units::run(usize::from(deposit.offset), deposit.piece.len(), total);
+        let Some(run) = run.filter(|_| total >= MAIL_OVERHEAD + BODY_HEADER) else {
+            return Taken::Close(crate::wire::CloseReason::Malformed);
+        };
+        if self.accounts.get(deposit.to).is_none() {
+            return self.refuse_new(link, author, deposit, EntryRefusal::NoRecipient);
+        }
+        if total - MAIL_OVERHEAD - BODY_HEADER > self.state.config.text as usize {
+            return self.refuse_new(link, author, deposit, EntryRefusal::TooLong);
+        }
+        let Some(pair_id) = self.pair(author, deposit.to) else { return Taken::NoRoom };
+        let Some(pair) = self.pairs.get(pair_id) else { return Taken::NoRoom };
+        if pair.loaded && position.epoch < pair.record.epoch {
+            return self.refuse_new(link, author, deposit, EntryRefusal::Superseded);
+        }
+        let taken = position.epoch == pair.record.epoch && position.number <= pair.taken.number;
+        if pair.loaded && taken {
+            self.owe_progress(pair_id);
+            return Taken::Done;
+        }
+        let Some(id) = self.find_or_add(link, pair_id, position, deposit) else {
+            return Taken::NoRoom;
+        };
+        let Some(entry) = self.entries.get_mut(id) else { return Taken::NoRoom };
+        // What counts before it may have changed since it was sent the last time.
+        entry.skip = entry.skip.max(deposit.skip);
+        if entry.stage == Stage::Arriving {
+            if entry.body.len() != total {
+                return Taken::Close(crate::wire::CloseReason::Malformed);
+            }
+            self.pool.write(&mut entry.body, run.offset(), deposit.piece);
+            entry.have.insert(run);
+            if entry.have == Units::all(total) {
+                entry.stage = Stage::Waiting;
+            }
+        }
+        self.take_next(pair_id);
+        Taken::Done
+    }
+
+    /// An author asks how its deposits are doing.
+    pub(super) fn inquire(&mut self, link: Id<ServerLink>, inquire: &Inquire) -> Taken {
+        let Some(author) = self.author(link) else { return Taken::NoRoom };
+        if self.accounts.get(inquire.to).is_none() {
+            return Taken::Done;
+        }
+        let Some(pair) = self.pair(author, inquire.to) else { return Taken::NoRoom };
+        self.owe_progress(pair);
+        Taken::Done
+    }
+
+    /// The pair's record came from the store.
+    pub(super) fn pair_loaded(&mut self, id: Id<Pair>, record: crate::record::PairRecord) {
+        let Some(pair) = self.pairs.get_mut(id) else { return };
+        pair.loaded = true;
+        let now = &mut pair.record;
+        if record.epoch > now.epoch {
+            *now = record;
+        } else if record.epoch == now.epoch {
+            now.stored = now.stored.max(record.stored);
+            if record.delivered > now.delivered {
+                (now.delivered, now.receipt) = (record.delivered, record.receipt);
+            }
+            if now.expired.1 < record.expired.1 {
+                now.expired = record.expired;
+            }
+        }
+        pair.taken = pair.taken.max(Position::new(pair.record.epoch, pair.safe()));
+        if pair.dirty {
+            self.save_pair(id);
+        }
+        self.owe_progress(id);
+        self.take_next(id);
+    }
+
+    pub(super) fn handle_entry_timeout(&mut self, id: Id<Entry>) {
+        match self.entries.get(id).map(|entry| entry.stage) {
+            Some(Stage::Relaying) => self.store(id),
+            Some(Stage::Storing) => self.saved(id, false),
+            Some(Stage::Arriving | Stage::Waiting) => self.free_entry(id),
+            Some(Stage::Stored | Stage::Delivered | Stage::Refused(_)) | None => {}
+        }
+    }
+
+    /// Asks the store to save an entry. It keeps its place in the queue of a
+    /// recipient that is online.
+    pub(super) fn store(&mut self, id: Id<Entry>) {
+        let index = self.state.index + 1;
+        let Some(entry) = self.entries.get_mut(id) else { return };
+        entry.stage = Stage::Storing;
+        entry.ask = Ask::Owed;
+        if entry.index == 0 {
+            entry.index = index;
+            self.state.index = index;
+        }
+        self.state.asking_entries.push_back(&mut self.entries, id);
+        self.entry_timers.set(id.slot(), Some(self.state.now + STORE));
+    }
+
+    /// The store has an entry, or could not take it.
+    pub(super) fn saved(&mut self, id: Id<Entry>, saved: bool) {
+        let now = self.state.now;
+        let Some(entry) = self.entries.get_mut(id) else { return };
+        let (stage, queued) = (entry.stage, entry.queued.is_linked());
+        let (to, position, index, pair) = (entry.to, entry.position, entry.index, entry.pair);
+        entry.ask = Ask::Idle;
+        self.entry_timers.set(id.slot(), None);
+        match (stage, saved) {
+            (Stage::Delivered, _) => {
+                self.free_entry(id);
+                if saved {
+                    self.handed_over(to, index);
+                }
+            }
+            (_, true) => {
+                if let Some(pair) = pair {
+                    self.unlist(id);
+                    if let Some(pair) = self.pairs.get_mut(pair)
+                        && pair.record.epoch == position.epoch
+                    {
+                        pair.stored(position.number);
+                        pair.online = false;
+                    }
+                    self.owe_progress(pair);
+                }
+                if queued {
+                    if let Some(entry) = self.entries.get_mut(id) {
+                        entry.stage = Stage::Stored;
+                    }
+                } else {
+                    self.free_entry(id);
+                    self.more_mail(to, index);
+                }
+            }
+            (_, false) => {
+                self.tell(Event::StoreFailed);
+                if queued {
+                    // Its recipient may still take it.
+                    if let Some(entry) = self.entries.get_mut(id) {
+                        entry.stage = Stage::Relaying;
+                    }
+                    self.entry_timers.set(id.slot(), Some(now + self.state.config.relay));
+                } else {
+                    self.refuse(id, EntryRefusal::Store);
+                }
+            }
+        }
+    }
+
+    /// Gives an entry's memory back, and the credit it was sent on.
+    pub(super) fn free_entry(&mut self, id: Id<Entry>) {
+        self.unlist(id);
+        self.free_body(id);
+        self.state.asking_entries.remove(&mut self.entries, id);
+        self.entry_timers.set(id.slot(), None);
+        if let Some(pair_id) = self.entries.remove(id).and_then(|entry| entry.pair) {
+            if let Some(pair) = self.pairs.get_mut(pair_id) {
+                pair.uses -= 1;
+            }
+            self.consider_unused(pair_id);
+        }
+    }
+
+    /// Gives an entry's body back to the pool, and its length to its author as credit.
+    fn free_body(&mut self, id: Id<Entry>) {
+        let Some(entry) = self.entries.get_mut(id) else { return };
+        let (source, length) = (entry.source.take(), entry.body.len());
+        self.pool.free(core::mem::replace(&mut entry.body, Body::EMPTY));
+        if let Some((source, link)) = source.and_then(|id| Some((id, self.links.get_mut(id)?))) {
+            link.credit.release(length);
+            if link.credit.is_owed() {
+                self.links.wake(source);
+            }
+        }
+    }
+
+    /// Takes an entry out of its pair's list of what is neither durable nor delivered.
+    fn unlist(&mut self, id: Id<Entry>) {
+        let Some(entry) = self.entries.get(id).filter(|entry| entry.of_pair.is_linked()) else {
+            return;
+        };
+        if let Some(pair) = entry.pair.and_then(|pair| self.pairs.get_mut(pair)) {
+            pair.count -= 1;
+            pair.entries.remove(&mut self.entries, id);
+        }
+    }
+
+    /// Refusals that their authors have heard of are forgotten.
+    pub(super) fn free_refusals(&mut self, link: Id<ServerLink>) {
+        while let Some(found) = self.links.get_mut(link) {
+            let Some(entry) = found.role.told.pop_front(&mut self.entries) else { return };
+            self.free_entry(entry);
+        }
+    }
+
+    /// The author of a pair is to be told how far its deposits are.
+    pub(super) fn owe_progress(&mut self, id: Id<Pair>) {
+        let Some(pair) = self.pairs.get(id).filter(|pair| pair.loaded) else { return };
+        let Some(link) = self.accounts.get(pair.author).and_then(|row| row.link) else { return };
+        if let Some(member) = self.links.get_mut(link).map(|link| &mut link.role)
+            && member.registration.online().is_some()
+        {
+            self.state.unused.remove(&mut self.pairs, id);
+            member.progress.push_back(&mut self.pairs, id);
+            self.links.wake(link);
+        }
+    }
+
+    /// A pair's record is to be saved.
+    pub(super) fn save_pair(&mut self, id: Id<Pair>) {
+        if let Some(pair) = self.pairs.get_mut(id) {
+            pair.dirty = true;
+            if pair.loaded && pair.ask == Ask::Idle {
+                pair.ask = Ask::Owed;
+                self.state.unused.remove(&mut self.pairs, id);
+                self.state.asking_pairs.push_back(&mut self.pairs, id);
+            }
+        }
+    }
+
+    /// Finds a pair or makes room for it; `None` if all are in use.
+    pub(super) fn pair(&mut self, author: Account, recipient: Account) -> Option<Id<Pair>> {
+        let name = Pair::name(author, recipient);
+        let found = self.by_pair.find(&name, |slot| {
+            let pair = self.pairs.id_at(slot).and_then(|id| self.pairs.get(id));
+            pair.is_some_and(|pair| (pair.author, pair.recipient) == (author, recipient))
+        });
+        if let Some(slot) = found {
+            return self.pairs.id_at(slot);
+        }
+        if self.pairs.is_full() {
+            let unused = self.state.unused.pop_front(&mut self.pairs)?;
+            let gone = self.pairs.remove(unused)?;
+            let pairs = &self.pairs;
+            self.by_pair.remove(&Pair::name(gone.author, gone.recipient), unused.slot(), |slot| {
+                let pair = pairs.get(pairs.id_at(slot)?)?;
+                Some(Pair::name(pair.author, pair.recipient))
+            });
+        }
+        let id = self.pairs.insert(Pair::new(author, recipient)).ok()?;
+        let indexed = self.by_pair.insert(&name, id.slot());
+        debug_assert!(indexed, "the index has more buckets than there are pairs");
+        self.state.asking_pairs.push_back(&mut self.pairs, id);
+        Some(id)
+    }
+
+    /// A pair that nothing refers to may make room for another.
+    pub(super) fn consider_unused(&mut self, id: Id<Pair>) {
+        let unused = self.pairs.get(id).is_some_and(|pair| {
+            pair.uses == 0
+                && pair.ask == Ask::Idle
+                && !pair.dirty
+                && !pair.owed.is_linked()
+        });
+        if unused {
+            self.state.unused.push_back(&mut self.pairs, id);
+        }
+    }
+
+    pub(super) fn write_progress(
+        &mut self,
+        link: Id<ServerLink>,
+        packet: &mut Packet<'_, ServerRole>,
+    ) {
+        while let Some(found) = self.links.get_mut(link) {
+            let list = &mut found.role.progress;
+            let Some(id) = list.front() else { return };
+            if let Some(pair) = self.pairs.get(id) {
+                let progress = Progress {
+                    to: pair.recipient,
+                    epoch: pair.record.epoch,
+                    stored: pair.record.stored,
+                    delivered: pair.record.delivered,
+                    expired: pair.record.expired,
+                    online: pair.online,
+                    receipt: pair.record.receipt,
+                };
+                if !packet.push(&Frame::Progress(progress), Token::Progress(id)) {
+                    return;
+                }
+            }
+            list.pop_front(&mut self.pairs);
+            self.consider_unused(id);
+        }
+    }
+
+    pub(super) fn write_refusals(
+        &mut self,
+        link: Id<ServerLink>,
+        packet: &mut Packet<'_, ServerRole>,
+    ) {
+        while let Some(found) = self.links.get_mut(link) {
+            let list = &mut found.role.refused;
+            let Some(id) = list.front() else { return };
+            if let Some(Entry { to, position, stage: Stage::Refused(reason), .. }) =
+                self.entries.get(id)
+            {
+                let refused = EntryRefused {
+                    to: *to,
+                    epoch: position.epoch,
+                    number: position.number,
+                    reason: *reason,
+                };
+                if !packet.push(&Frame::EntryRefused(refused), Token::Refusal(id)) {
+                    return;
+                }
+            }
+            list.pop_front(&mut self.entries);
+        }
+    }
+
+    fn find_or_add(
+        &mut self,
+        link: Id<ServerLink>,
+        pair_id: Id<Pair>,
+        position: Position,
+        deposit: &Deposit<'_>,
+    ) -> Option<Id<Entry>> {
+        let mut at = self.pairs.get(pair_id)?.entries.front();
+        while let Some(id) = at {
+            let entry = self.entries.get(id)?;
+            if entry.position == position {
+                return Some(id);
+            }
+            at = entry.of_pair.next();
+        }
+        let author = self.pairs.get(pair_id).filter(|p| p.count < PAIR_ENTRIES)?.author;
+        if self.entries.is_full() {
+            return None;
+        }
+        let body = self.pool.allocate(deposit.total.into())?;
+        let entry = Entry {
+            skip: deposit.skip,
+            source: Some(link),
+            pair: Some(pair_id),
+            received: self.unix(),
+            ..Entry::new(author, deposit.to, position, body, Stage::Arriving)
+        };
+        let id = self.entries.insert(entry).ok()?;
+        self.state.unused.remove(&mut self.pairs, pair_id);
+        let pair = self.pairs.get_mut(pair_id)?;
+        pair.entries.push_back(&mut self.entries, id);
+        pair.count += 1;
+        pair.uses += 1;
+        self.entry_timers.set(id.slot(), Some(self.state.now + PATIENCE));
+        Some(id)
+    }
+
+    /// Takes in what is next of a pair, as far as it arrived.
+    fn take_next(&mut self, pair_id: Id<Pair>) {
+        loop {
+            let Some(pair) = self.pairs.get_mut(pair_id).filter(|pair| pair.loaded) else { return };
+            let mut at = pair.entries.front();
+            let next = loop {
+                let Some(id) = at else { return };
+                let Some(entry) = self.entries.get(id) else { return };
+                if entry.stage == Stage::Waiting {
+                    pair.enter(entry.position);
+                    if pair.is_next(entry.position, entry.skip) {
+                        break id;
+                    }
+                }
+                at = entry.of_pair.next();
+            };
+            let Some(entry) = self.entries.get(next) else { return };
+            pair.taken = entry.position;
+            self.route(next);
+        }
+    }
+
+    /// Relays or saves an entry that was just taken in.
+    fn route(&mut self, id: Id<Entry>) {
+        let Some(entry) = self.entries.get(id) else { return };
+        match self.open_mailbox(entry.to, entry.body.len()) {
+            Some(link) => {
+                let pair = entry.pair;
+                self.relay(id, link);
+                if let Some(pair_id) = pair {
+                    if let Some(pair) = self.pairs.get_mut(pair_id) {
+                        pair.online = true;
+                    }
+                    self.owe_progress(pair_id);
+                }
+                // The author learns where the recipient is now.
+                self.state.push_at = self.state.push_at.map(|_| self.state.now);
+            }
+            None => self.store(id),
+        }
+    }
+
+    /// An entry is not taken after all. Its author is told if it is there; if not, it
+    /// will send the entry again and be told then.
+    pub(super) fn refuse(&mut self, id: Id<Entry>, reason: EntryRefusal) {
+        let Some(entry) = self.entries.get_mut(id) else { return };
+        entry.stage = Stage::Refused(reason);
+        let (author, position, pair) = (entry.from, entry.position, entry.pair);
+        self.unlist(id);
+        self.free_body(id);
+        if let Some(pair) = pair.and_then(|pair| self.pairs.get_mut(pair)) {
+            if pair.taken.epoch == position.epoch && pair.taken.number >= position.number {
+                pair.taken.number.0 = position.number.0.saturating_sub(1);
+            }
+        }
+        self.owe_refusal(id, author);
+    }
+
+    /// A deposit that is refused before any of it is kept.
+    fn refuse_new(
+        &mut self,
+        link: Id<ServerLink>,
+        author: Account,
+        deposit: &Deposit<'_>,
+        reason: EntryRefusal,
+    ) -> Taken {
+        let position = Position::new(deposit.epoch, deposit.number);
+        let last = self.links.get(link).and_then(|link| link.role.refused.back());
+        let told = last.and_then(|id| self.entries.get(id));
+        if told.is_some_and(|entry| (entry.to, entry.position) == (deposit.to, position)) {
+            return Taken::Done;
+        }
+        let entry = Entry::new(author, deposit.to, position, Body::EMPTY, Stage::Refused(reason));
+        let Ok(id) = self.entries.insert(entry) else { return Taken::NoRoom };
+        if let Some(link) = self.links.get_mut(link) {
+            link.credit.release(deposit.total.into());
+        }
+        self.owe_refusal(id, author);
+        Taken::Done
+    }
+
+    fn owe_refusal(&mut self, id: Id<Entry>, author: Account) {
+        let link = self.accounts.get(author).and_then(|row| row.link);
+        match link.and_then(|link| self.links.get_mut(link)) {
+            Some(found) if found.role.registration.online().is_some() => {
+                found.role.refused.push_back(&mut self.entries, id);
+                if let Some(link) = link {
+                    self.links.wake(link);
+                }
+            }
+            _ => self.free_entry(id),
+        }
+    }
+}
+
+impl Entry {
+    /// With nothing but its name and body.
+    pub(super) fn new(
+        from: Account,
+        to: Account,
+        position: Position,
+        body: Body,
+        stage: Stage,
+    ) -> Self {
+        Self {
+            from,
+            to,
+            position,
+            skip: 0,
+            body,
+            stage,
+            have: Units::NONE,
+            todo: Units::NONE,
+            credited: false,
+            index: 0,
+            previous: 0,
+            received: crate::time::UnixTime(0),
+            source: None,
+            pair: None,
+            ask: Ask::Idle,
+            asking: Node::UNLINKED,
+            of_pair: Node::UNLINKED,
+            queued: Node::UNLINKED,
+            sending: Node::UNLINKED,
+        }
+    }
+}

@@ -1,0 +1,437 @@
+//! The server at work: its state and its lent tables, for one input and the
+//! drain that follows it.
+
+use core::{net::SocketAddr, time::Duration};
+
+use heapless::Deque;
+
+use crate::{
+    action::Action,
+    id::Account,
+    link::{Expired, Fate, Incoming, LinkConfig, LinkHeads, Links, LinksState},
+    random::Random,
+    session::Identity,
+    storage::{Id, Index, List, Pool, PoolHead, Slab, SlabHead},
+    time::{Instant, UnixTime, WallClock},
+    timers::Timers,
+    wire::{CloseReason, Frame, FrameError, Frames, MAX_DATAGRAM},
+};
+
+use super::{
+    Config, Event, Resume, ServerLink, Tables,
+    accounts::{Accounts, AccountsHead},
+    entry::{Asking, Entry, Pair, Unused},
+    host::Reading,
+    member::{CaughtUp, Member, ServerRole, Stalled, Token},
+    versions::Versions,
+};
+
+/// How many events wait for the host at most; the oldest give way.
+const EVENTS: usize = 32;
+
+/// How long a reader waits that the store could not serve.
+pub(super) const STALL: Duration = Duration::from_secs(1);
+
+/// What a server keeps between inputs beside its tables.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) kept: Kept,
+    pub(super) links: LinksState<ServerRole>,
+    heads: Heads,
+}
+
+/// What goes with the tables.
+#[derive(Debug)]
+struct Heads {
+    links: LinkHeads,
+    hash: [u8; 16],
+    accounts: AccountsHead,
+    entries: SlabHead,
+    entry_timers: u32,
+    pairs: SlabHead,
+    pool: PoolHead,
+}
+
+/// The role's own.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) config: Config,
+    pub(super) now: Instant,
+    pub(super) clock: WallClock,
+    /// The roster's version.
+    pub(super) version: u64,
+    /// When the collected changes are pushed.
+    pub(super) push_at: Option<Instant>,
+    pub(super) caught_up: List<ServerLink, CaughtUp>,
+    /// Readers that were caught up when the roster moved on.
+    pub(super) moved_on: List<ServerLink, CaughtUp>,
+    pub(super) stalled: List<ServerLink, Stalled>,
+    pub(super) stalled_at: Option<Instant>,
+    /// The last place given out in any mailbox.
+    pub(super) index: u64,
+    pub(super) asking_links: List<ServerLink, Asking>,
+    pub(super) asking_entries: List<Entry, Asking>,
+    pub(super) asking_pairs: List<Pair, Asking>,
+    pub(super) unused: List<Pair, Unused>,
+    pub(super) serial: u32,
+    pub(super) reading: Reading,
+    events: Deque<Event, EVENTS>,
+    /// Bytes of the record in `work`.
+    pub(super) record: usize,
+}
+
+impl State {
+    pub(super) fn new(
+        config: Config,
+        identity: Identity,
+        seed: [u8; 32],
+        resume: Resume,
+        now: Instant,
+    ) -> Self {
+        let mut random = Random::new(seed);
+        let hash = random.bytes();
+        let link_config = LinkConfig {
+            initial_rtt: config.initial_rtt,
+            keep_alive: None,
+            idle: config.idle,
+            datagram: config.datagram,
+            credit: config.credit,
+            dial_cap: Duration::ZERO,
+            serves: true,
+        };
+        // A run's numbers are above those of all runs before it, without asking the store.
+        let first = resume.boot << 40;
+        Self {
+            links: LinksState::new(identity, random, resume.boot, link_config, now),
+            heads: Heads {
+                links: LinkHeads::new(hash),
+                hash,
+                accounts: AccountsHead::default(),
+                entries: SlabHead::NEW,
+                entry_timers: 0,
+                pairs: SlabHead::NEW,
+                pool: PoolHead::NEW,
+            },
+            kept: Kept {
+                config,
+                now,
+                clock: resume.clock,
+                version: first,
+                push_at: None,
+                caught_up: List::NEW,
+                moved_on: List::NEW,
+                stalled: List::NEW,
+                stalled_at: None,
+                index: first,
+                asking_links: List::NEW,
+                asking_entries: List::NEW,
+                asking_pairs: List::NEW,
+                unused: List::NEW,
+                serial: 0,
+                reading: Reading::start(),
+                events: Deque::new(),
+                record: 0,
+            },
+        }
+    }
+}
+
+/// The server for the length of one input and its drain.
+pub(super) struct Engine<'a> {
+    pub(super) state: &'a mut Kept,
+    pub(super) links: Links<'a, ServerRole>,
+    pub(super) accounts: Accounts<'a>,
+    pub(super) versions: Versions<'a>,
+    pub(super) entries: Slab<'a, Entry>,
+    pub(super) entry_timers: Timers<'a>,
+    pub(super) pairs: Slab<'a, Pair>,
+    pub(super) by_pair: Index<'a>,
+    pub(super) pool: Pool<'a>,
+    pub(super) work: &'a mut [u8],
+}
+
+impl core::fmt::Debug for Engine<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Engine").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+/// What becomes of a packet whose frame was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// The frame was taken in.
+    Done,
+    /// There is no room for it now: the packet does not count as received.
+    NoRoom,
+    /// The link is over.
+    Close(CloseReason),
+}
+
+impl<'a> Engine<'a> {
+    pub(super) fn new(state: &'a mut State, tables: Tables<'a>) -> Self {
+        let State { kept, links, heads } = state;
+        Self {
+            state: kept,
+            links: Links::new(links, &mut heads.links, tables.links),
+            accounts: Accounts {
+                rows: tables.accounts,
+                by_nick: Index::new(tables.by_nick, heads.hash),
+                by_key: Index::new(tables.by_key, heads.hash),
+                head: &mut heads.accounts,
+            },
+            versions: Versions::new(tables.versions),
+            entries: Slab::new(tables.entries, &mut heads.entries),
+            entry_timers: Timers::new(tables.entry_timers, &mut heads.entry_timers),
+            pairs: Slab::new(tables.pairs, &mut heads.pairs),
+            by_pair: Index::new(tables.by_pair, heads.hash),
+            pool: Pool::new(tables.blocks, &mut heads.pool),
+            work: tables.work,
+        }
+    }
+
+    pub(super) fn handle_datagram(&mut self, from: SocketAddr, datagram: &mut [u8]) {
+        // Who is who is known once the accounts are read.
+        let ready = self.state.reading.is_done();
+        let now = self.state.now;
+        let incoming = self.links.receive(now, from, datagram, &mut |_| ready);
+        if let Incoming::Packet { link, number, plaintext, .. } = incoming {
+            self.handle_packet(link, number, plaintext);
+        }
+    }
+
+    pub(super) fn handle_timeouts(&mut self) {
+        let now = self.state.now;
+        loop {
+            let Self { links, pairs, entries, .. } = self;
+            let visit = &mut |member: &mut Member, token, fate| {
+                settle(member, pairs, entries, token, fate);
+            };
+            match links.timeout(now, visit) {
+                Some(Expired::Dead(link)) => self.lose(link),
+                Some(Expired::Nothing | Expired::Probing(_) | Expired::Unanswered { .. }) => {}
+                None => break,
+            }
+        }
+        while let Some(slot) = self.entry_timers.pop_due(now) {
+            if let Some(entry) = self.entries.id_at(slot) {
+                self.handle_entry_timeout(entry);
+            }
+        }
+        if self.state.push_at.is_some_and(|at| at <= now) {
+            self.push_roster();
+        }
+        if self.state.stalled_at.is_some_and(|at| at <= now) {
+            self.state.stalled_at = None;
+            while let Some(link) = self.state.stalled.pop_front(&mut self.links.links) {
+                self.read_mailbox(link);
+            }
+        }
+        self.read_on();
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        if self.is_owing() {
+            return Some(self.state.now);
+        }
+        [
+            self.links.deadline(),
+            self.entry_timers.deadline(),
+            self.state.push_at,
+            self.state.stalled_at,
+            self.state.reading.deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Everything the server owes, in the order that keeps its promises: the store
+    /// first, since a request must be durable before what relies on it.
+    pub(super) fn next_action<'b>(
+        &mut self,
+        scratch: &'b mut [u8; MAX_DATAGRAM],
+    ) -> Option<Action<'b, Event>> {
+        if let Some(request) = self.next_request() {
+            return Some(request);
+        }
+        if let Some(event) = self.state.events.pop_front() {
+            return Some(Action::Event(event));
+        }
+        while let Some(link) = self.state.moved_on.pop_front(&mut self.links.links) {
+            self.begin_pass(link);
+        }
+        let (to, length) = self.next_datagram(scratch)?;
+        Some(Action::Send { to, datagram: scratch.get(..length)? })
+    }
+
+    pub(super) fn tell(&mut self, event: Event) {
+        if self.state.events.is_full() {
+            self.state.events.pop_front();
+        }
+        // There is room: the oldest just gave way.
+        let _ = self.state.events.push_back(event);
+    }
+
+    pub(super) fn unix(&self) -> UnixTime {
+        self.state.clock.unix(self.state.now)
+    }
+
+    pub(super) fn member(&mut self, link: Id<ServerLink>) -> Option<&mut Member> {
+        self.links.get_mut(link).filter(|link| link.is_live()).map(|link| &mut link.role)
+    }
+
+    pub(super) fn shut_down(&mut self) {
+        for slot in 0..self.links.links.capacity() as u32 {
+            if let Some(link) = self.links.links.id_at(slot) {
+                self.leave(link);
+                self.links.close(link, CloseReason::Leaving, self.state.now);
+            }
+        }
+    }
+
+    fn is_owing(&self) -> bool {
+        !self.state.events.is_empty()
+            || !self.state.moved_on.is_empty()
+            || !self.state.asking_links.is_empty()
+            || !self.state.asking_entries.is_empty()
+            || !self.state.asking_pairs.is_empty()
+            || self.state.reading.is_owed()
+            || self.links.is_owing()
+    }
+
+    /// Takes in a packet's frames. All of them are such that taking one in twice
+    /// does no harm: when a later one finds no room, the whole packet comes again.
+    fn handle_packet(&mut self, link: Id<ServerLink>, number: u64, plaintext: &[u8]) {
+        let mut eliciting = false;
+        for frame in Frames::new(plaintext) {
+            let taken = match frame {
+                Ok(frame) => {
+                    eliciting |= !matches!(frame, Frame::Ack(_) | Frame::Close(_));
+                    self.handle_frame(link, &frame)
+                }
+                Err(FrameError::Unsupported(_)) => Taken::Close(CloseReason::Unsupported),
+                Err(FrameError::Length | FrameError::Body) => Taken::Close(CloseReason::Malformed),
+            };
+            match taken {
+                Taken::Done => {}
+                Taken::NoRoom => {
+                    self.links.state.drops.no_room += 1;
+                    return;
+                }
+                Taken::Close(reason) => {
+                    self.leave(link);
+                    self.links.close(link, reason, self.state.now);
+                    return;
+                }
+            }
+        }
+        self.links.accept(link, number, eliciting, self.state.now);
+    }
+
+    fn handle_frame(&mut self, link: Id<ServerLink>, frame: &Frame<'_>) -> Taken {
+        match frame {
+            Frame::Ack(ack) => {
+                let Self { links, pairs, entries, state, .. } = self;
+                let visit = &mut |member: &mut Member, token, fate| {
+                    settle(member, pairs, entries, token, fate);
+                };
+                if !links.acknowledged(link, ack, state.now, visit) {
+                    return Taken::Close(CloseReason::Malformed);
+                }
+                self.free_refusals(link);
+                self.settle_reader(link);
+                Taken::Done
+            }
+            Frame::Ping(()) => Taken::Done,
+            Frame::Credit(limit) => {
+                if let Some(found) = self.links.get_mut(link) {
+                    found.credit.raise(*limit);
+                    self.links.wake(link);
+                }
+                Taken::Done
+            }
+            Frame::Close(_) => {
+                self.leave(link);
+                self.links.remove(link);
+                Taken::Done
+            }
+            Frame::Register(register) => self.register(link, register),
+            Frame::Deregister(()) => self.deregister(link),
+            Frame::Deposit(deposit) => self.deposit(link, deposit),
+            Frame::Inquire(inquire) => self.inquire(link, inquire),
+            Frame::MailAck(ack) => self.mail_acknowledged(link, ack),
+            Frame::Registered(_)
+            | Frame::RegisterRefused(_)
+            | Frame::Deregistered(())
+            | Frame::Roster(_)
+            | Frame::Say(_)
+            | Frame::Receipt(_)
+            | Frame::Progress(_)
+            | Frame::EntryRefused(_)
+            | Frame::Mail(_) => Taken::Close(CloseReason::Malformed),
+        }
+    }
+
+    /// A link fell silent for good.
+    fn lose(&mut self, link: Id<ServerLink>) {
+        let account = self.links.get(link).and_then(|link| link.role.registration.online());
+        self.leave(link);
+        self.links.remove(link);
+        if let Some((account, row)) = account.and_then(|a| Some((a, self.accounts.get(a)?))) {
+            let nick = row.nick;
+            self.tell(Event::Lost { account, nick });
+        }
+    }
+
+    /// The account behind a link, if it is registered.
+    pub(super) fn author(&self, link: Id<ServerLink>) -> Option<Account> {
+        self.links.get(link)?.role.registration.online()
+    }
+
+    fn next_datagram(&mut self, scratch: &mut [u8; MAX_DATAGRAM]) -> Option<(SocketAddr, usize)> {
+        let now = self.state.now;
+        if let Some(handshake) = self.links.next_handshake(now, scratch) {
+            return Some(handshake);
+        }
+        while let Some((link, mut packet)) = self.links.begin(now, scratch) {
+            if let Some(packet) = packet.as_mut().filter(|packet| !packet.is_closing()) {
+                self.write_answer(link, packet);
+                self.write_refusals(link, packet);
+                self.write_progress(link, packet);
+                self.write_roster(link, packet);
+                self.write_mail(link, packet);
+            }
+            if let Some(sent) = self.links.finish(link, packet, now) {
+                return Some(sent);
+            }
+        }
+        None
+    }
+}
+
+/// What a packet carried arrived or was lost: what was lost is owed again.
+fn settle(
+    member: &mut Member,
+    pairs: &mut Slab<'_, Pair>,
+    entries: &mut Slab<'_, Entry>,
+    token: Token,
+    fate: Fate,
+) {
+    match (token, fate) {
+        (Token::Answer, Fate::Lost) => member.answer = true,
+        (Token::Page { serial, low }, fate) => {
+            member.reader.fate(serial, low, fate == Fate::Lost);
+        }
+        (Token::Progress(pair), Fate::Lost) => member.progress.push_back(pairs, pair),
+        (Token::Refusal(entry), Fate::Lost) => member.refused.push_back(entries, entry),
+        // Its memory is given back right after, where the pool is at hand.
+        (Token::Refusal(entry), Fate::Acked) => member.told.push_back(entries, entry),
+        (Token::Piece(id, run), Fate::Lost) => {
+            if let Some(entry) = entries.get_mut(id) {
+                entry.todo.insert(run);
+                member.sending.push_back(entries, id);
+            }
+        }
+        (Token::Answer | Token::Progress(_) | Token::Piece(..), Fate::Acked) => {}
+    }
+}

@@ -1,0 +1,213 @@
+//! What the server holds in memory of messages and of the pairs of people they
+//! go between.
+
+use crate::{
+    action::Ask,
+    id::{Account, Number, Position},
+    link::Units,
+    record::PairRecord,
+    storage::{Body, Id, Linked, List, Node},
+    time::UnixTime,
+    wire::EntryRefusal,
+};
+
+use super::ServerLink;
+
+/// A deposit on its way in, or a mailbox entry on its way out.
+#[derive(Debug)]
+pub struct Entry {
+    pub(crate) from: Account,
+    pub(crate) to: Account,
+    pub(crate) position: Position,
+    /// Numbers right before it that the server has nothing to do with.
+    pub(crate) skip: u32,
+    pub(crate) body: Body,
+    pub(crate) stage: Stage,
+    /// The pieces that arrived.
+    pub(crate) have: Units,
+    /// The pieces still to send to the recipient.
+    pub(crate) todo: Units,
+    /// Credit on the recipient's link was used for it.
+    pub(crate) credited: bool,
+    /// Its place in the mailbox, and that of the entry sent before it; 0 for none.
+    pub(crate) index: u64,
+    pub(crate) previous: u64,
+    pub(crate) received: UnixTime,
+    /// Where it came in: there its credit is given back.
+    pub(crate) source: Option<Id<ServerLink>>,
+    pub(crate) pair: Option<Id<Pair>>,
+    pub(crate) ask: Ask,
+    pub(crate) asking: Node<Self>,
+    /// In its pair's list, while it is neither durable nor delivered.
+    pub(crate) of_pair: Node<Self>,
+    /// In its recipient's mailbox queue.
+    pub(crate) queued: Node<Self>,
+    /// In the list of what its recipient's link has to send, or, refused, its author's.
+    pub(crate) sending: Node<Self>,
+}
+
+/// How far the server is with an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Some of its pieces are missing.
+    Arriving,
+    /// It is whole, but not the next of its author.
+    Waiting,
+    /// It is being sent to its recipient and is in memory only.
+    Relaying,
+    /// The store was asked to save it.
+    Storing,
+    /// The store has it.
+    Stored,
+    /// The recipient has it, while the store was still busy with it.
+    Delivered,
+    /// The author is to be told that it is not taken.
+    Refused(EntryRefusal),
+}
+
+/// The lists that entries are in.
+#[derive(Debug)]
+pub(crate) struct Asking;
+#[derive(Debug)]
+pub(crate) struct OfPair;
+#[derive(Debug)]
+pub(crate) struct Queued;
+#[derive(Debug)]
+pub(crate) struct Sending;
+
+impl Linked<Asking> for Entry {
+    fn node(&mut self) -> &mut Node<Self> {
+        &mut self.asking
+    }
+}
+
+impl Linked<OfPair> for Entry {
+    fn node(&mut self) -> &mut Node<Self> {
+        &mut self.of_pair
+    }
+}
+
+impl Linked<Queued> for Entry {
+    fn node(&mut self) -> &mut Node<Self> {
+        &mut self.queued
+    }
+}
+
+impl Linked<Sending> for Entry {
+    fn node(&mut self) -> &mut Node<Self> {
+        &mut self.sending
+    }
+}
+
+/// How far one recipient has one author's deposits.
+#[derive(Debug)]
+pub struct Pair {
+    pub(crate) author: Account,
+    pub(crate) recipient: Account,
+    /// The last one that was taken in, whatever became of it.
+    pub(crate) taken: Position,
+    pub(crate) record: PairRecord,
+    /// The record was read from the store.
+    pub(crate) loaded: bool,
+    /// The record has changed since it was last asked to be saved.
+    pub(crate) dirty: bool,
+    /// A deposit is being relayed.
+    pub(crate) online: bool,
+    /// What is neither durable nor delivered, in the order of arrival.
+    pub(crate) entries: List<Entry, OfPair>,
+    /// How many those are, and how many entries of any kind refer to the pair.
+    pub(crate) count: u16,
+    pub(crate) uses: u32,
+    pub(crate) ask: Ask,
+    pub(crate) asking: Node<Self>,
+    /// In the list of pairs whose author is to be told of progress.
+    pub(crate) owed: Node<Self>,
+    /// In the list of those that could make room for others.
+    pub(crate) unused: Node<Self>,
+}
+
+/// The lists that pairs are in.
+#[derive(Debug)]
+pub(crate) struct Owed;
+#[derive(Debug)]
+pub(crate) struct Unused;
+
+impl Linked<Asking> for Pair {
+    fn node(&mut self) -> &mut Node<Self> {
+        &mut self.asking
+    }
+}
+
+impl Linked<Owed> for Pair {
+    fn node(&mut self) -> &mut Node<Self> {
+        &mut self.owed
+    }
+}
+
+impl Linked<Unused> for Pair {
+    fn node(&mut self) -> &mut Node<Self> {
+        &mut self.unused
+    }
+}
+
+impl Pair {
+    pub(crate) fn new(author: Account, recipient: Account) -> Self {
+        Self {
+            author,
+            recipient,
+            taken: Position::default(),
+            record: PairRecord::default(),
+            loaded: false,
+            dirty: false,
+            online: false,
+            entries: List::NEW,
+            count: 0,
+            uses: 0,
+            ask: Ask::Owed,
+            asking: Node::UNLINKED,
+            owed: Node::UNLINKED,
+            unused: Node::UNLINKED,
+        }
+    }
+
+    /// What a pair is found by.
+    pub(crate) fn name(author: Account, recipient: Account) -> [u8; 8] {
+        (u64::from(author.0) << 32 | u64::from(recipient.0)).to_le_bytes()
+    }
+
+    /// Moves on to the epoch of `position`: its author began a new outbox.
+    pub(crate) fn enter(&mut self, position: Position) {
+        if position.epoch > self.record.epoch {
+            self.record = PairRecord { epoch: position.epoch, ..PairRecord::default() };
+            self.taken = Position::new(position.epoch, Number(0));
+            self.dirty = true;
+        }
+    }
+
+    /// The next entry to take in: no number that counts is missing before it.
+    pub(crate) fn is_next(&self, position: Position, skip: u32) -> bool {
+        let before = position.number.0.saturating_sub(1).saturating_sub(skip.into());
+        position.epoch == self.record.epoch
+            && position.number > self.taken.number
+            && before <= self.taken.number.0
+    }
+
+    /// Durable or delivered up to here.
+    pub(crate) fn safe(&self) -> Number {
+        self.record.stored.max(self.record.delivered).max(self.record.expired.1)
+    }
+
+    /// Numbers from the store or a recipient only ever move forward.
+    pub(crate) fn stored(&mut self, number: Number) {
+        self.record.stored = self.record.stored.max(number);
+    }
+
+    /// One more expired at the server. Ranges that do not meet become one: that
+    /// claims less than was delivered, never more.
+    pub(crate) fn expire(&mut self, number: Number) {
+        let (first, last) = self.record.expired;
+        let begin = if first == Number(0) || last <= self.record.delivered { number } else { first };
+        self.record.expired = (begin.min(number), last.max(number));
+        self.dirty = true;
+    }
+}

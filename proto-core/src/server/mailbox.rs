@@ -1,0 +1,340 @@
+//! Mailboxes: what waits for an account, in the store, and for those online a
+//! window of it in memory, sent in order and forgotten once acknowledged.
+
+use crate::{
+    action::{Ask, Loaded},
+    id::{Account, Position},
+    link::{Packet, Units},
+    record::{self, MailRecord},
+    storage::Id,
+    time::UnixTime,
+    wire::{FRAGMENT_UNIT, Frame, Mail, MailAck, RegisterRefusal},
+};
+
+use super::{
+    Event, ServerLink,
+    engine::{Engine, STALL, Taken},
+    entry::{Entry, Stage},
+    member::{Registration, ServerRole, Token},
+};
+
+/// Entries of one mailbox in memory at a time.
+const WINDOW: u8 = 16;
+
+/// Bytes of a `Mail` frame's body that are not the piece.
+const MAIL_HEADER: usize = 3 * 10 + 2 * 5 + 3 * 3;
+
+impl Engine<'_> {
+    /// The link of a recipient that can be sent a new entry of `length` bytes right
+    /// away: it is online, and nothing older waits for it in the store.
+    pub(super) fn open_mailbox(&self, to: Account, length: usize) -> Option<Id<ServerLink>> {
+        let id = self.accounts.get(to)?.link?;
+        let link = self.links.get(id).filter(|link| link.is_live())?;
+        let mailbox = &link.role.mailbox;
+        let open = link.role.registration.online().is_some()
+            && !mailbox.backlog
+            && mailbox.queued < WINDOW
+            && length <= link.credit.longest();
+        open.then_some(id)
+    }
+
+    /// Sends an entry to its recipient, from memory.
+    pub(super) fn relay(&mut self, id: Id<Entry>, link: Id<ServerLink>) {
+        self.state.index += 1;
+        let index = self.state.index;
+        if let Some(entry) = self.entries.get_mut(id) {
+            entry.stage = Stage::Relaying;
+            entry.index = index;
+        }
+        self.entry_timers.set(id.slot(), Some(self.state.now + self.state.config.relay));
+        self.enqueue(id, link);
+    }
+
+    /// An entry was saved that its recipient, if online, does not have in its queue.
+    pub(super) fn more_mail(&mut self, to: Account, index: u64) {
+        let Some(link) = self.accounts.get(to).and_then(|row| row.link) else { return };
+        let Some(member) = self.member(link) else { return };
+        member.mailbox.backlog = true;
+        member.mailbox.next = member.mailbox.next.min(index);
+        if member.registration.online().is_some() {
+            self.read_mailbox(link);
+        }
+    }
+
+    /// An entry was handed over that the store has: it is forgotten once all
+    /// before it were handed over too.
+    pub(super) fn handed_over(&mut self, to: Account, index: u64) {
+        let Some(link) = self.accounts.get(to).and_then(|row| row.link) else { return };
+        if let Some(member) = self.member(link) {
+            member.mailbox.done = member.mailbox.done.max(index);
+        }
+        self.forget_done(link);
+    }
+
+    /// Reads on in the mailbox of a recipient that has room for more.
+    pub(super) fn read_mailbox(&mut self, link: Id<ServerLink>) {
+        let Some(member) = self.member(link) else { return };
+        let mailbox = &member.mailbox;
+        if mailbox.backlog && mailbox.queued < WINDOW && member.load == Ask::Idle {
+            self.ask_link(link, |member| &mut member.load);
+        }
+    }
+
+    /// What the store has of a mailbox; `None` if it failed.
+    pub(super) fn mail_loaded(&mut self, link: Id<ServerLink>, loaded: Option<Loaded<'_>>) {
+        let Some(member) = self.member(link) else { return };
+        let registration = member.registration;
+        let Some(account) = registration.account() else { return };
+        let Some(Loaded { record, head }) = loaded else {
+            self.tell(Event::StoreFailed);
+            self.mail_unread(link);
+            return;
+        };
+        let taken = match record {
+            None => {
+                member.mailbox.backlog = false;
+                true
+            }
+            Some((index, bytes)) => self.take_mail(link, account, index, bytes),
+        };
+        if !taken {
+            self.stall(link);
+        }
+        if let Registration::Looking { account, returning } = registration {
+            let waiting = if record.is_some() { head } else { 0 };
+            self.enter(link, account, returning, waiting);
+        }
+        if taken {
+            self.read_mailbox(link);
+        }
+    }
+
+    /// The recipient has an entry, durably.
+    pub(super) fn mail_acknowledged(&mut self, link: Id<ServerLink>, ack: &MailAck) -> Taken {
+        let Some(account) = self.author(link) else { return Taken::Done };
+        let Some(member) = self.links.get_mut(link).map(|link| &mut link.role) else {
+            return Taken::Done;
+        };
+        let mut at = member.mailbox.queue.front();
+        let id = loop {
+            let Some(id) = at else { return Taken::Done };
+            let Some(entry) = self.entries.get(id) else { return Taken::Done };
+            if entry.index == ack.index {
+                break id;
+            }
+            at = entry.queued.next();
+        };
+        member.mailbox.queue.remove(&mut self.entries, id);
+        member.mailbox.queued -= 1;
+        member.sending.remove(&mut self.entries, id);
+        let Some(entry) = self.entries.get_mut(id) else { return Taken::Done };
+        let (pair, position, stage) = (entry.pair, entry.position, entry.stage);
+        if let Some(pair_id) = pair {
+            if let Some(pair) = self.pairs.get_mut(pair_id)
+                && pair.record.epoch == position.epoch
+                && pair.record.delivered < position.number
+            {
+                pair.record.delivered = position.number;
+                pair.record.receipt = ack.receipt;
+                pair.online = false;
+                self.save_pair(pair_id);
+            }
+            self.owe_progress(pair_id);
+        }
+        match stage {
+            // The store is still busy with it.
+            Stage::Storing => {
+                if let Some(entry) = self.entries.get_mut(id) {
+                    entry.stage = Stage::Delivered;
+                }
+            }
+            Stage::Stored => {
+                self.free_entry(id);
+                self.handed_over(account, ack.index);
+            }
+            _ => self.free_entry(id),
+        }
+        self.forget_done(link);
+        self.read_mailbox(link);
+        Taken::Done
+    }
+
+    pub(super) fn write_mail(
+        &mut self,
+        link: Id<ServerLink>,
+        packet: &mut Packet<'_, ServerRole>,
+    ) {
+        while let Some(found) = self.links.get_mut(link) {
+            let Some(id) = found.role.sending.front() else { return };
+            let Some(entry) = self.entries.get_mut(id) else { return };
+            let total = entry.body.len();
+            let room = packet.room().saturating_sub(MAIL_HEADER);
+            let mut piece = [0; 128 * FRAGMENT_UNIT / 16];
+            let Some(run) = entry.todo.first_run(total, room.min(piece.len())) else {
+                if !entry.todo.is_empty() {
+                    return;
+                }
+                found.role.sending.pop_front(&mut self.entries);
+                continue;
+            };
+            if !entry.credited {
+                if !found.credit.spend(total) {
+                    return;
+                }
+                entry.credited = true;
+            }
+            let length = self.pool.read(&entry.body, run.offset(), piece.get_mut(..run.len(total)).unwrap_or_default());
+            let mail = Mail {
+                index: entry.index,
+                previous: entry.previous,
+                from: entry.from,
+                epoch: entry.position.epoch,
+                number: entry.position.number,
+                total: total as u16,
+                offset: run.offset() as u16,
+                piece: piece.get(..length).unwrap_or_default(),
+            };
+            if !packet.push(&Frame::Mail(mail), Token::Piece(id, run)) {
+                return;
+            }
+            entry.todo.remove(run);
+        }
+    }
+
+    /// Puts an entry at the end of what its recipient is sent in this session.
+    fn enqueue(&mut self, id: Id<Entry>, link: Id<ServerLink>) {
+        let Some(found) = self.links.get_mut(link) else { return };
+        let member = &mut found.role;
+        let Some(entry) = self.entries.get_mut(id) else { return };
+        entry.previous = core::mem::replace(&mut member.mailbox.previous, entry.index);
+        entry.todo = Units::all(entry.body.len());
+        member.mailbox.next = entry.index + 1;
+        member.mailbox.queued += 1;
+        member.mailbox.queue.push_back(&mut self.entries, id);
+        member.sending.push_back(&mut self.entries, id);
+        self.links.wake(link);
+    }
+
+    /// Takes a record into the queue; `false` if there is no room in memory now.
+    fn take_mail(
+        &mut self,
+        link: Id<ServerLink>,
+        account: Account,
+        index: u64,
+        bytes: &[u8],
+    ) -> bool {
+        let decoded = record::decode::<MailRecord>(bytes);
+        let longest = self.links.get(link).map_or(0, |link| link.credit.longest());
+        let pass_over = match decoded {
+            None => {
+                self.tell(Event::Damaged);
+                true
+            }
+            Some((record, sealed)) => {
+                self.is_expired(record.received) || sealed.len() > longest
+            }
+        };
+        if pass_over {
+            if let Some((record, _)) = decoded
+                && !self.expire(account, &record)
+            {
+                return false;
+            }
+            if let Some(member) = self.member(link) {
+                member.mailbox.next = index + 1;
+                member.mailbox.backlog = true;
+                member.mailbox.done = member.mailbox.done.max(index);
+            }
+            self.forget_done(link);
+            return true;
+        }
+        let Some((record, sealed)) = decoded else { return true };
+        if self.entries.is_full() {
+            return false;
+        }
+        let Some(pair) = self.pair(record.from, account) else { return false };
+        let Some(body) = self.pool.store(sealed) else { return false };
+        let position = Position::new(record.epoch, record.number);
+        let entry = Entry {
+            index,
+            received: record.received,
+            pair: Some(pair),
+            ..Entry::new(record.from, account, position, body, Stage::Stored)
+        };
+        let Ok(id) = self.entries.insert(entry) else { return false };
+        self.state.unused.remove(&mut self.pairs, pair);
+        if let Some(pair) = self.pairs.get_mut(pair) {
+            pair.uses += 1;
+        }
+        if let Some(member) = self.member(link) {
+            member.mailbox.backlog = true;
+        }
+        self.enqueue(id, link);
+        true
+    }
+
+    /// Mail that is kept no longer: its author is told. `false` if there is no
+    /// room for that now.
+    pub(super) fn expire(&mut self, to: Account, record: &MailRecord) -> bool {
+        let Some(id) = self.pair(record.from, to) else { return false };
+        if let Some(pair) = self.pairs.get_mut(id)
+            && pair.record.epoch <= record.epoch
+        {
+            pair.enter(Position::new(record.epoch, record.number));
+            pair.expire(record.number);
+            self.save_pair(id);
+        }
+        self.owe_progress(id);
+        true
+    }
+
+    pub(super) fn is_expired(&self, received: UnixTime) -> bool {
+        self.unix().since(received) >= self.state.config.mail
+    }
+
+    /// The store forgets what was handed over, up to the first that was not.
+    fn forget_done(&mut self, link: Id<ServerLink>) {
+        let Some(found) = self.links.get_mut(link) else { return };
+        let mailbox = &mut found.role.mailbox;
+        let front = mailbox.queue.front().and_then(|id| self.entries.get(id));
+        let upto = front.map_or(mailbox.next, |entry| entry.index).saturating_sub(1);
+        if mailbox.done != 0 && mailbox.done <= upto {
+            mailbox.forget = mailbox.done;
+            mailbox.done = 0;
+            self.ask_link(link, |member| &mut member.forget);
+        }
+    }
+
+    /// The store failed: a client that was coming online is refused, one that is
+    /// online waits a little.
+    fn mail_unread(&mut self, link: Id<ServerLink>) {
+        let Some(Registration::Looking { account, .. }) =
+            self.member(link).map(|member| member.registration)
+        else {
+            self.stall(link);
+            return;
+        };
+        let refused = self.accounts.get(account).map(|row| Registration::Refused {
+            register: crate::wire::Register {
+                nick: row.nick,
+                epoch: Some(row.epoch),
+                boot: row.boot,
+                roster: 0,
+            },
+            reason: RegisterRefusal::Store,
+        });
+        self.leave(link);
+        if let Some(refused) = refused {
+            self.answer(link, refused);
+        }
+    }
+
+    fn stall(&mut self, link: Id<ServerLink>) {
+        if let Some(member) = self.member(link) {
+            member.mailbox.backlog = true;
+        }
+        self.state.stalled.push_back(&mut self.links.links, link);
+        let at = self.state.now + STALL;
+        self.state.stalled_at.get_or_insert(at);
+    }
+}

@@ -1,0 +1,178 @@
+//! The memory that a server needs, lent by its owner.
+
+use crate::{
+    link::{LinkTables, Remembered, SentPacket},
+    record::record_bound,
+    storage::{Block, Bucket, Slot},
+    timers::TimerCell,
+};
+
+use super::{
+    ServerLink,
+    accounts::AccountSlot,
+    entry::{Entry, Pair},
+    member::ServerRole,
+    versions::Versions,
+};
+
+/// The slices that a server lives in. Their lengths are its capacities.
+#[allow(missing_debug_implementations)] // megabytes
+pub struct Tables<'a> {
+    /// The links'; a server dials nobody.
+    pub links: LinkTables<'a, ServerRole>,
+    /// Accounts, online or not.
+    pub accounts: &'a mut [AccountSlot],
+    /// [`crate::storage::Index::buckets`] for the accounts.
+    pub by_nick: &'a mut [Bucket],
+    /// [`crate::storage::Index::buckets`] for the accounts.
+    pub by_key: &'a mut [Bucket],
+    /// [`Sizes::versions`] for the accounts.
+    pub versions: &'a mut [u64],
+    /// Messages in memory.
+    pub entries: &'a mut [Slot<Entry>],
+    /// As many as entries.
+    pub entry_timers: &'a mut [TimerCell],
+    /// Pairs of people with messages under way: more than entries.
+    pub pairs: &'a mut [Slot<Pair>],
+    /// [`crate::storage::Index::buckets`] for the pairs.
+    pub by_pair: &'a mut [Bucket],
+    /// Message bodies.
+    pub blocks: &'a mut [Block],
+    /// Room for one record: [`record_bound`] of the longest sealed message.
+    pub work: &'a mut [u8],
+}
+
+/// Lengths of slices that depend on others.
+#[derive(Debug)]
+pub struct Sizes;
+
+impl Sizes {
+    /// Places of the tree of versions over `accounts` accounts.
+    pub const fn versions(accounts: usize) -> usize {
+        Versions::places(accounts)
+    }
+}
+
+/// Lends a server its memory, the same each time.
+pub trait Storage {
+    /// The slices, as they were left the last time.
+    fn tables(&mut self) -> Tables<'_>;
+}
+
+impl<S: Storage + ?Sized> Storage for &mut S {
+    fn tables(&mut self) -> Tables<'_> {
+        (**self).tables()
+    }
+}
+
+/// Memory of a size fixed at compile time: a `static`, lent as `&mut`.
+///
+/// `ACCOUNTS` is a power of two; `TEXT` is the longest message text in bytes.
+#[allow(missing_debug_implementations)] // kilobytes
+pub struct Fixed<
+    const LINKS: usize,
+    const ACCOUNTS: usize,
+    const ENTRIES: usize,
+    const BLOCKS: usize,
+    const SENT: usize,
+> {
+    links: [Slot<ServerLink>; LINKS],
+    by_session: [[Bucket; 2]; LINKS],
+    by_peer: [[Bucket; 2]; LINKS],
+    sent: [Slot<SentPacket<ServerRole>>; SENT],
+    timers: [TimerCell; LINKS],
+    ephemerals: [[Remembered; 2]; LINKS],
+    by_ephemeral: [[Bucket; 4]; LINKS],
+    accounts: [AccountSlot; ACCOUNTS],
+    by_nick: [[Bucket; 2]; ACCOUNTS],
+    by_key: [[Bucket; 2]; ACCOUNTS],
+    versions: [[u64; 2]; ACCOUNTS],
+    entries: [Slot<Entry>; ENTRIES],
+    entry_timers: [TimerCell; ENTRIES],
+    pairs: [[Slot<Pair>; 2]; ENTRIES],
+    by_pair: [[Bucket; 4]; ENTRIES],
+    blocks: [Block; BLOCKS],
+    work: [u8; record_bound(crate::wire::MAX_BODY)],
+}
+
+impl<
+    const LINKS: usize,
+    const ACCOUNTS: usize,
+    const ENTRIES: usize,
+    const BLOCKS: usize,
+    const SENT: usize,
+> Fixed<LINKS, ACCOUNTS, ENTRIES, BLOCKS, SENT>
+{
+    /// Untouched memory.
+    #[must_use]
+    pub const fn new() -> Self {
+        const { assert!(ACCOUNTS.is_power_of_two(), "ACCOUNTS must be a power of two") }
+        Self {
+            links: [const { Slot::EMPTY }; LINKS],
+            by_session: [[None; 2]; LINKS],
+            by_peer: [[None; 2]; LINKS],
+            sent: [const { Slot::EMPTY }; SENT],
+            timers: [TimerCell::EMPTY; LINKS],
+            ephemerals: [const { [const { Remembered::EMPTY }; 2] }; LINKS],
+            by_ephemeral: [[None; 4]; LINKS],
+            accounts: [const { AccountSlot::EMPTY }; ACCOUNTS],
+            by_nick: [[None; 2]; ACCOUNTS],
+            by_key: [[None; 2]; ACCOUNTS],
+            versions: [[0; 2]; ACCOUNTS],
+            entries: [const { Slot::EMPTY }; ENTRIES],
+            entry_timers: [TimerCell::EMPTY; ENTRIES],
+            pairs: [const { [const { Slot::EMPTY }; 2] }; ENTRIES],
+            by_pair: [[None; 4]; ENTRIES],
+            blocks: [const { Block::EMPTY }; BLOCKS],
+            work: [0; record_bound(crate::wire::MAX_BODY)],
+        }
+    }
+}
+
+impl<
+    const LINKS: usize,
+    const ACCOUNTS: usize,
+    const ENTRIES: usize,
+    const BLOCKS: usize,
+    const SENT: usize,
+> Default for Fixed<LINKS, ACCOUNTS, ENTRIES, BLOCKS, SENT>
+{
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<
+    const LINKS: usize,
+    const ACCOUNTS: usize,
+    const ENTRIES: usize,
+    const BLOCKS: usize,
+    const SENT: usize,
+> Storage for Fixed<LINKS, ACCOUNTS, ENTRIES, BLOCKS, SENT>
+{
+    fn tables(&mut self) -> Tables<'_> {
+        Tables {
+            links: LinkTables {
+                links: &mut self.links,
+                dials: &mut [],
+                by_session: self.by_session.as_flattened_mut(),
+                by_key: self.by_peer.as_flattened_mut(),
+                sent: &mut self.sent,
+                timers: &mut self.timers,
+                dial_timers: &mut [],
+                ephemerals: self.ephemerals.as_flattened_mut(),
+                by_ephemeral: self.by_ephemeral.as_flattened_mut(),
+            },
+            accounts: &mut self.accounts,
+            by_nick: self.by_nick.as_flattened_mut(),
+            by_key: self.by_key.as_flattened_mut(),
+            versions: self.versions.as_flattened_mut(),
+            entries: &mut self.entries,
+            entry_timers: &mut self.entry_timers,
+            pairs: self.pairs.as_flattened_mut(),
+            by_pair: self.by_pair.as_flattened_mut(),
+            blocks: &mut self.blocks,
+            work: &mut self.work,
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! The server's role: who is there, and what waits for those who are not.
+
+mod accounts;
+mod deposits;
+mod engine;
+mod entry;
+mod event;
+mod host;
+mod mailbox;
+mod member;
+mod memory;
+mod registration;
+mod roster;
+mod versions;
+
+use core::{net::SocketAddr, time::Duration};
+
+use crate::{
+    action::{Action, Loaded, StoreError, Ticket},
+    id::{Account, Nick, PublicKey},
+    link::{Drops, Link},
+    session::Identity,
+    time::{Instant, UnixTime, WallClock},
+    wire::{DEFAULT_DATAGRAM, MAX_BODY, MAX_DATAGRAM, Presence},
+};
+
+pub use event::Event;
+pub use memory::{Fixed, Sizes, Storage, Tables};
+pub use accounts::AccountSlot;
+pub use entry::{Entry, Pair};
+pub use member::Member;
+
+use engine::{Engine, State};
+
+/// A link as the server keeps it.
+pub type ServerLink = Link<member::ServerRole>;
+
+/// What a server goes by. [`Config::default`] is right for most.
+#[derive(Clone, Copy, Debug)]
+pub struct Config {
+    /// The round-trip time assumed before the first sample.
+    pub initial_rtt: Duration,
+    /// Silence after which a client is offline.
+    pub idle: Duration,
+    /// The largest datagram sent, in bytes: 256 to 1,472.
+    pub datagram: u16,
+    /// Bytes of messages that one client may have under way to the server.
+    pub credit: u32,
+    /// How long a relayed message waits for its receipt before it is saved.
+    pub relay: Duration,
+    /// How long roster changes are collected before they are pushed.
+    pub push: Duration,
+    /// How long mail is kept.
+    pub mail: Duration,
+    /// The longest message text taken, in bytes; at most 16,384.
+    pub text: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            initial_rtt: Duration::from_millis(100),
+            idle: Duration::from_secs(60),
+            datagram: DEFAULT_DATAGRAM as u16,
+            credit: 4 * MAX_BODY as u32,
+            relay: Duration::from_millis(500),
+            push: Duration::from_millis(20),
+            mail: Duration::from_hours(30 * 24),
+            text: 16 * 1024,
+        }
+    }
+}
+
+/// What a role takes over from its earlier runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Resume {
+    /// How often the host's durable state was started from, this time included;
+    /// the host makes it durable before it starts the role.
+    pub boot: u64,
+    /// The wall clock now.
+    pub clock: WallClock,
+}
+
+/// A server.
+#[derive(Debug)]
+pub struct Server<S: Storage> {
+    state: State,
+    storage: S,
+}
+
+impl<S: Storage> Server<S> {
+    /// A server that begins by reading its accounts from the store. `seed` is
+    /// fresh randomness from the host.
+    pub fn new(
+        config: Config,
+        identity: Identity,
+        seed: [u8; 32],
+        resume: Resume,
+        now: Instant,
+        storage: S,
+    ) -> Self {
+        Self { state: State::new(config, identity, seed, resume, now), storage }
+    }
+
+    /// Takes in what came over UDP. Nothing that comes is an error: what does not
+    /// belong here is counted in [`Self::drops`] and leaves no trace.
+    #[must_use]
+    pub fn handle_datagram(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        datagram: &mut [u8],
+    ) -> Actions<'_> {
+        let mut engine = self.engine(now);
+        engine.handle_datagram(from, datagram);
+        Actions { engine }
+    }
+
+    /// Does what is due at `now`.
+    #[must_use]
+    pub fn poll_timeout(&mut self, now: Instant) -> Actions<'_> {
+        let mut engine = self.engine(now);
+        engine.handle_timeouts();
+        Actions { engine }
+    }
+
+    /// The host's answer to a `Put` or a `Forget`.
+    #[must_use]
+    pub fn handle_stored(
+        &mut self,
+        now: Instant,
+        ticket: Ticket,
+        result: Result<(), StoreError>,
+    ) -> Actions<'_> {
+        let mut engine = self.engine(now);
+        engine.handle_stored(ticket, result.is_ok());
+        Actions { engine }
+    }
+
+    /// The host's answer to a `Load`.
+    #[must_use]
+    pub fn handle_loaded(
+        &mut self,
+        now: Instant,
+        ticket: Ticket,
+        result: Result<Loaded<'_>, StoreError>,
+    ) -> Actions<'_> {
+        let mut engine = self.engine(now);
+        engine.handle_loaded(ticket, result.ok());
+        Actions { engine }
+    }
+
+    /// The host's wall clock was set.
+    pub fn set_clock(&mut self, clock: WallClock) {
+        self.state.kept.clock = clock;
+    }
+
+    /// Tells every client that is online that the server leaves. They go on trying.
+    #[must_use]
+    pub fn shut_down(&mut self, now: Instant) -> Actions<'_> {
+        let mut engine = self.engine(now);
+        engine.shut_down();
+        Actions { engine }
+    }
+
+    /// When to call [`Self::poll_timeout`] at the latest; O(1).
+    pub fn deadline(&mut self) -> Option<Instant> {
+        let now = self.state.kept.now;
+        self.engine(now).deadline()
+    }
+
+    /// The key that clients know this server by.
+    pub fn key(&self) -> PublicKey {
+        self.state.links.identity.public()
+    }
+
+    /// What was dropped so far.
+    pub fn drops(&self) -> Drops {
+        self.state.links.drops
+    }
+
+    /// Everyone who has an account, for people to look at.
+    pub fn for_each_account(&mut self, mut visit: impl FnMut(AccountView)) {
+        let now = self.state.kept.now;
+        let engine = self.engine(now);
+        for (account, row) in engine.accounts.iter() {
+            let link = row.link.and_then(|link| engine.links.get(link));
+            visit(AccountView {
+                account,
+                nick: row.nick,
+                key: row.key,
+                presence: row.presence,
+                address: link.map(|link| link.address),
+                seen: row.seen,
+            });
+        }
+    }
+
+    /// How full the tables are.
+    pub fn usage(&mut self) -> Usage {
+        let now = self.state.kept.now;
+        let engine = self.engine(now);
+        Usage {
+            links: (engine.links.links.len(), engine.links.links.capacity()),
+            accounts: (engine.accounts.count() as usize, engine.accounts.rows.len()),
+            entries: (engine.entries.len(), engine.entries.capacity()),
+            blocks: (engine.pool.used(), engine.pool.capacity()),
+        }
+    }
+
+    fn engine(&mut self, now: Instant) -> Engine<'_> {
+        self.state.kept.now = now;
+        Engine::new(&mut self.state, self.storage.tables())
+    }
+}
+
+/// An account as people see it.
+#[derive(Clone, Copy, Debug)]
+pub struct AccountView {
+    /// Its number.
+    pub account: Account,
+    /// Its nick.
+    pub nick: Nick,
+    /// The key that holds it.
+    pub key: PublicKey,
+    /// Whether its holder is online.
+    pub presence: Presence,
+    /// Where its holder is, if online.
+    pub address: Option<SocketAddr>,
+    /// When its holder was last online in this run of the server; 0 for never.
+    pub seen: UnixTime,
+}
+
+/// How full the tables are: what is used, and what there is.
+#[derive(Clone, Copy, Debug)]
+pub struct Usage {
+    /// Sessions.
+    pub links: (usize, usize),
+    /// Accounts.
+    pub accounts: (usize, usize),
+    /// Messages in memory.
+    pub entries: (usize, usize),
+    /// Blocks of 256 bytes of message bodies.
+    pub blocks: (usize, usize),
+}
+
+/// What the server owes the outside, picked and encoded one at a time. Dropping
+/// it early loses nothing: what is left is owed still, and due at once.
+#[must_use]
+#[derive(Debug)]
+pub struct Actions<'a> {
+    engine: Engine<'a>,
+}
+
+impl Actions<'_> {
+    /// The next thing owed; `None` when there is none.
+    pub fn next<'b>(
+        &mut self,
+        scratch: &'b mut [u8; MAX_DATAGRAM],
+    ) -> Option<Action<'b, Event>> {
+        self.engine.next_action(scratch)
+    }
+
+    /// The record of the `Put` that [`Self::next`] gave last.
+    pub fn record(&self) -> &[u8] {
+        self.engine.work.get(..self.engine.state.record).unwrap_or_default()
+    }
+}

@@ -1,0 +1,284 @@
+//! Who holds which nick: registering, going offline, and falling silent.
+
+use crate::{
+    action::Ask,
+    id::{Account, Epoch},
+    link::Packet,
+    storage::{Id, List},
+    wire::{CloseReason, Frame, Limits, Presence, Register, RegisterRefusal, Registered},
+};
+
+use super::{
+    Event, ServerLink,
+    accounts::Row,
+    engine::{Engine, Taken},
+    entry::Stage,
+    member::{Registration, ServerRole, Token},
+};
+
+impl Engine<'_> {
+    /// A client asks for its nick: first come, and its owner may always return.
+    pub(super) fn register(&mut self, link: Id<ServerLink>, register: &Register) -> Taken {
+        let Some(found) = self.links.get_mut(link) else { return Taken::Done };
+        let key = found.peer;
+        match found.role.registration {
+            Registration::Saving { .. } | Registration::Looking { .. } => return Taken::Done,
+            Registration::Online { account, .. }
+                if self.accounts.get(account).is_some_and(|row| row.nick == register.nick) =>
+            {
+                found.role.answer = true;
+                self.links.wake(link);
+                return Taken::Done;
+            }
+            Registration::Online { .. } => {
+                // An answer to another nick would contradict the one it holds.
+                return Taken::Close(CloseReason::Malformed);
+            }
+            Registration::None | Registration::Refused { .. } | Registration::Left => {}
+        }
+        let (account, returning) = match self.bind(key, register) {
+            Ok(bound) => bound,
+            Err(reason) => {
+                let refused = Registration::Refused { register: *register, reason };
+                self.answer(link, refused);
+                return Taken::Done;
+            }
+        };
+        let Some(row) = self.accounts.get_mut(account) else { return Taken::NoRoom };
+        // Another link may be at it; its end must not undo this one's.
+        let older = row.link.replace(link).filter(|older| *older != link);
+        let fresh = !row.durable;
+        let epoch = next_epoch(row, register);
+        let changed = (row.epoch, row.boot) != (epoch, register.boot) || fresh;
+        (row.epoch, row.boot) = (epoch, register.boot);
+        if let Some(older) = older {
+            self.leave(older);
+            self.links.close(older, CloseReason::Displaced, self.state.now);
+        }
+        if changed {
+            self.set_registration(link, Registration::Saving { account, returning, fresh });
+            self.ask_link(link, |member| &mut member.save);
+        } else {
+            self.look(link, account, returning);
+        }
+        Taken::Done
+    }
+
+    /// A client goes offline by its own will. The link stays, for its answer.
+    pub(super) fn deregister(&mut self, link: Id<ServerLink>) -> Taken {
+        let Some(found) = self.links.get(link) else { return Taken::Done };
+        let address = found.address;
+        if let Some(account) = found.role.registration.online() {
+            self.leave(link);
+            if let Some(row) = self.accounts.get(account) {
+                let nick = row.nick;
+                self.tell(Event::Deregistered { account, nick, address });
+            }
+        }
+        self.answer(link, Registration::Left);
+        Taken::Done
+    }
+
+    /// The account's record is durable, or could not be made so.
+    pub(super) fn account_saved(&mut self, link: Id<ServerLink>, saved: bool) {
+        let Some(Registration::Saving { account, returning, fresh }) =
+            self.member(link).map(|member| member.registration)
+        else {
+            return;
+        };
+        if saved {
+            if let Some(row) = self.accounts.get_mut(account) {
+                row.durable = true;
+            }
+            self.look(link, account, returning);
+            return;
+        }
+        self.tell(Event::StoreFailed);
+        if let Some(row) = self.accounts.get_mut(account) {
+            row.link = None;
+            let register = Register {
+                nick: row.nick,
+                epoch: Some(row.epoch),
+                boot: row.boot,
+                roster: 0,
+            };
+            if fresh {
+                self.accounts.remove(account);
+            } else {
+                // What could not be saved did not happen.
+                row.boot = 0;
+            }
+            let reason = RegisterRefusal::Store;
+            self.answer(link, Registration::Refused { register, reason });
+        }
+    }
+
+    /// The client is online from now on; `mailbox` is the last entry that waits
+    /// for it, or 0.
+    pub(super) fn enter(
+        &mut self,
+        link: Id<ServerLink>,
+        account: Account,
+        returning: bool,
+        mailbox: u64,
+    ) {
+        let seen = self.unix();
+        let Some(row) = self.accounts.get_mut(account) else { return };
+        row.presence = Presence::Online;
+        row.seen = seen;
+        let nick = row.nick;
+        self.answer(link, Registration::Online { account, returning, mailbox });
+        self.change(account);
+        self.begin_pass(link);
+        if let Some(address) = self.links.get(link).map(|link| link.address) {
+            self.tell(Event::Registered { account, nick, address, returning });
+        }
+    }
+
+    /// Undoes what a link's client had going, before the link ends or its client
+    /// is offline. What was being relayed to it is saved instead.
+    pub(super) fn leave(&mut self, link: Id<ServerLink>) {
+        List::remove_from_either(
+            [&mut self.state.caught_up, &mut self.state.moved_on],
+            &mut self.links.links,
+            link,
+        );
+        let Some(found) = self.links.get_mut(link) else { return };
+        let mut member = core::mem::take(&mut found.role);
+        // The nodes are what the lists know this link by.
+        found.role.asking = core::mem::replace(&mut member.asking, crate::storage::Node::UNLINKED);
+        found.role.stalled =
+            core::mem::replace(&mut member.stalled, crate::storage::Node::UNLINKED);
+        self.state.asking_links.remove(&mut self.links.links, link);
+        self.state.stalled.remove(&mut self.links.links, link);
+        while member.progress.pop_front(&mut self.pairs).is_some() {}
+        while member.sending.pop_front(&mut self.entries).is_some() {}
+        for mut list in [member.refused, member.told] {
+            while let Some(entry) = list.pop_front(&mut self.entries) {
+                self.free_entry(entry);
+            }
+        }
+        while let Some(entry) = member.mailbox.queue.pop_front(&mut self.entries) {
+            match self.entries.get(entry).map(|entry| entry.stage) {
+                Some(Stage::Relaying) => self.store(entry),
+                Some(Stage::Stored) => self.free_entry(entry),
+                _ => {}
+            }
+        }
+        let Some(account) = member.registration.account() else { return };
+        let seen = self.unix();
+        let Some(row) = self.accounts.get_mut(account).filter(|row| row.link == Some(link)) else {
+            return;
+        };
+        row.link = None;
+        if row.presence == Presence::Online {
+            row.presence = Presence::Offline;
+            row.seen = seen;
+            self.change(account);
+        }
+    }
+
+    pub(super) fn write_answer(
+        &mut self,
+        link: Id<ServerLink>,
+        packet: &mut Packet<'_, ServerRole>,
+    ) {
+        let Some(member) = self.member(link).filter(|member| member.answer) else { return };
+        let registration = member.registration;
+        let frame = match registration {
+            Registration::Online { account, returning, mailbox } => {
+                let Some(row) = self.accounts.get(account) else { return };
+                Frame::Registered(Registered {
+                    account,
+                    epoch: row.epoch,
+                    returning,
+                    roster: self.state.version,
+                    mailbox,
+                    limits: Limits {
+                        text: self.state.config.text,
+                        mail: self.state.config.mail.as_secs() as u32,
+                    },
+                })
+            }
+            Registration::Refused { reason, .. } => Frame::RegisterRefused(reason),
+            Registration::Left => Frame::Deregistered(()),
+            Registration::None | Registration::Saving { .. } | Registration::Looking { .. } => {
+                return;
+            }
+        };
+        if packet.push(&frame, Token::Answer)
+            && let Some(member) = self.member(link)
+        {
+            member.answer = false;
+        }
+    }
+
+    fn bind(
+        &mut self,
+        key: crate::id::PublicKey,
+        register: &Register,
+    ) -> Result<(Account, bool), RegisterRefusal> {
+        if let Some(account) = self.accounts.by_key(&key) {
+            let holds = self.accounts.get(account).is_some_and(|row| row.nick == register.nick);
+            return if holds { Ok((account, true)) } else { Err(RegisterRefusal::OtherNick) };
+        }
+        if self.accounts.by_nick(&register.nick).is_some() {
+            return Err(RegisterRefusal::Taken);
+        }
+        let row = Row {
+            key,
+            nick: register.nick,
+            epoch: Epoch(0),
+            boot: 0,
+            presence: Presence::Offline,
+            link: None,
+            seen: self.unix(),
+            durable: false,
+        };
+        let account = self.accounts.add(row).ok_or(RegisterRefusal::Full)?;
+        Ok((account, false))
+    }
+
+    /// Looks whether mail waits; the answer brings the client online.
+    fn look(&mut self, link: Id<ServerLink>, account: Account, returning: bool) {
+        self.set_registration(link, Registration::Looking { account, returning });
+        self.ask_link(link, |member| &mut member.load);
+    }
+
+    pub(super) fn answer(&mut self, link: Id<ServerLink>, registration: Registration) {
+        self.set_registration(link, registration);
+        if let Some(member) = self.member(link) {
+            member.answer = true;
+            self.links.wake(link);
+        }
+    }
+
+    fn set_registration(&mut self, link: Id<ServerLink>, registration: Registration) {
+        if let Some(member) = self.member(link) {
+            member.registration = registration;
+        }
+    }
+
+    /// A link wants something from the host.
+    pub(super) fn ask_link(
+        &mut self,
+        link: Id<ServerLink>,
+        which: impl Fn(&mut super::Member) -> &mut Ask,
+    ) {
+        if let Some(member) = self.member(link) {
+            *which(member) = Ask::Owed;
+            self.state.asking_links.push_back(&mut self.links.links, link);
+        }
+    }
+}
+
+/// The epoch to number messages in: the next one if the client's state is gone or
+/// was rolled back, so that no number is ever used for two messages.
+fn next_epoch(row: &Row, register: &Register) -> Epoch {
+    match register.epoch {
+        Some(epoch) if epoch == row.epoch && register.boot >= row.boot => epoch,
+        // The server knows nothing of the key, which may have been elsewhere before.
+        Some(epoch) if row.epoch == Epoch(0) => Epoch(epoch.0.saturating_add(1)),
+        _ => Epoch(row.epoch.0.saturating_add(1)),
+    }
+}
