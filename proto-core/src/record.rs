@@ -27,21 +27,24 @@ pub const fn record_bound(body: usize) -> usize {
     1 + HEADER_BOUND + body + 4
 }
 
-/// Writes a record to the front of `out`; how long it is. `None` if it does not fit.
+/// Writes a record with the first `length` bytes of `body` to the front of `out`; how
+/// long it is. `None` if it does not fit.
 pub(crate) fn encode(
     out: &mut [u8],
     header: &impl Serialize,
     pool: &Pool<'_>,
     body: &Body,
+    length: usize,
 ) -> Option<usize> {
     let (schema, rest) = out.split_first_mut()?;
     *schema = SCHEMA;
     let header = postcard::to_slice(header, rest).ok()?.len();
-    let copied = pool.read(body, 0, out.get_mut(1 + header..)?);
+    let room = out.get_mut(1 + header..(1 + header).checked_add(length)?)?;
+    let copied = pool.read(body, 0, room);
     let end = 1 + header + copied;
     let (content, tail) = out.split_at_mut_checked(end)?;
     *tail.first_chunk_mut()? = CHECKSUM.checksum(content).to_le_bytes();
-    (copied == body.len()).then_some(end + 4)
+    (copied == length).then_some(end + 4)
 }
 
 /// Reads a record: its header and its body. `None` if it is damaged or of
@@ -157,7 +160,7 @@ mod tests {
             received: UnixTime(5),
         };
         let mut out = [0; record_bound(300)];
-        let length = encode(&mut out, &header, &pool, &body).unwrap();
+        let length = encode(&mut out, &header, &pool, &body, 300).unwrap();
         let record = &mut out[..length];
         assert_eq!(decode::<MailRecord>(record), Some((header, &[7; 300][..])));
         for bit in 0..length * 8 {
@@ -165,6 +168,6 @@ mod tests {
             assert_eq!(decode::<MailRecord>(record), None, "bit {bit}");
             record[bit / 8] ^= 1 << (bit % 8);
         }
-        assert_eq!(encode(&mut [0; 300], &header, &pool, &body), None);
+        assert_eq!(encode(&mut [0; 300], &header, &pool, &body, 300), None);
     }
 }

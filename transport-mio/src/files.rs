@@ -56,10 +56,8 @@ pub(crate) fn publish(finished: &Path, path: &Path) -> io::Result<()> {
 /// Replaces a file's content; whoever reads it finds all of the old or all of the new.
 pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let (beside, mut file) = create_beside(path)?;
-    let replaced = file
-        .write_all(content)
-        .and_then(|()| file.sync_all())
-        .and_then(|()| rename(&beside, path));
+    let replaced =
+        file.write_all(content).and_then(|()| file.sync_all()).and_then(|()| rename(&beside, path));
     if replaced.is_err() {
         // The error that counts is the first one.
         let _ = fs::remove_file(&beside);

@@ -158,7 +158,9 @@ mod tests {
         for length in [0, 31, 33] {
             fs::write(&path, vec![1; length]).unwrap();
             let refused = load_or_create(&path).unwrap_err();
-            assert!(matches!(refused, IdentityError::Length { found, .. } if found == length as u64));
+            assert!(
+                matches!(refused, IdentityError::Length { found, .. } if found == length as u64)
+            );
             assert_eq!(fs::read(&path).unwrap().len(), length);
         }
     }

@@ -140,9 +140,8 @@ impl KnownServers {
         }
         let end = if self.text.is_empty() || self.text.ends_with('\n') { "" } else { "\n" };
         let text = format!("{}{end}{address} {}\n", self.text, key_text::encode(&key));
-        files::replace(&self.path, text.as_bytes()).map_err(|cause| {
-            KnownServersError::System { path: self.path.clone(), cause }
-        })?;
+        files::replace(&self.path, text.as_bytes())
+            .map_err(|cause| KnownServersError::System { path: self.path.clone(), cause })?;
         self.text = text;
         self.keys.insert(address, key);
         Ok(())

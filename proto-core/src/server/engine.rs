@@ -22,7 +22,7 @@ use super::{
     accounts::{Accounts, AccountsHead},
     entry::{Asking, Entry, Pair, Unused},
     host::Reading,
-    member::{CaughtUp, Member, ServerRole, Stalled, Token},
+    member::{CaughtUp, Empty, Member, ServerRole, Stalled, Token},
     versions::Versions,
 };
 
@@ -368,7 +368,8 @@ impl<'a> Engine<'a> {
             | Frame::Receipt(_)
             | Frame::Progress(_)
             | Frame::EntryRefused(_)
-            | Frame::Mail(_) => Taken::Close(CloseReason::Malformed),
+            | Frame::Mail(_)
+            | Frame::MailboxEmpty(()) => Taken::Close(CloseReason::Malformed),
         }
     }
 
@@ -419,6 +420,7 @@ fn settle(
 ) {
     match (token, fate) {
         (Token::Answer, Fate::Lost) => member.answer = true,
+        (Token::Empty, Fate::Lost) => member.mailbox.empty = Empty::Owed,
         (Token::Page { serial, low }, fate) => {
             member.reader.fate(serial, low, fate == Fate::Lost);
         }
@@ -432,6 +434,6 @@ fn settle(
                 member.sending.push_back(entries, id);
             }
         }
-        (Token::Answer | Token::Progress(_) | Token::Piece(..), Fate::Acked) => {}
+        (Token::Answer | Token::Empty | Token::Progress(_) | Token::Piece(..), Fate::Acked) => {}
     }
 }

@@ -188,7 +188,7 @@ impl Engine<'_> {
             return Some(Action::Load { ticket, log, from: number });
         }
         pair.dirty = false;
-        self.state.record = record::encode(self.work, &pair.record, &self.pool, &Body::EMPTY)?;
+        self.state.record = record::encode(self.work, &pair.record, &self.pool, &Body::EMPTY, 0)?;
         Some(Action::Put { ticket, log, number })
     }
 
@@ -202,7 +202,7 @@ impl Engine<'_> {
             number: entry.position.number,
             received: entry.received,
         };
-        self.state.record = record::encode(self.work, &header, &self.pool, &entry.body)?;
+        self.state.record = record::encode(self.work, &header, &self.pool, &entry.body, entry.body.len())?;
         Some(Action::Put { ticket, log: Log::Mailbox(entry.to), number: entry.index })
     }
 
@@ -238,7 +238,7 @@ impl Engine<'_> {
                     epoch: row.epoch,
                     boot: row.boot,
                 };
-                self.state.record = record::encode(self.work, &header, &self.pool, &Body::EMPTY)?;
+                self.state.record = record::encode(self.work, &header, &self.pool, &Body::EMPTY, 0)?;
                 Action::Put { ticket, log: Log::Accounts, number: u64::from(account.0) + 1 }
             }
         })

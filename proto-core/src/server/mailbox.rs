@@ -15,7 +15,7 @@ use super::{
     Event, ServerLink,
     engine::{Engine, STALL, Taken},
     entry::{Entry, Stage},
-    member::{Registration, ServerRole, Token},
+    member::{Empty, Registration, ServerRole, Token},
 };
 
 /// Entries of one mailbox in memory at a time.
@@ -102,8 +102,12 @@ impl Engine<'_> {
         }
         if let Registration::Looking { account, returning } = registration {
             let waiting = if record.is_some() { head } else { 0 };
+            if let Some(member) = self.member(link).filter(|_| waiting != 0) {
+                member.mailbox.empty = Empty::NotYet;
+            }
             self.enter(link, account, returning, waiting);
         }
+        self.consider_empty(link);
         if taken {
             self.read_mailbox(link);
         }
@@ -156,6 +160,7 @@ impl Engine<'_> {
         }
         self.forget_done(link);
         self.read_mailbox(link);
+        self.consider_empty(link);
         Taken::Done
     }
 
@@ -164,6 +169,12 @@ impl Engine<'_> {
         link: Id<ServerLink>,
         packet: &mut Packet<'_, ServerRole>,
     ) {
+        let Some(member) = self.member(link) else { return };
+        if member.mailbox.empty == Empty::Owed
+            && packet.push(&Frame::MailboxEmpty(()), Token::Empty)
+        {
+            member.mailbox.empty = Empty::Known;
+        }
         while let Some(found) = self.links.get_mut(link) {
             let Some(id) = found.role.sending.front() else { return };
             let Some(entry) = self.entries.get_mut(id) else { return };
@@ -326,6 +337,16 @@ impl Engine<'_> {
         self.leave(link);
         if let Some(refused) = refused {
             self.answer(link, refused);
+        }
+    }
+
+    /// The mailbox was read to its end, and all of it is acknowledged.
+    fn consider_empty(&mut self, link: Id<ServerLink>) {
+        let Some(member) = self.member(link) else { return };
+        let mailbox = &mut member.mailbox;
+        if mailbox.empty == Empty::NotYet && !mailbox.backlog && mailbox.queue.is_empty() {
+            mailbox.empty = Empty::Owed;
+            self.links.wake(link);
         }
     }
 

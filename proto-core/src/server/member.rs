@@ -24,6 +24,8 @@ impl Role for ServerRole {
 pub enum Token {
     /// The answer to a request of its own.
     Answer,
+    /// That the mailbox is empty.
+    Empty,
     /// A page of the roster.
     Page { serial: u32, low: u32 },
     /// Progress of a pair's deposits.
@@ -182,6 +184,19 @@ pub(super) struct Mailbox {
     pub(super) done: u64,
     /// Up to where the store is to forget.
     pub(super) forget: u64,
+    pub(super) empty: Empty,
+}
+
+/// Whether a client knows that all of its mail was handed over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Empty {
+    /// Nothing waited when it registered, or it knows.
+    #[default]
+    Known,
+    /// Something still waits.
+    NotYet,
+    /// It is to be told.
+    Owed,
 }
 
 /// The lists that links are in for the server.

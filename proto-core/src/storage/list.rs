@@ -40,6 +40,11 @@ impl<T> Node<T> {
         self.place.is_some()
     }
 
+    /// The entry before this one.
+    pub fn previous(&self) -> Option<Id<T>> {
+        self.place.as_ref().and_then(|place| place.previous)
+    }
+
     /// The entry after this one.
     pub fn next(&self) -> Option<Id<T>> {
         self.place.as_ref().and_then(|place| place.next)

@@ -110,6 +110,8 @@ frames! {
     MailAck(MailAck) = 0x26, bound bound::U64 + 16;
     /// An author asks what became of its deposits for one recipient.
     Inquire(Inquire) = 0x27, bound 2 * bound::U32;
+    /// All mail that waited at the registration was handed over.
+    MailboxEmpty(()) = 0x28, bound 0;
 }
 
 /// The most gaps that one Ack can tell.

@@ -92,15 +92,13 @@ impl Engine {
         };
         let done = contained(|| {
             let only_reads: Option<Vec<&Read>> = asked.clone().map(Ask::as_read).collect();
-            match only_reads {
-                Some(reads) => tables::read(&database.begin_read()?, &reads),
-                None => {
-                    let transaction = begin_write(database)?;
-                    let outcomes = tables::change(&transaction, asked)?;
-                    transaction.commit()?;
-                    Ok(outcomes)
-                }
+            if let Some(reads) = only_reads {
+                return tables::read(&database.begin_read()?, &reads);
             }
+            let transaction = begin_write(database)?;
+            let outcomes = tables::change(&transaction, asked)?;
+            transaction.commit()?;
+            Ok(outcomes)
         });
         done.map_err(|error| {
             self.broken = true;
@@ -181,8 +179,8 @@ fn last_boot(database: &Database) -> Result<Option<u64>, redb::Error> {
 fn begin_write(database: &Database) -> Result<WriteTransaction, redb::Error> {
     let mut transaction = database.begin_write()?;
     // Others choose the content, and might choose it so that half a commit looks whole.
-    
-    let _ = transaction.set_durability(redb::Durability::None);
+    transaction.set_two_phase_commit(true);
+    transaction.set_quick_repair(true);
     Ok(transaction)
 }
 

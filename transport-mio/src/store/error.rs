@@ -1,3 +1,5 @@
+//! What goes wrong with a file, in words for whoever can mend it.
+
 use std::{
     io,
     path::{Path, PathBuf},

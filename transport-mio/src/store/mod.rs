@@ -85,25 +85,25 @@ impl LoadedRecord {
 impl<T: Send + 'static> Store<T> {
     /// Opens the store in the file at `path`, creating it if there is none.
     ///
-    /// `wake` is called from the store's thread whenever there are new [`Self::answers`].
+    /// `wake` is called whenever there are new [`Self::answers`], mostly from the store's thread.
     ///
     /// # Errors
     /// [`OpenError`] says what is wrong with the file and what to do.
-    pub fn open(path: &Path, wake: impl Fn() + Send + 'static) -> Result<Self, OpenError> {
+    pub fn open(path: &Path, wake: impl Fn() + Send + Sync + 'static) -> Result<Self, OpenError> {
         Self::run(Engine::open(path)?, QUEUE_CAPACITY, wake)
     }
 
     fn run(
         engine: Engine,
         capacity: usize,
-        wake: impl Fn() + Send + 'static,
+        wake: impl Fn() + Send + Sync + 'static,
     ) -> Result<Self, OpenError> {
         let (path, boot) = (engine.path().to_owned(), engine.boot());
-        let shared = Arc::new(Shared::new(capacity, path.clone()));
+        let shared = Arc::new(Shared::new(path.clone(), capacity, Box::new(wake)));
         let worker = Arc::clone(&shared);
         let thread = thread::Builder::new()
             .name("udpchat-store".to_owned())
-            .spawn(move || worker.run(engine, wake))
+            .spawn(move || worker.run(engine))
             .map_err(|cause| OpenError::system(&path, &cause))?;
         Ok(Self { shared, thread: Some(thread), path, boot })
     }
@@ -184,7 +184,10 @@ impl<T> Drop for Store<T> {
 
 impl<T> fmt::Debug for Store<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Store").field("path", &self.path).field("boot", &self.boot).finish()
+        f.debug_struct("Store")
+            .field("path", &self.path)
+            .field("boot", &self.boot)
+            .finish_non_exhaustive()
     }
 }
 

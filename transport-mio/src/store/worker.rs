@@ -18,6 +18,8 @@ pub(super) struct Shared<T> {
     state: Mutex<State<T>>,
     /// Signalled when there is something for the thread to do.
     work: Condvar,
+    /// Called, from either side, whenever there are new answers.
+    wake: Box<dyn Fn() + Send + Sync>,
     capacity: usize,
     path: PathBuf,
 }
@@ -30,25 +32,23 @@ struct State<T> {
     /// The same while the event loop has not been told: until then it may ask
     /// for what relies on the failed request, so nothing may succeed.
     untold: Option<Failure>,
-    /// Answers wait that the thread did not write.
-    owes_wake: bool,
     is_closing: bool,
     has_ended: bool,
 }
 
 impl<T> Shared<T> {
-    pub(super) fn new(capacity: usize, path: PathBuf) -> Self {
+    pub(super) fn new(path: PathBuf, capacity: usize, wake: Box<dyn Fn() + Send + Sync>) -> Self {
         Self {
             state: Mutex::new(State {
                 queue: VecDeque::new(),
                 answers: Vec::new(),
                 failure: None,
                 untold: None,
-                owes_wake: false,
                 is_closing: false,
                 has_ended: false,
             }),
             work: Condvar::new(),
+            wake,
             capacity,
             path,
         }
@@ -57,16 +57,18 @@ impl<T> Shared<T> {
     /// Queues a request, or answers at once that it fails.
     pub(super) fn ask(&self, request: Request<T>) {
         let mut state = self.lock();
-        if let Some(failure) = self.refusal(&state, &request) {
-            state.answers.extend(request.fail(&failure));
-            state.failure = Some(failure.clone());
-            state.untold = Some(failure);
-            state.owes_wake = true;
-        } else {
+        let Some(failure) = self.refusal(&state, &request) else {
             state.queue.push_back(request);
+            drop(state);
+            return self.work.notify_one();
+        };
+        state.failure = Some(failure.clone());
+        if let Some(answer) = request.fail(&failure) {
+            state.answers.push(answer);
+            state.untold = Some(failure);
+            drop(state);
+            (self.wake)();
         }
-        drop(state);
-        self.work.notify_one();
     }
 
     fn refusal(&self, state: &State<T>, request: &Request<T>) -> Option<Failure> {
@@ -99,33 +101,27 @@ impl<T> Shared<T> {
     }
 
     /// The thread: commits what is queued, batch by batch, until closed and empty.
-    pub(super) fn run(&self, mut engine: Engine, wake: impl Fn()) {
+    pub(super) fn run(&self, mut engine: Engine) {
         let _end = End(self);
-        while let Some(batch) = self.next_batch() {
-            if !batch.is_empty() {
-                let done = engine.run(batch.iter().map(|request| &request.ask));
-                self.publish(batch, done);
+        loop {
+            let batch = self.next_batch();
+            if batch.is_empty() {
+                return;
             }
-            wake();
+            let done = engine.run(batch.iter().map(|request| &request.ask));
+            self.publish(batch, done);
+            (self.wake)();
         }
     }
 
-    /// All that is queued; empty when there is only a wake owed, `None` when closed.
-    fn next_batch(&self) -> Option<VecDeque<Request<T>>> {
-        let is_idle = |state: &mut State<T>| {
-            state.queue.is_empty() && !state.owes_wake && !state.is_closing
-        };
+    /// Waits for something to do; an empty batch is the end.
+    fn next_batch(&self) -> VecDeque<Request<T>> {
+        let is_idle = |state: &mut State<T>| state.queue.is_empty() && !state.is_closing;
         let waited = self.work.wait_while(self.lock(), is_idle);
-        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
-        let owed_wake = mem::take(&mut state.owes_wake);
-        (owed_wake || !state.queue.is_empty()).then(|| mem::take(&mut state.queue))
+        mem::take(&mut waited.unwrap_or_else(PoisonError::into_inner).queue)
     }
 
-    fn publish(
-        &self,
-        batch: VecDeque<Request<T>>,
-        done: Result<Vec<Outcome>, Failure>,
-    ) {
+    fn publish(&self, batch: VecDeque<Request<T>>, done: Result<Vec<Outcome>, Failure>) {
         let mut state = self.lock();
         match done {
             Ok(outcomes) => {

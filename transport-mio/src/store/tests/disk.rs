@@ -214,7 +214,11 @@ impl StorageBackend for Backend {
         state.check()?;
         let offset = usize::try_from(offset).unwrap();
         let end = offset + data.len();
-        state.cached.get_mut(offset..end).ok_or(io::ErrorKind::UnexpectedEof)?.copy_from_slice(data);
+        state
+            .cached
+            .get_mut(offset..end)
+            .ok_or(io::ErrorKind::UnexpectedEof)?
+            .copy_from_slice(data);
         state.dirty.extend(offset / PAGE * PAGE / SECTOR..end.next_multiple_of(PAGE) / SECTOR);
         Ok(())
     }

@@ -9,11 +9,11 @@ use std::{
     sync::mpsc::{self, Receiver},
 };
 
+use proptest::prelude::*;
 use proto_core::{
     action::Log,
     id::{Account, PublicKey},
 };
-use proptest::prelude::*;
 
 use super::*;
 use disk::Disk;

@@ -1,0 +1,210 @@
+//! What a person is told: the words are up to the [`Face`].
+
+use proto_core::{
+    client::{Deposit, Refusal, SayError},
+    id::Nick,
+    time::UnixTime,
+    wire::{CloseReason, RegisterRefusal},
+};
+
+use crate::safe_text::SafeText;
+
+/// Says things in one form's words.
+pub(crate) trait Face {
+    /// Adds the lines, if any, that tell of `notice` at `now`.
+    fn show(&mut self, now: UnixTime, notice: Notice<'_>, lines: &mut Vec<String>);
+
+    /// Whether a silent server, once it is needed, ends the program.
+    fn ends_with_the_server(&self) -> bool;
+}
+
+/// Something to tell.
+#[derive(Clone, Debug)]
+pub(crate) enum Notice<'a> {
+    /// The client is online.
+    Registered {
+        /// What led to it.
+        why: Registering,
+        /// The nick was this key's before.
+        returning: bool,
+        /// Saved messages follow, then [`Notice::MailboxEmpty`].
+        mail: bool,
+    },
+    /// The nick is not to be had.
+    RegisterRefused(RegisterRefusal),
+    /// The nicks, or who is online. The first after a [`Notice::Registered`] that
+    /// was asked for comes whether something changed or not.
+    Table {
+        /// Nothing else brought the reader up to date since.
+        first: bool,
+        /// All but oneself.
+        everyone: &'a [Someone],
+        /// What is different from the table before.
+        changes: &'a [Change],
+    },
+    /// A message came.
+    Message(Message),
+    /// Messages of an author are missing before the next.
+    Gap {
+        /// The author.
+        from: Nick,
+        /// How many.
+        missing: u64,
+    },
+    /// All that waited at registration was shown.
+    MailboxEmpty,
+    /// A message goes by way of the server.
+    Deposited {
+        /// To whom.
+        to: Nick,
+        /// Why.
+        why: Deposit,
+        /// The table says that the recipient is offline.
+        is_offline: bool,
+    },
+    /// The server passes a message on, its recipient being online after all.
+    Relayed {
+        /// To whom.
+        to: Nick,
+    },
+    /// What became of a message.
+    Outcome {
+        /// To whom.
+        to: Nick,
+        /// The beginning of what was said, if it was said in this run.
+        text: Option<&'a SafeText>,
+        /// What became of it.
+        outcome: Outcome,
+    },
+    /// A message was not even taken.
+    NotSent {
+        /// To whom, if that can be a nick.
+        to: Option<Nick>,
+        /// Why.
+        why: SayError,
+    },
+    /// The client is offline, as asked.
+    Offline {
+        /// The server said that it knows.
+        answered: bool,
+    },
+    /// The server does not answer. If that ends the program, [`Notice::Left`] follows.
+    ServerSilent {
+        /// The program ends.
+        fatal: bool,
+    },
+    /// The server answers again.
+    ServerBack,
+    /// The server closed the link.
+    ServerClosed {
+        /// Why.
+        why: CloseReason,
+        /// It is of no use to try again.
+        offline: bool,
+    },
+    /// Whoever answers at the server's address has another key.
+    WrongServerKey,
+    /// The same identity registered elsewhere. The client is offline.
+    Displaced,
+    /// Another key holds a nick that is known from before.
+    KeyChanged(Nick),
+    /// The store failed. It is tried again.
+    StoreFailed,
+    /// A record in the store is damaged, and was passed over.
+    Damaged,
+    /// The line was no command.
+    WrongInput,
+    /// Only one's own nick can be (de)registered.
+    NotYours,
+    /// While offline only `reg` does anything.
+    YouAreOffline,
+    /// There is no need to register.
+    YouAreOnline,
+    /// The port could not be bound again.
+    CannotRegister(&'a str),
+    /// `/wait` at a terminal.
+    WaitIsForScripts,
+    /// The answer to `/who`.
+    Who(&'a [Someone]),
+    /// The answer to `/help`.
+    Help,
+    /// The answer to `/history`: all that one author's messages hold follows.
+    History(HistoryPart),
+    /// A line typed before the server answered waits until it does.
+    Waiting,
+    /// The program ends.
+    Left {
+        /// Messages that the server has not saved; they stay in the outbox.
+        unsaved: usize,
+        /// Lines that were never carried out.
+        undone: usize,
+        /// The server did not answer at the end.
+        silent: bool,
+    },
+}
+
+/// What led to a registration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Registering {
+    /// The program's start.
+    Start,
+    /// `reg`.
+    Asked,
+    /// The server was away and is back.
+    Itself,
+}
+
+/// Someone in the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Someone {
+    /// The nick.
+    pub(crate) nick: Nick,
+    /// Whether its holder is online.
+    pub(crate) online: bool,
+}
+
+/// A difference between two tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Change {
+    /// Whom it is about, as they are now.
+    pub(crate) someone: Someone,
+    /// They were not in the table before.
+    pub(crate) new: bool,
+}
+
+/// A message that came.
+#[derive(Clone, Debug)]
+pub(crate) struct Message {
+    /// Who wrote it.
+    pub(crate) from: Nick,
+    /// When, by their clock.
+    pub(crate) time: UnixTime,
+    /// What.
+    pub(crate) text: SafeText,
+    /// It waited at the server when this client registered.
+    pub(crate) waited: bool,
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Its recipient has it.
+    Delivered,
+    /// The server has it.
+    Stored,
+    /// It was given up.
+    Expired,
+    /// It was refused.
+    Refused(Refusal),
+}
+
+/// A piece of the answer to `/history`.
+#[derive(Clone, Debug)]
+pub(crate) enum HistoryPart {
+    /// One message.
+    Said(Message),
+    /// There is none, or nobody of that nick.
+    Nothing,
+    /// It cannot be read: the reason.
+    Failed(String),
+}

@@ -1,0 +1,57 @@
+//! What a client keeps for each link, to its server or to a peer.
+
+use crate::{
+    link::{Role, Run},
+    storage::{Id, List},
+};
+
+use super::{
+    Message, Peer,
+    message::{Chained, Sending},
+    peer::Inquiring,
+};
+
+/// A client's use of links.
+#[derive(Debug)]
+pub struct ClientRole;
+
+impl Role for ClientRole {
+    type Token = Token;
+    type State = Contact;
+}
+
+/// What a packet carried.
+#[derive(Clone, Copy, Debug)]
+pub enum Token {
+    /// A request to the server to be online or offline.
+    Request,
+    /// How far a peer's messages are in the inbox.
+    Receipt,
+    /// A piece of a message.
+    Piece(Id<Message>, Run),
+    /// That a mailbox entry is in the inbox.
+    MailAck(Id<Message>),
+    /// A question after deposits.
+    Inquiry(Id<Peer>),
+}
+
+/// The other end of a link.
+#[derive(Debug, Default)]
+pub struct Contact {
+    /// The peer; none for the server.
+    pub(super) peer: Option<Id<Peer>>,
+    /// The server is to be asked for what the client wants now.
+    pub(super) request: bool,
+    /// The peer is to be told how far its messages are in the inbox.
+    pub(super) receipt: bool,
+    /// Messages with pieces to send.
+    pub(super) sending: List<Message, Sending>,
+    /// Mail to acknowledge, and mail whose acknowledgement arrived.
+    pub(super) acks: List<Message, Sending>,
+    pub(super) acked: List<Message, Sending>,
+    /// Peers to ask the server about.
+    pub(super) inquiries: List<Peer, Inquiring>,
+    /// Mail that waits for what comes before it, and the last that did not have to.
+    pub(super) mail: List<Message, Chained>,
+    pub(super) last_mail: u64,
+}

@@ -1,0 +1,527 @@
+//! The client at work: its state and its lent tables, for one input and the
+//! drain that follows it.
+
+use core::net::SocketAddr;
+
+use crate::{
+    action::Action,
+    id::{Epoch, PublicKey},
+    link::{Expired, Fate, Incoming, LinkConfig, LinkHeads, Links, LinksState},
+    random::Random,
+    server::Resume,
+    session::Identity,
+    storage::{Id, Index, List, Pool, PoolHead, Slab, SlabHead},
+    time::{Instant, UnixTime, WallClock},
+    timers::Timers,
+    wire::{CloseReason, Frame, FrameError, Frames, MAX_DATAGRAM},
+};
+
+use super::{
+    ClientLink, Config, Event, Message, OpenMessages, Peer, Tables,
+    conversation::{ClientRole, Contact, Token},
+    home::Home,
+    host::Loading,
+    message::{Asking, Stage, Telling},
+    peer::{Active, Peers},
+};
+
+/// The dial purpose that means the server; peers have their slot plus one.
+pub(super) const HOME: u32 = 0;
+
+/// Tries to reach a peer before it is left to the server.
+const PEER_TRIES: u32 = 4;
+
+/// What a client keeps between inputs beside its tables.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) kept: Kept,
+    pub(super) links: LinksState<ClientRole>,
+    heads: Heads,
+}
+
+/// What goes with the tables.
+#[derive(Debug)]
+struct Heads {
+    links: LinkHeads,
+    hash: [u8; 16],
+    peers: SlabHead,
+    peer_timers: u32,
+    messages: SlabHead,
+    pool: PoolHead,
+}
+
+/// The role's own.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) config: Config,
+    pub(super) now: Instant,
+    pub(super) clock: WallClock,
+    pub(super) boot: u64,
+    pub(super) home: Home,
+    /// The epoch that messages are numbered in; 0 before the first registration.
+    pub(super) epoch: Epoch,
+    pub(super) loading: Loading,
+    pub(super) open: OpenMessages,
+    /// The number of the next conversation's record.
+    pub(super) next_conversation: u64,
+    pub(super) asking_messages: List<Message, Asking>,
+    pub(super) asking_peers: List<Peer, Asking>,
+    pub(super) telling_messages: List<Message, Telling>,
+    pub(super) telling_peers: List<Peer, Telling>,
+    pub(super) active: List<Peer, Active>,
+    /// Messages that the inbox could not keep are tried again then.
+    pub(super) retry_at: Option<Instant>,
+    pub(super) serial: u32,
+    /// Bytes in `work` that the last action lends.
+    pub(super) lent: usize,
+    /// The message whose text was lent goes with the next call.
+    pub(super) finished: Option<Id<Message>>,
+}
+
+impl State {
+    pub(super) fn new(
+        config: Config,
+        identity: Identity,
+        seed: [u8; 32],
+        resume: Resume,
+        now: Instant,
+    ) -> Self {
+        let mut random = Random::new(seed);
+        let hash = random.bytes();
+        let link_config = LinkConfig {
+            initial_rtt: config.initial_rtt,
+            keep_alive: Some(config.keep_alive),
+            idle: config.idle,
+            datagram: config.datagram,
+            credit: config.credit,
+            dial_cap: core::time::Duration::from_secs(10),
+            serves: false,
+        };
+        Self {
+            links: LinksState::new(identity, random, resume.boot, link_config, now),
+            heads: Heads {
+                links: LinkHeads::new(hash),
+                hash,
+                peers: SlabHead::NEW,
+                peer_timers: 0,
+                messages: SlabHead::NEW,
+                pool: PoolHead::NEW,
+            },
+            kept: Kept {
+                config,
+                now,
+                clock: resume.clock,
+                boot: resume.boot,
+                home: Home::default(),
+                epoch: Epoch(0),
+                loading: Loading::start(),
+                open: OpenMessages::default(),
+                next_conversation: 2,
+                asking_messages: List::NEW,
+                asking_peers: List::NEW,
+                telling_messages: List::NEW,
+                telling_peers: List::NEW,
+                active: List::NEW,
+                retry_at: None,
+                serial: 0,
+                lent: 0,
+                finished: None,
+            },
+        }
+    }
+}
+
+/// The client for the length of one input and its drain.
+pub(super) struct Engine<'a> {
+    pub(super) state: &'a mut Kept,
+    pub(super) links: Links<'a, ClientRole>,
+    pub(super) peers: Peers<'a>,
+    pub(super) peer_timers: Timers<'a>,
+    pub(super) messages: Slab<'a, Message>,
+    pub(super) pool: Pool<'a>,
+    pub(super) work: &'a mut [u8],
+}
+
+impl core::fmt::Debug for Engine<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Engine").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+/// What becomes of a packet whose frame was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// The frame was taken in.
+    Done,
+    /// There is no room for it now: the packet does not count as received.
+    NoRoom,
+    /// The link is over.
+    Close(CloseReason),
+}
+
+impl<'a> Engine<'a> {
+    pub(super) fn new(state: &'a mut State, tables: Tables<'a>) -> Self {
+        let State { kept, links, heads } = state;
+        Self {
+            state: kept,
+            links: Links::new(links, &mut heads.links, tables.links),
+            peers: Peers {
+                slab: Slab::new(tables.peers, &mut heads.peers),
+                by_key: Index::new(tables.by_key, heads.hash),
+                by_nick: Index::new(tables.by_nick, heads.hash),
+                by_account: Index::new(tables.by_account, heads.hash),
+            },
+            peer_timers: Timers::new(tables.peer_timers, &mut heads.peer_timers),
+            messages: Slab::new(tables.messages, &mut heads.messages),
+            pool: Pool::new(tables.blocks, &mut heads.pool),
+            work: tables.work,
+        }
+    }
+
+    pub(super) fn handle_datagram(&mut self, from: SocketAddr, datagram: &mut [u8]) {
+        let Self { links, peers, state, .. } = self;
+        let own = links.state.identity.public();
+        let listening = state.home.was_online();
+        // Of two peers that open to each other at once, the lower key's handshake wins.
+        let admit = &mut |key: &PublicKey| {
+            let peer = peers.by_key(key).and_then(|id| peers.get(id));
+            listening && peer.is_some_and(|peer| peer.dial.is_none() || own > *key)
+        };
+        match links.receive(state.now, from, datagram, admit) {
+            Incoming::Nothing => {}
+            Incoming::Established { link, purpose } => self.established(link, purpose),
+            Incoming::Packet { link, number, confirmed, plaintext } => {
+                if confirmed {
+                    self.called_by_peer(link);
+                }
+                self.handle_packet(link, number, plaintext);
+            }
+        }
+    }
+
+    pub(super) fn handle_timeouts(&mut self) {
+        let now = self.state.now;
+        loop {
+            let Self { links, messages, peers, .. } = self;
+            let visit = &mut |contact: &mut Contact, token, fate| {
+                settle(contact, messages, peers, token, fate);
+            };
+            match links.timeout(now, visit) {
+                Some(Expired::Nothing) => {}
+                Some(Expired::Probing(link)) => self.probing(link),
+                Some(Expired::Dead(link)) => self.lost(link),
+                Some(Expired::Unanswered { dial, purpose, tries, wrong_key }) => {
+                    if purpose == HOME {
+                        self.home_unanswered(tries, wrong_key);
+                    } else if tries >= PEER_TRIES {
+                        self.links.hang_up(dial);
+                        self.peer_unreachable(purpose - 1);
+                    }
+                }
+                None => break,
+            }
+        }
+        while let Some(slot) = self.peer_timers.pop_due(now) {
+            if let Some(peer) = self.peers.slab.id_at(slot) {
+                self.peer_timeout(peer);
+            }
+        }
+        if self.state.retry_at.is_some_and(|at| at <= now) {
+            self.state.retry_at = None;
+            self.keep_again();
+        }
+        self.home_timeout();
+        self.load_on();
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        if self.is_owing() {
+            return Some(self.state.now);
+        }
+        [
+            self.links.deadline(),
+            self.peer_timers.deadline(),
+            self.state.retry_at,
+            self.state.home.deadline(),
+            self.state.loading.deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Everything the client owes, in the order that keeps its promises: the store
+    /// first, since a request must be durable before what relies on it.
+    pub(super) fn next_action<'b>(
+        &mut self,
+        scratch: &'b mut [u8; MAX_DATAGRAM],
+    ) -> Option<Action<'b, Event>> {
+        if let Some(finished) = self.state.finished.take() {
+            self.came_told(finished);
+        }
+        if let Some(request) = self.next_request() {
+            return Some(request);
+        }
+        if let Some(event) = self.next_event() {
+            return Some(Action::Event(event));
+        }
+        let (to, length) = self.next_datagram(scratch)?;
+        Some(Action::Send { to, datagram: scratch.get(..length)? })
+    }
+
+    pub(super) fn lent(&self) -> &[u8] {
+        self.work.get(..self.state.lent).unwrap_or_default()
+    }
+
+    pub(super) fn open_messages(&self) -> OpenMessages {
+        self.state.open
+    }
+
+    pub(super) fn unix(&self) -> UnixTime {
+        self.state.clock.unix(self.state.now)
+    }
+
+    pub(super) fn contact(&mut self, link: Id<ClientLink>) -> Option<&mut Contact> {
+        self.links.get_mut(link).filter(|link| link.is_live()).map(|link| &mut link.role)
+    }
+
+    pub(super) fn shut_down(&mut self) {
+        self.go_offline();
+    }
+
+    fn is_owing(&self) -> bool {
+        self.state.finished.is_some()
+            || !self.state.asking_messages.is_empty()
+            || !self.state.asking_peers.is_empty()
+            || !self.state.telling_messages.is_empty()
+            || !self.state.telling_peers.is_empty()
+            || self.state.loading.is_owed()
+            || self.state.home.is_owing()
+            || self.links.is_owing()
+    }
+
+    /// A handshake of this side's is through.
+    fn established(&mut self, link: Id<ClientLink>, purpose: u32) {
+        if purpose == HOME {
+            self.home_reached(link);
+            return;
+        }
+        let peer = self.peers.slab.id_at(purpose - 1);
+        match peer.and_then(|id| self.peers.get_mut(id)) {
+            Some(found) => {
+                found.dial = None;
+                self.meet(link, peer);
+            }
+            None => {
+                self.links.remove(link);
+            }
+        }
+    }
+
+    /// A peer's handshake is through.
+    fn called_by_peer(&mut self, link: Id<ClientLink>) {
+        let peer = self.links.get(link).and_then(|link| self.peers.by_key(&link.peer));
+        if let Some(found) = peer.and_then(|id| self.peers.get_mut(id))
+            && let Some(dial) = found.dial.take()
+        {
+            self.links.hang_up(dial);
+        }
+        self.meet(link, peer);
+    }
+
+    /// A new link to a peer takes the place of the one before.
+    fn meet(&mut self, link: Id<ClientLink>, peer: Option<Id<Peer>>) {
+        let Some(id) = peer else {
+            self.links.remove(link);
+            return;
+        };
+        let older = self.peers.get_mut(id).and_then(|peer| peer.link.replace(link));
+        if let Some(older) = older {
+            self.leave(older);
+            self.links.remove(older);
+        }
+        if let Some(contact) = self.contact(link) {
+            contact.peer = Some(id);
+        }
+        self.pump(id);
+    }
+
+    /// A link is silent: perhaps the other side has started anew and knows nothing
+    /// of it. A Hello goes beside the probes.
+    fn probing(&mut self, link: Id<ClientLink>) {
+        let Some(found) = self.links.get(link) else { return };
+        let again = found.probes() >= 2;
+        match found.role.peer {
+            None => {
+                self.expect_answer();
+                if again {
+                    self.reach_home();
+                }
+            }
+            Some(peer) if again => self.dial_peer(peer),
+            Some(_) => {}
+        }
+    }
+
+    /// A link fell silent for good.
+    fn lost(&mut self, link: Id<ClientLink>) {
+        let peer = self.links.get(link).and_then(|link| link.role.peer);
+        self.leave(link);
+        self.links.remove(link);
+        match peer {
+            Some(peer) => self.pump(peer),
+            None => self.home_lost(),
+        }
+    }
+
+    /// Takes in a packet's frames. All of them are such that taking one in twice
+    /// does no harm: when a later one finds no room, the whole packet comes again.
+    fn handle_packet(&mut self, link: Id<ClientLink>, number: u64, plaintext: &[u8]) {
+        self.heard(link);
+        let mut eliciting = false;
+        for frame in Frames::new(plaintext) {
+            let taken = match frame {
+                Ok(frame) => {
+                    eliciting |= !matches!(frame, Frame::Ack(_) | Frame::Close(_));
+                    self.handle_frame(link, &frame)
+                }
+                Err(FrameError::Unsupported(_)) => Taken::Close(CloseReason::Unsupported),
+                Err(FrameError::Length | FrameError::Body) => Taken::Close(CloseReason::Malformed),
+            };
+            match taken {
+                Taken::Done => {}
+                Taken::NoRoom => {
+                    self.links.state.drops.no_room += 1;
+                    return;
+                }
+                Taken::Close(reason) => {
+                    let peer = self.links.get(link).and_then(|link| link.role.peer);
+                    self.leave(link);
+                    self.links.close(link, reason, self.state.now);
+                    match peer {
+                        Some(peer) => self.pump(peer),
+                        None => self.home_closed(reason),
+                    }
+                    return;
+                }
+            }
+        }
+        self.links.accept(link, number, eliciting, self.state.now);
+    }
+
+    /// Something authentic came: the other side is there, and needs no Hello.
+    fn heard(&mut self, link: Id<ClientLink>) {
+        let Some(found) = self.links.get(link) else { return };
+        match found.role.peer {
+            None => self.home_heard(link),
+            Some(peer) => {
+                if let Some(dial) = self
+                    .peers
+                    .get_mut(peer)
+                    .filter(|peer| peer.link == Some(link))
+                    .and_then(|peer| peer.dial.take())
+                {
+                    self.links.hang_up(dial);
+                }
+            }
+        }
+    }
+
+    fn handle_frame(&mut self, link: Id<ClientLink>, frame: &Frame<'_>) -> Taken {
+        let home = self.state.home.link() == Some(link);
+        match frame {
+            Frame::Ack(ack) => {
+                let Self { links, messages, peers, state, .. } = self;
+                let visit = &mut |contact: &mut Contact, token, fate| {
+                    settle(contact, messages, peers, token, fate);
+                };
+                if !links.acknowledged(link, ack, state.now, visit) {
+                    return Taken::Close(CloseReason::Malformed);
+                }
+                self.free_acknowledged(link);
+                Taken::Done
+            }
+            Frame::Ping(()) => Taken::Done,
+            Frame::Credit(limit) => {
+                if let Some(found) = self.links.get_mut(link) {
+                    found.credit.raise(*limit);
+                    self.links.wake(link);
+                }
+                Taken::Done
+            }
+            Frame::Close(reason) => {
+                let peer = self.links.get(link).and_then(|link| link.role.peer);
+                self.leave(link);
+                self.links.remove(link);
+                match peer {
+                    Some(peer) => self.pump(peer),
+                    None if home => self.home_closed(*reason),
+                    None => {}
+                }
+                Taken::Done
+            }
+            Frame::Say(say) if !home => self.said(link, say),
+            Frame::Receipt(receipt) if !home => self.receipt(link, receipt),
+            Frame::Registered(registered) if home => self.registered(link, registered),
+            Frame::RegisterRefused(reason) if home => self.register_refused(*reason),
+            Frame::Deregistered(()) if home => self.deregistered(),
+            Frame::Roster(page) if home => self.roster(page),
+            Frame::Progress(progress) if home => self.progress(progress),
+            Frame::EntryRefused(refused) if home => self.entry_refused(refused),
+            Frame::Mail(mail) if home => self.mail(link, mail),
+            Frame::MailboxEmpty(()) if home => self.mailbox_empty(),
+            // The rest comes from nobody who keeps to the protocol, or from a
+            // server that was left.
+            _ if self.links.get(link).is_some_and(|link| link.role.peer.is_some()) || home => {
+                Taken::Close(CloseReason::Malformed)
+            }
+            _ => Taken::Done,
+        }
+    }
+
+    fn next_datagram(&mut self, scratch: &mut [u8; MAX_DATAGRAM]) -> Option<(SocketAddr, usize)> {
+        let now = self.state.now;
+        if let Some(handshake) = self.links.next_handshake(now, scratch) {
+            return Some(handshake);
+        }
+        while let Some((link, mut packet)) = self.links.begin(now, scratch) {
+            if let Some(packet) = packet.as_mut().filter(|packet| !packet.is_closing()) {
+                self.write_request(link, packet);
+                self.write_acks(link, packet);
+                self.write_inquiries(link, packet);
+                self.write_messages(link, packet);
+            }
+            if let Some(sent) = self.links.finish(link, packet, now) {
+                return Some(sent);
+            }
+        }
+        None
+    }
+}
+
+/// What a packet carried arrived or was lost: what was lost is owed again.
+fn settle(
+    contact: &mut Contact,
+    messages: &mut Slab<'_, Message>,
+    peers: &mut Peers<'_>,
+    token: Token,
+    fate: Fate,
+) {
+    match (token, fate) {
+        (Token::Request, Fate::Lost) => contact.request = true,
+        (Token::Receipt, Fate::Lost) => contact.receipt = true,
+        (Token::Piece(id, run), Fate::Lost) => {
+            if let Some(message) = messages.get_mut(id)
+                && matches!(message.stage, Stage::Open | Stage::Deposited)
+            {
+                message.units.insert(run);
+                contact.sending.push_back(messages, id);
+            }
+        }
+        (Token::MailAck(id), Fate::Lost) => contact.acks.push_back(messages, id),
+        // Its memory is given back right after, where the pool is at hand.
+        (Token::MailAck(id), Fate::Acked) => contact.acked.push_back(messages, id),
+        (Token::Inquiry(id), Fate::Lost) => contact.inquiries.push_back(&mut peers.slab, id),
+        (Token::Request | Token::Receipt | Token::Piece(..) | Token::Inquiry(_), Fate::Acked) => {}
+    }
+}

@@ -1,0 +1,181 @@
+//! A message in a client's memory, on its way out or in.
+
+use crate::{
+    action::Ask,
+    id::Position,
+    link::Units,
+    storage::{Body, Id, Linked, Node},
+    time::{Instant, UnixTime},
+};
+
+use super::{ClientLink, Deposit, Peer, Verdict};
+
+/// A message of this client's user, or one that came.
+#[derive(Debug)]
+pub struct Message {
+    /// The other side.
+    pub(super) peer: Id<Peer>,
+    pub(super) position: Position,
+    pub(super) stage: Stage,
+    pub(super) body: Body,
+    /// Bytes of the body: as it was said, or sealed.
+    pub(super) total: u16,
+    /// When its author said it.
+    pub(super) time: UnixTime,
+    /// The pieces to send, or those that arrived.
+    pub(super) units: Units,
+    /// The link that credit was used on for it, or that it came through.
+    pub(super) link: Option<Id<ClientLink>>,
+    /// When the first datagram for it was sent.
+    pub(super) since: Option<Instant>,
+    pub(super) news: News,
+    pub(super) ask: Ask,
+    /// Of one that came by way of the server: its place in the mailbox, and that
+    /// of the one before it.
+    pub(super) mail: Option<MailPlace>,
+    /// Of one that came: numbers right before it that do not count.
+    pub(super) skip: u32,
+    /// Of one that came: numbers right before it that are missing.
+    pub(super) missing: u64,
+    pub(super) asking: Node<Self>,
+    pub(super) telling: Node<Self>,
+    pub(super) of_peer: Node<Self>,
+    /// In the list of what a link has to send: pieces of it, or its acknowledgement.
+    pub(super) sending: Node<Self>,
+    /// In the list of mail that waits for those before it.
+    pub(super) chained: Node<Self>,
+}
+
+/// How far a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Said, and being made durable.
+    Saving,
+    /// Durable, and to be sent directly.
+    Open,
+    /// Sealed, and to be taken over by the server.
+    Deposited,
+    /// The server has it.
+    Stored,
+    /// What became of it is known.
+    Done(Verdict),
+    /// Came; some of its pieces are missing.
+    Arriving,
+    /// Came whole, and waits for those before it.
+    Whole,
+    /// Is being made durable in the inbox.
+    Keeping,
+    /// The inbox could not take it; it is asked to again.
+    Unkept,
+    /// In the inbox.
+    Kept,
+}
+
+impl Stage {
+    /// It is neither delivered nor refused nor expired.
+    pub(super) fn is_open(self) -> bool {
+        self.is_unsaved() || self == Self::Stored
+    }
+
+    /// It is open, and the server does not have it either.
+    pub(super) fn is_unsaved(self) -> bool {
+        matches!(self, Self::Saving | Self::Open | Self::Deposited)
+    }
+
+    /// Its number is passed over.
+    pub(super) fn is_given_up(self) -> bool {
+        matches!(self, Self::Done(Verdict::Refused(_) | Verdict::Expired))
+    }
+}
+
+/// A place in the mailbox.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct MailPlace {
+    pub(super) index: u64,
+    pub(super) previous: u64,
+}
+
+/// What the host's user has not been told of a message yet.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct News {
+    pub(super) accepted: bool,
+    pub(super) deposited: Option<Deposit>,
+    pub(super) stored: bool,
+    pub(super) verdict: bool,
+    /// It came, and is in the inbox.
+    pub(super) came: bool,
+}
+
+impl Message {
+    pub(super) fn new(
+        peer: Id<Peer>,
+        position: Position,
+        stage: Stage,
+        body: Body,
+        total: u16,
+    ) -> Self {
+        Self {
+            peer,
+            position,
+            stage,
+            body,
+            total,
+            time: UnixTime(0),
+            units: Units::NONE,
+            link: None,
+            since: None,
+            news: News::default(),
+            ask: Ask::Idle,
+            mail: None,
+            skip: 0,
+            missing: 0,
+            asking: Node::UNLINKED,
+            telling: Node::UNLINKED,
+            of_peer: Node::UNLINKED,
+            sending: Node::UNLINKED,
+            chained: Node::UNLINKED,
+        }
+    }
+}
+
+/// The lists that messages are in.
+#[derive(Debug)]
+pub(super) struct Asking;
+#[derive(Debug)]
+pub(super) struct Telling;
+#[derive(Debug)]
+pub(super) struct OfPeer;
+#[derive(Debug)]
+pub(super) struct Sending;
+#[derive(Debug)]
+pub(super) struct Chained;
+
+impl Linked<Asking> for Message {
+    fn node(&mut self) -> &mut Node<Self> {
+        &mut self.asking
+    }
+}
+
+impl Linked<Telling> for Message {
+    fn node(&mut self) -> &mut Node<Self> {
+        &mut self.telling
+    }
+}
+
+impl Linked<OfPeer> for Message {
+    fn node(&mut self) -> &mut Node<Self> {
+        &mut self.of_peer
+    }
+}
+
+impl Linked<Sending> for Message {
+    fn node(&mut self) -> &mut Node<Self> {
+        &mut self.sending
+    }
+}
+
+impl Linked<Chained> for Message {
+    fn node(&mut self) -> &mut Node<Self> {
+        &mut self.chained
+    }
+}

@@ -1,0 +1,41 @@
+//! Memory for the roles from the heap, its size chosen when the program starts.
+
+mod server;
+
+use std::iter;
+
+use proto_core::storage::{Bucket, Index};
+
+pub use server::{ServerMemory, ServerSizes};
+
+/// How many bytes one table takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TableBytes {
+    /// The table.
+    pub table: &'static str,
+    /// Its places.
+    pub places: usize,
+    /// Bytes of one place.
+    pub each: usize,
+}
+
+impl TableBytes {
+    fn of<T>(table: &'static str, slice: &[T]) -> Self {
+        Self { table, places: slice.len(), each: size_of::<T>() }
+    }
+
+    /// Bytes of the whole table.
+    pub const fn total(self) -> usize {
+        self.places * self.each
+    }
+}
+
+/// A table that was never used.
+fn table<T>(places: usize, empty: impl FnMut() -> T) -> Box<[T]> {
+    iter::repeat_with(empty).take(places).collect()
+}
+
+/// An index over `entries` places.
+fn buckets(entries: usize) -> Box<[Bucket]> {
+    vec![None; Index::buckets(entries)].into()
+}

@@ -1,0 +1,155 @@
+use proto_core::{
+    link::{LinkTables, Remembered, SentPacket},
+    record,
+    server::{AccountSlot, Entry, Pair, ServerLink, ServerRole, Sizes, Storage, Tables},
+    storage::{Block, Bucket, Slot},
+    timers::TimerCell,
+    wire::MAX_BODY,
+};
+
+use super::{TableBytes, buckets, table};
+
+/// How much a server can hold. What does not fit is refused, or waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServerSizes {
+    /// Clients that are online at once.
+    pub clients: usize,
+    /// Nicks ever registered; nobody gives one back.
+    pub accounts: usize,
+    /// Messages on their way through. What waits for someone offline is in the store.
+    pub entries: usize,
+    /// Blocks of 256 bytes for those messages' bodies.
+    pub blocks: usize,
+    /// Packets in flight, to all clients together.
+    pub packets: usize,
+}
+
+impl ServerSizes {
+    /// For so many clients, all of them online at times. One in eight has a message under
+    /// way in either direction, and one in four waits for an acknowledgement; when there are
+    /// few they may do more each.
+    pub const fn for_clients(clients: usize) -> Self {
+        let entries = 128 + clients / 8;
+        Self { clients, accounts: clients, entries, blocks: 1024 + entries, packets: 512 + clients / 4 }
+    }
+
+    /// The core keeps an eighth of the links for those that are not confirmed yet.
+    const fn links(&self) -> usize {
+        self.clients + self.clients.div_ceil(7) + 1
+    }
+
+    /// A handshake costs the server about 0.3 ms: no more than this begin in the half
+    /// minute for which each is remembered, with a whole core for them.
+    const fn handshakes(&self) -> usize {
+        let twice = 2 * self.links();
+        if twice < 100_000 { twice } else { 100_000 }
+    }
+}
+
+impl Default for ServerSizes {
+    /// For 1,000 clients at once, of 10,000 that come and go: some 3 MiB.
+    fn default() -> Self {
+        Self { accounts: 10_000, ..Self::for_clients(1_000) }
+    }
+}
+
+/// A server's memory.
+#[allow(missing_debug_implementations)] // megabytes
+pub struct ServerMemory {
+    links: Box<[Slot<ServerLink>]>,
+    by_session: Box<[Bucket]>,
+    by_peer: Box<[Bucket]>,
+    sent: Box<[Slot<SentPacket<ServerRole>>]>,
+    timers: Box<[TimerCell]>,
+    ephemerals: Box<[Remembered]>,
+    by_ephemeral: Box<[Bucket]>,
+    accounts: Box<[AccountSlot]>,
+    by_nick: Box<[Bucket]>,
+    by_key: Box<[Bucket]>,
+    versions: Box<[u64]>,
+    entries: Box<[Slot<Entry>]>,
+    entry_timers: Box<[TimerCell]>,
+    pairs: Box<[Slot<Pair>]>,
+    by_pair: Box<[Bucket]>,
+    blocks: Box<[Block]>,
+    work: Box<[u8]>,
+}
+
+impl ServerMemory {
+    /// Untouched memory.
+    pub fn new(sizes: &ServerSizes) -> Self {
+        let (links, handshakes) = (sizes.links(), sizes.handshakes());
+        let (accounts, entries) = (sizes.accounts, sizes.entries);
+        let pairs = 2 * entries;
+        Self {
+            links: table(links, || Slot::EMPTY),
+            by_session: buckets(links),
+            by_peer: buckets(links),
+            sent: table(sizes.packets, || Slot::EMPTY),
+            timers: table(links, || TimerCell::EMPTY),
+            ephemerals: table(handshakes, || Remembered::EMPTY),
+            by_ephemeral: buckets(handshakes),
+            accounts: table(accounts, || AccountSlot::EMPTY),
+            by_nick: buckets(accounts),
+            by_key: buckets(accounts),
+            versions: table(Sizes::versions(accounts), || 0),
+            entries: table(entries, || Slot::EMPTY),
+            entry_timers: table(entries, || TimerCell::EMPTY),
+            pairs: table(pairs, || Slot::EMPTY),
+            by_pair: buckets(pairs),
+            blocks: table(sizes.blocks, || Block::EMPTY),
+            work: table(record::record_bound(MAX_BODY), || 0),
+        }
+    }
+
+    /// What each table takes.
+    pub fn bytes(&self) -> Vec<TableBytes> {
+        vec![
+            TableBytes::of("links", &self.links),
+            TableBytes::of("by session", &self.by_session),
+            TableBytes::of("by peer", &self.by_peer),
+            TableBytes::of("packets in flight", &self.sent),
+            TableBytes::of("timers", &self.timers),
+            TableBytes::of("handshakes", &self.ephemerals),
+            TableBytes::of("by handshake", &self.by_ephemeral),
+            TableBytes::of("accounts", &self.accounts),
+            TableBytes::of("by nick", &self.by_nick),
+            TableBytes::of("by key", &self.by_key),
+            TableBytes::of("roster versions", &self.versions),
+            TableBytes::of("entries", &self.entries),
+            TableBytes::of("entry timers", &self.entry_timers),
+            TableBytes::of("pairs", &self.pairs),
+            TableBytes::of("by pair", &self.by_pair),
+            TableBytes::of("blocks", &self.blocks),
+            TableBytes::of("work", &self.work),
+        ]
+    }
+}
+
+impl Storage for ServerMemory {
+    fn tables(&mut self) -> Tables<'_> {
+        Tables {
+            links: LinkTables {
+                links: &mut self.links,
+                dials: &mut [],
+                by_session: &mut self.by_session,
+                by_key: &mut self.by_peer,
+                sent: &mut self.sent,
+                timers: &mut self.timers,
+                dial_timers: &mut [],
+                ephemerals: &mut self.ephemerals,
+                by_ephemeral: &mut self.by_ephemeral,
+            },
+            accounts: &mut self.accounts,
+            by_nick: &mut self.by_nick,
+            by_key: &mut self.by_key,
+            versions: &mut self.versions,
+            entries: &mut self.entries,
+            entry_timers: &mut self.entry_timers,
+            pairs: &mut self.pairs,
+            by_pair: &mut self.by_pair,
+            blocks: &mut self.blocks,
+            work: &mut self.work,
+        }
+    }
+}
