@@ -6,6 +6,7 @@
 extern crate std;
 
 pub mod action;
+pub mod client;
 pub mod id;
 pub mod link;
 pub mod random;

@@ -40,12 +40,17 @@ impl Incoming {
         self.each = (socket.datagrams_per_buffer() * MAX_DATAGRAM).min(1 << 16);
         // Zeroed memory costs nothing before it is used, and most of it never is.
         self.bytes = vec![0; self.each * BATCH];
-        self.filled = 0;
+        self.clear();
+    }
+
+    /// Forgets what was read and not handed out.
+    pub(crate) fn clear(&mut self) {
+        (self.filled, self.at, self.offset) = (0, 0, 0);
     }
 
     /// Reads what is there, if everything read before was handed out.
     pub(crate) fn fill(&mut self, socket: &Socket) -> io::Result<()> {
-        (self.filled, self.at, self.offset) = (0, 0, 0);
+        self.clear();
         let mut buffers = self.bytes.chunks_exact_mut(self.each.max(1));
         let mut slices: [_; BATCH] =
             array::from_fn(|_| IoSliceMut::new(buffers.next().unwrap_or_default()));

@@ -10,7 +10,7 @@ use proto_core::{
 };
 
 /// A role of the core, driven by an endpoint. The methods are the core's own.
-pub trait Machine {
+pub trait Machine: 'static {
     /// What it tells its host's user.
     type Event;
     /// What it owes the outside after an input.
@@ -76,7 +76,7 @@ pub trait Drain {
 /// The core's roles have all methods by the same names.
 macro_rules! machine {
     ($role:ident, $module:ident, $text:expr) => {
-        impl<S: $module::Storage> Machine for $role<S> {
+        impl<S: $module::Storage + 'static> Machine for $role<S> {
             type Event = $module::Event;
             type Actions<'a>
                 = $module::Actions<'a>

@@ -143,6 +143,16 @@ impl Transmit for Socket {
     }
 }
 
+/// Without a socket everything is lost.
+impl Transmit for Option<Socket> {
+    fn transmit(&mut self, datagrams: &[Outbound]) -> io::Result<usize> {
+        match self {
+            Some(socket) => socket.transmit(datagrams),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+}
+
 impl Socket {
     fn send_first(&self, datagram: &Outbound) -> io::Result<usize> {
         self.socket.send_to(datagram.payload(), self.target(datagram.to)).map(|_| 1)

@@ -69,6 +69,8 @@ pub(super) struct Kept {
     pub(super) telling_messages: List<Message, Telling>,
     pub(super) telling_peers: List<Peer, Telling>,
     pub(super) active: List<Peer, Active>,
+    /// What the inbox could not keep, in the order in which it was asked to.
+    pub(super) unkept: List<Message, Asking>,
     /// Messages that the inbox could not keep are tried again then.
     pub(super) retry_at: Option<Instant>,
     pub(super) serial: u32,
@@ -122,6 +124,7 @@ impl State {
                 telling_messages: List::NEW,
                 telling_peers: List::NEW,
                 active: List::NEW,
+                unkept: List::NEW,
                 retry_at: None,
                 serial: 0,
                 lent: 0,

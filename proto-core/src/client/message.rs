@@ -37,6 +37,11 @@ pub struct Message {
     pub(super) skip: u32,
     /// Of one that came: numbers right before it that are missing.
     pub(super) missing: u64,
+    /// It could not be opened.
+    pub(super) unreadable: bool,
+    /// It came by way of the server, and waited there when this client registered.
+    pub(super) by_server: bool,
+    pub(super) waited: bool,
     pub(super) asking: Node<Self>,
     pub(super) telling: Node<Self>,
     pub(super) of_peer: Node<Self>,
@@ -129,6 +134,9 @@ impl Message {
             mail: None,
             skip: 0,
             missing: 0,
+            unreadable: false,
+            by_server: false,
+            waited: false,
             asking: Node::UNLINKED,
             telling: Node::UNLINKED,
             of_peer: Node::UNLINKED,

@@ -48,6 +48,13 @@ impl Engine<'_> {
         // Another link may be at it; its end must not undo this one's.
         let older = row.link.replace(link).filter(|older| *older != link);
         let fresh = !row.durable;
+        // A version from before this run is below all of its versions; one from
+        // another server may be above.
+        let base = if register.roster <= self.state.version { register.roster } else { 0 };
+        if let Some(found) = self.links.get_mut(link) {
+            found.role.reader.base = base;
+        }
+        let Some(row) = self.accounts.get_mut(account) else { return Taken::NoRoom };
         let epoch = next_epoch(row, register);
         let changed = (row.epoch, row.boot) != (epoch, register.boot) || fresh;
         (row.epoch, row.boot) = (epoch, register.boot);

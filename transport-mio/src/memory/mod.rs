@@ -4,7 +4,10 @@ mod server;
 
 use std::iter;
 
-use proto_core::storage::{Bucket, Index};
+use proto_core::{
+    link::{Link, Role, SentPacket},
+    storage::{Bucket, Index},
+};
 
 pub use server::{ServerMemory, ServerSizes};
 
@@ -28,6 +31,17 @@ impl TableBytes {
     pub const fn total(self) -> usize {
         self.places * self.each
     }
+}
+
+/// A packet in flight on a link; the core keeps the names of its roles to itself.
+type PacketOf<L> = SentPacket<<L as OfRole>::Role>;
+
+trait OfRole {
+    type Role: Role;
+}
+
+impl<R: Role> OfRole for Link<R> {
+    type Role = R;
 }
 
 /// A table that was never used.

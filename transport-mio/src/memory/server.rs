@@ -1,13 +1,13 @@
 use proto_core::{
-    link::{LinkTables, Remembered, SentPacket},
+    link::{LinkTables, Remembered},
     record,
-    server::{AccountSlot, Entry, Pair, ServerLink, ServerRole, Sizes, Storage, Tables},
+    server::{AccountSlot, Entry, Pair, ServerLink, Sizes, Storage, Tables},
     storage::{Block, Bucket, Slot},
     timers::TimerCell,
     wire::MAX_BODY,
 };
 
-use super::{TableBytes, buckets, table};
+use super::{PacketOf, TableBytes, buckets, table};
 
 /// How much a server can hold. What does not fit is refused, or waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ pub struct ServerMemory {
     links: Box<[Slot<ServerLink>]>,
     by_session: Box<[Bucket]>,
     by_peer: Box<[Bucket]>,
-    sent: Box<[Slot<SentPacket<ServerRole>>]>,
+    sent: Box<[Slot<PacketOf<ServerLink>>]>,
     timers: Box<[TimerCell]>,
     ephemerals: Box<[Remembered]>,
     by_ephemeral: Box<[Bucket]>,

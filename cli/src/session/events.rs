@@ -1,0 +1,172 @@
+//! Taking in what the client tells.
+
+use proto_core::{
+    client::{Event, MessageId, PeerView, Status, Verdict},
+    id::Nick,
+    time::UnixTime,
+    wire::{CloseReason, Presence, RegisterRefusal},
+};
+
+use crate::{
+    notice::{Message, Notice, Outcome, Registering, Someone},
+    safe_text::SafeText,
+};
+
+use super::{Chat, Exit, MAILBOX, Moment, Phase, SETTLE, Session};
+
+pub(super) fn someone(peer: PeerView) -> Someone {
+    Someone { nick: peer.nick, online: peer.presence == Presence::Online }
+}
+
+impl Session {
+    /// The client tells of `event`; `text` is what an [`Event::Message`] says.
+    /// [`Self::advance`] is to be called after the last one of a batch.
+    pub(crate) fn handle_event(
+        &mut self,
+        chat: &mut impl Chat,
+        at: Moment,
+        event: &Event,
+        text: &[u8],
+    ) {
+        match *event {
+            Event::Ready | Event::Accepted { .. } => {}
+            Event::Registered { returning, mail, .. } => self.registered(at, returning, mail),
+            Event::RegisterRefused(why) => self.register_refused(chat, at, why),
+            Event::Deregistered { answered } => self.deregistered(chat, at, answered),
+            Event::RosterChanged => self.roster_changed = true,
+            Event::Deposited { id, to, why } => {
+                if let Some(sent) = self.sent.get_mut(&id) {
+                    sent.deposited = Some(at.now);
+                }
+                // Only the newest table knows whether the recipient is offline.
+                self.settle(chat, at);
+                let is_offline = self.roster.is_offline(&to);
+                self.tell(at, Notice::Deposited { to, why, is_offline });
+            }
+            Event::Relayed { to } => self.tell(at, Notice::Relayed { to }),
+            Event::Verdict { id, to, verdict } => self.verdict(at, id, to, verdict),
+            Event::Message { from, time, waited, .. } => {
+                self.message(at, from, time, waited, text);
+            }
+            Event::Gap { from, missing } => self.tell(at, Notice::Gap { from, missing }),
+            Event::MailboxEmpty => {
+                if self.mailbox.take().is_some() {
+                    self.tell(at, Notice::MailboxEmpty);
+                }
+            }
+            Event::ServerSilent => {
+                self.silent.get_or_insert(at.now);
+                if !self.face.ends_with_the_server() {
+                    self.tell(at, Notice::ServerSilent { fatal: false });
+                }
+            }
+            Event::ServerBack => self.server_back(at),
+            Event::WrongServerKey => {
+                self.tell(at, Notice::WrongServerKey);
+                self.offline(chat);
+                self.end(chat, at, Some(Exit::Failed));
+            }
+            Event::Displaced => {
+                self.offline(chat);
+                self.tell(at, Notice::Displaced);
+                self.lost_nick(chat, at);
+            }
+            Event::ServerClosed(why) => self.server_closed(chat, at, why),
+            Event::KeyChanged { nick } => self.tell(at, Notice::KeyChanged(nick)),
+            Event::StoreFailed => self.tell(at, Notice::StoreFailed),
+            Event::Damaged => self.tell(at, Notice::Damaged),
+        }
+    }
+
+    fn registered(&mut self, at: Moment, returning: bool, mail: bool) {
+        let why = match self.phase {
+            Phase::Registering { why, .. } => why,
+            // It came while the user was leaving already.
+            Phase::Leaving { .. } | Phase::Offline => return,
+            Phase::Online => Registering::Itself,
+        };
+        self.server_back(at);
+        self.phase = Phase::Online;
+        self.was_online = true;
+        if why != Registering::Itself {
+            self.settling = Some(at.now + SETTLE);
+        }
+        self.mailbox = mail.then(|| at.now + MAILBOX);
+        self.tell(at, Notice::Registered { why, returning, mail });
+    }
+
+    fn server_back(&mut self, at: Moment) {
+        if self.silent.take().is_some() {
+            self.tell(at, Notice::ServerBack);
+        }
+    }
+
+    fn register_refused(&mut self, chat: &mut impl Chat, at: Moment, why: RegisterRefusal) {
+        self.offline(chat);
+        self.tell(at, Notice::RegisterRefused(why));
+        self.lost_nick(chat, at);
+    }
+
+    /// At the start, and in a script, there is no going on without a nick.
+    fn lost_nick(&mut self, chat: &mut impl Chat, at: Moment) {
+        if self.scripted || !self.was_online {
+            self.end(chat, at, Some(Exit::NickRefused));
+        }
+    }
+
+    fn deregistered(&mut self, chat: &mut impl Chat, at: Moment, answered: bool) {
+        let exit = matches!(self.phase, Phase::Leaving { exit: true, .. });
+        self.offline(chat);
+        if !answered && self.face.ends_with_the_server() {
+            self.tell(at, Notice::ServerSilent { fatal: true });
+            self.end(chat, at, Some(Exit::ServerSilent));
+        } else if exit {
+            self.end(chat, at, (!answered).then_some(Exit::ServerSilent));
+        } else {
+            self.tell(at, Notice::Offline { answered });
+        }
+    }
+
+    fn server_closed(&mut self, chat: &mut impl Chat, at: Moment, why: CloseReason) {
+        let offline = chat.status() == Status::Offline;
+        // Whoever is leaving is told of the end of that instead.
+        if !matches!(self.phase, Phase::Leaving { .. }) {
+            self.tell(at, Notice::ServerClosed { why, offline });
+        }
+        if offline {
+            self.offline(chat);
+            self.lost_nick(chat, at);
+        }
+    }
+
+    /// The client is offline now.
+    fn offline(&mut self, chat: &mut impl Chat) {
+        chat.release();
+        self.phase = Phase::Offline;
+        self.silent = None;
+        self.settling = None;
+        self.mailbox = None;
+    }
+
+    fn verdict(&mut self, at: Moment, id: MessageId, to: Nick, verdict: Verdict) {
+        let outcome = match verdict {
+            Verdict::Delivered => Outcome::Delivered,
+            Verdict::Stored => Outcome::Stored,
+            Verdict::Expired => Outcome::Expired,
+            Verdict::Refused(why) => Outcome::Refused(why),
+        };
+        self.refused |= matches!(outcome, Outcome::Expired | Outcome::Refused(_));
+        let sent = self.sent.remove(&id);
+        let text = sent.as_ref().map(|sent| &sent.text);
+        self.face.show(at.unix, Notice::Outcome { to, text, outcome }, &mut self.lines);
+        if let Some(sent) = sent.filter(|_| verdict == Verdict::Stored) {
+            // Another verdict follows.
+            self.sent.insert(id, super::Sent { deposited: None, stored: true, ..sent });
+        }
+    }
+
+    fn message(&mut self, at: Moment, from: Nick, time: UnixTime, waited: bool, text: &[u8]) {
+        let text = SafeText::new(text);
+        self.tell(at, Notice::Message(Message { from, time, text, waited }));
+    }
+}

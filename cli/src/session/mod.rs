@@ -1,0 +1,272 @@
+//! What happens between a person (or a script) at a screen and their client: a
+//! state machine without a clock, a screen or a socket of its own.
+
+mod commands;
+mod ending;
+mod events;
+mod roster;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Duration,
+};
+
+use proto_core::{
+    client::{CommandError, MessageId, OpenMessages, PeerView, SayError, Status},
+    id::{Nick, PublicKey},
+    time::{Instant, UnixTime},
+};
+
+use crate::{
+    command::Command,
+    notice::{Face, Notice, Registering},
+    safe_text::SafeText,
+};
+
+use roster::Roster;
+
+/// How long the table may take after a registration before it counts as unchanged.
+const SETTLE: Duration = Duration::from_millis(500);
+
+/// How long saved messages may keep the welcome back.
+const MAILBOX: Duration = Duration::from_secs(5);
+
+/// How long a server that is needed may be silent: five tries of 500 ms.
+const PATIENCE: Duration = Duration::from_millis(2500);
+
+/// How many lines of a script are read ahead.
+const READ_AHEAD: usize = 4096;
+
+/// The program ends: its exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// All was done.
+    Done = 0,
+    /// It could not go on; what was said last says why.
+    Failed = 1,
+    /// A message was refused or expired.
+    Refused = 4,
+    /// The server does not answer.
+    ServerSilent = 5,
+    /// The nick is not to be had.
+    NickRefused = 6,
+}
+
+/// The client, as a session needs it.
+pub(crate) trait Chat {
+    /// Binds the port and goes online.
+    ///
+    /// # Errors
+    /// What is wrong with the port, for people to read.
+    fn register(&mut self) -> Result<(), String>;
+    /// Deposits what is open, then goes offline.
+    fn deregister(&mut self) -> Result<(), CommandError>;
+    /// Frees the port.
+    fn release(&mut self);
+    /// Says something.
+    fn say(&mut self, to: &Nick, text: &str) -> Result<MessageId, SayError>;
+    /// Where the client is.
+    fn status(&self) -> Status;
+    /// What is not settled.
+    fn open_messages(&mut self) -> OpenMessages;
+    /// Everyone on the roster.
+    fn peers(&mut self) -> Vec<PeerView>;
+    /// All that `author` said, oldest first.
+    ///
+    /// # Errors
+    /// Why it cannot be read, for people to read.
+    fn history(
+        &mut self,
+        author: PublicKey,
+        visit: &mut dyn FnMut(UnixTime, SafeText),
+    ) -> Result<(), String>;
+}
+
+/// Both clocks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    /// For what is waited for.
+    pub(crate) now: Instant,
+    /// For what people see.
+    pub(crate) unix: UnixTime,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Asked for since then.
+    Registering {
+        since: Instant,
+        why: Registering,
+    },
+    Online,
+    /// Deregistering since then.
+    Leaving {
+        since: Instant,
+        exit: bool,
+    },
+    Offline,
+}
+
+/// A message whose end is not known.
+#[derive(Debug)]
+struct Sent {
+    text: SafeText,
+    /// When it went to the server, if that has not answered yet.
+    deposited: Option<Instant>,
+    stored: bool,
+}
+
+/// What happens between a person and their client.
+pub(crate) struct Session {
+    own: Nick,
+    face: Box<dyn Face>,
+    /// Input is no terminal: lines are done one after the other.
+    scripted: bool,
+    phase: Phase,
+    /// The nick was had once.
+    was_online: bool,
+    /// Since when the server is silent.
+    silent: Option<Instant>,
+    roster: Roster,
+    roster_changed: bool,
+    /// The table is waited for until then.
+    settling: Option<Instant>,
+    /// The end of the saved messages is waited for until then.
+    mailbox: Option<Instant>,
+    /// `/wait` holds the script up until then.
+    waiting: Option<Instant>,
+    commands: VecDeque<Command>,
+    /// When the input ended.
+    ended: Option<Instant>,
+    sent: HashMap<MessageId, Sent>,
+    /// A message was refused or expired.
+    refused: bool,
+    exit: Option<Exit>,
+    lines: Vec<String>,
+}
+
+impl Session {
+    /// For whoever goes by `own`, at the start of a registration.
+    pub(crate) fn new(own: Nick, face: Box<dyn Face>, scripted: bool, now: Instant) -> Self {
+        Self {
+            own,
+            face,
+            scripted,
+            phase: Phase::Registering { since: now, why: Registering::Start },
+            was_online: false,
+            silent: None,
+            roster: Roster::default(),
+            roster_changed: false,
+            settling: None,
+            mailbox: None,
+            waiting: None,
+            commands: VecDeque::new(),
+            ended: None,
+            sent: HashMap::new(),
+            refused: false,
+            exit: None,
+            lines: Vec::new(),
+        }
+    }
+
+    /// Whether another line can be taken.
+    pub(crate) fn wants_line(&self) -> bool {
+        self.ended.is_none() && self.exit.is_none() && self.commands.len() < READ_AHEAD
+    }
+
+    /// A line was typed or read.
+    pub(crate) fn handle_line(&mut self, chat: &mut impl Chat, at: Moment, line: &str) {
+        match Command::parse(line, &self.own) {
+            Ok(None) => {}
+            Ok(Some(command)) if self.scripted || command_waits(&command) => {
+                if !self.scripted && matches!(self.phase, Phase::Registering { .. }) {
+                    self.tell(at, Notice::Waiting);
+                }
+                self.commands.push_back(command);
+            }
+            Ok(Some(command)) => self.carry_out(chat, at, &command),
+            Err(_) => self.tell(at, Notice::WrongInput),
+        }
+        self.advance(chat, at);
+    }
+
+    /// There will be no further line: the end of a script, or ctrl-D.
+    pub(crate) fn handle_end(&mut self, chat: &mut impl Chat, at: Moment) {
+        if self.ended.is_none() {
+            self.ended = Some(at.now);
+            if !self.scripted {
+                self.leave(chat, at);
+            }
+        }
+        self.advance(chat, at);
+    }
+
+    /// Ctrl-C, or a signal to end. The second time it ends at once.
+    pub(crate) fn handle_interrupt(&mut self, chat: &mut impl Chat, at: Moment) {
+        if matches!(self.phase, Phase::Leaving { exit: true, .. }) {
+            self.end(chat, at, self.silent.map(|_| Exit::ServerSilent));
+        } else {
+            self.ended.get_or_insert(at.now);
+            self.commands.clear();
+            self.leave(chat, at);
+        }
+        self.advance(chat, at);
+    }
+
+    /// Does what is due. To be called when [`Self::deadline`] has come, and after
+    /// a batch of events.
+    pub(crate) fn advance(&mut self, chat: &mut impl Chat, at: Moment) {
+        self.settle(chat, at);
+        self.run_commands(chat, at);
+        self.check_end(chat, at);
+    }
+
+    /// When to call [`Self::advance`] at the latest.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let silence = self.silent.and_then(|_| self.patience_ends());
+        [self.settling, self.mailbox, self.waiting, silence].into_iter().flatten().min()
+    }
+
+    /// Takes the lines to show.
+    pub(crate) fn take_lines(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.lines)
+    }
+
+    /// Whether, and how, the program ends.
+    pub(crate) fn exit(&self) -> Option<Exit> {
+        self.exit
+    }
+
+    fn tell(&mut self, at: Moment, notice: Notice<'_>) {
+        self.face.show(at.unix, notice, &mut self.lines);
+    }
+
+    /// Shows the table when it has come, or does not come.
+    fn settle(&mut self, chat: &mut impl Chat, at: Moment) {
+        let first = self.settling.is_some();
+        let overdue = self.settling.is_some_and(|until| until <= at.now);
+        let is_online = self.phase == Phase::Online;
+        if is_online && (std::mem::take(&mut self.roster_changed) || overdue) {
+            self.settling = None;
+            let own = self.own;
+            let others = chat.peers().into_iter().filter(|peer| peer.nick != own);
+            let changes = self.roster.update(others.map(events::someone).collect());
+            if first || !changes.is_empty() {
+                let everyone = self.roster.everyone();
+                let table = Notice::Table { first, everyone, changes: &changes };
+                self.face.show(at.unix, table, &mut self.lines);
+            }
+        }
+        if self.mailbox.is_some_and(|until| until <= at.now) {
+            self.mailbox = None;
+            self.tell(at, Notice::MailboxEmpty);
+        }
+    }
+}
+
+/// Whether a command has to wait until the client is online, or is offline.
+fn command_waits(command: &Command) -> bool {
+    matches!(command, Command::Send { .. } | Command::Register(_) | Command::Deregister(_))
+}

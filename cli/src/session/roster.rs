@@ -1,0 +1,63 @@
+//! The table of who is there, as it was shown last.
+
+use proto_core::id::Nick;
+
+use crate::notice::{Change, Someone};
+
+/// Everyone but oneself, sorted by nick.
+#[derive(Debug, Default)]
+pub(super) struct Roster {
+    everyone: Vec<Someone>,
+}
+
+impl Roster {
+    pub(super) fn everyone(&self) -> &[Someone] {
+        &self.everyone
+    }
+
+    /// Whether the table says that `nick` is offline.
+    pub(super) fn is_offline(&self, nick: &Nick) -> bool {
+        self.find(nick).is_some_and(|one| !one.online)
+    }
+
+    /// Takes in the table as it is now; what changed for its reader.
+    pub(super) fn update(&mut self, mut everyone: Vec<Someone>) -> Vec<Change> {
+        everyone.sort_by_key(|one| one.nick.folded());
+        let changes = everyone
+            .iter()
+            .filter_map(|&someone| match self.find(&someone.nick) {
+                Some(known) if known.online == someone.online => None,
+                known => Some(Change { someone, new: known.is_none() }),
+            })
+            .collect();
+        self.everyone = everyone;
+        changes
+    }
+
+    fn find(&self, nick: &Nick) -> Option<&Someone> {
+        let at = self.everyone.binary_search_by_key(&nick.folded(), |one| one.nick.folded()).ok()?;
+        self.everyone.get(at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn someone(nick: &str, online: bool) -> Someone {
+        Someone { nick: Nick::new(nick).unwrap(), online }
+    }
+
+    #[test]
+    fn only_nicks_and_presence_count() {
+        let mut roster = Roster::default();
+        let (x, y) = (someone("x", true), someone("y", false));
+        let new = |someone| Change { someone, new: true };
+        assert_eq!(roster.update(vec![y, x]), [new(x), new(y)]);
+        assert_eq!(roster.update(vec![x, y]), []);
+        assert!(roster.is_offline(&y.nick) && !roster.is_offline(&x.nick));
+        let back = someone("Y", true);
+        assert_eq!(roster.update(vec![x, back]), [Change { someone: back, new: false }]);
+        assert_eq!(roster.everyone(), [x, back]);
+    }
+}

@@ -1,0 +1,147 @@
+//! Sentences and times that both forms share.
+
+use jiff::{Timestamp, tz::TimeZone};
+use proto_core::{
+    client::{Refusal, SayError},
+    time::UnixTime,
+    wire::{CloseReason, RegisterRefusal},
+};
+
+use crate::notice::{Notice, Someone};
+
+/// What is shown for a time that no calendar has: a peer may claim anything.
+const NO_TIME: &str = "at no possible time";
+
+/// A time as the classic client shows it: UTC, to the microsecond.
+pub(crate) fn utc(time: UnixTime) -> String {
+    format(time, &TimeZone::UTC, "%Y-%m-%d %H:%M:%S.%6f")
+}
+
+/// A time as people read it at `now`: the hour, and the day if it is another one.
+pub(crate) fn clock(time: UnixTime, now: UnixTime, zone: &TimeZone) -> String {
+    let day = "%Y-%m-%d";
+    let is_today = format(time, zone, day) == format(now, zone, day);
+    format(time, zone, if is_today { "%H:%M" } else { "%Y-%m-%d %H:%M" })
+}
+
+fn format(time: UnixTime, zone: &TimeZone, pattern: &str) -> String {
+    let timestamp =
+        i64::try_from(time.0).ok().and_then(|micros| Timestamp::from_microsecond(micros).ok());
+    match timestamp {
+        Some(timestamp) => timestamp.to_zoned(zone.clone()).strftime(pattern).to_string(),
+        None => NO_TIME.to_owned(),
+    }
+}
+
+/// A line of the answer to `/who`.
+pub(crate) fn someone(someone: &Someone) -> String {
+    format!("{} {}", someone.nick, if someone.online { "online" } else { "offline" })
+}
+
+/// Why a message was refused, and what to do.
+pub(crate) fn refusal(why: Refusal) -> &'static str {
+    match why {
+        Refusal::NoRecipient => "the server knows nobody of that nick; check it with /who",
+        Refusal::TooLong => "the server takes no message that long; send it in pieces",
+        Refusal::Store => "the server could not save it; tell its operator, and send it again",
+        Refusal::Superseded => {
+            "it was written before this data directory was restored from an older copy; send it again"
+        }
+    }
+}
+
+/// What both forms say in the same words; `None` for what has words of its own.
+pub(crate) fn plain(notice: &Notice<'_>) -> Option<String> {
+    let text = match notice {
+        Notice::RegisterRefused(why) => register_refusal(*why),
+        Notice::Gap { from, missing: 1 } => {
+            return Some(format!("1 message from {from} is missing here; ask them to send it again"));
+        }
+        Notice::Gap { from, missing } => {
+            return Some(format!(
+                "{missing} messages from {from} are missing here; ask them to send them again"
+            ));
+        }
+        Notice::NotSent { to: Some(to), why: SayError::Unknown } => {
+            return Some(format!("nobody here goes by {to}; nothing was sent, /who lists the nicks"));
+        }
+        Notice::NotSent { why, .. } => return Some(why.to_string()),
+        Notice::ServerClosed { why, offline } => return Some(closed(*why, *offline)),
+        Notice::WrongServerKey => {
+            "THE SERVER HAS ANOTHER KEY THAN EXPECTED. Somebody may be pretending to be it; nothing \
+             was sent. Ask its operator for the line to join by, and compare the keys"
+        }
+        Notice::Displaced => {
+            "this nick was registered from elsewhere with the same key; you are offline here, `reg` \
+             takes it back"
+        }
+        Notice::KeyChanged(nick) => {
+            return Some(format!(
+                "CAUTION: {nick} has another key than before. Either they have a new device, or \
+                 somebody else took the nick: ask them by other means"
+            ));
+        }
+        Notice::StoreFailed => {
+            "could not save to the disk; nothing is lost yet, it is tried again. Check that the disk \
+             has room"
+        }
+        Notice::Damaged => {
+            "a record in the data directory is damaged and was passed over; check the disk"
+        }
+        Notice::NotYours => "only your own nick can be registered or deregistered",
+        Notice::YouAreOffline => "you are offline, nothing was sent; `reg` brings you back",
+        Notice::YouAreOnline => "you are registered already",
+        Notice::CannotRegister(why) => return Some(format!("you are still offline: {why}")),
+        Notice::WaitIsForScripts => "/wait is for scripts; here, just stay",
+        _ => return None,
+    };
+    Some(text.to_owned())
+}
+
+fn register_refusal(why: RegisterRefusal) -> &'static str {
+    match why {
+        RegisterRefusal::Taken => {
+            "that nick belongs to somebody else; choose another, or use the data directory that it \
+             was first registered with"
+        }
+        RegisterRefusal::OtherNick => {
+            "your key is registered with another nick here; use that nick, or another --data-dir"
+        }
+        RegisterRefusal::Full => "the server has no room for another nick; tell its operator",
+        RegisterRefusal::Store => "the server could not save your nick; try again later",
+    }
+}
+
+fn closed(why: CloseReason, offline: bool) -> String {
+    let reason = match why {
+        CloseReason::Leaving => "the server was stopped",
+        CloseReason::Displaced => "this identity is in use elsewhere",
+        CloseReason::Full => "the server has no room for another client; tell its operator",
+        CloseReason::Unsupported | CloseReason::Malformed => {
+            "the server does not understand this version of udpchat; use the same on both sides"
+        }
+    };
+    let next = if offline { "you are offline, `reg` tries again" } else { "trying to reach it again" };
+    format!("{reason}; {next}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_shown_in_utc_to_the_microsecond() {
+        assert_eq!(utc(UnixTime(1_497_408_017_501_063)), "2017-06-14 02:40:17.501063");
+        assert_eq!(utc(UnixTime(0)), "1970-01-01 00:00:00.000000");
+        assert_eq!(utc(UnixTime(u64::MAX)), NO_TIME);
+        assert_eq!(utc(UnixTime(i64::MAX as u64)), NO_TIME);
+    }
+
+    #[test]
+    fn the_day_is_shown_when_it_is_another_one() {
+        let zone = TimeZone::fixed(jiff::tz::offset(2));
+        let time = UnixTime(1_497_408_017_501_063);
+        assert_eq!(clock(time, time, &zone), "04:40");
+        assert_eq!(clock(time, UnixTime(time.0 + 86_400_000_000), &zone), "2017-06-14 04:40");
+    }
+}

@@ -1,0 +1,444 @@
+//! The client and its server: registering, staying registered, and leaving.
+
+use heapless::Deque;
+
+use crate::{
+    id::{Account, Epoch},
+    link::{Dial, Packet, Whom},
+    storage::Id,
+    time::Instant,
+    wire::{CloseReason, Frame, Limits, Register, RegisterRefusal, Registered, Roster},
+};
+
+use super::{
+    ClientLink, CommandError, Event, Status,
+    conversation::{ClientRole, Token},
+    engine::{Engine, HOME, Taken},
+};
+
+/// Tries with a wrong key after which the server counts as another one.
+const WRONG_KEY_TRIES: u32 = 3;
+
+/// Events about the server that wait to be told; every drain tells them all.
+const NEWS: usize = 16;
+
+/// Where the client stands with its server.
+#[derive(Debug, Default)]
+pub(super) struct Home {
+    phase: Phase,
+    leaving: Option<Leaving>,
+    link: Option<Id<ClientLink>>,
+    dial: Option<Id<Dial>>,
+    /// To register as soon as the durable state is read.
+    wanted: bool,
+    /// The user asked to register, and is told when it is done.
+    announce: bool,
+    account: Option<Account>,
+    limits: Option<Limits>,
+    /// The last mailbox entry that waited at registration.
+    waiting: u64,
+    /// Since when an answer is owed, while nothing at all comes.
+    asked: Option<Instant>,
+    silent: bool,
+    roster: RosterCursor,
+    news: Deque<Event, NEWS>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Phase {
+    #[default]
+    Offline,
+    /// A handshake is under way.
+    Reaching,
+    /// The server was asked for the nick.
+    Registering,
+    Online,
+}
+
+/// The two steps of going offline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leaving {
+    /// What is open is being deposited.
+    Depositing,
+    /// The server is being told.
+    Saying,
+}
+
+/// How far the client has the roster.
+#[derive(Clone, Copy, Debug, Default)]
+struct RosterCursor {
+    /// Every change up to this version.
+    have: u64,
+    /// Of the pass that is under way, the accounts below this one.
+    at: u32,
+    changed: bool,
+}
+
+impl Home {
+    pub(super) fn status(&self) -> Status {
+        match (self.leaving, self.phase) {
+            (Some(_), _) => Status::Leaving,
+            (None, Phase::Offline) if self.wanted => Status::Loading,
+            (None, Phase::Offline) => Status::Offline,
+            (None, Phase::Reaching | Phase::Registering) => Status::Registering,
+            (None, Phase::Online) => Status::Online,
+        }
+    }
+
+    pub(super) fn link(&self) -> Option<Id<ClientLink>> {
+        self.link
+    }
+
+    /// The link, while it can be asked to take deposits.
+    pub(super) fn online(&self) -> Option<Id<ClientLink>> {
+        self.link.filter(|_| self.phase == Phase::Online)
+    }
+
+    /// The client is not offline by its own will.
+    pub(super) fn was_online(&self) -> bool {
+        self.phase != Phase::Offline
+    }
+
+    pub(super) fn is_leaving(&self) -> bool {
+        self.leaving.is_some()
+    }
+
+    pub(super) fn is_owing(&self) -> bool {
+        !self.news.is_empty()
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.asked
+    }
+
+    pub(super) fn next_event(&mut self) -> Option<Event> {
+        self.news.pop_front()
+    }
+
+    /// The last mailbox entry that waited at registration.
+    pub(super) fn waiting(&self) -> u64 {
+        self.waiting
+    }
+
+    /// The longest text that the server takes, in bytes.
+    pub(super) fn text_limit(&self) -> u32 {
+        self.limits.map_or(u32::MAX, |limits| limits.text)
+    }
+
+    pub(super) fn tell(&mut self, event: Event) {
+        if self.news.back() != Some(&event) {
+            // Every drain empties it, and no input adds so many.
+            let _ = self.news.push_back(event);
+        }
+    }
+}
+
+impl Engine<'_> {
+    pub(super) fn register(&mut self) -> Result<(), CommandError> {
+        let home = &mut self.state.home;
+        if home.phase != Phase::Offline || home.wanted {
+            return Err(CommandError::Online);
+        }
+        home.announce = true;
+        home.wanted = !self.state.loading.is_done();
+        if !home.wanted {
+            self.set_out();
+        }
+        Ok(())
+    }
+
+    pub(super) fn deregister(&mut self) -> Result<(), CommandError> {
+        let home = &mut self.state.home;
+        if home.phase == Phase::Offline && !home.wanted {
+            return Err(CommandError::Offline);
+        }
+        if core::mem::take(&mut home.wanted) {
+            home.tell(Event::Deregistered { answered: false });
+            return Ok(());
+        }
+        home.leaving = home.leaving.or(Some(Leaving::Depositing));
+        self.expect_answer();
+        self.pump_all();
+        self.consider_leaving();
+        Ok(())
+    }
+
+    /// The durable state was read.
+    pub(super) fn loaded(&mut self) {
+        self.state.home.tell(Event::Ready);
+        if core::mem::take(&mut self.state.home.wanted) {
+            self.set_out();
+        }
+    }
+
+    /// Once nothing is left that the server could save, it is told good-bye.
+    pub(super) fn consider_leaving(&mut self) {
+        let home = &mut self.state.home;
+        if home.leaving == Some(Leaving::Depositing) && self.state.open.unsaved == 0 {
+            home.leaving = Some(Leaving::Saying);
+            self.expect_answer();
+            self.request();
+        }
+    }
+
+    /// The server owes an answer from now on.
+    pub(super) fn expect_answer(&mut self) {
+        if self.state.home.phase != Phase::Offline && !self.state.home.silent {
+            let at = self.state.now + self.state.config.patience;
+            self.state.home.asked.get_or_insert(at);
+        }
+    }
+
+    pub(super) fn home_timeout(&mut self) {
+        let now = self.state.now;
+        let home = &mut self.state.home;
+        if home.asked.is_none_or(|at| at > now) {
+            return;
+        }
+        home.asked = None;
+        if home.leaving.is_some() {
+            self.go_offline();
+            self.state.home.tell(Event::Deregistered { answered: false });
+        } else {
+            home.silent = true;
+            home.tell(Event::ServerSilent);
+        }
+    }
+
+    /// A Hello to the server, unless one is under way.
+    pub(super) fn reach_home(&mut self) {
+        if self.state.home.dial.is_some() {
+            return;
+        }
+        let (to, whom) = (self.state.config.server, Whom::Server(self.state.config.server_key));
+        self.state.home.dial = self.links.dial(self.state.now, to, whom, HOME);
+    }
+
+    /// The handshake with the server is through.
+    pub(super) fn home_reached(&mut self, link: Id<ClientLink>) {
+        self.state.home.dial = None;
+        if self.state.home.phase == Phase::Offline {
+            self.links.remove(link);
+            return;
+        }
+        if let Some(older) = self.state.home.link {
+            self.leave(older);
+            self.links.remove(older);
+        }
+        // From now on, this is the server.
+        self.state.config.server_key = self.links.get(link).map(|link| link.peer);
+        self.state.home.link = Some(link);
+        self.state.home.phase = Phase::Registering;
+        self.heard_home();
+        self.expect_answer();
+        self.request();
+    }
+
+    /// Something authentic came from the server.
+    pub(super) fn home_heard(&mut self, link: Id<ClientLink>) {
+        if self.state.home.link != Some(link) {
+            return;
+        }
+        if let Some(dial) = self.state.home.dial.take() {
+            self.links.hang_up(dial);
+        }
+        self.heard_home();
+    }
+
+    pub(super) fn home_unanswered(&mut self, tries: u32, wrong_key: bool) {
+        if wrong_key && tries >= WRONG_KEY_TRIES {
+            self.go_offline();
+            self.state.home.tell(Event::WrongServerKey);
+        }
+    }
+
+    /// The link to the server is gone; the client goes on trying.
+    pub(super) fn home_lost(&mut self) {
+        if self.state.home.phase != Phase::Offline {
+            self.state.home.phase = Phase::Reaching;
+            self.expect_answer();
+            self.reach_home();
+        }
+    }
+
+    /// The server ended the link, or what it said could not be understood.
+    pub(super) fn home_closed(&mut self, reason: CloseReason) {
+        if self.state.home.phase == Phase::Offline {
+            return;
+        }
+        if reason == CloseReason::Leaving {
+            self.home_lost();
+            return;
+        }
+        self.go_offline();
+        self.state.home.tell(match reason {
+            CloseReason::Displaced => Event::Displaced,
+            reason => Event::ServerClosed(reason),
+        });
+    }
+
+    pub(super) fn registered(&mut self, link: Id<ClientLink>, registered: &Registered) -> Taken {
+        let Registered { account, epoch, returning, roster, mailbox, limits } = *registered;
+        let home = &mut self.state.home;
+        if home.phase != Phase::Registering || epoch == Epoch(0) {
+            return Taken::Done;
+        }
+        home.phase = Phase::Online;
+        home.account = Some(account);
+        home.limits = Some(limits);
+        home.waiting = mailbox;
+        home.roster.at = 0;
+        let anew = roster < home.roster.have;
+        if core::mem::take(&mut home.announce)
+            && let Some(server) = self.links.get(link).map(|link| link.peer)
+        {
+            let mail = mailbox != 0;
+            self.state.home.tell(Event::Registered { returning, mail, server, limits });
+        }
+        if anew {
+            self.state.home.roster.have = 0;
+            self.peers.forget_versions();
+        }
+        if epoch != self.state.epoch {
+            self.state.epoch = epoch;
+            self.save_self();
+        }
+        self.inquire_all();
+        self.pump_all();
+        self.consider_leaving();
+        Taken::Done
+    }
+
+    pub(super) fn register_refused(&mut self, reason: RegisterRefusal) -> Taken {
+        if self.state.home.phase == Phase::Registering {
+            self.go_offline();
+            self.state.home.tell(Event::RegisterRefused(reason));
+        }
+        Taken::Done
+    }
+
+    pub(super) fn deregistered(&mut self) -> Taken {
+        if self.state.home.leaving == Some(Leaving::Saying) {
+            self.go_offline();
+            self.state.home.tell(Event::Deregistered { answered: true });
+        }
+        Taken::Done
+    }
+
+    pub(super) fn mailbox_empty(&mut self) -> Taken {
+        self.state.home.tell(Event::MailboxEmpty);
+        Taken::Done
+    }
+
+    /// A page of the roster. Pages may come out of order or twice: an entry counts
+    /// if it is newer than what is known.
+    pub(super) fn roster(&mut self, page: &Roster<'_>) -> Taken {
+        for entry in page.entries() {
+            let Ok(entry) = entry else { return Taken::Close(CloseReason::Malformed) };
+            if entry.key == self.links.state.identity.public() {
+                self.state.home.roster.changed = true;
+                continue;
+            }
+            let Some((peer, changed)) = self.peers.update(&entry) else {
+                self.links.state.drops.no_room += 1;
+                continue;
+            };
+            self.state.home.roster.changed |= changed;
+            self.peer_changed(peer);
+        }
+        let cursor = &mut self.state.home.roster;
+        if page.base <= cursor.have && page.low.0 <= cursor.at {
+            cursor.at = cursor.at.max(page.high.0);
+            if page.last {
+                cursor.have = page.upto;
+                cursor.at = 0;
+                if core::mem::take(&mut cursor.changed) {
+                    self.state.home.tell(Event::RosterChanged);
+                }
+            }
+        }
+        Taken::Done
+    }
+
+    /// Nothing is sent or taken in any more.
+    pub(super) fn go_offline(&mut self) {
+        let home = &mut self.state.home;
+        home.phase = Phase::Offline;
+        home.leaving = None;
+        home.asked = None;
+        home.silent = false;
+        home.wanted = false;
+        if let Some(dial) = home.dial.take() {
+            self.links.hang_up(dial);
+        }
+        for slot in 0..self.links.links.capacity() as u32 {
+            if let Some(link) = self.links.links.id_at(slot) {
+                self.leave(link);
+                self.links.close(link, CloseReason::Leaving, self.state.now);
+            }
+        }
+        for slot in 0..self.peers.slab.capacity() as u32 {
+            let peer = self.peers.slab.id_at(slot).and_then(|id| self.peers.get_mut(id));
+            if let Some(dial) = peer.and_then(|peer| peer.dial.take()) {
+                self.links.hang_up(dial);
+            }
+        }
+        self.pause_all();
+    }
+
+    pub(super) fn write_request(
+        &mut self,
+        link: Id<ClientLink>,
+        packet: &mut Packet<'_, ClientRole>,
+    ) {
+        if !self.contact(link).is_some_and(|contact| contact.request) {
+            return;
+        }
+        let home = &self.state.home;
+        let epoch = Some(self.state.epoch).filter(|epoch| *epoch != Epoch(0));
+        let frame = match (home.phase, home.leaving) {
+            (_, Some(Leaving::Saying)) => Frame::Deregister(()),
+            (Phase::Registering, _) => Frame::Register(Register {
+                nick: self.state.config.nick,
+                epoch,
+                boot: self.state.boot,
+                roster: home.roster.have,
+            }),
+            _ => return,
+        };
+        if packet.push(&frame, Token::Request)
+            && let Some(contact) = self.contact(link)
+        {
+            contact.request = false;
+        }
+    }
+
+    fn set_out(&mut self) {
+        self.state.home.phase = Phase::Reaching;
+        self.expect_answer();
+        self.reach_home();
+    }
+
+    fn request(&mut self) {
+        let Some(link) = self.state.home.link else { return };
+        if let Some(contact) = self.contact(link) {
+            contact.request = true;
+            self.links.wake(link);
+        }
+    }
+
+    fn heard_home(&mut self) {
+        let home = &mut self.state.home;
+        home.asked = None;
+        if core::mem::take(&mut home.silent) {
+            home.tell(Event::ServerBack);
+        }
+    }
+
+    /// What a link that ends was to the client.
+    pub(super) fn forget_home(&mut self, link: Id<ClientLink>) {
+        if self.state.home.link == Some(link) {
+            self.state.home.link = None;
+        }
+    }
+}

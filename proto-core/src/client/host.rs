@@ -1,0 +1,392 @@
+//! What the client asks its host, what it does with the answers, and what it tells.
+
+use core::time::Duration;
+
+use crate::{
+    action::{Action, Ask, Loaded, Log, Ticket},
+    id::Position,
+    record::{self, BODY_HEADER, ConversationRecord, InboxRecord, OutboxRecord, SelfRecord},
+    storage::{Body, Id},
+    time::Instant,
+};
+
+use super::{Event, Message, MessageId, Peer, engine::Engine, message::Stage};
+
+/// Who asked: the part of a ticket that says which table its slot is in.
+mod asker {
+    pub(super) const SELF: u8 = 1;
+    pub(super) const CONVERSATION: u8 = 2;
+    pub(super) const FORGET: u8 = 3;
+    pub(super) const MESSAGE: u8 = 4;
+    pub(super) const LOADING: u8 = 5;
+}
+
+/// How long to wait before the store is asked again for what it failed to read or save.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// The reading of the durable state, and the saving of what it says of the client itself.
+#[derive(Debug)]
+pub(super) struct Loading {
+    what: What,
+    ask: Ask,
+    again: Option<Instant>,
+    save_self: Ask,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum What {
+    /// The next conversation.
+    Conversation { from: u64 },
+    /// How far a conversation's inbox is.
+    Inbox { of: Id<Peer>, number: u64 },
+    /// The next message in a conversation's outbox.
+    Outbox { of: Id<Peer>, number: u64, from: u64 },
+    Done,
+}
+
+impl Loading {
+    pub(super) fn start() -> Self {
+        Self {
+            what: What::Conversation { from: 1 },
+            ask: Ask::Owed,
+            again: None,
+            save_self: Ask::Idle,
+        }
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        matches!(self.what, What::Done)
+    }
+
+    pub(super) fn is_owed(&self) -> bool {
+        self.ask == Ask::Owed || self.save_self == Ask::Owed
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.again
+    }
+}
+
+impl Engine<'_> {
+    /// The next request to the host.
+    pub(super) fn next_request<E>(&mut self) -> Option<Action<'static, E>> {
+        if self.state.loading.save_self == Ask::Owed {
+            let ticket = self.ticket(asker::SELF, 0);
+            self.state.loading.save_self = Ask::Asked(ticket.serial);
+            let header = SelfRecord { epoch: self.state.epoch };
+            self.state.lent = record::encode(self.work, &header, &self.pool, &Body::EMPTY, 0)?;
+            return Some(Action::Put { ticket, log: Log::Conversations, number: 1 });
+        }
+        while let Some(peer) = self.state.asking_peers.front() {
+            if let Some(request) = self.request_peer(peer) {
+                return Some(request);
+            }
+            self.state.asking_peers.pop_front(&mut self.peers.slab);
+        }
+        if let Some(message) = self.state.asking_messages.pop_front(&mut self.messages) {
+            return self.request_message(message);
+        }
+        (self.state.loading.ask == Ask::Owed).then(|| self.request_loading())
+    }
+
+    /// The next event that the host's user is to hear of.
+    pub(super) fn next_event(&mut self) -> Option<Event> {
+        if let Some(event) = self.state.home.next_event() {
+            return Some(event);
+        }
+        while let Some(peer) = self.state.telling_peers.front() {
+            if let Some(found) = self.peers.get_mut(peer) {
+                if core::mem::take(&mut found.news.key_changed) {
+                    return Some(Event::KeyChanged { nick: found.nick });
+                }
+                if core::mem::take(&mut found.news.relayed) {
+                    return Some(Event::Relayed { to: found.nick });
+                }
+            }
+            self.state.telling_peers.pop_front(&mut self.peers.slab);
+        }
+        while let Some(id) = self.state.telling_messages.front() {
+            if let Some(event) = self.message_event(id) {
+                return Some(event);
+            }
+            self.state.telling_messages.pop_front(&mut self.messages);
+            let Some(message) = self.messages.get(id) else { continue };
+            let (peer, settled) = (message.peer, matches!(message.stage, Stage::Done(_)));
+            if settled {
+                self.clear_settled(peer);
+            } else if message.stage == Stage::Kept && message.mail.is_none() {
+                self.came_told(id);
+            }
+            // What that led to may want something from the host first.
+            if let Some(event) = self.state.home.next_event() {
+                return Some(event);
+            }
+        }
+        None
+    }
+
+    pub(super) fn tell(&mut self, id: Id<Message>) {
+        self.state.telling_messages.push_back(&mut self.messages, id);
+    }
+
+    pub(super) fn save_self(&mut self) {
+        self.state.loading.save_self = Ask::Owed;
+    }
+
+    pub(super) fn handle_stored(&mut self, ticket: Ticket, stored: bool) {
+        let Ticket { asker, slot, serial } = ticket;
+        match asker {
+            asker::SELF if self.state.loading.save_self.answer(serial) && !stored => {
+                self.state.home.tell(Event::StoreFailed);
+                self.state.loading.again = Some(self.state.now + AGAIN);
+            }
+            asker::CONVERSATION | asker::FORGET => {
+                let peer = self.peers.slab.id_at(slot).and_then(|id| self.peers.get_mut(id));
+                let Some(peer) = peer else { return };
+                if asker == asker::FORGET {
+                    // What is not forgotten is settled again after a restart.
+                    peer.forget.answer(serial);
+                } else if peer.save.answer(serial) && !stored && peer.stored == Position::default() {
+                    // Its messages failed with it, and the next one asks again.
+                    peer.conversation = None;
+                }
+            }
+            asker::MESSAGE => {
+                let Some(id) = self.messages.id_at(slot) else { return };
+                let Some(message) = self.messages.get_mut(id) else { return };
+                if !message.ask.answer(serial) {
+                    return;
+                }
+                match message.stage {
+                    Stage::Keeping => self.inbox_saved(id, stored),
+                    _ => self.outbox_saved(id, stored),
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn handle_loaded(&mut self, ticket: Ticket, loaded: Option<Loaded<'_>>) {
+        if ticket.asker != asker::LOADING || !self.state.loading.ask.answer(ticket.serial) {
+            return;
+        }
+        let Some(Loaded { record, head }) = loaded else {
+            self.state.home.tell(Event::StoreFailed);
+            self.load_later();
+            return;
+        };
+        match (self.state.loading.what, record) {
+            (What::Conversation { .. }, Some((number, bytes))) => {
+                self.load_conversation(number, bytes);
+            }
+            (What::Conversation { .. }, None) => {
+                self.state.loading.what = What::Done;
+                self.loaded();
+            }
+            (What::Inbox { of, number }, _) => {
+                if let Some(peer) = self.peers.get_mut(of) {
+                    let cursor = Position::from_record_number(head);
+                    (peer.asked, peer.kept) = (cursor, cursor);
+                }
+                self.load_next(What::Outbox { of, number, from: 1 });
+            }
+            (What::Outbox { of, number, .. }, Some((at, bytes))) => {
+                self.load_message(of, number, at, bytes);
+            }
+            (What::Outbox { of, number, .. }, None) => {
+                if let Some(peer) = self.peers.get_mut(of) {
+                    peer.last = Position::from_record_number(head);
+                }
+                self.load_next(What::Conversation { from: number + 1 });
+            }
+            (What::Done, _) => {}
+        }
+    }
+
+    /// Goes on loading when its pause is over.
+    pub(super) fn load_on(&mut self) {
+        let loading = &mut self.state.loading;
+        if loading.again.is_some_and(|at| at <= self.state.now) {
+            loading.again = None;
+            if loading.is_done() {
+                loading.save_self = Ask::Owed;
+            } else {
+                loading.ask = Ask::Owed;
+            }
+        }
+    }
+
+    fn request_peer<E>(&mut self, id: Id<Peer>) -> Option<Action<'static, E>> {
+        let peer = self.peers.get(id)?;
+        let number = peer.conversation?;
+        if peer.save == Ask::Owed {
+            let ticket = self.ticket(asker::CONVERSATION, id.slot());
+            let peer = self.peers.get_mut(id)?;
+            peer.save = Ask::Asked(ticket.serial);
+            let header = ConversationRecord {
+                key: peer.key,
+                nick: peer.nick,
+                epoch: peer.stored.epoch,
+                stored: peer.stored.number,
+            };
+            self.state.lent = record::encode(self.work, &header, &self.pool, &Body::EMPTY, 0)?;
+            return Some(Action::Put { ticket, log: Log::Conversations, number });
+        }
+        if peer.forget == Ask::Owed {
+            let ticket = self.ticket(asker::FORGET, id.slot());
+            let peer = self.peers.get_mut(id)?;
+            peer.forget = Ask::Asked(ticket.serial);
+            let upto = peer.done.to_record_number();
+            return Some(Action::Forget { ticket, log: Log::Outbox(peer.key), upto });
+        }
+        None
+    }
+
+    fn request_message<E>(&mut self, id: Id<Message>) -> Option<Action<'static, E>> {
+        let ticket = self.ticket(asker::MESSAGE, id.slot());
+        let message = self.messages.get_mut(id)?;
+        message.ask = Ask::Asked(ticket.serial);
+        let key = self.peers.get(message.peer)?.key;
+        let number = message.position.to_record_number();
+        let total = usize::from(message.total);
+        let (log, length) = match message.stage {
+            Stage::Keeping => {
+                let header = InboxRecord { saved: message.by_server };
+                let length = record::encode(self.work, &header, &self.pool, &message.body, total)?;
+                (Log::Inbox(key), length)
+            }
+            Stage::Saving => {
+                let header = OutboxRecord { given_up: false };
+                let length = record::encode(self.work, &header, &self.pool, &message.body, total)?;
+                (Log::Outbox(key), length)
+            }
+            _ => {
+                let header = OutboxRecord { given_up: true };
+                let length = record::encode(self.work, &header, &self.pool, &Body::EMPTY, 0)?;
+                (Log::Outbox(key), length)
+            }
+        };
+        self.state.lent = length;
+        Some(Action::Put { ticket, log, number })
+    }
+
+    fn request_loading<E>(&mut self) -> Action<'static, E> {
+        let ticket = self.ticket(asker::LOADING, 0);
+        self.state.loading.ask = Ask::Asked(ticket.serial);
+        let key = |of| self.peers.get(of).map_or(self.links.state.identity.public(), |p| p.key);
+        let (log, from) = match self.state.loading.what {
+            What::Conversation { from } => (Log::Conversations, from),
+            What::Inbox { of, .. } => (Log::Inbox(key(of)), u64::MAX),
+            What::Outbox { of, from, .. } => (Log::Outbox(key(of)), from),
+            What::Done => (Log::Conversations, u64::MAX),
+        };
+        Action::Load { ticket, log, from }
+    }
+
+    fn ticket(&mut self, asker: u8, slot: u32) -> Ticket {
+        self.state.serial = self.state.serial.wrapping_add(1);
+        Ticket { asker, slot, serial: self.state.serial }
+    }
+
+    fn load_next(&mut self, what: What) {
+        self.state.loading.what = what;
+        self.state.loading.ask = Ask::Owed;
+    }
+
+    fn load_later(&mut self) {
+        self.state.loading.again = Some(self.state.now + AGAIN);
+    }
+
+    fn load_conversation(&mut self, number: u64, bytes: &[u8]) {
+        let next = What::Conversation { from: number + 1 };
+        if number == 1 {
+            match record::decode::<SelfRecord>(bytes) {
+                Some((own, _)) => self.state.epoch = own.epoch,
+                // Without its epoch, the client gets a new one from the server.
+                None => self.state.home.tell(Event::Damaged),
+            }
+            self.load_next(next);
+            return;
+        }
+        self.state.next_conversation = self.state.next_conversation.max(number + 1);
+        let Some((record, _)) = record::decode::<ConversationRecord>(bytes) else {
+            self.state.home.tell(Event::Damaged);
+            self.load_next(next);
+            return;
+        };
+        let known = self.peers.by_key(&record.key);
+        let Some(of) = known.or_else(|| self.peers.add(record.key, record.nick)) else {
+            // There is no room to go on without forgetting something.
+            self.state.home.tell(Event::StoreFailed);
+            self.load_later();
+            return;
+        };
+        if let Some(peer) = self.peers.get_mut(of) {
+            peer.conversation = Some(number);
+            peer.stored = Position::new(record.epoch, record.stored);
+        }
+        self.load_next(What::Inbox { of, number });
+    }
+
+    fn load_message(&mut self, of: Id<Peer>, number: u64, at: u64, bytes: &[u8]) {
+        let position = Position::from_record_number(at);
+        match record::decode::<OutboxRecord>(bytes) {
+            None => self.state.home.tell(Event::Damaged),
+            Some((OutboxRecord { given_up: true }, _)) => {}
+            Some((_, body)) if body.len() <= BODY_HEADER => {
+                self.state.home.tell(Event::Damaged);
+            }
+            Some((_, body)) => {
+                if self.resume_message(of, position, body).is_none() {
+                    self.state.home.tell(Event::StoreFailed);
+                    self.load_later();
+                    return;
+                }
+            }
+        }
+        self.load_next(What::Outbox { of, number, from: at + 1 });
+    }
+
+    /// The next thing to tell of a message; `None` when all is told.
+    fn message_event(&mut self, id: Id<Message>) -> Option<Event> {
+        let message = self.messages.get_mut(id)?;
+        let peer = self.peers.get(message.peer)?;
+        let to = peer.nick;
+        let name = MessageId { recipient: peer.key, position: message.position };
+        let news = &mut message.news;
+        if core::mem::take(&mut news.accepted) {
+            return Some(Event::Accepted { id: name, to });
+        }
+        if let Some(why) = news.deposited.take() {
+            return Some(Event::Deposited { id: name, to, why });
+        }
+        if core::mem::take(&mut news.stored) {
+            return Some(Event::Verdict { id: name, to, verdict: super::Verdict::Stored });
+        }
+        if core::mem::take(&mut news.verdict)
+            && let Stage::Done(verdict) = message.stage
+        {
+            return Some(Event::Verdict { id: name, to, verdict });
+        }
+        let missing = core::mem::take(&mut message.missing);
+        if missing > 0 && news.came {
+            return Some(Event::Gap { from: to, missing });
+        }
+        if !core::mem::take(&mut news.came) || message.unreadable {
+            return None;
+        }
+        let mut time = [0; BODY_HEADER];
+        self.pool.read(&message.body, 0, &mut time);
+        let length = usize::from(message.total).saturating_sub(BODY_HEADER);
+        let text = self.work.get_mut(..length)?;
+        self.state.lent = self.pool.read(&message.body, BODY_HEADER, text);
+        self.state.finished = Some(id);
+        Some(Event::Message {
+            from: to,
+            position: message.position,
+            time: crate::time::UnixTime(u64::from_le_bytes(time)),
+            by_server: message.by_server,
+            waited: message.waited,
+        })
+    }
+}

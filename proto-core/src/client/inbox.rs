@@ -1,0 +1,513 @@
+//! What others say: put together, put in order, made durable, acknowledged, told.
+
+use core::time::Duration;
+
+use crate::{
+    action::Ask,
+    id::{MessageName, Position},
+    link::{Packet, Units},
+    record::BODY_HEADER,
+    session::{self, MAIL_OVERHEAD},
+    storage::{Id, List},
+    wire::{CloseReason, Frame, MAX_BODY, Mail, MailAck, Receipt, Say},
+};
+
+use super::{
+    ClientLink, Event, Message, Peer,
+    conversation::{ClientRole, Token},
+    engine::{Engine, Taken},
+    message::{MailPlace, Stage},
+};
+
+/// Messages of one author that may be under way into the inbox at a time.
+const ARRIVING: u16 = 64;
+
+/// How long to wait before the inbox is asked again to keep what it could not.
+const AGAIN: Duration = Duration::from_secs(1);
+
+impl Engine<'_> {
+    /// A piece of a message in the peers' own session.
+    pub(super) fn said(&mut self, link: Id<ClientLink>, say: &Say<'_>) -> Taken {
+        let Some(peer_id) = self.links.get(link).and_then(|link| link.role.peer) else {
+            return Taken::Close(CloseReason::Malformed);
+        };
+        let Some(peer) = self.peers.get(peer_id) else { return Taken::NoRoom };
+        let position = Position::new(say.epoch, say.number);
+        let total = usize::from(say.total);
+        let run = Units::run(usize::from(say.offset), say.piece.len(), total);
+        let sane = total > BODY_HEADER && total <= MAX_BODY - MAIL_OVERHEAD;
+        let Some(run) = run.filter(|_| sane && say.number.0 > 0) else {
+            return Taken::Close(CloseReason::Malformed);
+        };
+        if peer.has_passed(position, peer.asked) {
+            if peer.has_passed(position, peer.kept) {
+                self.owe_receipt(link);
+            }
+            return Taken::Done;
+        }
+        let known = self.arriving(peer_id, |m| m.mail.is_none() && m.position == position);
+        let id = known.or_else(|| self.add_arriving(link, peer_id, position, say.total));
+        let Some(message) = id.and_then(|id| self.messages.get_mut(id)) else {
+            return Taken::NoRoom;
+        };
+        if message.total != say.total {
+            return Taken::Close(CloseReason::Malformed);
+        }
+        // What counts before it may have changed since it was sent the last time.
+        message.skip = message.skip.max(say.skip);
+        message.units.insert(run);
+        self.pool.write(&mut message.body, run.offset(), say.piece);
+        if message.units == Units::all(total) && message.stage == Stage::Arriving {
+            message.stage = Stage::Whole;
+        }
+        self.take_in(peer_id);
+        Taken::Done
+    }
+
+    /// A piece of a mailbox entry.
+    pub(super) fn mail(&mut self, link: Id<ClientLink>, mail: &Mail<'_>) -> Taken {
+        let total = usize::from(mail.total);
+        let run = Units::run(usize::from(mail.offset), mail.piece.len(), total);
+        let sane = total > MAIL_OVERHEAD + BODY_HEADER && total <= MAX_BODY;
+        let Some(run) = run.filter(|_| sane && mail.number.0 > 0) else {
+            return Taken::Close(CloseReason::Malformed);
+        };
+        let Some(contact) = self.links.get(link).map(|link| &link.role) else {
+            return Taken::Done;
+        };
+        if mail.index <= contact.last_mail {
+            return Taken::Done;
+        }
+        // Its author is on the roster, which is on its way.
+        let Some(peer) = self.peers.by_account(mail.from) else { return Taken::NoRoom };
+        let mut at = contact.mail.front();
+        let known = loop {
+            let Some(id) = at else { break None };
+            let Some(message) = self.messages.get(id) else { break None };
+            if message.mail.is_some_and(|place| place.index == mail.index) {
+                break Some(id);
+            }
+            at = message.chained.next();
+        };
+        let id = known.or_else(|| {
+            let position = Position::new(mail.epoch, mail.number);
+            let body = self.pool.allocate(total)?;
+            let mut message = Message::new(peer, position, Stage::Arriving, body, mail.total);
+            message.mail = Some(MailPlace { index: mail.index, previous: mail.previous });
+            message.by_server = true;
+            message.waited = mail.index <= self.state.home.waiting();
+            message.link = Some(link);
+            let id = match self.messages.insert(message) {
+                Ok(id) => id,
+                Err(message) => {
+                    self.pool.free(message.body);
+                    return None;
+                }
+            };
+            self.links.get_mut(link)?.role.mail.push_back(&mut self.messages, id);
+            Some(id)
+        });
+        let Some(message) = id.and_then(|id| self.messages.get_mut(id)) else {
+            return Taken::NoRoom;
+        };
+        if message.total != mail.total {
+            return Taken::Close(CloseReason::Malformed);
+        }
+        message.units.insert(run);
+        self.pool.write(&mut message.body, run.offset(), mail.piece);
+        if message.units == Units::all(total) {
+            message.stage = Stage::Whole;
+        }
+        self.follow_chain(link);
+        Taken::Done
+    }
+
+    /// The inbox has a message, or could not take it.
+    pub(super) fn inbox_saved(&mut self, id: Id<Message>, saved: bool) {
+        let Some(message) = self.messages.get_mut(id).filter(|m| m.stage == Stage::Keeping) else {
+            return;
+        };
+        if !saved {
+            self.state.home.tell(Event::StoreFailed);
+            self.keep_later(id);
+            return;
+        }
+        message.stage = Stage::Kept;
+        message.news.came = true;
+        let (peer_id, position, mail) = (message.peer, message.position, message.mail);
+        self.forget_arriving(id);
+        self.tell(id);
+        let Some(peer) = self.peers.get_mut(peer_id) else { return };
+        peer.kept = peer.kept.max(position);
+        let link = peer.link;
+        match (mail, link) {
+            (Some(_), _) => self.owe_mail_ack(id),
+            (None, Some(link)) => self.owe_receipt(link),
+            (None, None) => {}
+        }
+        self.settle_repeated(peer_id);
+    }
+
+    /// The host's user was told of a message that came.
+    pub(super) fn came_told(&mut self, id: Id<Message>) {
+        let Some(message) = self.messages.get(id) else { return };
+        let acknowledged = message.mail.is_none();
+        self.release(id);
+        if acknowledged {
+            self.messages.remove(id);
+        }
+    }
+
+    /// Asks the inbox again to keep what it could not, in the order of before.
+    pub(super) fn keep_again(&mut self) {
+        let mut unkept = core::mem::take(&mut self.state.unkept);
+        let mut at = unkept.front();
+        while let Some(message) = at.and_then(|id| self.messages.get_mut(id)) {
+            message.stage = Stage::Keeping;
+            message.ask = Ask::Owed;
+            at = message.asking.next();
+        }
+        self.state.asking_messages.append(&mut self.messages, &mut unkept);
+    }
+
+    /// Mail that the server knows to be in the inbox goes.
+    pub(super) fn free_acknowledged(&mut self, link: Id<ClientLink>) {
+        while let Some(found) = self.links.get_mut(link) {
+            let Some(id) = found.role.acked.pop_front(&mut self.messages) else { return };
+            let Some(message) = self.messages.get_mut(id) else { continue };
+            // It may not be told yet.
+            message.mail = None;
+            if !message.news.came && self.state.finished != Some(id) {
+                self.release(id);
+                self.messages.remove(id);
+            }
+        }
+    }
+
+    /// Undoes what a link had going, before it ends. What is open goes on, on
+    /// another link or another way; what was arriving comes again.
+    pub(super) fn leave(&mut self, link: Id<ClientLink>) {
+        self.forget_home(link);
+        let Some(found) = self.links.get_mut(link) else { return };
+        let mut contact = core::mem::take(&mut found.role);
+        while contact.sending.pop_front(&mut self.messages).is_some() {}
+        while contact.inquiries.pop_front(&mut self.peers.slab).is_some() {}
+        while let Some(id) = contact.mail.pop_front(&mut self.messages) {
+            self.discard(id);
+        }
+        for mut list in [contact.acks, contact.acked] {
+            while let Some(id) = list.pop_front(&mut self.messages) {
+                let Some(message) = self.messages.get_mut(id) else { continue };
+                message.mail = None;
+                if !message.news.came && self.state.finished != Some(id) {
+                    self.discard(id);
+                }
+            }
+        }
+        let Some(peer_id) = contact.peer else { return };
+        if let Some(peer) = self.peers.get_mut(peer_id).filter(|peer| peer.link == Some(link)) {
+            peer.link = None;
+        }
+        let mut at = self.peers.get(peer_id).and_then(|peer| peer.inbox.front());
+        while let Some(id) = at {
+            let Some(message) = self.messages.get(id) else { return };
+            at = message.of_peer.next();
+            let unfinished = matches!(message.stage, Stage::Arriving | Stage::Whole);
+            if unfinished && message.mail.is_none() && message.link == Some(link) {
+                self.forget_arriving(id);
+                self.discard(id);
+            }
+        }
+    }
+
+    pub(super) fn write_acks(
+        &mut self,
+        link: Id<ClientLink>,
+        packet: &mut Packet<'_, ClientRole>,
+    ) {
+        let Some(found) = self.links.get_mut(link) else { return };
+        if found.role.receipt
+            && let Some(peer) = found.role.peer.and_then(|id| self.peers.get(id))
+        {
+            let Position { epoch, number } = peer.kept;
+            let receipt = Frame::Receipt(Receipt { epoch, number });
+            found.role.receipt = !packet.push(&receipt, Token::Receipt);
+        }
+        while let Some(id) = self.links.get(link).and_then(|link| link.role.acks.front()) {
+            let ack = self.mail_ack(id);
+            if let Some(ack) = ack
+                && !packet.push(&Frame::MailAck(ack), Token::MailAck(id))
+            {
+                return;
+            }
+            if let Some(found) = self.links.get_mut(link) {
+                found.role.acks.pop_front(&mut self.messages);
+            }
+        }
+    }
+
+    /// A receipt that the author can check, for an entry that was read; zeros for one
+    /// that could not be.
+    fn mail_ack(&self, id: Id<Message>) -> Option<MailAck> {
+        let message = self.messages.get(id)?;
+        let author = self.peers.get(message.peer)?.key;
+        let identity = &self.links.state.identity;
+        let name = MessageName {
+            author,
+            recipient: identity.public(),
+            position: message.position,
+        };
+        let receipt = if message.unreadable {
+            [0; 16]
+        } else {
+            session::receipt(identity, &author, &name)?
+        };
+        Some(MailAck { index: message.mail?.index, receipt })
+    }
+
+    /// Takes mail in as far as nothing is missing before it.
+    fn follow_chain(&mut self, link: Id<ClientLink>) {
+        loop {
+            let Some(contact) = self.links.get_mut(link).map(|link| &mut link.role) else { return };
+            let mut at = contact.mail.front();
+            let next = loop {
+                let Some(id) = at else { return };
+                let Some(message) = self.messages.get(id) else { return };
+                let follows = message.mail.is_some_and(|m| m.previous == contact.last_mail);
+                if follows && message.stage == Stage::Whole {
+                    break id;
+                }
+                at = message.chained.next();
+            };
+            contact.mail.remove(&mut self.messages, next);
+            contact.last_mail = self
+                .messages
+                .get(next)
+                .and_then(|message| message.mail)
+                .map_or(contact.last_mail, |place| place.index);
+            self.take_mail(next);
+        }
+    }
+
+    /// Opens a mailbox entry whose turn it is.
+    fn take_mail(&mut self, id: Id<Message>) {
+        let Some(message) = self.messages.get(id) else { return };
+        let (peer_id, position) = (message.peer, message.position);
+        let Some(peer) = self.peers.get_mut(peer_id) else { return };
+        if peer.has_passed(position, peer.kept) {
+            self.keep_quietly(id);
+            return;
+        }
+        if peer.has_passed(position, peer.asked) {
+            // It came directly too, and is on its way into the inbox.
+            peer.inbox.push_back(&mut self.messages, id);
+            peer.arriving += 1;
+            return;
+        }
+        let missing = peer.missing(position);
+        peer.ask_to_keep(position);
+        let opened = self.unseal(id);
+        let Some(message) = self.messages.get_mut(id) else { return };
+        message.missing = missing + u64::from(!opened);
+        if opened {
+            if let Some(peer) = self.peers.get_mut(peer_id) {
+                peer.inbox.push_back(&mut self.messages, id);
+                peer.arriving += 1;
+            }
+            self.keep(id);
+        } else {
+            message.unreadable = true;
+            message.news.came = true;
+            self.tell(id);
+            self.keep_quietly(id);
+        }
+    }
+
+    /// Puts the plaintext in the place of the sealed body.
+    fn unseal(&mut self, id: Id<Message>) -> bool {
+        let Some(message) = self.messages.get_mut(id) else { return false };
+        let Some(author) = self.peers.get(message.peer).map(|peer| peer.key) else { return false };
+        let identity = &self.links.state.identity;
+        let name =
+            MessageName { author, recipient: identity.public(), position: message.position };
+        let total = usize::from(message.total);
+        let Some(sealed) = self.work.get_mut(..total) else { return false };
+        self.pool.read(&message.body, 0, sealed);
+        let Some(plain) = session::open_mail(identity, &name, sealed) else { return false };
+        if plain.len() <= BODY_HEADER {
+            return false;
+        }
+        self.pool.write(&mut message.body, 0, plain);
+        message.total = plain.len() as u16;
+        true
+    }
+
+    /// Takes in what a peer said directly, as far as nothing is missing before it.
+    fn take_in(&mut self, peer_id: Id<Peer>) {
+        loop {
+            let Some(peer) = self.peers.get(peer_id) else { return };
+            let next = self.arriving(peer_id, |message| {
+                message.stage == Stage::Whole
+                    && message.mail.is_none()
+                    && peer.is_next(message.position, message.skip)
+            });
+            let Some(id) = next else { return };
+            let Some(position) = self.messages.get(id).map(|message| message.position) else {
+                return;
+            };
+            if peer.has_passed(position, peer.asked) {
+                // It came by way of the server meanwhile.
+                self.forget_arriving(id);
+                self.discard(id);
+                continue;
+            }
+            let missing = peer.missing(position);
+            if let Some(peer) = self.peers.get_mut(peer_id) {
+                peer.ask_to_keep(position);
+            }
+            if let Some(message) = self.messages.get_mut(id) {
+                message.missing = missing;
+            }
+            self.keep(id);
+        }
+    }
+
+    /// Asks the inbox to keep a message, behind all that it was asked to keep before.
+    fn keep(&mut self, id: Id<Message>) {
+        if !self.state.unkept.is_empty() {
+            self.keep_later(id);
+        } else if let Some(message) = self.messages.get_mut(id) {
+            message.stage = Stage::Keeping;
+            message.ask = Ask::Owed;
+            self.state.asking_messages.push_back(&mut self.messages, id);
+        }
+    }
+
+    fn keep_later(&mut self, id: Id<Message>) {
+        if let Some(message) = self.messages.get_mut(id) {
+            message.stage = Stage::Unkept;
+            self.state.unkept.push_back(&mut self.messages, id);
+            let at = self.state.now + AGAIN;
+            self.state.retry_at.get_or_insert(at);
+        }
+    }
+
+    /// Mail that needs no word to the user, only one to the server.
+    fn keep_quietly(&mut self, id: Id<Message>) {
+        if let Some(message) = self.messages.get_mut(id) {
+            message.stage = Stage::Kept;
+        }
+        self.owe_mail_ack(id);
+    }
+
+    /// What came twice is settled once its other copy is in the inbox.
+    fn settle_repeated(&mut self, peer_id: Id<Peer>) {
+        let Some(peer) = self.peers.get(peer_id) else { return };
+        let mut at = peer.inbox.front();
+        while let Some(id) = at {
+            let Some(message) = self.messages.get(id) else { return };
+            at = message.of_peer.next();
+            let Some(peer) = self.peers.get(peer_id) else { return };
+            let repeated = matches!(message.stage, Stage::Whole | Stage::Arriving)
+                && peer.has_passed(message.position, peer.kept);
+            if repeated {
+                let mail = message.mail.is_some();
+                self.forget_arriving(id);
+                if mail { self.keep_quietly(id) } else { self.discard(id) }
+            }
+        }
+    }
+
+    fn owe_receipt(&mut self, link: Id<ClientLink>) {
+        if let Some(contact) = self.contact(link) {
+            contact.receipt = true;
+            self.links.wake(link);
+        }
+    }
+
+    fn owe_mail_ack(&mut self, id: Id<Message>) {
+        let source = self.messages.get(id).and_then(|message| message.link);
+        match source.and_then(|link| self.links.get_mut(link)).filter(|link| link.is_live()) {
+            Some(found) => {
+                found.role.acks.push_back(&mut self.messages, id);
+                if let Some(link) = source {
+                    self.links.wake(link);
+                }
+            }
+            // The server hands it over again, and hears then that it is known.
+            None => {
+                if let Some(message) = self.messages.get_mut(id) {
+                    message.mail = None;
+                    if !message.news.came {
+                        self.discard(id);
+                    }
+                }
+            }
+        }
+    }
+
+    fn arriving(&self, peer: Id<Peer>, is: impl Fn(&Message) -> bool) -> Option<Id<Message>> {
+        let mut at = self.peers.get(peer)?.inbox.front();
+        while let Some(id) = at {
+            let message = self.messages.get(id)?;
+            if is(message) {
+                return Some(id);
+            }
+            at = message.of_peer.next();
+        }
+        None
+    }
+
+    fn add_arriving(
+        &mut self,
+        link: Id<ClientLink>,
+        peer_id: Id<Peer>,
+        position: Position,
+        total: u16,
+    ) -> Option<Id<Message>> {
+        let peer = self.peers.get_mut(peer_id).filter(|peer| peer.arriving < ARRIVING)?;
+        let body = self.pool.allocate(total.into())?;
+        let mut message = Message::new(peer_id, position, Stage::Arriving, body, total);
+        message.link = Some(link);
+        match self.messages.insert(message) {
+            Ok(id) => {
+                peer.arriving += 1;
+                peer.inbox.push_back(&mut self.messages, id);
+                Some(id)
+            }
+            Err(message) => {
+                self.pool.free(message.body);
+                None
+            }
+        }
+    }
+
+    /// Takes a message off its author's list of what is not in the inbox yet.
+    fn forget_arriving(&mut self, id: Id<Message>) {
+        let Some(message) = self.messages.get(id).filter(|m| m.of_peer.is_linked()) else { return };
+        if let Some(peer) = self.peers.get_mut(message.peer) {
+            peer.arriving -= 1;
+            peer.inbox.remove(&mut self.messages, id);
+        }
+    }
+
+    /// Gives a message's memory back, and its length as credit to where it came from.
+    fn release(&mut self, id: Id<Message>) {
+        let Some(message) = self.messages.get_mut(id) else { return };
+        let (link, length) = (message.link.take(), message.body.len());
+        self.free_body(id);
+        if let Some((id, link)) = link.and_then(|id| Some((id, self.links.get_mut(id)?))) {
+            link.credit.release(length);
+            if link.credit.is_owed() {
+                self.links.wake(id);
+            }
+        }
+    }
+
+    /// Drops a message that nobody is to hear of.
+    fn discard(&mut self, id: Id<Message>) {
+        self.release(id);
+        List::remove(&mut self.state.telling_messages, &mut self.messages, id);
+        self.messages.remove(id);
+    }
+}

@@ -1,0 +1,733 @@
+//! What the client's user says: numbered once and for ever, sent one way at a
+//! time, and told of what became of it.
+
+use core::time::Duration;
+
+use crate::{
+    action::Ask,
+    id::{MessageName, Nick, Number, Position},
+    link::{Packet, Units, Whom},
+    record::BODY_HEADER,
+    session::{self, MAIL_OVERHEAD},
+    storage::{Body, Id},
+    wire::{
+        Deposit as DepositFrame, EntryRefusal, EntryRefused, FRAGMENT_UNIT, Frame, Inquire, Presence,
+        Progress, Receipt, Say,
+    },
+};
+
+use super::{
+    ClientLink, Deposit, Message, MessageId, Peer, SayError, Verdict,
+    conversation::{ClientRole, Token},
+    engine::{Engine, Taken},
+    message::Stage,
+    peer::Path,
+};
+
+/// How long a deposit waits for a word from a server that is there before it is
+/// sent again.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// Bytes of a `Say` or `Deposit` frame's body that are not the piece.
+const SAY_HEADER: usize = 3 * 5 + 10 + 3 * 3;
+
+impl Engine<'_> {
+    pub(super) fn say(&mut self, to: &Nick, text: &str) -> Result<MessageId, SayError> {
+        let home = &self.state.home;
+        if !home.was_online() || home.is_leaving() || self.state.epoch.0 == 0 {
+            return Err(SayError::Offline);
+        }
+        if *to == self.state.config.nick {
+            return Err(SayError::Oneself);
+        }
+        if text.is_empty() {
+            return Err(SayError::Empty);
+        }
+        let longest = self.work.len().saturating_sub(crate::record::record_bound(MAIL_OVERHEAD + BODY_HEADER));
+        let limit = self.state.config.text.min(home.text_limit()).min(longest as u32);
+        if text.len() > limit as usize {
+            return Err(SayError::TooLong { limit });
+        }
+        let id = self.peers.by_nick(to).ok_or(SayError::Unknown)?;
+        self.accept(id, text.as_bytes()).ok_or(SayError::Full)
+    }
+
+    /// A message is durable in the outbox, or could not be made so.
+    pub(super) fn outbox_saved(&mut self, id: Id<Message>, saved: bool) {
+        let Some(message) = self.messages.get_mut(id) else { return };
+        let peer = message.peer;
+        match (message.stage, saved) {
+            (Stage::Saving, true) => {
+                message.stage = Stage::Open;
+                message.news.accepted = true;
+                self.tell(id);
+                self.start(id);
+            }
+            (Stage::Saving, false) => {
+                self.state.home.tell(super::Event::StoreFailed);
+                self.done(id, Verdict::Refused(EntryRefusal::Store));
+            }
+            // That a message was given up is noted; if not, it is tried again after a restart.
+            _ => self.clear_settled(peer),
+        }
+    }
+
+    /// A conversation may go on: sends what is open the way it is to go.
+    pub(super) fn pump(&mut self, id: Id<Peer>) {
+        let home = &self.state.home;
+        let leaving = home.is_leaving();
+        let Some(peer) = self.peers.get(id).filter(|peer| !peer.outbox.is_empty()) else { return };
+        // Who is not on the roster yet may be anywhere.
+        if !home.was_online() || peer.account.is_none() {
+            return;
+        }
+        match peer.path {
+            Path::Direct if leaving => self.switch(id, Deposit::Leaving),
+            Path::Direct if peer.link.is_some() => self.send_open(id),
+            Path::Direct if peer.presence == Presence::Offline => self.switch(id, Deposit::Offline),
+            Path::Direct if peer.address.is_none() => self.switch(id, Deposit::Unreachable),
+            Path::Direct => {
+                self.dial_peer(id);
+                self.send_open(id);
+            }
+            Path::Server => self.deposit_open(id, Deposit::InTurn),
+        }
+    }
+
+    /// All conversations may go on.
+    pub(super) fn pump_all(&mut self) {
+        let mut at = self.state.active.front();
+        while let Some(id) = at {
+            at = self.peers.get(id).and_then(|peer| peer.active.next());
+            self.pump(id);
+        }
+    }
+
+    /// Nothing is under way any more: no receipt is waited for.
+    pub(super) fn pause_all(&mut self) {
+        let mut peer = self.state.active.front();
+        while let Some(id) = peer {
+            let Some(found) = self.peers.get(id) else { return };
+            peer = found.active.next();
+            let mut at = found.outbox.front();
+            while let Some(message) = at.and_then(|id| self.messages.get_mut(id)) {
+                at = message.of_peer.next();
+                message.since = None;
+            }
+            self.rearm(id);
+        }
+    }
+
+    /// Something about a peer changed on the roster.
+    pub(super) fn peer_changed(&mut self, id: Id<Peer>) {
+        let Some(peer) = self.peers.get(id) else { return };
+        if peer.news.key_changed {
+            self.state.telling_peers.push_back(&mut self.peers.slab, id);
+        }
+        self.pump(id);
+    }
+
+    /// Asks the server after everything that it has of this client's.
+    pub(super) fn inquire_all(&mut self) {
+        let Some(link) = self.state.home.online() else { return };
+        let mut at = self.state.active.front();
+        while let Some(id) = at {
+            let Some(peer) = self.peers.get(id) else { return };
+            at = peer.active.next();
+            if peer.path == Path::Server
+                && let Some(contact) = self.links.get_mut(link)
+            {
+                contact.role.inquiries.push_back(&mut self.peers.slab, id);
+            }
+        }
+        self.links.wake(link);
+    }
+
+    /// How far a peer has what was said to it directly.
+    pub(super) fn receipt(&mut self, link: Id<ClientLink>, receipt: &Receipt) -> Taken {
+        let Some(id) = self.links.get(link).and_then(|link| link.role.peer) else {
+            return Taken::Done;
+        };
+        let cursor = Position::new(receipt.epoch, receipt.number);
+        self.settle_upto(id, cursor, |_| Verdict::Delivered);
+        Taken::Done
+    }
+
+    /// How far the server is with what was deposited for a peer.
+    pub(super) fn progress(&mut self, progress: &Progress) -> Taken {
+        let Some(id) = self.peers.by_account(progress.to) else { return Taken::NoRoom };
+        let Some(peer) = self.peers.get(id) else { return Taken::Done };
+        let at = |number| Position::new(progress.epoch, number);
+        let waiting = self.first_open(id).map(|message| message.position);
+        let delivered = at(progress.delivered);
+        // The recipient's own word counts, not the server's. It costs a Diffie-Hellman,
+        // so it is asked for only where it settles something.
+        if waiting.is_some_and(|first| first <= delivered) && progress.delivered != Number(0) {
+            let identity = &self.links.state.identity;
+            let name = MessageName {
+                author: identity.public(),
+                recipient: peer.key,
+                position: delivered,
+            };
+            if session::check_receipt(identity, &peer.key, &name, &progress.receipt) {
+                let expired = at(progress.expired.0)..=at(progress.expired.1);
+                self.settle_upto(id, delivered, |position| {
+                    if expired.contains(&position) { Verdict::Expired } else { Verdict::Delivered }
+                });
+            }
+        }
+        if progress.expired.1 > progress.delivered {
+            // The oldest go first: what is open up to there was not delivered in time.
+            self.settle_upto(id, at(progress.expired.1), |_| Verdict::Expired);
+        }
+        self.stored_upto(id, at(progress.stored));
+        if progress.online
+            && let Some(peer) = self.peers.get_mut(id).filter(|peer| !peer.relayed)
+        {
+            peer.relayed = true;
+            peer.news.relayed = true;
+            self.state.telling_peers.push_back(&mut self.peers.slab, id);
+        }
+        Taken::Done
+    }
+
+    /// The server does not take a deposit.
+    pub(super) fn entry_refused(&mut self, refused: &EntryRefused) -> Taken {
+        let Some(peer) = self.peers.by_account(refused.to) else { return Taken::Done };
+        let position = Position::new(refused.epoch, refused.number);
+        let mut at = self.peers.get(peer).and_then(|peer| peer.outbox.front());
+        while let Some(id) = at {
+            let Some(message) = self.messages.get(id) else { break };
+            at = message.of_peer.next();
+            if message.position == position && message.stage == Stage::Deposited {
+                self.done(id, Verdict::Refused(refused.reason));
+                // Those after it waited for its number, which is passed over now.
+                self.deposit_again(peer);
+                break;
+            }
+        }
+        Taken::Done
+    }
+
+    /// A conversation's deadline is due: no receipt, no word from the server, or
+    /// no delivery in all the time there was.
+    pub(super) fn peer_timeout(&mut self, id: Id<Peer>) {
+        let now = self.state.now;
+        let unix = self.unix();
+        let expiry = self.state.config.expiry;
+        while let Some((first, message)) = self.first_open_id(id) {
+            if message.stage == Stage::Saving || unix.since(message.time) < expiry {
+                break;
+            }
+            self.done(first, Verdict::Expired);
+        }
+        let receipt = self.state.config.receipt;
+        if let (Some(message), Some(peer)) = (self.first_open(id), self.peers.get(id)) {
+            let waited = message.since.map(|since| now.since(since));
+            match (message.stage, peer.path) {
+                _ if !self.state.home.was_online() => {}
+                (Stage::Open, Path::Direct) if waited.is_some_and(|w| w >= receipt) => {
+                    self.switch(id, Deposit::NoReceipt);
+                }
+                (Stage::Deposited, Path::Server) if waited.is_some_and(|w| w >= AGAIN) => {
+                    self.deposit_again(id);
+                }
+                _ => {}
+            }
+        }
+        self.rearm(id);
+    }
+
+    /// Sets out to reach a peer, unless that is under way. One place is always left
+    /// for reaching the server.
+    pub(super) fn dial_peer(&mut self, id: Id<Peer>) {
+        let Some(peer) = self.peers.get(id) else { return };
+        let (Some(to), None) = (peer.address, peer.dial) else { return };
+        if self.links.dials.len() + 1 >= self.links.dials.capacity() {
+            return;
+        }
+        let dial = self.links.dial(self.state.now, to, Whom::Peer(peer.key), id.slot() + 1);
+        if let Some(peer) = self.peers.get_mut(id) {
+            peer.dial = dial;
+        }
+    }
+
+    /// Nobody answers where a peer should be.
+    pub(super) fn peer_unreachable(&mut self, slot: u32) {
+        let Some(id) = self.peers.slab.id_at(slot) else { return };
+        if let Some(peer) = self.peers.get_mut(id) {
+            peer.dial = None;
+        }
+        let path = self.peers.get(id).map(|peer| (peer.path, peer.link.is_some()));
+        if path == Some((Path::Direct, false)) {
+            self.switch(id, Deposit::Unreachable);
+        }
+    }
+
+    pub(super) fn write_messages(
+        &mut self,
+        link: Id<ClientLink>,
+        packet: &mut Packet<'_, ClientRole>,
+    ) {
+        while let Some(found) = self.links.get_mut(link) {
+            let Some(id) = found.role.sending.front() else { return };
+            let Some(message) = self.messages.get_mut(id) else { return };
+            let total = usize::from(message.total);
+            let sendable = matches!(message.stage, Stage::Open | Stage::Deposited);
+            if !sendable || message.units.is_empty() {
+                found.role.sending.pop_front(&mut self.messages);
+                continue;
+            }
+            if total > found.credit.longest() {
+                self.done(id, Verdict::Refused(EntryRefusal::TooLong));
+                continue;
+            }
+            let room = packet.room().saturating_sub(SAY_HEADER);
+            let mut piece = [0; 8 * FRAGMENT_UNIT];
+            let Some(run) = message.units.first_run(total, room.min(piece.len())) else { return };
+            if message.link != Some(link) {
+                if !found.credit.spend(total) {
+                    return;
+                }
+                message.link = Some(link);
+            }
+            message.units.remove(run);
+            let piece = piece.get_mut(..run.len(total)).unwrap_or_default();
+            self.pool.read(&message.body, run.offset(), piece);
+            let Some(frame) = self.message_frame(id, run.offset(), piece) else { return };
+            if !packet.push(&frame, Token::Piece(id, run)) {
+                if let Some(message) = self.messages.get_mut(id) {
+                    message.units.insert(run);
+                }
+                return;
+            }
+        }
+    }
+
+    pub(super) fn write_inquiries(
+        &mut self,
+        link: Id<ClientLink>,
+        packet: &mut Packet<'_, ClientRole>,
+    ) {
+        while let Some(found) = self.links.get_mut(link) {
+            let Some(id) = found.role.inquiries.front() else { return };
+            if let Some(to) = self.peers.get(id).and_then(|peer| peer.account) {
+                let epoch = self.state.epoch;
+                if !packet.push(&Frame::Inquire(Inquire { to, epoch }), Token::Inquiry(id)) {
+                    return;
+                }
+            }
+            found.role.inquiries.pop_front(&mut self.peers.slab);
+        }
+    }
+
+    /// What is settled at the front of an outbox, and told, is forgotten.
+    pub(super) fn clear_settled(&mut self, peer: Id<Peer>) {
+        loop {
+            let Some(found) = self.peers.get_mut(peer) else { return };
+            let Some(id) = found.outbox.front() else { break };
+            let Some(message) = self.messages.get(id) else { return };
+            let settled = matches!(message.stage, Stage::Done(_))
+                && !message.telling.is_linked()
+                && message.ask == Ask::Idle;
+            if !settled {
+                break;
+            }
+            found.done = message.position;
+            found.outbox.pop_front(&mut self.messages);
+            self.messages.remove(id);
+            if found.conversation.is_some() {
+                found.forget = Ask::Owed;
+                self.state.asking_peers.push_back(&mut self.peers.slab, peer);
+            }
+        }
+        let Some(found) = self.peers.get_mut(peer) else { return };
+        if found.outbox.is_empty() {
+            self.state.active.remove(&mut self.peers.slab, peer);
+        }
+        self.consider_direct(peer);
+        self.rearm(peer);
+    }
+
+    /// Adds a message from the store, as it was left.
+    pub(super) fn resume_message(
+        &mut self,
+        id: Id<Peer>,
+        position: Position,
+        body: &[u8],
+    ) -> Option<()> {
+        let said = crate::record::Said::from_body(body)?;
+        let stored = position <= self.peers.get(id)?.stored;
+        let stage = if stored { Stage::Stored } else { Stage::Open };
+        if self.messages.is_full() {
+            return None;
+        }
+        let kept = if stored { Body::EMPTY } else { self.body_with_room(body)? };
+        let mut message = Message::new(id, position, stage, kept, body.len() as u16);
+        message.time = said.time;
+        let added = self.messages.insert(message).ok()?;
+        let peer = self.peers.get_mut(id)?;
+        peer.outbox.push_back(&mut self.messages, added);
+        if stored {
+            peer.path = Path::Server;
+        }
+        self.state.active.push_back(&mut self.peers.slab, id);
+        self.state.open.open += 1;
+        self.state.open.unsaved += usize::from(!stored);
+        self.rearm(id);
+        Some(())
+    }
+
+    /// Numbers a text and asks the host to make it durable.
+    fn accept(&mut self, id: Id<Peer>, text: &[u8]) -> Option<MessageId> {
+        // What comes must always find some room.
+        let crowded = self.messages.len() * 4 >= self.messages.capacity() * 3
+            || self.pool.used() * 4 >= self.pool.capacity() * 3;
+        if crowded {
+            return None;
+        }
+        let time = self.unix();
+        let mut body = self.pool.allocate(BODY_HEADER + text.len() + MAIL_OVERHEAD)?;
+        self.pool.write(&mut body, 0, &time.0.to_le_bytes());
+        self.pool.write(&mut body, BODY_HEADER, text);
+        let peer = self.peers.get_mut(id)?;
+        let last = if peer.last.epoch == self.state.epoch { peer.last.number } else { Number(0) };
+        let position = Position::new(self.state.epoch, last.next());
+        let total = (BODY_HEADER + text.len()) as u16;
+        let mut message = Message::new(id, position, Stage::Saving, body, total);
+        message.time = time;
+        message.ask = Ask::Owed;
+        let added = match self.messages.insert(message) {
+            Ok(added) => added,
+            Err(message) => {
+                self.pool.free(message.body);
+                return None;
+            }
+        };
+        peer.last = position;
+        peer.outbox.push_back(&mut self.messages, added);
+        if peer.conversation.is_none() {
+            peer.conversation = Some(self.state.next_conversation);
+            self.state.next_conversation += 1;
+            peer.save = Ask::Owed;
+            self.state.asking_peers.push_back(&mut self.peers.slab, id);
+        }
+        self.state.active.push_back(&mut self.peers.slab, id);
+        self.state.asking_messages.push_back(&mut self.messages, added);
+        self.state.open.open += 1;
+        self.state.open.unsaved += 1;
+        let recipient = self.peers.get(id)?.key;
+        Some(MessageId { recipient, position })
+    }
+
+    /// Sends a message that just became durable.
+    fn start(&mut self, id: Id<Message>) {
+        let Some(peer_id) = self.messages.get(id).map(|message| message.peer) else { return };
+        let Some(peer) = self.peers.get(peer_id) else { return };
+        match (peer.path, peer.link) {
+            // The common case goes past all that is under way already.
+            (Path::Direct, Some(link)) if !self.state.home.is_leaving() => {
+                self.enqueue(id, link);
+                self.rearm(peer_id);
+            }
+            _ => self.pump(peer_id),
+        }
+    }
+
+    /// Sends what is open directly, as far as there is a link.
+    fn send_open(&mut self, id: Id<Peer>) {
+        let Some(peer) = self.peers.get(id) else { return };
+        let (link, mut at) = (peer.link, peer.outbox.front());
+        let now = self.state.now;
+        while let Some(message_id) = at {
+            let Some(message) = self.messages.get_mut(message_id) else { break };
+            at = message.of_peer.next();
+            if message.stage == Stage::Open {
+                // The time for a receipt runs from the first datagram, handshake included.
+                message.since.get_or_insert(now);
+                if let Some(link) = link {
+                    self.enqueue(message_id, link);
+                }
+            }
+        }
+        self.rearm(id);
+    }
+
+    /// From here on the conversation goes by way of the server.
+    fn switch(&mut self, id: Id<Peer>, why: Deposit) {
+        if let Some(peer) = self.peers.get_mut(id) {
+            peer.path = Path::Server;
+            self.deposit_open(id, why);
+        }
+    }
+
+    /// Seals what is open and hands it to the server.
+    fn deposit_open(&mut self, id: Id<Peer>, why: Deposit) {
+        let mut at = self.peers.get(id).and_then(|peer| peer.outbox.front());
+        while let Some(message_id) = at {
+            let Some(message) = self.messages.get(message_id) else { break };
+            at = message.of_peer.next();
+            if message.stage == Stage::Open {
+                self.seal(message_id, why);
+            }
+            let Some(home) = self.state.home.online() else { continue };
+            if let Some(message) = self.messages.get_mut(message_id)
+                && message.stage == Stage::Deposited
+                && message.link != Some(home)
+            {
+                message.since = Some(self.state.now);
+                self.enqueue(message_id, home);
+                self.expect_answer();
+            }
+        }
+        self.rearm(id);
+    }
+
+    /// Sends all deposits of a conversation again: some did not get where they belong.
+    fn deposit_again(&mut self, id: Id<Peer>) {
+        let mut at = self.peers.get(id).and_then(|peer| peer.outbox.front());
+        while let Some(message_id) = at {
+            let Some(message) = self.messages.get_mut(message_id) else { break };
+            at = message.of_peer.next();
+            if message.stage == Stage::Deposited {
+                message.link = None;
+            }
+        }
+        self.deposit_open(id, Deposit::InTurn);
+    }
+
+    fn seal(&mut self, id: Id<Message>, why: Deposit) {
+        let Some(message) = self.messages.get_mut(id) else { return };
+        let Some(peer) = self.peers.get_mut(message.peer) else { return };
+        if let (true, Some(contact)) = (
+            message.sending.is_linked(),
+            peer.link.and_then(|link| self.links.links.get_mut(link)),
+        ) {
+            contact.role.sending.remove(&mut self.messages, id);
+        }
+        let Some(message) = self.messages.get_mut(id) else { return };
+        let total = usize::from(message.total);
+        let state = &mut *self.links.state;
+        let name = MessageName {
+            author: state.identity.public(),
+            recipient: peer.key,
+            position: message.position,
+        };
+        let plain = self.work.get_mut(..total).unwrap_or_default();
+        self.pool.read(&message.body, 0, plain);
+        let sealed = session::seal_mail(
+            &state.identity,
+            &name,
+            &mut state.random,
+            self.state.boot,
+            self.work,
+            total,
+        );
+        let Some(sealed) = sealed.and_then(|length| self.work.get(..length)) else {
+            self.done(id, Verdict::Refused(EntryRefusal::NoRecipient));
+            return;
+        };
+        self.pool.write(&mut message.body, 0, sealed);
+        message.total = sealed.len() as u16;
+        message.stage = Stage::Deposited;
+        message.link = None;
+        message.news.deposited = Some(why);
+        peer.relayed = false;
+        self.tell(id);
+    }
+
+    /// Puts a message on the list of what a link has to send.
+    fn enqueue(&mut self, id: Id<Message>, link: Id<ClientLink>) {
+        let now = self.state.now;
+        let Some(message) = self.messages.get_mut(id) else { return };
+        if message.link != Some(link) {
+            message.units = Units::all(message.total.into());
+        }
+        message.since.get_or_insert(now);
+        if let Some(found) = self.links.get_mut(link) {
+            found.role.sending.push_back(&mut self.messages, id);
+            self.links.wake(link);
+        }
+    }
+
+    fn message_frame<'p>(
+        &self,
+        id: Id<Message>,
+        offset: usize,
+        piece: &'p [u8],
+    ) -> Option<Frame<'p>> {
+        let message = self.messages.get(id)?;
+        let Position { epoch, number } = message.position;
+        let (skip, total, offset) = (self.skip(id), message.total, offset as u16);
+        Some(if message.stage == Stage::Open {
+            Frame::Say(Say { epoch, number, skip, total, offset, piece })
+        } else {
+            let to = self.peers.get(message.peer)?.account?;
+            Frame::Deposit(DepositFrame { to, epoch, number, skip, total, offset, piece })
+        })
+    }
+
+    /// How many numbers right before a message its reader must not wait for.
+    fn skip(&self, id: Id<Message>) -> u32 {
+        let Some(message) = self.messages.get(id) else { return 0 };
+        let Position { epoch, number } = message.position;
+        let mut at = message.of_peer.previous();
+        while let Some(before) = at.and_then(|id| self.messages.get(id)) {
+            if before.position.epoch != epoch {
+                break;
+            }
+            if !before.stage.is_given_up() {
+                return (number.0 - before.position.number.0 - 1) as u32;
+            }
+            at = before.of_peer.previous();
+        }
+        number.0.saturating_sub(1).min(u32::MAX.into()) as u32
+    }
+
+    /// Settles what is open up to a cursor.
+    fn settle_upto(
+        &mut self,
+        peer: Id<Peer>,
+        cursor: Position,
+        verdict: impl Fn(Position) -> Verdict,
+    ) {
+        let mut at = self.peers.get(peer).and_then(|peer| peer.outbox.front());
+        while let Some(id) = at {
+            let Some(message) = self.messages.get(id) else { break };
+            at = message.of_peer.next();
+            if message.position > cursor {
+                break;
+            }
+            // What is still being saved was sent to nobody.
+            if message.stage.is_open() && message.stage != Stage::Saving {
+                let verdict = verdict(message.position);
+                self.done(id, verdict);
+            }
+        }
+        self.rearm(peer);
+    }
+
+    fn stored_upto(&mut self, peer: Id<Peer>, cursor: Position) {
+        let mut at = self.peers.get(peer).and_then(|peer| peer.outbox.front());
+        let mut news = false;
+        while let Some(id) = at {
+            let Some(message) = self.messages.get(id) else { break };
+            at = message.of_peer.next();
+            if message.position > cursor {
+                break;
+            }
+            if message.stage == Stage::Deposited {
+                self.unlist(id);
+                self.free_body(id);
+                if let Some(message) = self.messages.get_mut(id) {
+                    message.stage = Stage::Stored;
+                    message.news.stored = true;
+                }
+                news = true;
+                self.tell(id);
+                self.state.open.unsaved -= 1;
+            }
+        }
+        if let (true, Some(found)) = (news, self.peers.get_mut(peer)) {
+            found.stored = found.stored.max(cursor);
+            found.save = Ask::Owed;
+            self.state.asking_peers.push_back(&mut self.peers.slab, peer);
+            self.rearm(peer);
+            self.consider_leaving();
+        }
+    }
+
+    /// What became of a message is known.
+    fn done(&mut self, id: Id<Message>, verdict: Verdict) {
+        self.unlist(id);
+        self.free_body(id);
+        let Some(message) = self.messages.get_mut(id) else { return };
+        self.state.open.open -= 1;
+        self.state.open.unsaved -= usize::from(message.stage.is_unsaved());
+        let saved = message.stage != Stage::Saving;
+        message.stage = Stage::Done(verdict);
+        message.news.verdict = true;
+        if message.stage.is_given_up() && saved {
+            message.ask = Ask::Owed;
+            self.state.asking_messages.push_back(&mut self.messages, id);
+        }
+        self.tell(id);
+        self.consider_leaving();
+    }
+
+    /// Once all that went by way of the server is settled, the direct way is open again.
+    fn consider_direct(&mut self, id: Id<Peer>) {
+        let Some(peer) = self.peers.get(id).filter(|peer| peer.path == Path::Server) else { return };
+        let mut at = peer.outbox.front();
+        while let Some(message) = at.and_then(|id| self.messages.get(id)) {
+            if matches!(message.stage, Stage::Deposited | Stage::Stored) {
+                return;
+            }
+            at = message.of_peer.next();
+        }
+        if let Some(peer) = self.peers.get_mut(id) {
+            peer.path = Path::Direct;
+        }
+        self.pump(id);
+    }
+
+    /// Takes a message off the list of what its link has to send.
+    fn unlist(&mut self, id: Id<Message>) {
+        let Some(message) = self.messages.get(id).filter(|m| m.sending.is_linked()) else { return };
+        let link = match message.stage {
+            Stage::Deposited => self.state.home.link(),
+            _ => self.peers.get(message.peer).and_then(|peer| peer.link),
+        };
+        if let Some(found) = link.and_then(|link| self.links.get_mut(link)) {
+            found.role.sending.remove(&mut self.messages, id);
+        }
+    }
+
+    fn first_open_id(&self, peer: Id<Peer>) -> Option<(Id<Message>, &Message)> {
+        let mut at = self.peers.get(peer)?.outbox.front();
+        while let Some(id) = at {
+            let message = self.messages.get(id)?;
+            if message.stage.is_open() {
+                return Some((id, message));
+            }
+            at = message.of_peer.next();
+        }
+        None
+    }
+
+    fn first_open(&self, peer: Id<Peer>) -> Option<&Message> {
+        self.first_open_id(peer).map(|(_, message)| message)
+    }
+
+    /// When a conversation must be looked at again.
+    fn rearm(&mut self, id: Id<Peer>) {
+        let config = &self.state.config;
+        let deadline = self.first_open(id).and_then(|message| {
+            let left = config.expiry.saturating_sub(self.unix().since(message.time));
+            let path = self.peers.get(id)?.path;
+            let home = &self.state.home;
+            let patience = match (message.stage, path) {
+                (Stage::Open, Path::Direct) if home.was_online() => Some(config.receipt),
+                (Stage::Deposited, Path::Server) if home.online().is_some() => Some(AGAIN),
+                _ => None,
+            };
+            let patience = patience.and_then(|span| message.since.map(|since| since + span));
+            let expiry = (message.stage != Stage::Saving).then(|| self.state.now + left);
+            patience.into_iter().chain(expiry).min()
+        });
+        self.peer_timers.set(id.slot(), deadline);
+    }
+
+    /// A body with room to be sealed in place.
+    fn body_with_room(&mut self, bytes: &[u8]) -> Option<Body> {
+        let mut body = self.pool.allocate(bytes.len() + MAIL_OVERHEAD)?;
+        self.pool.write(&mut body, 0, bytes);
+        Some(body)
+    }
+
+    pub(super) fn free_body(&mut self, id: Id<Message>) {
+        if let Some(message) = self.messages.get_mut(id) {
+            self.pool.free(core::mem::replace(&mut message.body, Body::EMPTY));
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! What happened in a world, counted, so that a run can show that it tested something.
+
+use std::{fmt, ops::AddAssign};
+
+/// What happened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Worlds.
+    pub worlds: u64,
+    /// Datagrams sent.
+    pub datagrams: u64,
+    /// Handshakes that were answered: different Accepts.
+    pub handshakes: u64,
+    /// Messages that were accepted into an outbox.
+    pub accepted: u64,
+    /// Messages that came directly.
+    pub direct: u64,
+    /// Messages that came by way of the server.
+    pub by_server: u64,
+    /// Times that a message was given to the server.
+    pub deposits: u64,
+    /// Times that an author heard of a relay.
+    pub relays: u64,
+    /// Messages that the server took over.
+    pub stored: u64,
+    /// Messages that were refused.
+    pub refused: u64,
+    /// Messages that expired.
+    pub expired: u64,
+    /// Crashes of any node.
+    pub crashes: u64,
+    /// Requests that a store failed at.
+    pub store_failures: u64,
+    /// Datagrams that were damaged or forged.
+    pub forgeries: u64,
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.worlds += other.worlds;
+        self.datagrams += other.datagrams;
+        self.handshakes += other.handshakes;
+        self.accepted += other.accepted;
+        self.direct += other.direct;
+        self.by_server += other.by_server;
+        self.deposits += other.deposits;
+        self.relays += other.relays;
+        self.stored += other.stored;
+        self.refused += other.refused;
+        self.expired += other.expired;
+        self.crashes += other.crashes;
+        self.store_failures += other.store_failures;
+        self.forgeries += other.forgeries;
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} worlds, {} datagrams, {} handshakes; {} messages accepted, {} delivered directly, \
+             {} by way of the server, {} deposits, {} relays, {} stored, {} refused, {} expired; \
+             {} crashes, {} store failures, {} forgeries",
+            self.worlds,
+            self.datagrams,
+            self.handshakes,
+            self.accepted,
+            self.direct,
+            self.by_server,
+            self.deposits,
+            self.relays,
+            self.stored,
+            self.refused,
+            self.expired,
+            self.crashes,
+            self.store_failures,
+            self.forgeries,
+        )
+    }
+}

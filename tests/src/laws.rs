@@ -1,0 +1,421 @@
+//! The laws that hold in every world (DESIGN §7), judged from outside: by what is
+//! durable, what was said to users, and what was sent.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proto_core::{
+    action::Log,
+    client::{MessageId, Verdict},
+    id::{Account, Nick, PublicKey},
+    record::Said,
+    time::UnixTime,
+};
+
+use crate::{
+    network::Place,
+    records::{self, AccountRecord, MailRecord, OutboxRecord},
+    store::Change,
+};
+
+/// A law was broken; says which and how.
+pub type Judgement = Result<(), String>;
+
+/// A message as its author's durable outbox has or had it.
+#[derive(Clone, Debug)]
+struct Written {
+    text: Vec<u8>,
+    /// The last word on it, if there was one in any run of its author's.
+    verdict: Option<Verdict>,
+    /// The run in which that was said.
+    run: u64,
+    /// Its author was told that the server has it.
+    stored: bool,
+}
+
+/// A conversation's messages, by position.
+type Letters<T> = BTreeMap<u64, T>;
+
+/// What was ever durable and ever said, in all nodes of a world.
+#[derive(Debug, Default)]
+pub struct Laws {
+    keys: BTreeMap<PublicKey, Place>,
+    outboxes: BTreeMap<(PublicKey, PublicKey), Letters<Written>>,
+    inboxes: BTreeMap<(PublicKey, PublicKey), Letters<Vec<u8>>>,
+    mail: BTreeSet<(Account, Account, u64)>,
+    accounts: BTreeMap<Account, (PublicKey, Nick)>,
+    by_nick: BTreeMap<[u8; 32], Account>,
+    by_key: BTreeMap<PublicKey, Account>,
+    /// Messages expire in this world, so what is missing may be explained later.
+    pub expiry: bool,
+    /// How long the server keeps mail.
+    pub mail_kept: u64,
+}
+
+/// A user's own memory of one run of its client.
+#[derive(Debug, Default)]
+pub struct Run {
+    /// Which run it is.
+    pub number: u64,
+    said: BTreeMap<(PublicKey, u64), Mine>,
+    /// The last message of each author that was shown.
+    shown: BTreeMap<Nick0, u64>,
+}
+
+/// A nick that can be sorted.
+type Nick0 = [u8; 32];
+
+/// A message of this run, as its user knows it.
+#[derive(Debug)]
+struct Mine {
+    text: Vec<u8>,
+    accepted: bool,
+    settled: bool,
+}
+
+fn place(id: &MessageId) -> (PublicKey, u64) {
+    (id.recipient, id.position.to_record_number())
+}
+
+fn law(holds: bool, broken: impl FnOnce() -> String) -> Judgement {
+    if holds { Ok(()) } else { Err(broken()) }
+}
+
+fn show(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    let short: String = text.chars().take(40).collect();
+    format!("{short:?}")
+}
+
+impl Run {
+    /// The user said something, and the client took it.
+    ///
+    /// # Errors
+    /// A number was given twice in one run.
+    pub fn said(&mut self, id: &MessageId, text: &str) -> Judgement {
+        let mine = Mine { text: text.as_bytes().to_vec(), accepted: false, settled: false };
+        let twice = self.said.insert(place(id), mine).is_some();
+        law(!twice, || format!("number {:?} was given to two messages of one run", id.position))
+    }
+
+    /// Messages that the client took and said nothing about yet.
+    pub fn unanswered(&self) -> usize {
+        self.said.values().filter(|mine| !mine.accepted && !mine.settled).count()
+    }
+}
+
+impl Laws {
+    /// A node with this key is there.
+    pub fn introduce(&mut self, key: PublicKey, place: Place) {
+        self.keys.insert(key, place);
+    }
+
+    /// Something became durable at the node with this key.
+    ///
+    /// # Errors
+    /// A law was broken.
+    pub fn changed(&mut self, at: PublicKey, run: &Run, now: UnixTime, change: &Change<'_>) -> Judgement {
+        match change {
+            Change::Put { log, number, record, head, before } => match log {
+                Log::Outbox(to) => {
+                    self.outbox_put(at, *to, run, *number, record, *head, before.as_deref())
+                }
+                Log::Inbox(from) => {
+                    self.inbox_put(at, *from, *number, record, *head, before.as_deref())
+                }
+                Log::Accounts => self.account_put(*number, record),
+                Log::Mailbox(to) => self.mail_put(*to, record),
+                Log::Pairs(_) | Log::Conversations => Ok(()),
+            },
+            Change::Forgotten { log, records } => match log {
+                Log::Outbox(to) => self.outbox_forgotten(at, *to, records),
+                Log::Mailbox(to) => self.mail_forgotten(*to, now, records),
+                Log::Inbox(_) => law(records.is_empty(), || "an inbox was forgotten".into()),
+                Log::Accounts => law(records.is_empty(), || "an account was forgotten".into()),
+                Log::Pairs(_) | Log::Conversations => Ok(()),
+            },
+        }
+    }
+
+    /// The client says that a message is durable.
+    ///
+    /// # Errors
+    /// It is not, or not as it was said.
+    pub fn accepted(&mut self, author: PublicKey, run: &mut Run, id: &MessageId) -> Judgement {
+        let durable = self.written(author, id);
+        let Some(mine) = run.said.get_mut(&place(id)) else {
+            return Err(format!("a message was accepted that was not said: {id:?}"));
+        };
+        law(!mine.accepted, || format!("a message was accepted twice: {id:?}"))?;
+        mine.accepted = true;
+        let same = durable.is_some_and(|written| written.text == mine.text);
+        law(same, || format!("S1: accepted, but not durable in the outbox: {id:?}"))
+    }
+
+    /// The client tells what became of a message.
+    ///
+    /// # Errors
+    /// It is not so, or something else was said before.
+    pub fn verdict(
+        &mut self,
+        author: PublicKey,
+        run: &mut Run,
+        id: &MessageId,
+        verdict: Verdict,
+    ) -> Judgement {
+        let last = verdict != Verdict::Stored;
+        if let Some(mine) = run.said.get_mut(&place(id)) {
+            law(!mine.settled, || format!("a word after the last one: {verdict:?} on {id:?}"))?;
+            mine.settled = last;
+        }
+        let position = id.position.to_record_number();
+        let arrived = self.inboxes.get(&(id.recipient, author)).and_then(|i| i.get(&position));
+        let arrived = arrived.map(|text| show(text));
+        let accounts = (self.by_key.get(&author), self.by_key.get(&id.recipient));
+        let held = match accounts {
+            (Some(from), Some(to)) => self.mail.contains(&(*from, *to, position)),
+            _ => false,
+        };
+        let Some(written) = self
+            .outboxes
+            .get_mut(&(author, id.recipient))
+            .and_then(|letters| letters.get_mut(&position))
+        else {
+            // It could not be made durable.
+            let told = matches!(verdict, Verdict::Refused(_));
+            return law(told, || format!("{verdict:?} on a message that was never durable: {id:?}"));
+        };
+        if let Some(before) = written.verdict.replace(verdict).filter(|_| last) {
+            law(written.run != run.number, || {
+                format!("two last words in one run: {before:?}, then {verdict:?} on {id:?}")
+            })?;
+            law(before == verdict, || {
+                format!("{verdict:?} after {before:?} in an earlier run, on {id:?}")
+            })?;
+        }
+        if !last {
+            written.verdict = written.verdict.filter(|verdict| *verdict != Verdict::Stored);
+            written.stored = true;
+            return law(held || arrived.is_some(), || {
+                format!("S5: stored, but neither the mailbox nor the inbox has it: {id:?}")
+            });
+        }
+        written.run = run.number;
+        match verdict {
+            Verdict::Delivered => law(arrived.is_some(), || {
+                format!("S1: delivered, but not in the recipient's durable inbox: {id:?}")
+            }),
+            Verdict::Refused(why) => law(arrived.is_none(), || {
+                format!("refused ({why:?}), but in the recipient's inbox: {id:?}")
+            }),
+            Verdict::Stored | Verdict::Expired => Ok(()),
+        }
+    }
+
+    /// A message is shown to its recipient.
+    ///
+    /// # Errors
+    /// It is not durable, or not in order, or shown twice in a run.
+    pub fn shown(
+        &mut self,
+        recipient: PublicKey,
+        run: &mut Run,
+        from: &Nick,
+        position: u64,
+        text: &[u8],
+    ) -> Judgement {
+        let author = self.by_nick.get(&from.folded()).and_then(|a| self.accounts.get(a));
+        let Some((author, _)) = author else {
+            return Err(format!("S4: a message came from {from}, a nick nobody holds"));
+        };
+        let kept = self.inboxes.get(&(recipient, *author)).and_then(|inbox| inbox.get(&position));
+        law(kept.is_some_and(|kept| kept == text), || {
+            format!("shown, but not so in the durable inbox: {} from {from}", show(text))
+        })?;
+        let before = run.shown.insert(from.folded(), position).unwrap_or(0);
+        law(before < position, || {
+            format!("S2/S3: shown {position} of {from} after {before}: {}", show(text))
+        })
+    }
+
+    /// A message was passed on to the server.
+    ///
+    /// # Errors
+    /// The last word on it was said before.
+    pub fn deposited(&self, run: &Run, id: &MessageId) -> Judgement {
+        let settled = run.said.get(&place(id)).is_some_and(|mine| mine.settled);
+        law(!settled, || format!("deposited after the last word: {id:?}"))
+    }
+
+    /// Messages without a last word: author, recipient, position, and whether the server has it.
+    pub fn open(&self) -> impl Iterator<Item = (PublicKey, PublicKey, u64, bool)> + '_ {
+        self.outboxes.iter().flat_map(|((author, recipient), letters)| {
+            letters
+                .iter()
+                .filter(|(_, written)| written.verdict.is_none())
+                .map(|(position, written)| (*author, *recipient, *position, written.stored))
+        })
+    }
+
+    /// Whether an inbox has a message.
+    pub fn arrived(&self, recipient: PublicKey, author: PublicKey, position: u64) -> bool {
+        self.inboxes.get(&(recipient, author)).is_some_and(|inbox| inbox.contains_key(&position))
+    }
+
+    /// The texts of one author in an inbox, in order.
+    pub fn inbox(&self, recipient: PublicKey, author: PublicKey) -> Vec<String> {
+        let inbox = self.inboxes.get(&(recipient, author));
+        let texts = inbox.into_iter().flat_map(BTreeMap::values);
+        texts.map(|text| String::from_utf8_lossy(text).into_owned()).collect()
+    }
+
+    /// Every message that should have arrived at this recipient did.
+    ///
+    /// # Errors
+    /// One is missing without its author having been told.
+    pub fn complete(&self, recipient: PublicKey) -> Judgement {
+        for ((author, _), letters) in self.outboxes.iter().filter(|((_, to), _)| *to == recipient) {
+            for (position, written) in letters {
+                let explained =
+                    matches!(written.verdict, Some(Verdict::Expired | Verdict::Refused(_)));
+                law(explained || self.arrived(recipient, *author, *position), || {
+                    format!(
+                        "S1: {} of {author:?} never came to {recipient:?}; its author was told {:?}",
+                        show(&written.text),
+                        written.verdict
+                    )
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The key that holds a nick, durably.
+    pub fn holder(&self, nick: &Nick) -> Option<PublicKey> {
+        self.by_nick.get(&nick.folded()).and_then(|a| self.accounts.get(a)).map(|(key, _)| *key)
+    }
+
+    fn written(&self, author: PublicKey, id: &MessageId) -> Option<&Written> {
+        self.outboxes.get(&(author, id.recipient))?.get(&id.position.to_record_number())
+    }
+
+    #[allow(clippy::too_many_arguments)] // a change has that many sides
+    fn outbox_put(
+        &mut self,
+        author: PublicKey,
+        to: PublicKey,
+        run: &Run,
+        number: u64,
+        record: &[u8],
+        head: u64,
+        before: Option<&[u8]>,
+    ) -> Judgement {
+        let Some((OutboxRecord { given_up }, body)) = records::read(record) else {
+            return Err("an outbox record is damaged".into());
+        };
+        let letters = self.outboxes.entry((author, to)).or_default();
+        if given_up {
+            return law(letters.contains_key(&number), || {
+                format!("{number} is given up, but was never durable")
+            });
+        }
+        let text = records::text(body).unwrap_or_default().to_vec();
+        if before.is_some() || letters.contains_key(&number) {
+            let same = letters.get(&number).is_some_and(|written| written.text == text);
+            return law(same, || format!("outbox number {number} was used for two messages"));
+        }
+        law(number > head, || format!("outbox number {number} came after {head}"))?;
+        let said = run.said.get(&(to, number)).is_some_and(|mine| mine.text == text);
+        law(said, || format!("the outbox has {} that nobody said", show(&text)))?;
+        letters.insert(number, Written { text, verdict: None, run: 0, stored: false });
+        Ok(())
+    }
+
+    fn inbox_put(
+        &mut self,
+        recipient: PublicKey,
+        author: PublicKey,
+        number: u64,
+        record: &[u8],
+        head: u64,
+        before: Option<&[u8]>,
+    ) -> Judgement {
+        let Some(Said { text, .. }) = Said::from_inbox(record) else {
+            return Err("an inbox record is damaged".into());
+        };
+        if let Some(before) = before {
+            let same = Said::from_inbox(before).is_some_and(|said| said.text == text);
+            return law(same, || format!("S2: inbox number {number} holds another text now"));
+        }
+        law(number > head, || format!("S3: inbox number {number} came after {head}"))?;
+        let letters = self.outboxes.get(&(author, recipient));
+        let written = letters.and_then(|letters| letters.get(&number));
+        law(written.is_some_and(|written| written.text == text), || {
+            format!("S4: {} came, which {author:?} did not write", show(text))
+        })?;
+        if let Some(Written { verdict: Some(Verdict::Refused(why)), .. }) = written {
+            return Err(format!("{} came after it was refused ({why:?})", show(text)));
+        }
+        for (skipped, written) in letters.into_iter().flat_map(|l| l.range(head + 1..number)) {
+            let explained = matches!(written.verdict, Some(Verdict::Expired | Verdict::Refused(_)));
+            law(explained || self.expiry, || {
+                format!("S3: {number} came after {head}, but {skipped} was not given up")
+            })?;
+        }
+        self.inboxes.entry((recipient, author)).or_default().insert(number, text.to_vec());
+        Ok(())
+    }
+
+    fn outbox_forgotten(
+        &self,
+        author: PublicKey,
+        to: PublicKey,
+        records: &[(u64, Vec<u8>)],
+    ) -> Judgement {
+        let letters = self.outboxes.get(&(author, to));
+        for (number, _) in records {
+            let written = letters.and_then(|letters| letters.get(number));
+            law(written.is_some_and(|written| written.verdict.is_some()), || {
+                format!("S1: message {number} of {author:?} was forgotten before its last word")
+            })?;
+        }
+        Ok(())
+    }
+
+    fn account_put(&mut self, number: u64, record: &[u8]) -> Judgement {
+        let Some((AccountRecord { key, nick, .. }, _)) = records::read(record) else {
+            return Err("an account's record is damaged".into());
+        };
+        let account = Account((number - 1) as u32);
+        let before = *self.accounts.entry(account).or_insert((key, nick));
+        let by_nick = *self.by_nick.entry(nick.folded()).or_insert(account);
+        let by_key = *self.by_key.entry(key).or_insert(account);
+        law(before == (key, nick) && by_nick == account && by_key == account, || {
+            format!("S10: {nick} and {key:?} as {account:?}, but the nick is {by_nick:?}, the key {by_key:?}")
+        })
+    }
+
+    fn mail_put(&mut self, to: Account, record: &[u8]) -> Judgement {
+        let Some((mail, _)) = records::read::<MailRecord>(record) else {
+            return Err("a mailbox record is damaged".into());
+        };
+        self.mail.insert((mail.from, to, mail.position()));
+        Ok(())
+    }
+
+    fn mail_forgotten(&self, to: Account, now: UnixTime, records: &[(u64, Vec<u8>)]) -> Judgement {
+        let key = |account| self.accounts.get(account).map(|(key, _)| *key);
+        for (index, record) in records {
+            let Some((mail, _)) = records::read::<MailRecord>(record) else { continue };
+            let (Some(author), Some(recipient)) = (key(&mail.from), key(&to)) else {
+                return Err(format!("mail {index} belongs to nobody"));
+            };
+            let inbox = self.inboxes.get(&(recipient, author));
+            let had = inbox.is_some_and(|inbox| inbox.range(mail.position()..).next().is_some());
+            let expired = now.since(mail.received).as_micros() >= u128::from(self.mail_kept);
+            law(had || expired, || {
+                format!("S1: mail {index} from {author:?} was forgotten before {recipient:?} had it")
+            })?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,158 @@
+//! The network: what becomes of a datagram on its way.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    clock::{Moment, SECOND},
+    dice::Dice,
+    faults::Faults,
+};
+
+/// A node's place in the world; attackers and the void are beyond the last.
+pub type Place = usize;
+
+/// Bytes of an IPv4 header and a UDP header.
+const HEADERS: u64 = 28;
+
+/// A datagram that arrives, and what was done to it.
+#[derive(Debug)]
+pub struct Passage {
+    /// When.
+    pub at: Moment,
+    /// The bytes that arrive.
+    pub bytes: Vec<u8>,
+    /// They are not those that were sent.
+    pub damaged: bool,
+}
+
+/// One direction between two nodes.
+#[derive(Clone, Debug)]
+struct Path {
+    loss: u32,
+    duplicates: u32,
+    /// The largest datagram that passes.
+    largest: usize,
+    least: Moment,
+    spread: Moment,
+    /// Nothing passes until then.
+    cut: Moment,
+}
+
+/// The paths between the nodes of a world.
+#[derive(Debug, Default)]
+pub struct Network {
+    faults: Faults,
+    paths: BTreeMap<(Place, Place), Path>,
+    last: Vec<u8>,
+}
+
+impl Network {
+    /// A network with these faults.
+    pub fn new(faults: Faults) -> Self {
+        Self { faults, ..Self::default() }
+    }
+
+    /// From now on, with these faults; cuts end.
+    pub fn change(&mut self, faults: &Faults) {
+        self.faults = faults.clone();
+        for path in self.paths.values_mut() {
+            path.loss = path.loss.min(faults.loss);
+            path.duplicates = path.duplicates.min(faults.duplicates);
+            path.spread = path.spread.min(faults.delay);
+            path.cut = 0;
+        }
+    }
+
+    /// Nothing passes from one node to another until then.
+    pub fn cut(&mut self, from: Place, to: Place, until: Moment, dice: &mut Dice) {
+        let path = self.path(from, to, dice);
+        path.cut = path.cut.max(until);
+    }
+
+    /// Sends a datagram on its way: how often, when and as what it arrives.
+    pub fn carry(
+        &mut self,
+        now: Moment,
+        (from, to): (Place, Place),
+        datagram: &[u8],
+        dice: &mut Dice,
+    ) -> Vec<Passage> {
+        let path = self.path(from, to, dice).clone();
+        let mut passages = Vec::new();
+        if now < path.cut || datagram.len() > path.largest {
+            return passages;
+        }
+        let mut copies = 1 + usize::from(dice.chance(path.duplicates));
+        if self.faults.replays && dice.chance(5) {
+            copies += 1;
+        }
+        for copy in 0..copies {
+            // Each copy takes its own chances.
+            if dice.chance(path.loss) {
+                continue;
+            }
+            let mut at = now + path.least + dice.below(path.spread + 1);
+            if copy > 0 && self.faults.replays && dice.chance(200) {
+                at += dice.below(3600 * SECOND);
+            }
+            let (bytes, damaged) = self.damage(datagram, dice);
+            passages.push(Passage { at, bytes, damaged });
+        }
+        if self.faults.damage > 0 {
+            self.last = datagram.to_vec();
+        }
+        passages
+    }
+
+    fn damage(&self, datagram: &[u8], dice: &mut Dice) -> (Vec<u8>, bool) {
+        let mut bytes = datagram.to_vec();
+        if bytes.is_empty() || !dice.chance(self.faults.damage) {
+            return (bytes, false);
+        }
+        match dice.below(4) {
+            0 => bytes.truncate(dice.index(bytes.len())),
+            1 => {
+                // The front of one with the back of another.
+                let at = dice.index(bytes.len());
+                let tail = self.last.get(at..).unwrap_or_default();
+                bytes.truncate(at);
+                bytes.extend_from_slice(tail);
+            }
+            2 => bytes.extend_from_slice(&dice.bytes::<8>()),
+            _ => {
+                for _ in 0..=dice.below(3) {
+                    let bit = dice.index(bytes.len() * 8);
+                    bytes[bit / 8] ^= 1 << (bit % 8);
+                }
+            }
+        }
+        let damaged = bytes != datagram;
+        (bytes, damaged)
+    }
+
+    fn path(&mut self, from: Place, to: Place, dice: &mut Dice) -> &mut Path {
+        let faults = &self.faults;
+        self.paths.entry((from, to)).or_insert_with(|| {
+            let mut up_to = |most: u32| match most {
+                0 => 0,
+                _ if faults.even_loss => most,
+                _ => dice.below(u64::from(most) + 1) as u32,
+            };
+            let (loss, duplicates) = (up_to(faults.loss), up_to(faults.duplicates));
+            let largest = if faults.narrow { dice.between(576..1501) } else { 1500 };
+            let least = dice.between(500..20_000).min(faults.delay);
+            let spread = match faults.even_loss {
+                true => faults.delay,
+                false => dice.below(faults.delay + 1),
+            };
+            Path {
+                loss,
+                duplicates,
+                largest: (largest - HEADERS) as usize,
+                least,
+                spread,
+                cut: 0,
+            }
+        })
+    }
+}

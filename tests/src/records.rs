@@ -1,0 +1,74 @@
+//! The records that roles put into their stores, read by an outsider: the laws
+//! judge by what is durable, not by what a role believes.
+
+use proto_core::{
+    id::{Account, Epoch, Nick, Number, Position, PublicKey},
+    time::UnixTime,
+};
+use serde::Deserialize;
+
+/// The schema that is read here.
+const SCHEMA: u8 = 1;
+
+/// Bytes of the checksum behind a record.
+const CHECKSUM: usize = 4;
+
+/// A server's record of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct AccountRecord {
+    /// Who holds it.
+    pub key: PublicKey,
+    /// The nick.
+    pub nick: Nick,
+    /// Its epoch.
+    pub epoch: Epoch,
+}
+
+/// The header of mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct MailRecord {
+    /// Its author.
+    pub from: Account,
+    /// The author's epoch.
+    pub epoch: Epoch,
+    /// The message's number.
+    pub number: Number,
+    /// When the server took it.
+    pub received: UnixTime,
+}
+
+impl MailRecord {
+    /// The message's place in its author's outbox.
+    pub fn position(&self) -> u64 {
+        Position::new(self.epoch, self.number).to_record_number()
+    }
+}
+
+/// The header of a message in an outbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct OutboxRecord {
+    /// It was refused or expired.
+    pub given_up: bool,
+}
+
+/// The header of a message in an inbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct InboxRecord {
+    /// It came by way of the server.
+    pub by_server: bool,
+}
+
+/// Reads a record's header; what is left of it is the body.
+pub fn read<'a, H: Deserialize<'a>>(record: &'a [u8]) -> Option<(H, &'a [u8])> {
+    let (schema, rest) = record.split_first()?;
+    let content = rest.get(..rest.len().checked_sub(CHECKSUM)?)?;
+    if *schema != SCHEMA {
+        return None;
+    }
+    postcard::take_from_bytes(content).ok()
+}
+
+/// The text of a message's body: what follows the author's time.
+pub fn text(body: &[u8]) -> Option<&[u8]> {
+    body.get(8..)
+}

@@ -1,0 +1,76 @@
+//! What the users of a world do: a list of steps, in a form that shrinks well.
+//! Clients are meant by any number, modulo how many there are.
+
+use crate::{
+    clock::{Moment, SECOND},
+    dice::Dice,
+};
+
+/// What a user, or fate, does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// A client goes online.
+    Register(u8),
+    /// A client goes offline.
+    Deregister(u8),
+    /// A client says something to another, of so many bytes.
+    Say(u8, u8, u16),
+    /// A client's host ends properly, and starts again at once.
+    Quit(u8),
+    /// A client's host crashes.
+    Crash(u8),
+    /// A crashed client's host starts again.
+    Restart(u8),
+    /// The server crashes.
+    CrashServer,
+    /// The server starts again.
+    RestartServer,
+}
+
+/// Something done after a pause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Milliseconds since the step before.
+    pub after: u32,
+    /// What is done.
+    pub act: Act,
+}
+
+impl Step {
+    /// The pause in the world's time.
+    pub fn pause(&self) -> Moment {
+        Moment::from(self.after) * (SECOND / 1000)
+    }
+}
+
+/// A list of steps, at random; with crashes or without.
+pub fn draw(dice: &mut Dice, steps: usize, crashes: bool) -> Vec<Step> {
+    (0..steps).map(|_| Step { after: pause(dice), act: act(dice, crashes) }).collect()
+}
+
+fn pause(dice: &mut Dice) -> u32 {
+    let most = match dice.below(20) {
+        0 => 180_000,
+        1..5 => 15_000,
+        5..12 => 1_500,
+        _ => 100,
+    };
+    dice.below(most) as u32
+}
+
+fn act(dice: &mut Dice, crashes: bool) -> Act {
+    let one = dice.u64() as u8;
+    match dice.below(20) {
+        0 | 1 => Act::Register(one),
+        2 | 3 => Act::Deregister(one),
+        4 if crashes => Act::Crash(one),
+        5 if crashes => Act::Restart(one),
+        6 if crashes && dice.chance(300) => Act::CrashServer,
+        7 if crashes => Act::RestartServer,
+        8 => Act::Quit(one),
+        _ => {
+            let longest = if dice.chance(150) { 16_000 } else { 120 };
+            Act::Say(one, dice.u64() as u8, dice.between(0..longest) as u16)
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! A host's store, as [`proto_core::action`] asks for it: requests become durable
+//! one after the other; when one fails, so does every later one that was made
+//! before the failure was answered. A crash loses what is not yet durable.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use proto_core::action::{Log, Ticket};
+
+use crate::{clock::Moment, dice::Dice};
+
+/// A log's records, and the highest number ever put.
+#[derive(Clone, Debug, Default)]
+pub struct Records {
+    /// The highest number ever put, 0 for an untouched log.
+    pub head: u64,
+    /// What is in it.
+    pub records: BTreeMap<u64, Vec<u8>>,
+}
+
+/// What a role asks of its store.
+#[derive(Clone, Debug)]
+pub enum Request {
+    /// Put a record.
+    Put {
+        /// The log.
+        log: Log,
+        /// The record's number.
+        number: u64,
+        /// The record.
+        record: Vec<u8>,
+    },
+    /// Forget records.
+    Forget {
+        /// The log.
+        log: Log,
+        /// The last to forget.
+        upto: u64,
+    },
+    /// Read a record.
+    Load {
+        /// The log.
+        log: Log,
+        /// The least number wanted.
+        from: u64,
+    },
+}
+
+/// The store's answer.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// To a put or a forget.
+    Stored {
+        /// Which request.
+        ticket: Ticket,
+        /// It is durable.
+        done: bool,
+    },
+    /// To a load.
+    Loaded {
+        /// Which request.
+        ticket: Ticket,
+        /// The record and the log's head, unless the store failed.
+        found: Option<(Option<(u64, Vec<u8>)>, u64)>,
+    },
+}
+
+/// How a store misbehaves. All zero is one that answers at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Manners {
+    /// The longest that a request takes, in microseconds.
+    pub slow: Moment,
+    /// So many of a thousand requests fail.
+    pub fails: u32,
+    /// It has no room: every put fails.
+    pub full: bool,
+}
+
+/// A durable change, for the laws to look at.
+#[derive(Debug)]
+pub enum Change<'a> {
+    /// A record was put; what stood there before, if anything.
+    Put {
+        /// The log.
+        log: Log,
+        /// The number.
+        number: u64,
+        /// The record.
+        record: &'a [u8],
+        /// The log's head before.
+        head: u64,
+        /// What stood there before.
+        before: Option<Vec<u8>>,
+    },
+    /// These records were forgotten.
+    Forgotten {
+        /// The log.
+        log: Log,
+        /// Number and record.
+        records: Vec<(u64, Vec<u8>)>,
+    },
+}
+
+/// A host's store.
+#[derive(Debug, Default)]
+pub struct Store {
+    logs: BTreeMap<Log, Records>,
+    waiting: VecDeque<(Ticket, Request)>,
+    manners: Manners,
+    /// When the last request is durable, and when its answer comes.
+    busy: Moment,
+    answered: Moment,
+    /// Until this moment, everything fails: a failure is on its way to the role.
+    broken: Moment,
+}
+
+impl Store {
+    /// Sets how it misbehaves from now on.
+    pub fn behave(&mut self, manners: Manners) {
+        self.manners = manners;
+    }
+
+    /// Takes a request in; when to call [`Self::commit`] for it.
+    pub fn ask(&mut self, now: Moment, ticket: Ticket, request: Request, dice: &mut Dice) -> Moment {
+        let takes = match self.manners.slow {
+            0 => 50,
+            // Most are quick, some take their time.
+            slow if dice.chance(100) => dice.below(slow),
+            slow => dice.below(slow / 20 + 1),
+        };
+        self.busy = self.busy.max(now + takes);
+        self.waiting.push_back((ticket, request));
+        self.busy
+    }
+
+    /// Carries the oldest request out. Its answer, and when it arrives; the laws see the change.
+    pub fn commit(
+        &mut self,
+        now: Moment,
+        dice: &mut Dice,
+        look: &mut dyn FnMut(Change<'_>),
+    ) -> Option<(Moment, Answer)> {
+        let (ticket, request) = self.waiting.pop_front()?;
+        let delay = if self.manners.slow == 0 { 10 } else { dice.below(self.manners.slow / 50 + 1) };
+        self.answered = self.answered.max(now + delay);
+        let full = self.manners.full && matches!(request, Request::Put { .. });
+        let fails = now <= self.broken || full || dice.chance(self.manners.fails);
+        if fails {
+            self.broken = self.broken.max(self.answered);
+        }
+        let answer = match request {
+            Request::Load { log, from } => {
+                Answer::Loaded { ticket, found: (!fails).then(|| self.read(log, from)) }
+            }
+            Request::Put { log, number, record } => {
+                if !fails {
+                    self.put(log, number, record, look);
+                }
+                Answer::Stored { ticket, done: !fails }
+            }
+            Request::Forget { log, upto } => {
+                if !fails {
+                    self.forget(log, upto, look);
+                }
+                Answer::Stored { ticket, done: !fails }
+            }
+        };
+        Some((self.answered, answer))
+    }
+
+    /// What is not durable is lost.
+    pub fn crash(&mut self) {
+        self.waiting.clear();
+        (self.busy, self.answered, self.broken) = (0, 0, 0);
+    }
+
+    /// Everything is lost: another disk.
+    pub fn wipe(&mut self) {
+        self.crash();
+        self.logs.clear();
+    }
+
+    /// A copy of what is durable, to roll back to.
+    pub fn snapshot(&self) -> BTreeMap<Log, Records> {
+        self.logs.clone()
+    }
+
+    /// Everything is as it was: a backup was played in.
+    pub fn restore(&mut self, logs: BTreeMap<Log, Records>) {
+        self.crash();
+        self.logs = logs;
+    }
+
+    /// Every log that was ever put to.
+    pub fn logs(&self) -> impl Iterator<Item = (&Log, &Records)> {
+        self.logs.iter()
+    }
+
+    /// One log's records.
+    pub fn log(&self, log: Log) -> Option<&Records> {
+        self.logs.get(&log)
+    }
+
+    /// Requests that are not durable yet.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    fn read(&self, log: Log, from: u64) -> (Option<(u64, Vec<u8>)>, u64) {
+        let Some(log) = self.logs.get(&log) else { return (None, 0) };
+        let found = log.records.range(from..).next();
+        (found.map(|(number, record)| (*number, record.clone())), log.head)
+    }
+
+    fn put(&mut self, log: Log, number: u64, record: Vec<u8>, look: &mut dyn FnMut(Change<'_>)) {
+        let records = self.logs.entry(log).or_default();
+        let before = records.records.get(&number).cloned();
+        look(Change::Put { log, number, record: &record, head: records.head, before });
+        records.head = records.head.max(number);
+        records.records.insert(number, record);
+    }
+
+    fn forget(&mut self, log: Log, upto: u64, look: &mut dyn FnMut(Change<'_>)) {
+        let Some(records) = self.logs.get_mut(&log) else { return };
+        let kept = match upto.checked_add(1) {
+            Some(first) => records.records.split_off(&first),
+            None => BTreeMap::new(),
+        };
+        let gone = std::mem::replace(&mut records.records, kept);
+        look(Change::Forgotten { log, records: gone.into_iter().collect() });
+    }
+}

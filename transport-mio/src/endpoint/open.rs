@@ -1,0 +1,132 @@
+//! Putting an endpoint together.
+
+use std::{
+    collections::VecDeque,
+    io,
+    net::SocketAddr,
+    path::Path,
+    sync::{Arc, mpsc},
+};
+
+use mio::{Events, Poll, Waker};
+use proto_core::{
+    server::{self, Resume, Server},
+    session::{Identity, Portable},
+    time::Instant,
+};
+
+use super::{BindError, Endpoint, Handle, ServerEndpoint, WAKE};
+use crate::{
+    clock::Clock,
+    identity::{self, IdentityError},
+    incoming::Incoming,
+    machine::Machine,
+    memory::{ServerMemory, ServerSizes},
+    outgoing::Outgoing,
+    socket::Socket,
+    store::{OpenError, Store},
+};
+
+/// How many events one poll tells of: there are two sources.
+const EVENTS: usize = 8;
+
+/// The files in an endpoint's directory.
+mod file {
+    pub(super) const IDENTITY: &str = "identity";
+    pub(super) const STORE: &str = "store.redb";
+}
+
+/// Why an endpoint does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The socket.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The identity.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// The system gives no poll to wait with.
+    #[error("cannot wait for events: {0}; close some programs and try again")]
+    Poll(io::Error),
+}
+
+impl ServerEndpoint {
+    /// A server on `bind` with its identity and its store in `directory`, which exists;
+    /// both are made if they do not.
+    ///
+    /// # Errors
+    /// [`StartError`] says what is wrong and what to do.
+    pub fn open(
+        directory: &Path,
+        bind: SocketAddr,
+        sizes: &ServerSizes,
+        config: server::Config,
+    ) -> Result<Self, StartError> {
+        let memory = ServerMemory::new(sizes);
+        Self::start(directory, bind, |start| {
+            let Start { identity, seed, resume, now } = start;
+            Server::new(config, identity, seed, resume, now, memory)
+        })
+    }
+}
+
+/// What a role begins with.
+struct Start {
+    identity: Identity,
+    seed: [u8; 32],
+    resume: Resume,
+    now: Instant,
+}
+
+impl<M: Machine> Endpoint<M> {
+    fn start(
+        directory: &Path,
+        bind: SocketAddr,
+        role: impl FnOnce(Start) -> M,
+    ) -> Result<Self, StartError> {
+        // First, so that whoever starts a second one on a port learns that, and nothing is touched.
+        let socket = Socket::bind(bind)?;
+        let poll = Poll::new().map_err(StartError::Poll)?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKE).map_err(StartError::Poll)?);
+        let identity = identity::load_or_create(&directory.join(file::IDENTITY))?;
+        let seed = identity::seed()?;
+        let wake = Arc::clone(&waker);
+        let store = Store::open(&directory.join(file::STORE), move || {
+            // It fails only when so many wakes wait already that this one is not needed.
+            let _ = wake.wake();
+        })?;
+        let clock = Clock::start();
+        let machine = role(Start {
+            identity: Identity::new(identity, &Portable),
+            seed,
+            resume: Resume { boot: store.boot(), clock: clock.wall() },
+            now: clock.now(),
+        });
+        let (sender, commands) = mpsc::channel();
+        let mut endpoint = Self {
+            machine,
+            clock,
+            poll,
+            events: Events::with_capacity(EVENTS),
+            bind,
+            socket: None,
+            incoming: Incoming::new(),
+            outgoing: Outgoing::new(),
+            received: 0,
+            is_readable: false,
+            awaits_room: false,
+            commands,
+            has_commands: false,
+            handle: Handle::new(sender, waker),
+            store,
+            answers: VecDeque::new(),
+            has_answers: false,
+            is_stopping: false,
+        };
+        endpoint.attach(socket)?;
+        Ok(endpoint)
+    }
+}

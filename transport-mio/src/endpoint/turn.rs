@@ -1,0 +1,214 @@
+//! What happens in a turn.
+
+use std::{io, mem, time::Duration};
+
+use proto_core::time::Instant;
+
+use super::{Endpoint, SOCKET, WAKE, drain};
+use crate::{machine::Machine, store::Answer};
+
+/// What is done of each kind in one turn, at the most.
+mod budget {
+    /// Datagrams that come in.
+    pub(super) const DATAGRAMS: usize = 512;
+    /// Commands of the host.
+    pub(super) const COMMANDS: usize = 64;
+    /// Datagrams that go out, in answer to any one kind.
+    pub(super) const SENDS: usize = 512;
+}
+
+/// When to try again to send, should the poll not tell.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// How long a role may take to tell the others that it leaves.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+impl<M: Machine> Endpoint<M> {
+    /// Waits until there is something to do, `limit` at the longest, and does it, or
+    /// some of it when it is much. `on_event` gets what the role tells, and the text
+    /// that goes with it.
+    ///
+    /// # Errors
+    /// If the system does not let wait: nothing goes on from there.
+    pub fn turn(
+        &mut self,
+        limit: Option<Duration>,
+        mut on_event: impl FnMut(M::Event, &[u8]),
+    ) -> io::Result<()> {
+        self.wait(limit)?;
+        self.flush();
+        if let Some(clock) = self.clock.set() {
+            self.machine.set_clock(clock);
+        }
+        let kinds = [Self::obey, Self::take_answers, Self::take_timeouts, Self::receive];
+        for kind in kinds {
+            // What waits to be sent comes before anything that would add to it.
+            if self.outgoing.is_blocked() {
+                break;
+            }
+            self.outgoing.allow(budget::SENDS);
+            kind(self, &mut on_event);
+            self.flush();
+        }
+        Ok(())
+    }
+
+    /// Takes turns until [`Self::stop`], and then leaves.
+    ///
+    /// # Errors
+    /// As for [`Self::turn`].
+    pub fn run(mut self, mut on_event: impl FnMut(M::Event, &[u8])) -> io::Result<()> {
+        while !self.is_stopping {
+            self.turn(None, &mut on_event)?;
+        }
+        self.shut_down(on_event)
+    }
+
+    /// Has [`Self::run`] end.
+    pub fn stop(&mut self) {
+        self.is_stopping = true;
+    }
+
+    /// Tells the others that the role leaves, and makes durable what waits for the disk.
+    ///
+    /// # Errors
+    /// As for [`Self::turn`]; what waits is made durable even so.
+    pub fn shut_down(mut self, mut on_event: impl FnMut(M::Event, &[u8])) -> io::Result<()> {
+        let until = self.clock.now() + FAREWELL;
+        // What it owes now is due at once.
+        let _ = self.command(|machine, now| drop(machine.shut_down(now)));
+        loop {
+            self.outgoing.allow(budget::SENDS);
+            self.take_timeouts(&mut on_event);
+            self.flush();
+            let now = self.clock.now();
+            let is_owing = self.outgoing.is_blocked() || self.is_due(now);
+            if !is_owing || now > until {
+                return Ok(());
+            }
+            if self.outgoing.is_blocked() {
+                self.wait(Some(RETRY))?;
+            }
+        }
+    }
+
+    fn wait(&mut self, limit: Option<Duration>) -> io::Result<()> {
+        let has_work = self.is_readable
+            || self.has_commands
+            || self.has_answers
+            || !self.answers.is_empty()
+            || !self.incoming.is_empty();
+        let patience = if self.outgoing.is_blocked() {
+            Some(RETRY)
+        } else if has_work {
+            Some(Duration::ZERO)
+        } else {
+            self.machine.deadline().map(|deadline| deadline.since(self.clock.now()))
+        };
+        let patience = patience.into_iter().chain(limit).min();
+        match self.poll.poll(&mut self.events, patience) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            other => other?,
+        }
+        for event in &self.events {
+            match event.token() {
+                SOCKET => self.is_readable = true,
+                WAKE => (self.has_commands, self.has_answers) = (true, true),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Does what the host asks for.
+    fn obey(&mut self, on_event: &mut impl FnMut(M::Event, &[u8])) {
+        for _ in 0..budget::COMMANDS {
+            if !self.has_commands || !self.outgoing.may_write() {
+                return;
+            }
+            match self.commands.try_recv() {
+                Ok(command) => command(self),
+                Err(_) => self.has_commands = false,
+            }
+            self.take_timeouts(on_event);
+        }
+    }
+
+    /// Tells the role what the store answered.
+    fn take_answers(&mut self, on_event: &mut impl FnMut(M::Event, &[u8])) {
+        let now = self.clock.now();
+        if self.answers.is_empty() && mem::take(&mut self.has_answers) {
+            let (failed, done): (Vec<_>, Vec<_>) = self.store.answers().partition(has_failed);
+            // All failures first: whatever the role asks next may rely on none of them.
+            for answer in failed {
+                drop(tell(&mut self.machine, now, &answer));
+            }
+            self.answers.extend(done);
+        }
+        while self.outgoing.may_write() {
+            let Some(answer) = self.answers.pop_front() else { return };
+            let actions = tell(&mut self.machine, now, &answer);
+            drain(actions, &self.store, &mut self.outgoing, &mut self.socket, on_event);
+        }
+    }
+
+    /// Has the role do what is due, and what it owes from before.
+    fn take_timeouts(&mut self, on_event: &mut impl FnMut(M::Event, &[u8])) {
+        let now = self.clock.now();
+        if self.is_due(now) {
+            let actions = self.machine.poll_timeout(now);
+            drain(actions, &self.store, &mut self.outgoing, &mut self.socket, on_event);
+        }
+    }
+
+    /// Hands the role what came over UDP.
+    fn receive(&mut self, on_event: &mut impl FnMut(M::Event, &[u8])) {
+        for _ in 0..budget::DATAGRAMS {
+            if !self.outgoing.may_write() {
+                return;
+            }
+            if self.incoming.is_empty() {
+                self.read();
+            }
+            let Some((from, datagram)) = self.incoming.next() else { return };
+            self.received += 1;
+            let actions = self.machine.handle_datagram(self.clock.now(), from, datagram);
+            drain(actions, &self.store, &mut self.outgoing, &mut self.socket, on_event);
+        }
+    }
+
+    fn read(&mut self) {
+        while let Some(socket) = self.socket.as_ref().filter(|_| self.is_readable) {
+            use io::ErrorKind::{ConnectionRefused, ConnectionReset, Interrupted};
+            match self.incoming.fill(socket) {
+                Ok(()) => return,
+                // Some systems tell here that nobody is where something was sent to.
+                Err(error)
+                    if matches!(error.kind(), ConnectionRefused | ConnectionReset | Interrupted) => {}
+                // There is nothing more, or it cannot be had: until the poll tells of something new.
+                Err(_) => self.is_readable = false,
+            }
+        }
+    }
+
+    fn is_due(&mut self, now: Instant) -> bool {
+        self.machine.deadline().is_some_and(|deadline| deadline <= now)
+    }
+}
+
+fn has_failed(answer: &Answer) -> bool {
+    match answer {
+        Answer::Stored { result, .. } => result.is_err(),
+        Answer::Loaded { result, .. } => result.is_err(),
+    }
+}
+
+fn tell<'m, M: Machine>(machine: &'m mut M, now: Instant, answer: &Answer) -> M::Actions<'m> {
+    match answer {
+        Answer::Stored { ticket, result } => machine.handle_stored(now, *ticket, *result),
+        Answer::Loaded { ticket, result } => {
+            let loaded = result.as_ref().map(|loaded| loaded.as_loaded()).map_err(|why| *why);
+            machine.handle_loaded(now, *ticket, loaded)
+        }
+    }
+}
