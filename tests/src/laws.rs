@@ -184,21 +184,21 @@ impl Laws {
             let told = matches!(verdict, Verdict::Refused(_));
             return law(told, || format!("{verdict:?} on a message that was never durable: {id:?}"));
         };
-        if let Some(before) = written.verdict.replace(verdict).filter(|_| last) {
+        if let Some(before) = written.verdict {
             law(written.run != run.number, || {
-                format!("two last words in one run: {before:?}, then {verdict:?} on {id:?}")
+                format!("a word after the last one: {before:?}, then {verdict:?} on {id:?}")
             })?;
-            law(before == verdict, || {
+            law(before == verdict || !last, || {
                 format!("{verdict:?} after {before:?} in an earlier run, on {id:?}")
             })?;
         }
         if !last {
-            written.verdict = written.verdict.filter(|verdict| *verdict != Verdict::Stored);
             written.stored = true;
             return law(held || arrived.is_some(), || {
                 format!("S5: stored, but neither the mailbox nor the inbox has it: {id:?}")
             });
         }
+        written.verdict = Some(verdict);
         written.run = run.number;
         match verdict {
             Verdict::Delivered => law(arrived.is_some(), || {

@@ -1,7 +1,11 @@
 //! Received datagrams: read in batches, handed out one at a time, so that work
 //! can stop between any two of them.
 
-use std::{array, io::{self, IoSliceMut}, net::SocketAddr};
+use std::{
+    array,
+    io::{self, IoSliceMut},
+    net::SocketAddr,
+};
 
 use proto_core::wire::MAX_DATAGRAM;
 use quinn_udp::RecvMeta;

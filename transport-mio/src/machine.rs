@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use proto_core::{
     action::{Action, Loaded, StoreError, Ticket},
+    client::{self, Client},
     server::{self, Server},
     time::{Instant, WallClock},
     wire::MAX_DATAGRAM,
@@ -61,21 +62,18 @@ pub trait Drain {
     type Event;
 
     /// The next thing owed; a datagram is written to the front of `scratch`.
-    fn next<'b>(
-        &mut self,
-        scratch: &'b mut [u8; MAX_DATAGRAM],
-    ) -> Option<Action<'b, Self::Event>>;
+    fn next<'b>(&mut self, scratch: &'b mut [u8; MAX_DATAGRAM]) -> Option<Action<'b, Self::Event>>;
 
     /// The record of the `Put` that [`Self::next`] gave last.
     fn record(&self) -> &[u8];
 
-    /// The text that goes with the event that [`Self::next`] gave last; mostly none.
-    fn text(&self) -> &[u8];
+    /// The text that goes with `event`, which [`Self::next`] gave last; mostly none.
+    fn text(&self, event: &Self::Event) -> &[u8];
 }
 
 /// The core's roles have all methods by the same names.
 macro_rules! machine {
-    ($role:ident, $module:ident, $text:expr) => {
+    ($role:ident, $module:ident $(, text with $with_text:pat)?) => {
         impl<S: $module::Storage + 'static> Machine for $role<S> {
             type Event = $module::Event;
             type Actions<'a>
@@ -141,12 +139,15 @@ macro_rules! machine {
                 self.record()
             }
 
-            fn text(&self) -> &[u8] {
-                let text: for<'a> fn(&'a $module::Actions<'_>) -> &'a [u8] = $text;
-                text(self)
+            fn text(&self, event: &Self::Event) -> &[u8] {
+                match event {
+                    $($with_text => self.text(),)?
+                    _ => &[],
+                }
             }
         }
     };
 }
 
-machine!(Server, server, |_| &[]);
+machine!(Server, server);
+machine!(Client, client, text with client::Event::Message { .. });

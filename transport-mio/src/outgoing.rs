@@ -1,6 +1,9 @@
 //! Datagrams on their way out: written into a batch one at a time, sent together.
 
-use std::{io, net::{Ipv4Addr, SocketAddr}};
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+};
 
 use proto_core::wire::MAX_DATAGRAM;
 
@@ -16,8 +19,11 @@ pub(crate) struct Outbound {
 }
 
 impl Outbound {
-    const NONE: Self =
-        Self { to: SocketAddr::V4(std::net::SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0)), length: 0, bytes: [0; MAX_DATAGRAM] };
+    const NONE: Self = Self {
+        to: SocketAddr::V4(std::net::SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0)),
+        length: 0,
+        bytes: [0; MAX_DATAGRAM],
+    };
 
     pub(crate) fn payload(&self) -> &[u8] {
         self.bytes.get(..self.length).unwrap_or_default()

@@ -18,7 +18,7 @@ const BUFFER_BYTES: usize = 4 << 20;
 /// A bound socket.
 #[derive(Debug)]
 pub(crate) struct Socket {
-    socket: UdpSocket,
+    udp: UdpSocket,
     batching: UdpSocketState,
     is_ipv6: bool,
 }
@@ -89,19 +89,19 @@ impl Socket {
         let _ = socket.set_send_buffer_size(BUFFER_BYTES);
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
-        let socket = UdpSocket::from_std(socket.into());
-        let batching = UdpSocketState::new(UdpSockRef::from(&socket))?;
-        Ok(Self { socket, batching, is_ipv6: address.is_ipv6() })
+        let udp = UdpSocket::from_std(socket.into());
+        let batching = UdpSocketState::new(UdpSockRef::from(&udp))?;
+        Ok(Self { udp, batching, is_ipv6: address.is_ipv6() })
     }
 
     /// What it is bound to.
     pub(crate) fn address(&self) -> io::Result<SocketAddr> {
-        self.socket.local_addr()
+        self.udp.local_addr()
     }
 
     /// To register it with a poll.
     pub(crate) fn source(&mut self) -> &mut UdpSocket {
-        &mut self.socket
+        &mut self.udp
     }
 
     /// How many datagrams one receive buffer may have to hold.
@@ -115,8 +115,7 @@ impl Socket {
         buffers: &mut [IoSliceMut<'_>],
         metas: &mut [RecvMeta],
     ) -> io::Result<usize> {
-        self.socket
-            .try_io(|| self.batching.recv(UdpSockRef::from(&self.socket), buffers, metas))
+        self.udp.try_io(|| self.batching.recv(UdpSockRef::from(&self.udp), buffers, metas))
     }
 
     /// The address in the form that this socket takes.
@@ -134,7 +133,7 @@ impl Transmit for Socket {
         if let [datagram] = datagrams {
             return self.send_first(datagram);
         }
-        self.socket.try_io(|| self.send_many(datagrams))
+        self.udp.try_io(|| self.send_many(datagrams))
     }
 
     #[cfg(not(target_os = "linux"))]
@@ -155,16 +154,14 @@ impl Transmit for Option<Socket> {
 
 impl Socket {
     fn send_first(&self, datagram: &Outbound) -> io::Result<usize> {
-        self.socket.send_to(datagram.payload(), self.target(datagram.to)).map(|_| 1)
+        self.udp.send_to(datagram.payload(), self.target(datagram.to)).map(|_| 1)
     }
 
     /// One system call for all. Datagrams to many are not merged any further: segmentation
     /// offload works towards one receiver only, whose link fills its datagrams anyway.
     #[cfg(target_os = "linux")]
     fn send_many(&self, datagrams: &[Outbound]) -> io::Result<usize> {
-        use rustix::net::{
-            MMsgHdr, SendAncillaryBuffer, SendFlags, SocketAddrAny, sendmmsg,
-        };
+        use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, SocketAddrAny, sendmmsg};
         use std::io::IoSlice;
 
         let addresses: Vec<SocketAddrAny> =
@@ -179,6 +176,6 @@ impl Socket {
             .zip(&mut nothing)
             .map(|((address, payload), nothing)| MMsgHdr::new_with_addr(address, payload, nothing))
             .collect();
-        Ok(sendmmsg(&self.socket, &mut messages, SendFlags::empty())?)
+        Ok(sendmmsg(&self.udp, &mut messages, SendFlags::empty())?)
     }
 }

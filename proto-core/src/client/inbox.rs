@@ -151,10 +151,10 @@ impl Engine<'_> {
     /// The host's user was told of a message that came.
     pub(super) fn came_told(&mut self, id: Id<Message>) {
         let Some(message) = self.messages.get(id) else { return };
-        let acknowledged = message.mail.is_none();
-        self.release(id);
-        if acknowledged {
-            self.messages.remove(id);
+        if message.mail.is_none() {
+            self.discard(id);
+        } else {
+            self.release(id);
         }
     }
 

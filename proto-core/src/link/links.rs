@@ -661,9 +661,9 @@ impl<R: Role> Links<'_, R> {
         if keep_alive.is_some_and(|span| link.asked + span <= now) {
             link.ping = link.ping.max(Ping::Owed);
         }
+        // What is due now stays so until the drain sends it, and sets the next deadline.
         self.wake(id);
         self.feed();
-        self.reschedule(id);
         if probing { Expired::Probing(id) } else { Expired::Nothing }
     }
 

@@ -2,7 +2,10 @@
 
 use std::{
     io,
-    sync::{Arc, mpsc::{self, Sender}},
+    sync::{
+        Arc,
+        mpsc::{self, Sender},
+    },
     thread::{self, JoinHandle},
 };
 

@@ -7,24 +7,24 @@
 
 mod handle;
 mod open;
+mod port;
 mod turn;
 
 use std::{collections::VecDeque, net::SocketAddr, sync::mpsc::Receiver};
 
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Poll, Token};
 use proto_core::{
     action::Action,
+    client::Client,
     server::Server,
     time::{Instant, UnixTime},
 };
 
 use crate::{
     clock::Clock,
-    incoming::Incoming,
     machine::{Drain, Machine},
-    memory::{ServerMemory},
-    outgoing::{Outgoing, Transmit},
-    socket::Socket,
+    memory::{ClientMemory, ServerMemory},
+    outgoing::Outgoing,
     store::{Answer, Store},
 };
 
@@ -33,9 +33,13 @@ pub use handle::{Ended, Handle, Running};
 pub use open::StartError;
 
 use handle::Command;
+use port::Port;
 
 /// A server and what it needs of the system.
 pub type ServerEndpoint = Endpoint<Server<ServerMemory>>;
+
+/// A client and what it needs of the system.
+pub type ClientEndpoint = Endpoint<Client<ClientMemory>>;
 
 const SOCKET: Token = Token(0);
 const WAKE: Token = Token(1);
@@ -46,15 +50,7 @@ pub struct Endpoint<M: Machine> {
     clock: Clock,
     poll: Poll,
     events: Events,
-    bind: SocketAddr,
-    socket: Option<Socket>,
-    incoming: Incoming,
-    outgoing: Outgoing,
-    received: u64,
-    /// There may be more to read from the socket.
-    is_readable: bool,
-    /// The poll tells when the socket takes more.
-    awaits_room: bool,
+    port: Port,
     commands: Receiver<Command<M>>,
     /// There may be commands.
     has_commands: bool,
@@ -110,27 +106,19 @@ impl<M: Machine> Endpoint<M> {
     /// What the socket is bound to, with the port that the system chose if none was
     /// asked for; `None` while there is no socket.
     pub fn address(&self) -> Option<SocketAddr> {
-        self.socket.as_ref()?.address().ok()
+        self.port.address()
     }
 
     /// What went through the socket so far.
     pub fn traffic(&self) -> Traffic {
-        let Outgoing { sent, failed, .. } = self.outgoing;
-        Traffic { received: self.received, sent, failed }
+        let Outgoing { sent, failed, .. } = self.port.outgoing;
+        Traffic { received: self.port.received, sent, failed }
     }
 
     /// Closes the socket: its port is free for others. Until [`Self::bind`], what the
     /// role sends is lost.
     pub fn unbind(&mut self) {
-        self.flush();
-        if let Some(mut socket) = self.socket.take() {
-            // It is closed right after, which takes it out as well.
-            let _ = self.poll.registry().deregister(socket.source());
-        }
-        self.incoming.clear();
-        self.outgoing.clear();
-        self.is_readable = false;
-        self.awaits_room = false;
+        self.port.close();
     }
 
     /// Opens the socket again, where it was first asked to be; without effect while
@@ -139,35 +127,7 @@ impl<M: Machine> Endpoint<M> {
     /// # Errors
     /// [`BindError`], for instance when another program has the port meanwhile.
     pub fn bind(&mut self) -> Result<(), BindError> {
-        if self.socket.is_some() {
-            return Ok(());
-        }
-        self.attach(Socket::bind(self.bind)?)
-    }
-
-    fn attach(&mut self, mut socket: Socket) -> Result<(), BindError> {
-        self.poll
-            .registry()
-            .register(socket.source(), SOCKET, Interest::READABLE)
-            .map_err(|cause| BindError::System { address: self.bind, cause })?;
-        self.incoming.prepare(&socket);
-        self.socket = Some(socket);
-        self.is_readable = true;
-        Ok(())
-    }
-
-    /// Sends what waits, and has the poll tell when the rest can go.
-    fn flush(&mut self) {
-        self.outgoing.flush(&mut self.socket);
-        let is_blocked = self.outgoing.is_blocked();
-        let Some(socket) = self.socket.as_mut().filter(|_| is_blocked != self.awaits_room) else {
-            return;
-        };
-        let interest =
-            if is_blocked { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
-        // If the poll does not tell, the next turns try anyway.
-        let _ = self.poll.registry().reregister(socket.source(), SOCKET, interest);
-        self.awaits_room = is_blocked;
+        self.port.reopen()
     }
 }
 
@@ -175,22 +135,25 @@ impl<M: Machine> Endpoint<M> {
 fn drain<D: Drain>(
     mut actions: D,
     store: &Store,
-    outgoing: &mut Outgoing,
-    through: &mut impl Transmit,
+    port: &mut Port,
     on_event: &mut impl FnMut(D::Event, &[u8]),
 ) {
+    let Port { outgoing, socket, .. } = port;
     while let Some(scratch) = outgoing.scratch() {
         match actions.next(scratch) {
             Some(Action::Send { to, datagram }) => {
                 let length = datagram.len();
-                outgoing.push(to, length, through);
+                outgoing.push(to, length, socket);
             }
             Some(Action::Put { ticket, log, number }) => {
                 store.put(ticket, log, number, actions.record());
             }
             Some(Action::Forget { ticket, log, upto }) => store.forget(ticket, log, upto),
             Some(Action::Load { ticket, log, from }) => store.load(ticket, log, from),
-            Some(Action::Event(event)) => on_event(event, actions.text()),
+            Some(Action::Event(event)) => {
+                let text = actions.text(&event);
+                on_event(event, text);
+            }
             None => return,
         }
     }

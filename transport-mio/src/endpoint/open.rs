@@ -10,20 +10,18 @@ use std::{
 
 use mio::{Events, Poll, Waker};
 use proto_core::{
+    client::{self, Client},
     server::{self, Resume, Server},
     session::{Identity, Portable},
     time::Instant,
 };
 
-use super::{BindError, Endpoint, Handle, ServerEndpoint, WAKE};
+use super::{BindError, ClientEndpoint, Endpoint, Handle, ServerEndpoint, WAKE, port::Port};
 use crate::{
     clock::Clock,
     identity::{self, IdentityError},
-    incoming::Incoming,
     machine::Machine,
-    memory::{ServerMemory, ServerSizes},
-    outgoing::Outgoing,
-    socket::Socket,
+    memory::{ClientMemory, ClientSizes, ServerMemory, ServerSizes},
     store::{OpenError, Store},
 };
 
@@ -73,6 +71,26 @@ impl ServerEndpoint {
     }
 }
 
+impl ClientEndpoint {
+    /// A client on `bind`, offline, with its identity and its store in `directory`,
+    /// which exists; both are made if they do not.
+    ///
+    /// # Errors
+    /// [`StartError`] says what is wrong and what to do.
+    pub fn open(
+        directory: &Path,
+        bind: SocketAddr,
+        sizes: &ClientSizes,
+        config: client::Config,
+    ) -> Result<Self, StartError> {
+        let memory = ClientMemory::new(sizes);
+        Self::start(directory, bind, |start| {
+            let Start { identity, seed, resume, now } = start;
+            Client::new(config, identity, seed, resume, now, memory)
+        })
+    }
+}
+
 /// What a role begins with.
 struct Start {
     identity: Identity,
@@ -87,9 +105,10 @@ impl<M: Machine> Endpoint<M> {
         bind: SocketAddr,
         role: impl FnOnce(Start) -> M,
     ) -> Result<Self, StartError> {
-        // First, so that whoever starts a second one on a port learns that, and nothing is touched.
-        let socket = Socket::bind(bind)?;
         let poll = Poll::new().map_err(StartError::Poll)?;
+        let registry = poll.registry().try_clone().map_err(StartError::Poll)?;
+        // Before anything is touched: who starts a second one on a port learns just that.
+        let port = Port::open(registry, bind)?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKE).map_err(StartError::Poll)?);
         let identity = identity::load_or_create(&directory.join(file::IDENTITY))?;
         let seed = identity::seed()?;
@@ -106,18 +125,12 @@ impl<M: Machine> Endpoint<M> {
             now: clock.now(),
         });
         let (sender, commands) = mpsc::channel();
-        let mut endpoint = Self {
+        Ok(Self {
             machine,
             clock,
             poll,
             events: Events::with_capacity(EVENTS),
-            bind,
-            socket: None,
-            incoming: Incoming::new(),
-            outgoing: Outgoing::new(),
-            received: 0,
-            is_readable: false,
-            awaits_room: false,
+            port,
             commands,
             has_commands: false,
             handle: Handle::new(sender, waker),
@@ -125,8 +138,6 @@ impl<M: Machine> Endpoint<M> {
             answers: VecDeque::new(),
             has_answers: false,
             is_stopping: false,
-        };
-        endpoint.attach(socket)?;
-        Ok(endpoint)
+        })
     }
 }

@@ -36,19 +36,19 @@ impl<M: Machine> Endpoint<M> {
         mut on_event: impl FnMut(M::Event, &[u8]),
     ) -> io::Result<()> {
         self.wait(limit)?;
-        self.flush();
+        self.port.flush();
         if let Some(clock) = self.clock.set() {
             self.machine.set_clock(clock);
         }
         let kinds = [Self::obey, Self::take_answers, Self::take_timeouts, Self::receive];
         for kind in kinds {
             // What waits to be sent comes before anything that would add to it.
-            if self.outgoing.is_blocked() {
+            if self.port.outgoing.is_blocked() {
                 break;
             }
-            self.outgoing.allow(budget::SENDS);
+            self.port.outgoing.allow(budget::SENDS);
             kind(self, &mut on_event);
-            self.flush();
+            self.port.flush();
         }
         Ok(())
     }
@@ -76,29 +76,28 @@ impl<M: Machine> Endpoint<M> {
     pub fn shut_down(mut self, mut on_event: impl FnMut(M::Event, &[u8])) -> io::Result<()> {
         let until = self.clock.now() + FAREWELL;
         // What it owes now is due at once.
-        let _ = self.command(|machine, now| drop(machine.shut_down(now)));
+        self.command(|machine, now| drop(machine.shut_down(now)));
         loop {
-            self.outgoing.allow(budget::SENDS);
+            self.port.outgoing.allow(budget::SENDS);
             self.take_timeouts(&mut on_event);
-            self.flush();
+            self.port.flush();
             let now = self.clock.now();
-            let is_owing = self.outgoing.is_blocked() || self.is_due(now);
+            let is_owing = self.port.outgoing.is_blocked() || self.is_due(now);
             if !is_owing || now > until {
                 return Ok(());
             }
-            if self.outgoing.is_blocked() {
+            if self.port.outgoing.is_blocked() {
                 self.wait(Some(RETRY))?;
             }
         }
     }
 
     fn wait(&mut self, limit: Option<Duration>) -> io::Result<()> {
-        let has_work = self.is_readable
+        let has_work = self.port.has_more()
             || self.has_commands
             || self.has_answers
-            || !self.answers.is_empty()
-            || !self.incoming.is_empty();
-        let patience = if self.outgoing.is_blocked() {
+            || !self.answers.is_empty();
+        let patience = if self.port.outgoing.is_blocked() {
             Some(RETRY)
         } else if has_work {
             Some(Duration::ZERO)
@@ -112,7 +111,7 @@ impl<M: Machine> Endpoint<M> {
         }
         for event in &self.events {
             match event.token() {
-                SOCKET => self.is_readable = true,
+                SOCKET => self.port.notice(),
                 WAKE => (self.has_commands, self.has_answers) = (true, true),
                 _ => {}
             }
@@ -123,7 +122,7 @@ impl<M: Machine> Endpoint<M> {
     /// Does what the host asks for.
     fn obey(&mut self, on_event: &mut impl FnMut(M::Event, &[u8])) {
         for _ in 0..budget::COMMANDS {
-            if !self.has_commands || !self.outgoing.may_write() {
+            if !self.has_commands || !self.port.outgoing.may_write() {
                 return;
             }
             match self.commands.try_recv() {
@@ -145,10 +144,10 @@ impl<M: Machine> Endpoint<M> {
             }
             self.answers.extend(done);
         }
-        while self.outgoing.may_write() {
+        while self.port.outgoing.may_write() {
             let Some(answer) = self.answers.pop_front() else { return };
             let actions = tell(&mut self.machine, now, &answer);
-            drain(actions, &self.store, &mut self.outgoing, &mut self.socket, on_event);
+            drain(actions, &self.store, &mut self.port, on_event);
         }
     }
 
@@ -157,37 +156,19 @@ impl<M: Machine> Endpoint<M> {
         let now = self.clock.now();
         if self.is_due(now) {
             let actions = self.machine.poll_timeout(now);
-            drain(actions, &self.store, &mut self.outgoing, &mut self.socket, on_event);
+            drain(actions, &self.store, &mut self.port, on_event);
         }
     }
 
     /// Hands the role what came over UDP.
     fn receive(&mut self, on_event: &mut impl FnMut(M::Event, &[u8])) {
         for _ in 0..budget::DATAGRAMS {
-            if !self.outgoing.may_write() {
+            if !self.port.outgoing.may_write() {
                 return;
             }
-            if self.incoming.is_empty() {
-                self.read();
-            }
-            let Some((from, datagram)) = self.incoming.next() else { return };
-            self.received += 1;
+            let Some((from, datagram)) = self.port.receive() else { return };
             let actions = self.machine.handle_datagram(self.clock.now(), from, datagram);
-            drain(actions, &self.store, &mut self.outgoing, &mut self.socket, on_event);
-        }
-    }
-
-    fn read(&mut self) {
-        while let Some(socket) = self.socket.as_ref().filter(|_| self.is_readable) {
-            use io::ErrorKind::{ConnectionRefused, ConnectionReset, Interrupted};
-            match self.incoming.fill(socket) {
-                Ok(()) => return,
-                // Some systems tell here that nobody is where something was sent to.
-                Err(error)
-                    if matches!(error.kind(), ConnectionRefused | ConnectionReset | Interrupted) => {}
-                // There is nothing more, or it cannot be had: until the poll tells of something new.
-                Err(_) => self.is_readable = false,
-            }
+            drain(actions, &self.store, &mut self.port, on_event);
         }
     }
 

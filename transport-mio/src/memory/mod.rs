@@ -1,5 +1,6 @@
 //! Memory for the roles from the heap, its size chosen when the program starts.
 
+mod client;
 mod server;
 
 use std::iter;
@@ -9,6 +10,7 @@ use proto_core::{
     storage::{Bucket, Index},
 };
 
+pub use client::{ClientMemory, ClientSizes};
 pub use server::{ServerMemory, ServerSizes};
 
 /// How many bytes one table takes.

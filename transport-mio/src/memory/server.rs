@@ -30,7 +30,13 @@ impl ServerSizes {
     /// few they may do more each.
     pub const fn for_clients(clients: usize) -> Self {
         let entries = 128 + clients / 8;
-        Self { clients, accounts: clients, entries, blocks: 1024 + entries, packets: 512 + clients / 4 }
+        Self {
+            clients,
+            accounts: clients,
+            entries,
+            blocks: 1024 + entries,
+            packets: 512 + clients / 4,
+        }
     }
 
     /// The core keeps an eighth of the links for those that are not confirmed yet.

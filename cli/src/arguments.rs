@@ -1,0 +1,298 @@
+//! What the program is started with.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
+
+use clap::{Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
+use proto_core::id::Nick;
+
+use crate::address::Address;
+
+/// The port of a server, unless told otherwise.
+pub(crate) const DEFAULT_PORT: u16 = 12345;
+
+const USAGE: &str = "\
+udpchat host <NICK>
+       udpchat join <NICK> <ADDRESS[#KEY]>
+       udpchat server [--port <PORT>] [--bind <IP>]
+       udpchat -s <PORT>
+       udpchat -c <NICK> <SERVER-IP> <SERVER-PORT> <CLIENT-PORT>";
+
+const EXAMPLES: &str = "\
+Examples:
+  udpchat host alice                          a server and a chat in one terminal; it prints
+                                              the line that others paste to join
+  udpchat join bob 192.168.1.5                join the server there, on port 12345
+  udpchat join bob 192.168.1.5:9000#<key>     on another port, and only if it has that key
+  udpchat server --port 9000                  a server alone
+  udpchat -s 6000                             the classic server
+  udpchat -c x 127.0.0.1 6000 6061            the classic client
+  echo 'send bob hi' | udpchat join alice 192.168.1.5
+
+In the chat:
+  send <nick> <text>, dereg, reg, /who, /history [nick], /wait <seconds>, /help, /quit
+
+Exit codes:
+  0  all was done
+  1  it could not start or go on; the last line says why
+  2  the command line was wrong
+  4  a message was refused or expired
+  5  the server does not answer
+  6  the nick is refused, or was taken over from elsewhere";
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "udpchat",
+    version,
+    about = "A chat over UDP that keeps its promises: encrypted, nothing lost, nothing twice",
+    override_usage = USAGE,
+    after_help = EXAMPLES,
+    arg_required_else_help = true,
+    disable_help_subcommand = true
+)]
+struct CommandLine {
+    #[command(subcommand)]
+    form: Option<Form>,
+
+    /// The classic server, on this port. Example: udpchat -s 6000
+    #[arg(short = 's', value_name = "PORT", value_parser = port(), conflicts_with = "client")]
+    server: Option<u16>,
+
+    /// The classic client. Example: udpchat -c x 127.0.0.1 6000 6061
+    #[arg(
+        short = 'c',
+        num_args = 4,
+        value_names = ["NICK", "SERVER-IP", "SERVER-PORT", "CLIENT-PORT"]
+    )]
+    client: Option<Vec<String>>,
+
+    /// Where identities and messages are kept [default: the user's data directory, such as
+    /// ~/.local/share/udpchat]
+    #[arg(long, global = true, value_name = "DIRECTORY")]
+    data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Form {
+    /// Runs a server and a chat in one terminal
+    #[command(after_help = "Example:\n  udpchat host alice")]
+    Host(Host),
+    /// Joins a chat
+    #[command(after_help = "Examples:\n  udpchat join bob 192.168.1.5\n  \
+                            udpchat join bob chat.example:9000#<key>")]
+    Join(Join),
+    /// Runs a server alone
+    #[command(after_help = "Example:\n  udpchat server --port 9000 --bind 192.168.1.5")]
+    Server(Server),
+}
+
+/// `host`.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub(crate) struct Host {
+    /// Your nick: letters, digits, '_', '-' and '.'
+    #[arg(value_parser = nick)]
+    pub(crate) nick: Nick,
+    #[command(flatten)]
+    pub(crate) server: Server,
+}
+
+/// `join`.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub(crate) struct Join {
+    /// Your nick: letters, digits, '_', '-' and '.'
+    #[arg(value_parser = nick)]
+    pub(crate) nick: Nick,
+    /// The server: an IP address or a name, the port if it is not 12345, and its key, without
+    /// which whoever answers there first is trusted and remembered
+    #[arg(value_name = "ADDRESS[#KEY]")]
+    pub(crate) address: Address,
+    /// Your own UDP port [default: any that is free]
+    #[arg(long, value_parser = port())]
+    pub(crate) port: Option<u16>,
+    /// Your own IP address [default: all, or loopback if the server is there]
+    #[arg(long, value_name = "IP")]
+    pub(crate) bind: Option<IpAddr>,
+}
+
+/// `server`.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub(crate) struct Server {
+    /// The server's UDP port
+    #[arg(long, default_value_t = DEFAULT_PORT, value_parser = port())]
+    pub(crate) port: u16,
+    /// The IP address to listen at [default: all]
+    #[arg(long, value_name = "IP")]
+    pub(crate) bind: Option<IpAddr>,
+}
+
+/// The classic client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ClassicClient {
+    /// Whose it is.
+    pub(crate) nick: Nick,
+    /// Where the server is.
+    pub(crate) server: SocketAddr,
+    /// The client's own port.
+    pub(crate) port: u16,
+}
+
+/// What the program is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// A server and a chat.
+    Host(Host),
+    /// A chat.
+    Join(Join),
+    /// A server.
+    Server(Server),
+    /// The classic server, on this port.
+    ClassicServer(u16),
+    /// The classic client.
+    ClassicClient(ClassicClient),
+}
+
+/// What the program is started with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Arguments {
+    /// What it is to be.
+    pub(crate) role: Role,
+    /// Where it keeps things.
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// Reads the command line. What is wrong with it is shown with the usage on
+    /// standard error, and ends the program with exit code 2.
+    pub(crate) fn read() -> Self {
+        Self::parse(std::env::args_os()).unwrap_or_else(|error| error.exit())
+    }
+
+    fn parse(
+        arguments: impl IntoIterator<Item = impl Into<std::ffi::OsString> + Clone>,
+    ) -> Result<Self, clap::Error> {
+        let CommandLine { form, server, client, data_dir } =
+            CommandLine::try_parse_from(arguments)?;
+        let role = match (form, server, client) {
+            (Some(Form::Host(host)), None, None) => Role::Host(host),
+            (Some(Form::Join(join)), None, None) => Role::Join(join),
+            (Some(Form::Server(server)), None, None) => Role::Server(server),
+            (None, Some(port), None) => Role::ClassicServer(port),
+            (None, None, Some(words)) => Role::ClassicClient(classic_client(&words)?),
+            _ => {
+                return Err(CommandLine::command()
+                    .error(ErrorKind::ArgumentConflict, "give exactly one of the forms below"));
+            }
+        };
+        Ok(Self { role, data_dir })
+    }
+}
+
+fn classic_client(words: &[String]) -> Result<ClassicClient, clap::Error> {
+    let wrong = |what: &str, word: &str, why: &str| {
+        let message = format!("invalid value {word:?} for {what}: {why}");
+        CommandLine::command().error(ErrorKind::ValueValidation, message)
+    };
+    let [name, ip, server_port, client_port] = words else {
+        return Err(wrong("-c", &words.join(" "), "it takes four values"));
+    };
+    let port = |what, word: &str| match word.parse() {
+        Ok(port) if port >= 1024 => Ok(port),
+        _ => Err(wrong(what, word, "a port is a number from 1024 to 65535")),
+    };
+    let address: IpAddr = ip
+        .parse()
+        .map_err(|_| wrong("<SERVER-IP>", ip, "an IP address is like 127.0.0.1 or ::1"))?;
+    Ok(ClassicClient {
+        nick: nick(name).map_err(|why| wrong("<NICK>", name, &why))?,
+        server: (address, port("<SERVER-PORT>", server_port)?).into(),
+        port: port("<CLIENT-PORT>", client_port)?,
+    })
+}
+
+fn nick(text: &str) -> Result<Nick, String> {
+    Nick::new(text).map_err(|why| why.to_string())
+}
+
+fn port() -> clap::builder::RangedI64ValueParser<u16> {
+    clap::value_parser!(u16).range(1024..)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Arguments, clap::Error> {
+        Arguments::parse(["udpchat"].into_iter().chain(line.split_whitespace()))
+    }
+
+    fn role(line: &str) -> Role {
+        parse(line).unwrap().role
+    }
+
+    fn named(text: &str) -> Nick {
+        Nick::new(text).unwrap()
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn every_form_is_understood() {
+        let server = |port, bind: Option<&str>| Server { port, bind: bind.map(|b| b.parse().unwrap()) };
+        assert_eq!(role("host alice"), Role::Host(Host { nick: named("alice"), server: server(12345, None) }));
+        assert_eq!(role("server --port 9000 --bind ::1"), Role::Server(server(9000, Some("::1"))));
+        assert_eq!(role("-s 6000"), Role::ClassicServer(6000));
+        assert_eq!(
+            role("-c x 127.0.0.1 6000 6061"),
+            Role::ClassicClient(ClassicClient {
+                nick: named("x"),
+                server: "127.0.0.1:6000".parse().unwrap(),
+                port: 6061
+            })
+        );
+        let Role::Join(join) = role("join bob 10.0.0.1 --port 2000") else { panic!() };
+        assert_eq!((join.nick, join.port, join.bind), (named("bob"), Some(2000), None));
+    }
+
+    #[test]
+    fn the_data_directory_goes_with_every_form() {
+        for line in ["host a", "join a 10.0.0.1", "server", "-s 6000", "-c x 127.0.0.1 6000 6061"] {
+            for line in [format!("--data-dir d {line}"), format!("{line} --data-dir d")] {
+                assert_eq!(parse(&line).unwrap().data_dir, Some("d".into()), "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn wrong_arguments_end_with_the_usage_and_code_2() {
+        for (line, said) in [
+            ("host", "<NICK>"),
+            ("host send", "command"),
+            ("host a;b", "letters"),
+            ("join bob", "ADDRESS"),
+            ("server --port 80", "1024"),
+            ("-s", "PORT"),
+            ("-s 80", "1024"),
+            ("-s 65536", "65535"),
+            ("-s 6000 host a", "exactly one"),
+            ("-s 6000 -c x 127.0.0.1 6000 6061", "cannot be used with"),
+            ("-c x 127.0.0.1 6000", "4 values"),
+            ("-c dereg 127.0.0.1 6000 6061", "command"),
+            ("-c x localhost 6000 6061", "IP address"),
+            ("-c x 127.0.0.1 6000 80", "1024"),
+            ("-c x 127.0.0.1 y 6061", "1024"),
+            ("shout", "shout"),
+        ] {
+            let error = parse(line).unwrap_err();
+            let text = error.to_string();
+            assert_eq!(error.exit_code(), 2, "{line}");
+            assert!(error.use_stderr() && text.contains("Usage:") && text.contains(said), "{line}: {text}");
+        }
+        let nothing = parse("").unwrap_err();
+        assert!(nothing.use_stderr() && nothing.exit_code() == 2);
+    }
+}

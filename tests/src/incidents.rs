@@ -1,0 +1,141 @@
+//! What befalls a world from time to time.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use crate::{
+    clock::{Moment, SECOND},
+    network::Place,
+    store::Manners,
+    world::{Event, SERVER, World},
+};
+
+/// The longest that a path is cut.
+const CUT: Moment = 90 * SECOND;
+
+/// A class of incidents that a world may have.
+#[derive(Clone, Copy)]
+enum Class {
+    Burst,
+    Partition,
+    Rebinding,
+    Jump,
+    Pause,
+    Crash,
+    Torn,
+    Store,
+}
+
+impl World {
+    /// One of this world's classes strikes; and again, later.
+    pub(crate) fn incident(&mut self) {
+        let f = &self.faults;
+        let classes = [
+            (f.bursts, Class::Burst),
+            (f.partitions, Class::Partition),
+            (f.rebinding, Class::Rebinding),
+            (f.jumps, Class::Jump),
+            (f.pauses, Class::Pause),
+            (f.crashes, Class::Crash),
+            (f.crashes && f.torn, Class::Torn),
+            (f.slow_store || f.failing_store || f.full_store, Class::Store),
+        ];
+        let possible: Vec<_> = classes.into_iter().filter(|(on, _)| *on).collect();
+        if possible.is_empty() {
+            return;
+        }
+        let (_, class) = possible[self.dice.index(possible.len())];
+        let place = self.dice.index(self.nodes.len());
+        match class {
+            Class::Burst => self.cut_off(place, 10 * SECOND),
+            Class::Partition => self.partition(place),
+            Class::Rebinding => self.rebind(place),
+            Class::Jump => {
+                let by = self.dice.below(7200 * SECOND) as i64 - 3600 * SECOND as i64;
+                self.set_clock(place, by);
+            }
+            Class::Pause => {
+                let most = if self.dice.chance(200) { 100 * SECOND } else { 5 * SECOND };
+                let span = self.dice.below(most);
+                self.pause(place, span);
+            }
+            Class::Crash => {
+                self.crash(place);
+                let life = self.nodes[place].boots;
+                let pause = self.dice.below(30 * SECOND);
+                self.after(pause, Event::Boot(place, life));
+            }
+            Class::Torn => self.nodes[place].torn = Some(self.dice.index(6)),
+            Class::Store => self.upset_store(place),
+        }
+        let pause = self.dice.below(20 * SECOND);
+        self.after(pause, Event::Incident);
+    }
+
+    fn cut_off(&mut self, place: Place, most: Moment) {
+        let until = self.now + self.dice.below(most);
+        for other in 0..self.nodes.len() {
+            self.network.cut(place, other, until, &mut self.dice);
+            self.network.cut(other, place, until, &mut self.dice);
+        }
+        self.trace.line(self.now, || format!("{} is cut off", self.nodes[place].name));
+    }
+
+    /// Cuts any set of directions, at most from everyone to everyone.
+    fn partition(&mut self, place: Place) {
+        if self.dice.chance(300) {
+            return self.cut_off(place, CUT);
+        }
+        let until = self.now + self.dice.below(CUT);
+        let share = self.dice.below(700) as u32;
+        for from in 0..self.nodes.len() {
+            for to in 0..self.nodes.len() {
+                if self.dice.chance(share) {
+                    self.network.cut(from, to, until, &mut self.dice);
+                }
+            }
+        }
+        self.trace.line(self.now, || "some paths are cut".into());
+    }
+
+    fn rebind(&mut self, place: Place) {
+        if place == SERVER {
+            return;
+        }
+        let other = 1 + self.dice.index(self.clients());
+        if other != place && self.dice.chance(300) {
+            let (here, there) = (self.nodes[place].address, self.nodes[other].address);
+            self.move_to(place, SocketAddr::from((Ipv4Addr::new(198, 51, 100, 250), 1)));
+            self.move_to(other, here);
+            self.move_to(place, there);
+        } else {
+            let port = 1024 + self.dice.below(60_000) as u16;
+            let address = SocketAddr::from((Ipv4Addr::new(198, 51, 100, 100 + place as u8), port));
+            self.move_to(place, address);
+        }
+    }
+
+    fn set_clock(&mut self, place: Place, by: i64) {
+        let now = self.now;
+        let node = &mut self.nodes[place];
+        node.clock.set(by);
+        let wall = node.clock.wall(now);
+        if let Some(role) = node.role.as_mut() {
+            role.set_clock(wall);
+        }
+        self.trace.line(now, || format!("{}'s wall clock jumps by {by} us", self.nodes[place].name));
+    }
+
+    fn upset_store(&mut self, place: Place) {
+        let mut manners = Manners::default();
+        if self.faults.slow_store && self.dice.chance(500) {
+            let most = if self.dice.chance(100) { 15 * SECOND } else { 2 * SECOND };
+            manners.slow = 1000 + self.dice.below(most);
+        }
+        if self.faults.failing_store && self.dice.chance(500) {
+            manners.fails = self.dice.below(300) as u32;
+        }
+        manners.full = self.faults.full_store && self.dice.chance(300);
+        self.nodes[place].store.behave(manners);
+        self.trace.line(self.now, || format!("{}'s store: {manners:?}", self.nodes[place].name));
+    }
+}

@@ -1,0 +1,191 @@
+//! Tables on the heap, of sizes chosen at run time.
+
+use proto_core::{
+    client,
+    link::{Dial, Link, LinkTables, Remembered, Role, SentPacket},
+    record::record_bound,
+    server::{self, Sizes},
+    storage::{Block, Bucket, Index, Slot},
+    timers::TimerCell,
+    wire::MAX_BODY,
+};
+
+/// How much room a role has.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    /// Sessions.
+    pub links: usize,
+    /// Handshakes of its own at a time; a server's are 0.
+    pub dials: usize,
+    /// Accounts of a server, peers of a client.
+    pub people: usize,
+    /// Messages in memory.
+    pub messages: usize,
+    /// Blocks of 256 bytes of message bodies.
+    pub blocks: usize,
+    /// Packets in flight.
+    pub sent: usize,
+}
+
+fn filled<T>(length: usize, make: impl Fn() -> T) -> Vec<T> {
+    (0..length).map(|_| make()).collect()
+}
+
+fn buckets(entries: usize) -> Vec<Bucket> {
+    vec![None; Index::buckets(entries)]
+}
+
+/// What links need.
+struct LinkMemory<R: Role> {
+    links: Vec<Slot<Link<R>>>,
+    dials: Vec<Slot<Dial>>,
+    by_session: Vec<Bucket>,
+    by_key: Vec<Bucket>,
+    sent: Vec<Slot<SentPacket<R>>>,
+    timers: Vec<TimerCell>,
+    dial_timers: Vec<TimerCell>,
+    ephemerals: Vec<Remembered>,
+    by_ephemeral: Vec<Bucket>,
+}
+
+impl<R: Role> LinkMemory<R> {
+    fn new(room: Room) -> Self {
+        let Room { links, dials, sent, .. } = room;
+        Self {
+            links: filled(links, || Slot::EMPTY),
+            dials: filled(dials, || Slot::EMPTY),
+            by_session: buckets(links + dials),
+            by_key: buckets(links),
+            sent: filled(sent, || Slot::EMPTY),
+            timers: vec![TimerCell::EMPTY; links],
+            dial_timers: vec![TimerCell::EMPTY; dials],
+            ephemerals: filled(2 * links, || Remembered::EMPTY),
+            by_ephemeral: buckets(2 * links),
+        }
+    }
+
+    fn tables(&mut self) -> LinkTables<'_, R> {
+        LinkTables {
+            links: &mut self.links,
+            dials: &mut self.dials,
+            by_session: &mut self.by_session,
+            by_key: &mut self.by_key,
+            sent: &mut self.sent,
+            timers: &mut self.timers,
+            dial_timers: &mut self.dial_timers,
+            ephemerals: &mut self.ephemerals,
+            by_ephemeral: &mut self.by_ephemeral,
+        }
+    }
+}
+
+/// The role behind a kind of link.
+trait RoleOf {
+    type Role: Role;
+}
+
+impl<R: Role> RoleOf for Link<R> {
+    type Role = R;
+}
+
+/// A server's memory.
+#[allow(missing_debug_implementations)] // kilobytes
+pub struct ServerMemory {
+    links: LinkMemory<<server::ServerLink as RoleOf>::Role>,
+    accounts: Vec<server::AccountSlot>,
+    by_nick: Vec<Bucket>,
+    by_key: Vec<Bucket>,
+    versions: Vec<u64>,
+    entries: Vec<Slot<server::Entry>>,
+    entry_timers: Vec<TimerCell>,
+    pairs: Vec<Slot<server::Pair>>,
+    by_pair: Vec<Bucket>,
+    blocks: Vec<Block>,
+    work: Vec<u8>,
+}
+
+impl ServerMemory {
+    /// Untouched memory.
+    pub fn new(room: Room) -> Self {
+        let Room { people, messages, blocks, .. } = room;
+        Self {
+            links: LinkMemory::new(room),
+            accounts: filled(people, || server::AccountSlot::EMPTY),
+            by_nick: buckets(people),
+            by_key: buckets(people),
+            versions: vec![0; Sizes::versions(people)],
+            entries: filled(messages, || Slot::EMPTY),
+            entry_timers: vec![TimerCell::EMPTY; messages],
+            pairs: filled(2 * messages, || Slot::EMPTY),
+            by_pair: buckets(2 * messages),
+            blocks: filled(blocks, || Block::EMPTY),
+            work: vec![0; record_bound(MAX_BODY)],
+        }
+    }
+}
+
+impl server::Storage for ServerMemory {
+    fn tables(&mut self) -> server::Tables<'_> {
+        server::Tables {
+            links: self.links.tables(),
+            accounts: &mut self.accounts,
+            by_nick: &mut self.by_nick,
+            by_key: &mut self.by_key,
+            versions: &mut self.versions,
+            entries: &mut self.entries,
+            entry_timers: &mut self.entry_timers,
+            pairs: &mut self.pairs,
+            by_pair: &mut self.by_pair,
+            blocks: &mut self.blocks,
+            work: &mut self.work,
+        }
+    }
+}
+
+/// A client's memory.
+#[allow(missing_debug_implementations)] // kilobytes
+pub struct ClientMemory {
+    links: LinkMemory<<client::ClientLink as RoleOf>::Role>,
+    peers: Vec<Slot<client::Peer>>,
+    peer_timers: Vec<TimerCell>,
+    by_key: Vec<Bucket>,
+    by_nick: Vec<Bucket>,
+    by_account: Vec<Bucket>,
+    messages: Vec<Slot<client::Message>>,
+    blocks: Vec<Block>,
+    work: Vec<u8>,
+}
+
+impl ClientMemory {
+    /// Untouched memory.
+    pub fn new(room: Room) -> Self {
+        let Room { people, messages, blocks, .. } = room;
+        Self {
+            links: LinkMemory::new(room),
+            peers: filled(people, || Slot::EMPTY),
+            peer_timers: vec![TimerCell::EMPTY; people],
+            by_key: buckets(people),
+            by_nick: buckets(people),
+            by_account: buckets(people),
+            messages: filled(messages, || Slot::EMPTY),
+            blocks: filled(blocks, || Block::EMPTY),
+            work: vec![0; record_bound(MAX_BODY)],
+        }
+    }
+}
+
+impl client::Storage for ClientMemory {
+    fn tables(&mut self) -> client::Tables<'_> {
+        client::Tables {
+            links: self.links.tables(),
+            peers: &mut self.peers,
+            peer_timers: &mut self.peer_timers,
+            by_key: &mut self.by_key,
+            by_nick: &mut self.by_nick,
+            by_account: &mut self.by_account,
+            messages: &mut self.messages,
+            blocks: &mut self.blocks,
+            work: &mut self.work,
+        }
+    }
+}

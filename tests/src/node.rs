@@ -1,0 +1,135 @@
+//! A node: a host with its clocks, its store and its address, and the role it runs.
+
+use std::{collections::VecDeque, net::SocketAddr};
+
+use proto_core::{
+    client, id::{Nick, PublicKey, SecretKey},
+    server::{self, Resume},
+    session::{Identity, Suite},
+    wire::RegisterRefusal,
+};
+
+use crate::{
+    clock::{Clock, Moment},
+    laws::Run,
+    memory::{ClientMemory, Room, ServerMemory},
+    role::{Input, Role},
+    store::Store,
+};
+
+/// Datagrams that a socket keeps for a host that stands still.
+const SOCKET: usize = 64;
+
+/// What a node runs.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// A client, with everything but its server's key.
+    Client(client::Config),
+    /// A server.
+    Server(server::Config),
+}
+
+/// A host and its role.
+#[allow(missing_debug_implementations)] // kilobytes
+pub struct Node {
+    /// What people call it.
+    pub name: String,
+    /// The nick of its user; a server's is not used.
+    pub nick: Nick,
+    /// Its key.
+    pub key: PublicKey,
+    /// Where others see it.
+    pub address: SocketAddr,
+    /// What it runs.
+    pub kind: Kind,
+    /// The role, while it runs.
+    pub role: Option<Role>,
+    /// Its durable state.
+    pub store: Store,
+    /// Its clocks.
+    pub clock: Clock,
+    /// How often it was started; durable.
+    pub boots: u64,
+    /// What its user knows of this run.
+    pub run: Run,
+    /// Its user wants to be online.
+    pub wants_online: bool,
+    /// Why its nick was refused, if that was the last word.
+    pub refused: Option<RegisterRefusal>,
+    /// What its user was told, in this run and before.
+    pub told: Vec<client::Event>,
+    /// Datagrams it sent, and times it was woken.
+    pub sent: u64,
+    /// Times a deadline woke it.
+    pub wakes: u64,
+    pub(crate) secret: [u8; 32],
+    pub(crate) suite: &'static dyn Suite,
+    pub(crate) room: Room,
+    pub(crate) seed: [u8; 32],
+    pub(crate) wake: Option<(Moment, u64)>,
+    /// The last drain came to its end.
+    pub(crate) complete: bool,
+    pub(crate) paused: bool,
+    pub(crate) backlog: VecDeque<Input>,
+    /// It crashes in its next drain, after so many actions.
+    pub(crate) torn: Option<usize>,
+    /// Since when the client is offline.
+    pub(crate) offline: Option<Moment>,
+}
+
+impl Node {
+    /// Starts the role anew, on what is durable. `seed` is what the host's source of
+    /// randomness gave.
+    pub fn boot(&mut self, now: Moment, base: u64, seed: [u8; 32]) {
+        self.boots += 1;
+        self.clock.restart(now, base);
+        self.seed = seed;
+        self.run = Run { number: self.boots, ..Run::default() };
+        (self.complete, self.paused, self.torn, self.offline) = (false, false, None, None);
+        self.backlog.clear();
+        let identity = Identity::new(SecretKey(self.secret), self.suite);
+        let resume = Resume { boot: self.boots, clock: self.clock.wall(now) };
+        let now = self.clock.instant(now);
+        self.role = Some(match self.kind {
+            Kind::Client(config) => {
+                let memory = ClientMemory::new(self.room);
+                Role::Client(Box::new(client::Client::new(
+                    config, identity, seed, resume, now, memory,
+                )))
+            }
+            Kind::Server(config) => {
+                let memory = ServerMemory::new(self.room);
+                Role::Server(Box::new(server::Server::new(
+                    config, identity, seed, resume, now, memory,
+                )))
+            }
+        });
+    }
+
+    /// Everything that is not durable is gone.
+    pub fn crash(&mut self) {
+        self.role = None;
+        self.store.crash();
+        self.backlog.clear();
+        (self.paused, self.torn) = (false, None);
+    }
+
+    /// Keeps an input for when the host runs again. A socket has room for so many datagrams.
+    pub(crate) fn keep(&mut self, input: Input) {
+        let is_datagram = |input: &Input| matches!(input, Input::Datagram { .. });
+        let waiting = self.backlog.iter().filter(|input| is_datagram(input)).count();
+        if !is_datagram(&input) || waiting < SOCKET {
+            self.backlog.push_back(input);
+        }
+    }
+
+    /// The client, if it is one that runs.
+    pub fn client(&mut self) -> Option<&mut client::Client<ClientMemory>> {
+        self.role.as_mut()?.client()
+    }
+
+    /// The server, if it is one that runs.
+    pub fn server(&mut self) -> Option<&mut server::Server<ServerMemory>> {
+        self.role.as_mut()?.server()
+    }
+}

@@ -1,0 +1,237 @@
+//! A client or a server behind one face: an input goes in, what it owes comes out.
+
+use std::net::SocketAddr;
+
+use proto_core::{
+    action::{Action, Loaded, Log, StoreError, Ticket},
+    client::{self, Client, CommandError, MessageId, SayError},
+    id::Nick,
+    link::Drops,
+    server::{self, Server},
+    time::{Instant, WallClock},
+    wire::MAX_DATAGRAM,
+};
+
+use crate::{
+    memory::{ClientMemory, ServerMemory},
+    store::{Answer, Request},
+};
+
+/// A client or a server.
+#[allow(missing_debug_implementations)] // kilobytes
+pub enum Role {
+    /// A client.
+    Client(Box<Client<ClientMemory>>),
+    /// A server.
+    Server(Box<Server<ServerMemory>>),
+}
+
+/// Something that a host passes to its role.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A datagram came.
+    Datagram {
+        /// From where.
+        from: SocketAddr,
+        /// What.
+        bytes: Vec<u8>,
+        /// It was changed on the way, or forged.
+        damaged: bool,
+    },
+    /// A deadline may be due.
+    Timeout,
+    /// The store answers.
+    Answer(Answer),
+    /// The user goes online.
+    Register,
+    /// The user goes offline.
+    Deregister,
+    /// The user says something.
+    Say {
+        /// To whom.
+        to: Nick,
+        /// What.
+        text: String,
+    },
+    /// The host is about to end.
+    ShutDown,
+}
+
+/// Something that a role owes.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Send a datagram.
+    Send {
+        /// To where.
+        to: SocketAddr,
+        /// What.
+        datagram: Vec<u8>,
+    },
+    /// Ask the store.
+    Ask(Ticket, Request),
+    /// Tell a client's user; with a message's text.
+    Tell(client::Event, Vec<u8>),
+    /// Tell a server's user.
+    Note(server::Event),
+}
+
+/// What came of an input.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// What the role owed, in its order.
+    pub effects: Vec<Effect>,
+    /// The drain came to its end.
+    pub complete: bool,
+    /// The answer to something said.
+    pub said: Option<Result<MessageId, SayError>>,
+    /// Why a command did nothing.
+    pub idle: Option<CommandError>,
+}
+
+/// Drains up to `$most` actions into an outcome.
+macro_rules! drain {
+    ($actions:expr, $most:expr, $event:expr) => {{
+        let mut actions = $actions;
+        let mut outcome = Outcome::default();
+        let mut scratch = [0; MAX_DATAGRAM];
+        while outcome.effects.len() < $most {
+            let Some(action) = actions.next(&mut scratch) else {
+                outcome.complete = true;
+                break;
+            };
+            let effect = match action {
+                Action::Send { to, datagram } => Effect::Send { to, datagram: datagram.to_vec() },
+                Action::Put { ticket, log, number } => put(ticket, log, number, actions.record()),
+                Action::Forget { ticket, log, upto } => {
+                    Effect::Ask(ticket, Request::Forget { log, upto })
+                }
+                Action::Load { ticket, log, from } => {
+                    Effect::Ask(ticket, Request::Load { log, from })
+                }
+                Action::Event(event) => $event(&actions, event),
+            };
+            outcome.effects.push(effect);
+        }
+        outcome
+    }};
+}
+
+fn put(ticket: Ticket, log: Log, number: u64, record: &[u8]) -> Effect {
+    Effect::Ask(ticket, Request::Put { log, number, record: record.to_vec() })
+}
+
+impl Role {
+    /// Passes an input on, and takes up to `most` actions out.
+    pub fn take(&mut self, now: Instant, input: Input, most: usize) -> Outcome {
+        match self {
+            Self::Client(client) => take_client(client, now, input, most),
+            Self::Server(server) => {
+                let note = |_: &server::Actions<'_>, event| Effect::Note(event);
+                match input {
+                    Input::Datagram { from, mut bytes, .. } => {
+                        drain!(server.handle_datagram(now, from, &mut bytes), most, note)
+                    }
+                    Input::Timeout => drain!(server.poll_timeout(now), most, note),
+                    Input::Answer(Answer::Stored { ticket, done }) => {
+                        drain!(server.handle_stored(now, ticket, stored(done)), most, note)
+                    }
+                    Input::Answer(Answer::Loaded { ticket, found }) => {
+                        drain!(server.handle_loaded(now, ticket, loaded(found.as_ref())), most, note)
+                    }
+                    Input::ShutDown => drain!(server.shut_down(now), most, note),
+                    Input::Register | Input::Deregister | Input::Say { .. } => Outcome::default(),
+                }
+            }
+        }
+    }
+
+    /// When it wants to be asked at the latest.
+    pub fn deadline(&mut self) -> Option<Instant> {
+        match self {
+            Self::Client(client) => client.deadline(),
+            Self::Server(server) => server.deadline(),
+        }
+    }
+
+    /// The wall clock was set.
+    pub fn set_clock(&mut self, clock: WallClock) {
+        match self {
+            Self::Client(client) => client.set_clock(clock),
+            Self::Server(server) => server.set_clock(clock),
+        }
+    }
+
+    /// What it dropped so far.
+    pub fn drops(&self) -> Drops {
+        match self {
+            Self::Client(client) => client.drops(),
+            Self::Server(server) => server.drops(),
+        }
+    }
+
+    /// The client, if it is one.
+    pub fn client(&mut self) -> Option<&mut Client<ClientMemory>> {
+        match self {
+            Self::Client(client) => Some(client),
+            Self::Server(_) => None,
+        }
+    }
+
+    /// The server, if it is one.
+    pub fn server(&mut self) -> Option<&mut Server<ServerMemory>> {
+        match self {
+            Self::Client(_) => None,
+            Self::Server(server) => Some(server),
+        }
+    }
+}
+
+fn take_client(
+    client: &mut Client<ClientMemory>,
+    now: Instant,
+    input: Input,
+    most: usize,
+) -> Outcome {
+    let tell = |actions: &client::Actions<'_>, event| {
+        let text = match event {
+            client::Event::Message { .. } => actions.text().to_vec(),
+            _ => Vec::new(),
+        };
+        Effect::Tell(event, text)
+    };
+    let command = |result: Result<client::Actions<'_>, CommandError>| match result {
+        Ok(actions) => drain!(actions, most, tell),
+        Err(idle) => Outcome { complete: true, idle: Some(idle), ..Outcome::default() },
+    };
+    match input {
+        Input::Datagram { from, mut bytes, .. } => {
+            drain!(client.handle_datagram(now, from, &mut bytes), most, tell)
+        }
+        Input::Timeout => drain!(client.poll_timeout(now), most, tell),
+        Input::Answer(Answer::Stored { ticket, done }) => {
+            drain!(client.handle_stored(now, ticket, stored(done)), most, tell)
+        }
+        Input::Answer(Answer::Loaded { ticket, found }) => {
+            drain!(client.handle_loaded(now, ticket, loaded(found.as_ref())), most, tell)
+        }
+        Input::Register => command(client.register(now)),
+        Input::Deregister => command(client.deregister(now)),
+        Input::Say { to, text } => match client.say(now, &to, &text) {
+            Ok((id, actions)) => Outcome { said: Some(Ok(id)), ..drain!(actions, most, tell) },
+            Err(why) => Outcome { complete: true, said: Some(Err(why)), ..Outcome::default() },
+        },
+        Input::ShutDown => drain!(client.shut_down(now), most, tell),
+    }
+}
+
+fn stored(done: bool) -> Result<(), StoreError> {
+    if done { Ok(()) } else { Err(StoreError) }
+}
+
+type Found = (Option<(u64, Vec<u8>)>, u64);
+
+fn loaded(found: Option<&Found>) -> Result<Loaded<'_>, StoreError> {
+    let (record, head) = found.ok_or(StoreError)?;
+    let record = record.as_ref().map(|(number, bytes)| (*number, bytes.as_slice()));
+    Ok(Loaded { record, head: *head })
+}

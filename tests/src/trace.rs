@@ -1,0 +1,156 @@
+//! What happened, as a fingerprint to compare runs by and as lines to read.
+
+use std::{cell::RefCell, collections::VecDeque, fmt::Write as _};
+
+use proto_core::wire::{Datagram, Frame, Frames, HelloTo};
+
+use crate::{
+    clock::{Moment, SECOND},
+    dice::fingerprint,
+    suite::Seals,
+};
+
+/// How many lines are kept for the report of a failure.
+const KEPT: usize = 80;
+
+thread_local! {
+    static LINES: RefCell<VecDeque<String>> = const { RefCell::new(VecDeque::new()) };
+}
+
+/// How much of a world is written down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Telling {
+    /// Nothing but the fingerprint.
+    #[default]
+    Silent,
+    /// The last lines are kept for whoever asks [`last_lines`].
+    Kept,
+    /// Every line is printed.
+    Printed,
+}
+
+/// A world's story.
+#[derive(Debug, Default)]
+pub struct Trace {
+    hash: u64,
+    telling: Telling,
+}
+
+/// The last lines of this thread's last world that kept them.
+pub fn last_lines() -> Vec<String> {
+    LINES.with_borrow(|lines| lines.iter().cloned().collect())
+}
+
+impl Trace {
+    /// A story that begins.
+    pub fn new(telling: Telling) -> Self {
+        LINES.with_borrow_mut(VecDeque::clear);
+        Self { hash: 0, telling }
+    }
+
+    /// The fingerprint of all that happened so far.
+    pub fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// Something happened: in any case it goes into the fingerprint.
+    pub fn mark(&mut self, kind: u8, at: Moment, place: usize, bytes: &[u8]) {
+        let salt = at ^ ((place as u64) << 48) ^ (u64::from(kind) << 56);
+        self.hash = fingerprint(self.hash.rotate_left(5) ^ salt, bytes);
+    }
+
+    /// Lines are wanted.
+    pub fn is_wanted(&self) -> bool {
+        self.telling != Telling::Silent
+    }
+
+    /// A line, made only if it is wanted.
+    pub fn line(&self, at: Moment, line: impl FnOnce() -> String) {
+        if self.telling == Telling::Silent {
+            return;
+        }
+        let line = format!("{:>6}.{:06} {}", at / SECOND, at % SECOND, line());
+        if self.telling == Telling::Printed {
+            println!("{line}");
+        }
+        LINES.with_borrow_mut(|lines| {
+            if lines.len() == KEPT {
+                lines.pop_front();
+            }
+            lines.push_back(line);
+        });
+    }
+}
+
+/// A datagram in words; a packet's frames too, if this world keeps plaintexts.
+pub fn describe(datagram: &[u8]) -> String {
+    let length = datagram.len();
+    let mut bytes = datagram.to_vec();
+    match Datagram::parse(&mut bytes) {
+        Err(why) => format!("{length} B of no datagram ({why:?})"),
+        Ok(Datagram::Hello(hello)) => {
+            let to = if hello.to == HelloTo::Server { "server" } else { "peer" };
+            format!("Hello to a {to}, {length} B")
+        }
+        Ok(Datagram::Retry(_)) => "Retry".into(),
+        Ok(Datagram::Init(_)) => "Init".into(),
+        Ok(Datagram::Accept(accept)) => format!("Accept {:08x}, {length} B", accept.session.0),
+        Ok(Datagram::Packet(header, sealed)) => {
+            let tag = sealed.len().saturating_sub(16);
+            let plain = Seals::plaintext(sealed.get(tag..).unwrap_or_default());
+            let frames = plain.map_or_else(|| "?".into(), |plain| frames(&plain));
+            format!("{:08x}#{} [{frames}] {length} B", header.session.0, header.counter)
+        }
+    }
+}
+
+fn frames(plaintext: &[u8]) -> String {
+    let mut text = String::new();
+    for frame in Frames::new(plaintext) {
+        if !text.is_empty() {
+            text.push_str(", ");
+        }
+        // Writing to a String does not fail.
+        let _ = match frame {
+            Ok(frame) => write!(text, "{}", brief(&frame)),
+            Err(why) => write!(text, "{why}"),
+        };
+    }
+    text
+}
+
+fn brief(frame: &Frame<'_>) -> String {
+    match frame {
+        Frame::Ack(ack) => {
+            let ranges: Vec<_> = ack.ranges().collect();
+            format!("Ack {ranges:?}")
+        }
+        Frame::Roster(page) => {
+            let entries: Vec<_> = page
+                .entries()
+                .flatten()
+                .map(|e| format!("{}:{:?}@{:?}", e.nick, e.presence, e.candidates[0]))
+                .collect();
+            format!("Roster {}..{} {}-{} {entries:?}", page.base, page.upto, page.low.0, page.high.0)
+        }
+        Frame::Say(say) => format!(
+            "Say {}.{} skip {} {}+{}/{}",
+            say.epoch.0, say.number.0, say.skip, say.offset, say.piece.len(), say.total
+        ),
+        Frame::Deposit(d) => format!(
+            "Deposit to {} {}.{} skip {} {}+{}/{}",
+            d.to.0, d.epoch.0, d.number.0, d.skip, d.offset, d.piece.len(), d.total
+        ),
+        Frame::Mail(mail) => format!(
+            "Mail {}<{} from {} {}.{} {}+{}/{}",
+            mail.previous, mail.index, mail.from.0, mail.epoch.0, mail.number.0,
+            mail.offset, mail.piece.len(), mail.total
+        ),
+        Frame::MailAck(ack) => format!("MailAck {}", ack.index),
+        Frame::Progress(p) => format!(
+            "Progress to {} epoch {} stored {} delivered {} expired {:?} online {}",
+            p.to.0, p.epoch.0, p.stored.0, p.delivered.0, p.expired, p.online
+        ),
+        other => format!("{other:?}"),
+    }
+}

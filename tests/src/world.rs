@@ -1,0 +1,746 @@
+//! A world: nodes, the network between them, and one queue of what happens next.
+//! A seed decides all of it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{Ipv4Addr, SocketAddr},
+};
+
+use proto_core::{
+    client::{self, MessageId, SayError, Status, Verdict},
+    id::{Nick, PublicKey},
+    link::Drops,
+    server,
+    session::Suite,
+    time::Instant,
+};
+
+use crate::{
+    attacker::{self, Attacker},
+    clock::{Clock, Moment, SECOND},
+    counts::Counts,
+    dice::{Dice, fingerprint},
+    faults::Faults,
+    laws::{Judgement, Laws},
+    memory::Room,
+    network::{Network, Place},
+    node::{Kind, Node},
+    role::{Effect, Input, Outcome},
+    script::{Act, Step},
+    store::{Answer, Store},
+    suite::{REAL, STAND_IN, Seals},
+    trace::{self, Telling, Trace},
+};
+
+/// The server's place.
+pub const SERVER: Place = 0;
+
+/// The most actions that one drain may give (law S12).
+const MOST: usize = 3_000;
+
+/// How long after it went offline a client still answers on links that it closed.
+const CLOSING: Moment = 5 * SECOND;
+
+/// How a world is made.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Decides everything that is not set here.
+    pub seed: u64,
+    /// What goes wrong.
+    pub faults: Faults,
+    /// One client for each; two may want the same nick.
+    pub nicks: Vec<String>,
+    /// On the real suite rather than on the stand-in.
+    pub real: bool,
+    /// How much is written down.
+    pub telling: Telling,
+}
+
+/// Something that is going to happen.
+#[derive(Debug)]
+pub(crate) enum Event {
+    Arrive { from: SocketAddr, to: SocketAddr, bytes: Vec<u8>, damaged: bool },
+    Wake(Place),
+    Commit(Place, u64),
+    Answer(Place, u64, Answer),
+    Resume(Place, u64),
+    Boot(Place, u64),
+    Step,
+    Incident,
+    Attack,
+}
+
+/// A world.
+#[allow(missing_debug_implementations)] // megabytes
+pub struct World {
+    /// Microseconds since it began.
+    pub now: Moment,
+    /// What goes wrong at this time.
+    pub faults: Faults,
+    /// The server, then the clients.
+    pub nodes: Vec<Node>,
+    /// What must hold, and what was seen so far.
+    pub laws: Laws,
+    /// What happened so far.
+    pub counts: Counts,
+    /// Every datagram that was sent, if a test wants them: from, to, bytes.
+    pub capture: Option<Vec<(SocketAddr, SocketAddr, Vec<u8>)>>,
+    pub(crate) dice: Dice,
+    pub(crate) network: Network,
+    pub(crate) trace: Trace,
+    queue: BTreeMap<(Moment, u64), Event>,
+    serial: u64,
+    steps: Vec<Step>,
+    attacker: Attacker,
+    places: BTreeMap<SocketAddr, Place>,
+    /// Bytes that came from and went to addresses of nobody.
+    victims: BTreeMap<(Place, SocketAddr), (usize, usize)>,
+    accepts: BTreeSet<u64>,
+    words: u64,
+}
+
+impl World {
+    /// A world in which every node has just been started, and nobody is online.
+    pub fn new(setup: &Setup) -> Self {
+        Seals::begin(setup.telling != Telling::Silent);
+        let faults = setup.faults.clone();
+        let mut world = Self {
+            now: 0,
+            dice: Dice::new(setup.seed),
+            network: Network::new(faults.clone()),
+            nodes: Vec::new(),
+            laws: Laws::default(),
+            counts: Counts { worlds: 1, ..Counts::default() },
+            capture: None,
+            trace: Trace::new(setup.telling),
+            queue: BTreeMap::new(),
+            serial: 0,
+            steps: Vec::new(),
+            attacker: Attacker::default(),
+            places: BTreeMap::new(),
+            victims: BTreeMap::new(),
+            accepts: BTreeSet::new(),
+            words: 0,
+            faults,
+        };
+        world.populate(setup);
+        for place in 0..world.nodes.len() {
+            world.boot(place);
+        }
+        if world.faults.has_incidents() {
+            world.after(SECOND, Event::Incident);
+        }
+        if world.faults.attacker {
+            world.after(SECOND, Event::Attack);
+        }
+        world
+    }
+
+    fn populate(&mut self, setup: &Setup) {
+        let suite: &'static dyn Suite = if setup.real { &REAL } else { &STAND_IN };
+        let people = setup.nicks.len();
+        let address = SocketAddr::from((Ipv4Addr::new(198, 51, 100, 1), 12345));
+        let mut server = server::Config::default();
+        if self.faults.expiry {
+            server.mail = std::time::Duration::from_secs(300);
+            self.laws.expiry = true;
+        }
+        // A wall clock that jumps makes mail as old as it likes.
+        let kept = server.mail.as_micros() as u64;
+        self.laws.mail_kept = if self.faults.jumps { 0 } else { kept };
+        let room = server_room(people, self.faults.tiny);
+        self.add("server", "host", address, Kind::Server(server), suite, room);
+        let key = self.nodes[SERVER].key;
+        for (at, nick) in setup.nicks.iter().enumerate() {
+            let pinned = self.dice.chance(500).then_some(key);
+            let Ok(name) = Nick::new(nick) else { continue };
+            let mut config = client::Config::new(name, address, pinned);
+            if self.faults.expiry {
+                config.expiry = std::time::Duration::from_secs(360);
+            }
+            let room = client_room(people, self.faults.tiny);
+            let from = SocketAddr::from((Ipv4Addr::new(198, 51, 100, 10 + at as u8), 40_000));
+            self.add(&format!("{nick}[{}]", at + 1), nick, from, Kind::Client(config), suite, room);
+        }
+    }
+
+    fn add(
+        &mut self,
+        name: &str,
+        nick: &str,
+        address: SocketAddr,
+        kind: Kind,
+        suite: &'static dyn Suite,
+        room: Room,
+    ) {
+        let Ok(nick) = Nick::new(nick) else { return };
+        let secret = self.dice.bytes();
+        let key = PublicKey(suite.public(&secret));
+        let drift = if self.faults.drift { self.dice.below(100_001) as i64 - 50_000 } else { 0 };
+        let unix = 1_700_000_000 * SECOND + self.dice.below(SECOND);
+        let place = self.nodes.len();
+        self.laws.introduce(key, place);
+        self.places.insert(address, place);
+        let seed = self.dice.bytes();
+        self.nodes.push(Node {
+            name: name.into(),
+            nick,
+            key,
+            address,
+            kind,
+            role: None,
+            store: Store::default(),
+            clock: Clock::new(drift, unix),
+            boots: 0,
+            run: crate::laws::Run::default(),
+            wants_online: false,
+            refused: None,
+            told: Vec::new(),
+            sent: 0,
+            wakes: 0,
+            secret,
+            suite,
+            room,
+            seed,
+            wake: None,
+            complete: false,
+            paused: false,
+            backlog: std::collections::VecDeque::new(),
+            torn: None,
+            offline: None,
+        });
+    }
+
+    /// What the users are going to do, from now on.
+    pub fn follow(&mut self, steps: &[Step]) {
+        self.steps = steps.to_vec();
+        self.steps.reverse();
+        if let Some(step) = self.steps.last() {
+            self.after(step.pause(), Event::Step);
+        }
+    }
+
+    /// The script is through.
+    pub fn is_followed(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// The fingerprint of all that happened so far.
+    pub fn fingerprint(&self) -> u64 {
+        self.trace.hash()
+    }
+
+    /// How many clients there are.
+    pub fn clients(&self) -> usize {
+        self.nodes.len() - 1
+    }
+
+    /// Lets time pass.
+    pub fn run(&mut self, span: Moment) {
+        self.run_until(self.now + span);
+    }
+
+    /// Lets time pass up to a moment.
+    pub fn run_until(&mut self, end: Moment) {
+        while let Some(entry) = self.queue.first_entry().filter(|entry| entry.key().0 <= end) {
+            let ((at, _), event) = entry.remove_entry();
+            self.now = at;
+            self.happen(event);
+        }
+        self.now = end;
+    }
+
+    pub(crate) fn after(&mut self, span: Moment, event: Event) -> (Moment, u64) {
+        self.serial += 1;
+        let key = (self.now + span, self.serial);
+        self.queue.insert(key, event);
+        key
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Arrive { from, to, bytes, damaged } => self.arrive(from, to, bytes, damaged),
+            Event::Wake(place) => {
+                self.nodes[place].wake = None;
+                self.nodes[place].wakes += 1;
+                self.input(place, Input::Timeout);
+            }
+            Event::Commit(place, life) => self.commit(place, life),
+            Event::Answer(place, life, answer) if self.nodes[place].boots == life => {
+                self.input(place, Input::Answer(answer));
+            }
+            Event::Resume(place, life) if self.nodes[place].boots == life => self.resume(place),
+            Event::Boot(place, life) if self.nodes[place].boots == life => self.boot(place),
+            Event::Answer(..) | Event::Resume(..) | Event::Boot(..) => {}
+            Event::Step => self.step(),
+            Event::Incident => self.incident(),
+            Event::Attack => self.attack(),
+        }
+    }
+
+    // ---- what users do
+
+    fn step(&mut self) {
+        let Some(step) = self.steps.pop() else { return };
+        let clients = self.clients();
+        let client = |n: u8| 1 + usize::from(n) % clients;
+        match step.act {
+            Act::Register(who) => self.register(client(who)),
+            Act::Deregister(who) => self.deregister(client(who)),
+            Act::Say(who, to, size) => {
+                let (who, to) = (client(who), client(to));
+                let text = self.words(who, to, size.into());
+                let to = self.nodes[to].nick;
+                // Why nothing was sent is the user's business.
+                let _ = self.say(who, to, text);
+            }
+            Act::Quit(who) => self.quit(client(who)),
+            Act::Crash(who) => self.crash(client(who)),
+            Act::Restart(who) => self.boot(client(who)),
+            Act::CrashServer => self.crash(SERVER),
+            Act::RestartServer => self.boot(SERVER),
+        }
+        if let Some(step) = self.steps.last() {
+            self.after(step.pause(), Event::Step);
+        }
+    }
+
+    /// A text of its own, of about that many bytes.
+    fn words(&mut self, who: Place, to: Place, size: usize) -> String {
+        self.words += 1;
+        let mut text = format!("{}:{}>{} ", self.words, self.nodes[who].nick, self.nodes[to].nick);
+        while text.len() < size {
+            text.push_str("la ");
+        }
+        text
+    }
+
+    /// A user goes online.
+    pub fn register(&mut self, who: Place) {
+        self.nodes[who].wants_online = true;
+        self.input(who, Input::Register);
+    }
+
+    /// A user goes offline.
+    pub fn deregister(&mut self, who: Place) {
+        self.nodes[who].wants_online = false;
+        self.input(who, Input::Deregister);
+    }
+
+    /// A user says something; `None` if the host does not run or stands still.
+    pub fn say(&mut self, who: Place, to: Nick, text: String) -> Option<Result<MessageId, SayError>> {
+        self.input(who, Input::Say { to, text })
+    }
+
+    /// A host ends its role properly, and starts it again at once.
+    pub fn quit(&mut self, place: Place) {
+        self.input(place, Input::ShutDown);
+        while self.nodes[place].role.is_some() && self.nodes[place].store.waiting() > 0 {
+            let life = self.nodes[place].boots;
+            self.commit(place, life);
+        }
+        self.crash(place);
+        self.boot(place);
+    }
+
+    /// A host crashes.
+    pub fn crash(&mut self, place: Place) {
+        if self.nodes[place].role.is_some() {
+            self.trace.line(self.now, || format!("{} crashes", self.nodes[place].name));
+            self.trace.mark(1, self.now, place, &[]);
+            self.counts.crashes += 1;
+            self.nodes[place].crash();
+            self.wake_at(place, None);
+        }
+    }
+
+    /// A host starts its role, if it does not run.
+    pub fn boot(&mut self, place: Place) {
+        if self.nodes[place].role.is_some() {
+            return;
+        }
+        let stale = self.faults.stale_seed && self.dice.chance(500);
+        let fresh = self.dice.bytes();
+        let base = self.dice.below(1 << 40);
+        let node = &mut self.nodes[place];
+        let seed = if stale { node.seed } else { fresh };
+        node.boot(self.now, base, seed);
+        self.trace.line(self.now, || format!("{} starts", self.nodes[place].name));
+        self.trace.mark(2, self.now, place, &[]);
+        self.reschedule(place);
+        if self.nodes[place].wants_online {
+            self.input(place, Input::Register);
+        }
+    }
+
+    /// A host stands still for a while.
+    pub(crate) fn pause(&mut self, place: Place, span: Moment) {
+        if self.nodes[place].role.is_some() && !self.nodes[place].paused {
+            self.trace.line(self.now, || format!("{} stands still", self.nodes[place].name));
+            self.nodes[place].paused = true;
+            let life = self.nodes[place].boots;
+            self.after(span, Event::Resume(place, life));
+        }
+    }
+
+    pub(crate) fn resume(&mut self, place: Place) {
+        self.nodes[place].paused = false;
+        let backlog = std::mem::take(&mut self.nodes[place].backlog);
+        for input in backlog {
+            self.input(place, input);
+        }
+    }
+
+    /// A client is seen at another address from now on.
+    pub(crate) fn move_to(&mut self, place: Place, address: SocketAddr) {
+        let old = self.nodes[place].address;
+        if self.places.get(&old) == Some(&place) {
+            self.places.remove(&old);
+        }
+        self.places.insert(address, place);
+        self.nodes[place].address = address;
+        self.trace.line(self.now, || format!("{} is now at {address}", self.nodes[place].name));
+    }
+
+    // ---- what the network brings
+
+    fn arrive(&mut self, from: SocketAddr, to: SocketAddr, bytes: Vec<u8>, damaged: bool) {
+        let Some(&place) = self.places.get(&to) else { return };
+        if attacker::is_victim(from) {
+            self.victims.entry((place, from)).or_default().0 += bytes.len();
+        }
+        self.trace.line(self.now, || {
+            let (name, what) = (&self.nodes[place].name, trace::describe(&bytes));
+            let damaged = if damaged { " (damaged)" } else { "" };
+            format!("  {name} <- {from}: {what}{damaged}")
+        });
+        self.input(place, Input::Datagram { from, bytes, damaged });
+    }
+
+    fn send(&mut self, place: Place, to: SocketAddr, datagram: &[u8]) {
+        let from = self.nodes[place].address;
+        self.trace.mark(3, self.now, place, datagram);
+        self.counts.datagrams += 1;
+        self.nodes[place].sent += 1;
+        if datagram.first() == Some(&5) && self.accepts.insert(fingerprint(0, datagram)) {
+            self.counts.handshakes += 1;
+        }
+        self.offline_sends_nothing(place);
+        if attacker::is_victim(to) {
+            self.spare_victim(place, to, datagram);
+            return;
+        }
+        if let Some(capture) = &mut self.capture {
+            capture.push((from, to, datagram.to_vec()));
+        }
+        if self.faults.attacker {
+            self.attacker.see(from, to, datagram, &mut self.dice);
+        }
+        let there = self.places.get(&to).copied();
+        let ends = (place, there.unwrap_or(self.nodes.len()));
+        let passages = self.network.carry(self.now, ends, datagram, &mut self.dice);
+        self.trace.line(self.now, || {
+            let name = there.map_or(to.to_string(), |there| self.nodes[there].name.clone());
+            let fate = if passages.is_empty() { " (lost)" } else { "" };
+            format!("{} -> {name}: {}{fate}", self.nodes[place].name, trace::describe(datagram))
+        });
+        for passage in passages {
+            self.counts.forgeries += u64::from(passage.damaged);
+            let (bytes, damaged) = (passage.bytes, passage.damaged);
+            self.after(passage.at - self.now, Event::Arrive { from, to, bytes, damaged });
+        }
+    }
+
+    /// S7 and S14: an address that proved nothing gets Retries only, half as much as came from it.
+    fn spare_victim(&mut self, place: Place, to: SocketAddr, datagram: &[u8]) {
+        let (came, went) = self.victims.entry((place, to)).or_default();
+        *went += datagram.len();
+        let spared = datagram.first() == Some(&3) && *went * 2 <= *came;
+        let (came, went) = (*came, *went);
+        self.demand(place, spared, || {
+            let what = trace::describe(datagram);
+            format!("S7: {what} to an unproven address; {went} bytes went for {came}")
+        });
+    }
+
+    /// A client that is offline sends nothing but farewells.
+    fn offline_sends_nothing(&mut self, place: Place) {
+        let (now, node) = (self.now, &mut self.nodes[place]);
+        let Some(client) = node.client() else { return };
+        let offline = client.status() == Status::Offline;
+        node.offline = offline.then(|| node.offline.unwrap_or(now));
+        let late = node.offline.is_some_and(|since| now - since > CLOSING);
+        self.demand(place, !late, || "an offline client sends".into());
+    }
+
+    fn attack(&mut self) {
+        if !self.faults.attacker {
+            return;
+        }
+        let targets: Vec<_> = self.nodes.iter().map(|node| (node.address, node.key)).collect();
+        if let Some(forgery) = self.attacker.forge(&targets, &mut self.dice) {
+            self.counts.forgeries += 1;
+            let delay = self.dice.below(SECOND);
+            let (bytes, damaged) = (forgery.bytes, forgery.forged);
+            let (from, to) = (forgery.from, forgery.to);
+            self.after(delay, Event::Arrive { from, to, bytes, damaged });
+        }
+        let pause = self.dice.below(2 * SECOND);
+        self.after(pause, Event::Attack);
+    }
+
+    // ---- what the store does
+
+    fn commit(&mut self, place: Place, life: u64) {
+        let Self { nodes, laws, dice, now, .. } = self;
+        let node = &mut nodes[place];
+        if node.boots != life || node.role.is_none() {
+            return;
+        }
+        let unix = node.clock.wall(*now).unix;
+        let mut judgement = Ok(());
+        let Node { store, run, key, .. } = node;
+        let answer = store.commit(*now, dice, &mut |change| {
+            judgement = laws.changed(*key, run, unix, &change);
+        });
+        self.judge(place, judgement);
+        if let Some((at, answer)) = answer {
+            let failed = matches!(
+                answer,
+                Answer::Stored { done: false, .. } | Answer::Loaded { found: None, .. }
+            );
+            self.counts.store_failures += u64::from(failed);
+            if failed {
+                self.trace.line(self.now, || format!("{}'s store fails", self.nodes[place].name));
+            }
+            self.after(at - self.now, Event::Answer(place, life, answer));
+        }
+    }
+
+    // ---- what roles do
+
+    /// Passes an input to a node's role and carries out what it owes then.
+    pub(crate) fn input(&mut self, place: Place, input: Input) -> Option<Result<MessageId, SayError>> {
+        let node = &mut self.nodes[place];
+        let role = node.role.as_mut()?;
+        if node.paused {
+            node.keep(input);
+            return None;
+        }
+        let now = node.clock.instant(self.now);
+        let watched = match &input {
+            Input::Datagram { damaged, .. } if node.complete => {
+                Some((*damaged, role.drops(), role.deadline()))
+            }
+            _ => None,
+        };
+        let idle = node.complete
+            && matches!(input, Input::Timeout)
+            && role.deadline().is_none_or(|at| at > now);
+        let words = match &input {
+            Input::Say { text, .. } => Some(text.clone()),
+            _ => None,
+        };
+        let early = self.faults.sloppy && self.dice.chance(30);
+        let most = if early { self.dice.index(4) } else { MOST };
+        let outcome = role.take(now, input, most);
+        node.complete = outcome.complete;
+        let (deadline, drops) = (role.deadline(), role.drops());
+        let said = outcome.said;
+        if let (Some(Ok(id)), Some(text)) = (&said, words) {
+            let judgement = node.run.said(id, &text);
+            self.judge(place, judgement);
+        }
+        self.demand(place, outcome.complete || early, || {
+            format!("S12: a drain gave {MOST} actions and was not through")
+        });
+        let quiet = deadline.is_none_or(|at| at > now);
+        self.demand(place, quiet || !outcome.complete, || {
+            format!("the deadline {deadline:?} is not after {now:?} although the drain is through")
+        });
+        self.demand(place, !idle || outcome.effects.is_empty(), || {
+            format!("poll_timeout did something before the deadline: {:?}", outcome.effects)
+        });
+        let twice = Seals::twice();
+        self.demand(place, twice.is_none(), || format!("S8: nonce {twice:?} was used for two texts"));
+        if let Some(before) = watched {
+            self.left_no_trace(place, before, (drops, deadline), &outcome);
+        }
+        self.reschedule(place);
+        self.carry_out(place, outcome.effects);
+        said
+    }
+
+    /// S6: what was dropped or damaged changed nothing.
+    fn left_no_trace(
+        &self,
+        place: Place,
+        (damaged, drops, deadline): (bool, Drops, Option<Instant>),
+        (drops_after, deadline_after): (Drops, Option<Instant>),
+        outcome: &Outcome,
+    ) {
+        let no_room = drops.no_room;
+        let dropped = Drops { no_room, ..drops_after } != drops;
+        if !(dropped || damaged) {
+            return;
+        }
+        let answers = |effect: &Effect| {
+            matches!(effect, Effect::Send { datagram, .. } if matches!(datagram.first(), Some(3 | 5)))
+        };
+        let silent = if dropped {
+            outcome.effects.is_empty()
+        } else {
+            outcome.effects.len() <= 1 && outcome.effects.iter().all(answers)
+        };
+        self.demand(place, silent && (deadline == deadline_after || !outcome.complete), || {
+            format!(
+                "S6: a datagram that was {} had effects {:?}, deadline {deadline:?} -> {deadline_after:?}",
+                if dropped { "dropped" } else { "damaged" },
+                outcome.effects
+            )
+        });
+    }
+
+    pub(crate) fn reschedule(&mut self, place: Place) {
+        let late = if self.faults.sloppy { self.dice.below(20_000) } else { 0 };
+        let node = &mut self.nodes[place];
+        let deadline = node.role.as_mut().and_then(crate::role::Role::deadline);
+        let at = deadline.map(|at| node.clock.moment(at).max(self.now) + late);
+        self.wake_at(place, at);
+    }
+
+    fn wake_at(&mut self, place: Place, at: Option<Moment>) {
+        if let Some(key) = self.nodes[place].wake.take() {
+            self.queue.remove(&key);
+        }
+        self.nodes[place].wake = at.map(|at| self.after(at - self.now, Event::Wake(place)));
+    }
+
+    fn carry_out(&mut self, place: Place, effects: Vec<Effect>) {
+        let torn = self.nodes[place].torn.take_if(|torn| *torn < effects.len());
+        let whole = torn.unwrap_or(effects.len());
+        for effect in effects.into_iter().take(whole) {
+            match effect {
+                Effect::Send { to, datagram } => self.send(place, to, &datagram),
+                Effect::Ask(ticket, request) => {
+                    self.trace.line(self.now, || {
+                        format!("{} asks its store: {}", self.nodes[place].name, brief(&request))
+                    });
+                    self.trace.mark(4, self.now, place, &[]);
+                    let node = &mut self.nodes[place];
+                    let life = node.boots;
+                    let at = node.store.ask(self.now, ticket, request, &mut self.dice);
+                    self.after(at - self.now, Event::Commit(place, life));
+                }
+                Effect::Tell(event, text) => self.tell(place, event, &text),
+                Effect::Note(event) => self.note(place, event),
+            }
+        }
+        if torn.is_some() {
+            self.crash(place);
+            let life = self.nodes[place].boots;
+            let pause = self.dice.below(10 * SECOND);
+            self.after(pause, Event::Boot(place, life));
+        }
+    }
+
+    fn note(&mut self, place: Place, event: server::Event) {
+        self.trace.line(self.now, || format!("{} notes {event:?}", self.nodes[place].name));
+        self.demand(place, event != server::Event::Damaged, || "a record is damaged".into());
+    }
+
+    fn tell(&mut self, place: Place, event: client::Event, text: &[u8]) {
+        self.trace.line(self.now, || {
+            let text: String = String::from_utf8_lossy(text).chars().take(40).collect();
+            format!("{} tells {event:?} {text}", self.nodes[place].name)
+        });
+        self.trace.mark(5, self.now, place, format!("{event:?}").as_bytes());
+        let Self { nodes, laws, counts, .. } = self;
+        let Node { key, run, refused, told, .. } = &mut nodes[place];
+        told.push(event);
+        let judgement: Judgement = match event {
+            client::Event::Accepted { id, .. } => {
+                counts.accepted += 1;
+                laws.accepted(*key, run, &id)
+            }
+            client::Event::Verdict { id, verdict, .. } => {
+                match verdict {
+                    Verdict::Stored => counts.stored += 1,
+                    Verdict::Refused(_) => counts.refused += 1,
+                    Verdict::Expired => counts.expired += 1,
+                    Verdict::Delivered => {}
+                }
+                laws.verdict(*key, run, &id, verdict)
+            }
+            client::Event::Message { from, position, by_server, .. } => {
+                if by_server { counts.by_server += 1 } else { counts.direct += 1 }
+                laws.shown(*key, run, &from, position.to_record_number(), text)
+            }
+            client::Event::Deposited { id, .. } => {
+                counts.deposits += 1;
+                laws.deposited(run, &id)
+            }
+            client::Event::Relayed { .. } => {
+                counts.relays += 1;
+                Ok(())
+            }
+            client::Event::Registered { .. } => {
+                *refused = None;
+                Ok(())
+            }
+            client::Event::RegisterRefused(why) => {
+                *refused = Some(why);
+                Ok(())
+            }
+            _ => Ok(()),
+        };
+        self.judge(place, judgement);
+    }
+
+    // ---- what must hold
+
+    pub(crate) fn judge(&self, place: Place, judgement: Judgement) {
+        if let Err(broken) = judgement {
+            self.break_off(place, &broken);
+        }
+    }
+
+    pub(crate) fn demand(&self, place: Place, holds: bool, broken: impl FnOnce() -> String) {
+        if !holds {
+            self.break_off(place, &broken());
+        }
+    }
+
+    fn break_off(&self, place: Place, broken: &str) -> ! {
+        let (now, name) = (self.now, &self.nodes[place].name);
+        panic!("after {}.{:06} s, at {name}: {broken}", now / SECOND, now % SECOND)
+    }
+}
+
+fn brief(request: &crate::store::Request) -> String {
+    use crate::store::Request;
+    match request {
+        Request::Put { log, number, record } => {
+            format!("put {log:?} {number} ({} B)", record.len())
+        }
+        Request::Forget { log, upto } => format!("forget {log:?} up to {upto}"),
+        Request::Load { log, from } => format!("load {log:?} from {from}"),
+    }
+}
+
+fn server_room(people: usize, tiny: bool) -> Room {
+    if tiny {
+        Room { links: people + 3, dials: 0, people, messages: 6, blocks: 140, sent: 24 }
+    } else {
+        let links = 4 * people + 8;
+        Room { links, dials: 0, people: 2 * people, messages: 256, blocks: 4096, sent: 1024 }
+    }
+}
+
+fn client_room(people: usize, tiny: bool) -> Room {
+    if tiny {
+        Room { links: 4, dials: 3, people: people + 1, messages: 12, blocks: 280, sent: 24 }
+    } else {
+        Room { links: 32, dials: 16, people: 32, messages: 256, blocks: 4096, sent: 512 }
+    }
+}

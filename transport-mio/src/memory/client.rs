@@ -1,0 +1,137 @@
+use proto_core::{
+    client::{ClientLink, Message, Peer, Storage, Tables},
+    link::{Dial, LinkTables, Remembered},
+    record,
+    storage::{Block, Bucket, Slot},
+    timers::TimerCell,
+    wire::MAX_BODY,
+};
+
+use super::{PacketOf, TableBytes, buckets, table};
+
+/// How much a client can hold. What does not fit is refused, or waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientSizes {
+    /// People on the roster.
+    pub peers: usize,
+    /// Sessions at once: with the server, and with peers written to or hearing from.
+    pub links: usize,
+    /// Messages that are on their way out or in.
+    pub messages: usize,
+    /// Blocks of 256 bytes for those messages' bodies.
+    pub blocks: usize,
+    /// Packets in flight, to everyone together.
+    pub packets: usize,
+}
+
+impl ClientSizes {
+    /// For a roster of so many people, with the customary rest: 128 sessions, and 1,024
+    /// messages, 1 MiB of text in all.
+    pub const fn for_peers(peers: usize) -> Self {
+        Self { peers, links: 128, messages: 1024, blocks: 4096, packets: 1024 }
+    }
+}
+
+impl Default for ClientSizes {
+    /// For as many as the default server has accounts for.
+    fn default() -> Self {
+        Self::for_peers(10_000)
+    }
+}
+
+/// A client's memory.
+#[allow(missing_debug_implementations)] // megabytes
+pub struct ClientMemory {
+    links: Box<[Slot<ClientLink>]>,
+    dials: Box<[Slot<Dial>]>,
+    by_session: Box<[Bucket]>,
+    by_link_key: Box<[Bucket]>,
+    sent: Box<[Slot<PacketOf<ClientLink>>]>,
+    timers: Box<[TimerCell]>,
+    dial_timers: Box<[TimerCell]>,
+    ephemerals: Box<[Remembered]>,
+    by_ephemeral: Box<[Bucket]>,
+    peers: Box<[Slot<Peer>]>,
+    peer_timers: Box<[TimerCell]>,
+    by_key: Box<[Bucket]>,
+    by_nick: Box<[Bucket]>,
+    by_account: Box<[Bucket]>,
+    messages: Box<[Slot<Message>]>,
+    blocks: Box<[Block]>,
+    work: Box<[u8]>,
+}
+
+impl ClientMemory {
+    /// Untouched memory.
+    pub fn new(sizes: &ClientSizes) -> Self {
+        let ClientSizes { peers, links, messages, blocks, packets } = *sizes;
+        Self {
+            links: table(links, || Slot::EMPTY),
+            dials: table(links, || Slot::EMPTY),
+            by_session: buckets(2 * links),
+            by_link_key: buckets(links),
+            sent: table(packets, || Slot::EMPTY),
+            timers: table(links, || TimerCell::EMPTY),
+            dial_timers: table(links, || TimerCell::EMPTY),
+            ephemerals: table(2 * links, || Remembered::EMPTY),
+            by_ephemeral: buckets(2 * links),
+            peers: table(peers, || Slot::EMPTY),
+            peer_timers: table(peers, || TimerCell::EMPTY),
+            by_key: buckets(peers),
+            by_nick: buckets(peers),
+            by_account: buckets(peers),
+            messages: table(messages, || Slot::EMPTY),
+            blocks: table(blocks, || Block::EMPTY),
+            work: table(record::record_bound(MAX_BODY), || 0),
+        }
+    }
+
+    /// What each table takes.
+    pub fn bytes(&self) -> Vec<TableBytes> {
+        vec![
+            TableBytes::of("links", &self.links),
+            TableBytes::of("dials", &self.dials),
+            TableBytes::of("by session", &self.by_session),
+            TableBytes::of("by link's key", &self.by_link_key),
+            TableBytes::of("packets in flight", &self.sent),
+            TableBytes::of("timers", &self.timers),
+            TableBytes::of("dial timers", &self.dial_timers),
+            TableBytes::of("handshakes", &self.ephemerals),
+            TableBytes::of("by handshake", &self.by_ephemeral),
+            TableBytes::of("peers", &self.peers),
+            TableBytes::of("peer timers", &self.peer_timers),
+            TableBytes::of("by key", &self.by_key),
+            TableBytes::of("by nick", &self.by_nick),
+            TableBytes::of("by account", &self.by_account),
+            TableBytes::of("messages", &self.messages),
+            TableBytes::of("blocks", &self.blocks),
+            TableBytes::of("work", &self.work),
+        ]
+    }
+}
+
+impl Storage for ClientMemory {
+    fn tables(&mut self) -> Tables<'_> {
+        Tables {
+            links: LinkTables {
+                links: &mut self.links,
+                dials: &mut self.dials,
+                by_session: &mut self.by_session,
+                by_key: &mut self.by_link_key,
+                sent: &mut self.sent,
+                timers: &mut self.timers,
+                dial_timers: &mut self.dial_timers,
+                ephemerals: &mut self.ephemerals,
+                by_ephemeral: &mut self.by_ephemeral,
+            },
+            peers: &mut self.peers,
+            peer_timers: &mut self.peer_timers,
+            by_key: &mut self.by_key,
+            by_nick: &mut self.by_nick,
+            by_account: &mut self.by_account,
+            messages: &mut self.messages,
+            blocks: &mut self.blocks,
+            work: &mut self.work,
+        }
+    }
+}
