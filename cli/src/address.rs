@@ -113,13 +113,16 @@ impl fmt::Display for Address {
     }
 }
 
-/// The address that others reach a server at which listens at `bound`: `bound`
-/// itself, or this machine's own address if that is all of them.
-pub(crate) fn reachable(bound: IpAddr) -> IpAddr {
-    if bound.is_unspecified() { outward(bound).unwrap_or(loopback(bound)) } else { bound }
+/// The address that others reach a server at which listens at `bound`: that
+/// itself, or, if it listens at all of this computer's, the one that the way out
+/// leads through, or any that others may know.
+pub(crate) fn reachable(bound: SocketAddr) -> SocketAddr {
+    let outward = bound.ip().is_unspecified().then(|| outward(bound.ip())).flatten();
+    let ip = outward.unwrap_or_else(|| transport_mio::address::reachable_address(bound));
+    (ip, bound.port()).into()
 }
 
-/// Which of this machine's addresses the way out leads through. Nothing is sent:
+/// Which of this computer's addresses the way out leads through. Nothing is sent:
 /// connecting a UDP socket only asks the routing table.
 fn outward(bound: IpAddr) -> Option<IpAddr> {
     // Addresses for documentation (RFC 5737, RFC 3849): nobody is there.
@@ -130,7 +133,7 @@ fn outward(bound: IpAddr) -> Option<IpAddr> {
     let socket = UdpSocket::bind((bound, 0)).ok()?;
     socket.connect((elsewhere, 9)).ok()?;
     let own = socket.local_addr().ok()?.ip();
-    (!own.is_unspecified()).then_some(own)
+    (!own.is_unspecified() && !own.is_loopback()).then_some(own)
 }
 
 /// Where a client binds that talks to `server`, unless told otherwise.
@@ -198,7 +201,8 @@ mod tests {
         {
             assert_eq!(client_side(ip(server)), ip(client));
         }
-        assert_eq!(reachable(ip("127.0.0.1")), ip("127.0.0.1"));
-        assert!(!reachable(ip("0.0.0.0")).is_unspecified());
+        let reached = |text: &str| reachable(text.parse().unwrap());
+        assert_eq!(reached("127.0.0.1:5"), "127.0.0.1:5".parse().unwrap());
+        assert!(!reached("0.0.0.0:5").ip().is_unspecified());
     }
 }

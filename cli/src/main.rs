@@ -1,12 +1,30 @@
 //! `udpchat`: a chat over UDP that keeps its promises.
 #![forbid(unsafe_code)]
 
+mod address;
+mod arguments;
 mod classic;
 mod command;
+mod input;
 mod modern;
 mod notice;
+mod run;
 mod safe_text;
+mod screen;
+mod server_words;
 mod session;
+mod terminal;
 mod words;
 
-fn main() {}
+use std::process::ExitCode;
+
+use arguments::Arguments;
+use session::Exit;
+
+fn main() -> ExitCode {
+    let exit = run::run(&Arguments::read()).unwrap_or_else(|error| {
+        eprintln!("udpchat: {error}");
+        Exit::Failed
+    });
+    ExitCode::from(exit as u8)
+}

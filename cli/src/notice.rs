@@ -103,7 +103,10 @@ pub(crate) enum Notice<'a> {
         offline: bool,
     },
     /// Whoever answers at the server's address has another key.
-    WrongServerKey,
+    WrongServerKey {
+        /// What to do about it.
+        advice: &'a str,
+    },
     /// The same identity registered elsewhere. The client is offline.
     Displaced,
     /// Another key holds a nick that is known from before.

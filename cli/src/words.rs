@@ -67,9 +67,11 @@ pub(crate) fn plain(notice: &Notice<'_>) -> Option<String> {
         }
         Notice::NotSent { why, .. } => return Some(why.to_string()),
         Notice::ServerClosed { why, offline } => return Some(closed(*why, *offline)),
-        Notice::WrongServerKey => {
-            "THE SERVER HAS ANOTHER KEY THAN EXPECTED. Somebody may be pretending to be it; nothing \
-             was sent. Ask its operator for the line to join by, and compare the keys"
+        Notice::WrongServerKey { advice } => {
+            return Some(format!(
+                "THE SERVER HAS ANOTHER KEY THAN EXPECTED! Somebody may be pretending to be it; no \
+                 message was sent. {advice}"
+            ));
         }
         Notice::Displaced => {
             "this nick was registered from elsewhere with the same key; you are offline here, `reg` \

@@ -26,7 +26,9 @@ type Asked = VecDeque<(Ticket, bool)>;
 fn perform<E: Debug>(action: Action<'_, E>, at: SocketAddr, wire: &mut Wire, asked: &mut Asked) {
     match action {
         Action::Send { to, datagram } => wire.push_back((at, to, datagram.to_vec())),
-        Action::Put { ticket, .. } | Action::Forget { ticket, .. } => asked.push_back((ticket, false)),
+        Action::Put { ticket, .. } | Action::Forget { ticket, .. } => {
+            asked.push_back((ticket, false))
+        }
         Action::Load { ticket, .. } => asked.push_back((ticket, true)),
         Action::Event(event) => println!("port {}: {event:?}", at.port()),
     }
@@ -59,8 +61,11 @@ fn main() {
     let mut now = Instant::default();
     let clock = WallClock { at: now, unix: UnixTime(1_800_000_000_000_000) };
     let resume = Resume { boot: 1, clock };
-    let (mut memory, mut x_memory, mut y_memory) =
-        (Box::new(ServerMemory::new()), Box::new(ClientMemory::new()), Box::new(ClientMemory::new()));
+    let (mut memory, mut x_memory, mut y_memory) = (
+        Box::new(ServerMemory::new()),
+        Box::new(ClientMemory::new()),
+        Box::new(ClientMemory::new()),
+    );
     let config = server::Config::default();
     let mut server = Server::new(config, identity(1), [1; 32], resume, now, &mut *memory);
     let key = Some(server.key());
@@ -78,7 +83,9 @@ fn main() {
         drive!(y, now, at(3), wire, y.poll_timeout(now));
         while let Some((from, to, mut bytes)) = wire.pop_front() {
             match to.port() {
-                1 => drive!(server, now, at(1), wire, server.handle_datagram(now, from, &mut bytes)),
+                1 => {
+                    drive!(server, now, at(1), wire, server.handle_datagram(now, from, &mut bytes))
+                }
                 2 => drive!(x, now, at(2), wire, x.handle_datagram(now, from, &mut bytes)),
                 _ => drive!(y, now, at(3), wire, y.handle_datagram(now, from, &mut bytes)),
             }

@@ -68,9 +68,32 @@ impl core::error::Error for NickError {}
 
 /// Command words; a line that starts with one must never be ambiguous.
 const RESERVED: [&str; 26] = [
-    "reg", "dereg", "send", "saved_m", "send_all", "send_group", "pm", "dm", "ex", "all", "who",
-    "help", "quit", "wait", "create", "rooms", "join", "leave", "members", "say", "away",
-    "history", "server", "lobby", "create_group", "join_group",
+    "reg",
+    "dereg",
+    "send",
+    "saved_m",
+    "send_all",
+    "send_group",
+    "pm",
+    "dm",
+    "ex",
+    "all",
+    "who",
+    "help",
+    "quit",
+    "wait",
+    "create",
+    "rooms",
+    "join",
+    "leave",
+    "members",
+    "say",
+    "away",
+    "history",
+    "server",
+    "lobby",
+    "create_group",
+    "join_group",
 ];
 
 impl Nick {

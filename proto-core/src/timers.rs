@@ -49,7 +49,9 @@ impl<'a> Timers<'a> {
 
     /// Sets, moves or cancels the deadline of `slot`.
     pub fn set(&mut self, slot: u32, at: Option<Instant>) {
-        let Some(position) = self.cells.get(slot as usize).map(|cell| cell.position) else { return };
+        let Some(position) = self.cells.get(slot as usize).map(|cell| cell.position) else {
+            return;
+        };
         match (at, position) {
             (None, UNSET) => {}
             (None, position) => self.take(position),

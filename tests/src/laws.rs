@@ -268,15 +268,26 @@ impl Laws {
         texts.map(|text| String::from_utf8_lossy(text).into_owned()).collect()
     }
 
-    /// Every message that should have arrived at this recipient did.
+    /// Every message that should have arrived at this recipient did. Authors who are
+    /// `absent` may still have some to send.
     ///
     /// # Errors
     /// One is missing without its author having been told.
-    pub fn complete(&self, recipient: PublicKey) -> Judgement {
+    pub fn complete(
+        &self,
+        recipient: PublicKey,
+        absent: impl Fn(PublicKey) -> bool,
+    ) -> Judgement {
         for ((author, _), letters) in self.outboxes.iter().filter(|((_, to), _)| *to == recipient) {
             for (position, written) in letters {
-                let explained =
-                    matches!(written.verdict, Some(Verdict::Expired | Verdict::Refused(_)));
+                let explained = match written.verdict {
+                    Some(Verdict::Expired | Verdict::Refused(_)) => true,
+                    // Its author is not there to send it.
+                    None => !written.stored && absent(*author),
+                    Some(_) => false,
+                };
+                // Mail that expired may not have been told to an author who is away.
+                let explained = explained || (self.expiry && absent(*author));
                 law(explained || self.arrived(recipient, *author, *position), || {
                     format!(
                         "S1: {} of {author:?} never came to {recipient:?}; its author was told {:?}",

@@ -62,7 +62,8 @@ impl Session {
             }
             Event::ServerBack => self.server_back(at),
             Event::WrongServerKey => {
-                self.tell(at, Notice::WrongServerKey);
+                let advice = chat.key_advice();
+                self.tell(at, Notice::WrongServerKey { advice: &advice });
                 self.offline(chat);
                 self.end(chat, at, Some(Exit::Failed));
             }

@@ -68,11 +68,13 @@ pub(crate) trait Chat {
     /// Says something.
     fn say(&mut self, to: &Nick, text: &str) -> Result<MessageId, SayError>;
     /// Where the client is.
-    fn status(&self) -> Status;
+    fn status(&mut self) -> Status;
     /// What is not settled.
     fn open_messages(&mut self) -> OpenMessages;
     /// Everyone on the roster.
     fn peers(&mut self) -> Vec<PeerView>;
+    /// What to do when the server has another key, for people to read.
+    fn key_advice(&self) -> String;
     /// All that `author` said, oldest first.
     ///
     /// # Errors

@@ -138,4 +138,3 @@ pub enum Verdict {
 
 /// Why a message was refused.
 pub type Refusal = EntryRefusal;
-

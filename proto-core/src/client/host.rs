@@ -36,11 +36,20 @@ pub(super) struct Loading {
 #[derive(Clone, Copy, Debug)]
 enum What {
     /// The next conversation.
-    Conversation { from: u64 },
+    Conversation {
+        from: u64,
+    },
     /// How far a conversation's inbox is.
-    Inbox { of: Id<Peer>, number: u64 },
+    Inbox {
+        of: Id<Peer>,
+        number: u64,
+    },
     /// The next message in a conversation's outbox.
-    Outbox { of: Id<Peer>, number: u64, from: u64 },
+    Outbox {
+        of: Id<Peer>,
+        number: u64,
+        from: u64,
+    },
     Done,
 }
 
@@ -146,7 +155,8 @@ impl Engine<'_> {
                 if asker == asker::FORGET {
                     // What is not forgotten is settled again after a restart.
                     peer.forget.answer(serial);
-                } else if peer.save.answer(serial) && !stored && peer.stored == Position::default() {
+                } else if peer.save.answer(serial) && !stored && peer.stored == Position::default()
+                {
                     // Its messages failed with it, and the next one asks again.
                     peer.conversation = None;
                 }

@@ -220,11 +220,7 @@ impl Engine<'_> {
         }
     }
 
-    pub(super) fn write_acks(
-        &mut self,
-        link: Id<ClientLink>,
-        packet: &mut Packet<'_, ClientRole>,
-    ) {
+    pub(super) fn write_acks(&mut self, link: Id<ClientLink>, packet: &mut Packet<'_, ClientRole>) {
         let Some(found) = self.links.get_mut(link) else { return };
         if found.role.receipt
             && let Some(peer) = found.role.peer.and_then(|id| self.peers.get(id))
@@ -252,16 +248,9 @@ impl Engine<'_> {
         let message = self.messages.get(id)?;
         let author = self.peers.get(message.peer)?.key;
         let identity = &self.links.state.identity;
-        let name = MessageName {
-            author,
-            recipient: identity.public(),
-            position: message.position,
-        };
-        let receipt = if message.unreadable {
-            [0; 16]
-        } else {
-            session::receipt(identity, &author, &name)?
-        };
+        let name = MessageName { author, recipient: identity.public(), position: message.position };
+        let receipt =
+            if message.unreadable { [0; 16] } else { session::receipt(identity, &author, &name)? };
         Some(MailAck { index: message.mail?.index, receipt })
     }
 
@@ -328,8 +317,7 @@ impl Engine<'_> {
         let Some(message) = self.messages.get_mut(id) else { return false };
         let Some(author) = self.peers.get(message.peer).map(|peer| peer.key) else { return false };
         let identity = &self.links.state.identity;
-        let name =
-            MessageName { author, recipient: identity.public(), position: message.position };
+        let name = MessageName { author, recipient: identity.public(), position: message.position };
         let total = usize::from(message.total);
         let Some(sealed) = self.work.get_mut(..total) else { return false };
         self.pool.read(&message.body, 0, sealed);

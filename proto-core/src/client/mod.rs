@@ -362,10 +362,7 @@ pub struct Actions<'a> {
 
 impl Actions<'_> {
     /// The next thing owed; `None` when there is none.
-    pub fn next<'b>(
-        &mut self,
-        scratch: &'b mut [u8; MAX_DATAGRAM],
-    ) -> Option<Action<'b, Event>> {
+    pub fn next<'b>(&mut self, scratch: &'b mut [u8; MAX_DATAGRAM]) -> Option<Action<'b, Event>> {
         self.engine.next_action(scratch)
     }
 

@@ -11,8 +11,8 @@ use crate::{
     session::{self, MAIL_OVERHEAD},
     storage::{Body, Id},
     wire::{
-        Deposit as DepositFrame, EntryRefusal, EntryRefused, FRAGMENT_UNIT, Frame, Inquire, Presence,
-        Progress, Receipt, Say,
+        Deposit as DepositFrame, EntryRefusal, EntryRefused, FRAGMENT_UNIT, Frame, Inquire,
+        Presence, Progress, Receipt, Say,
     },
 };
 
@@ -43,7 +43,10 @@ impl Engine<'_> {
         if text.is_empty() {
             return Err(SayError::Empty);
         }
-        let longest = self.work.len().saturating_sub(crate::record::record_bound(MAIL_OVERHEAD + BODY_HEADER));
+        let longest = self
+            .work
+            .len()
+            .saturating_sub(crate::record::record_bound(MAIL_OVERHEAD + BODY_HEADER));
         let limit = self.state.config.text.min(home.text_limit()).min(longest as u32);
         if text.len() > limit as usize {
             return Err(SayError::TooLong { limit });
@@ -164,11 +167,8 @@ impl Engine<'_> {
         // so it is asked for only where it settles something.
         if waiting.is_some_and(|first| first <= delivered) && progress.delivered != Number(0) {
             let identity = &self.links.state.identity;
-            let name = MessageName {
-                author: identity.public(),
-                recipient: peer.key,
-                position: delivered,
-            };
+            let name =
+                MessageName { author: identity.public(), recipient: peer.key, position: delivered };
             if session::check_receipt(identity, &peer.key, &name, &progress.receipt) {
                 let expired = at(progress.expired.0)..=at(progress.expired.1);
                 self.settle_upto(id, delivered, |position| {
@@ -499,10 +499,9 @@ impl Engine<'_> {
     fn seal(&mut self, id: Id<Message>, why: Deposit) {
         let Some(message) = self.messages.get_mut(id) else { return };
         let Some(peer) = self.peers.get_mut(message.peer) else { return };
-        if let (true, Some(contact)) = (
-            message.sending.is_linked(),
-            peer.link.and_then(|link| self.links.links.get_mut(link)),
-        ) {
+        if let (true, Some(contact)) =
+            (message.sending.is_linked(), peer.link.and_then(|link| self.links.links.get_mut(link)))
+        {
             contact.role.sending.remove(&mut self.messages, id);
         }
         let Some(message) = self.messages.get_mut(id) else { return };
@@ -657,7 +656,9 @@ impl Engine<'_> {
 
     /// Once all that went by way of the server is settled, the direct way is open again.
     fn consider_direct(&mut self, id: Id<Peer>) {
-        let Some(peer) = self.peers.get(id).filter(|peer| peer.path == Path::Server) else { return };
+        let Some(peer) = self.peers.get(id).filter(|peer| peer.path == Path::Server) else {
+            return;
+        };
         let mut at = peer.outbox.front();
         while let Some(message) = at.and_then(|id| self.messages.get(id)) {
             if matches!(message.stage, Stage::Deposited | Stage::Stored) {

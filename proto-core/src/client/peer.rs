@@ -139,12 +139,7 @@ impl Peer {
     }
 
     pub(super) fn view(&self) -> PeerView {
-        PeerView {
-            nick: self.nick,
-            key: self.key,
-            presence: self.presence,
-            address: self.address,
-        }
+        PeerView { nick: self.nick, key: self.key, presence: self.presence, address: self.address }
     }
 
     /// `cursor`, which is `asked` or `kept`, has passed this message. Of an older

@@ -48,7 +48,8 @@ pub struct Link<R: Role> {
     /// that asks for an answer.
     pub(crate) heard: Instant,
     pub(super) asked: Instant,
-    pub(super) ping: Ping,
+    /// A packet that asks for an answer is to go out, even with nothing to say.
+    pub(super) ping: bool,
     pub(super) ready: Node<Self>,
     /// It is on the list of those that wait for a record of a packet in flight.
     pub(super) starved: bool,
@@ -65,16 +66,6 @@ pub(super) enum Phase {
     Live,
     /// It is over. Whatever still comes is answered by the reason.
     Closing { reason: CloseReason, owed: bool, until: Instant },
-}
-
-/// Whether a packet must go out that asks for an answer, even with nothing to say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Ping {
-    No,
-    /// When the congestion window allows.
-    Owed,
-    /// At once: a probe (RFC 9002 §6.2.4).
-    Probe,
 }
 
 /// The list of links that have something to send.

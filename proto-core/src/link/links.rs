@@ -22,7 +22,7 @@ use super::{
     credit::Credit,
     dial::{Dial, DueList, Whom},
     ephemerals::Ephemerals,
-    link::{Carry, Link, Phase, Ping, Ready, Role},
+    link::{Carry, Link, Phase, Ready, Role},
     packet::Packet,
     recovery::Sent,
 };
@@ -174,8 +174,7 @@ pub(crate) enum Expired<R: Role> {
 }
 
 /// What becomes of what a packet carried, told to the role.
-pub(crate) type Visit<'v, R> =
-    &'v mut dyn FnMut(&mut <R as Role>::State, <R as Role>::Token, Fate);
+pub(crate) type Visit<'v, R> = &'v mut dyn FnMut(&mut <R as Role>::State, <R as Role>::Token, Fate);
 
 impl<R: Role> Links<'_, R> {
     pub(crate) fn get(&self, id: Id<Link<R>>) -> Option<&Link<R>> {
@@ -244,14 +243,6 @@ impl<R: Role> Links<'_, R> {
             return;
         }
         self.state.ready.push_back(&mut self.links, id);
-    }
-
-    /// A packet goes out that asks for an answer, even with nothing to say.
-    pub(crate) fn ping(&mut self, id: Id<Link<R>>) {
-        if let Some(link) = self.links.get_mut(id) {
-            link.ping = link.ping.max(Ping::Owed);
-            self.wake(id);
-        }
     }
 
     /// Ends a link, telling the other side why. What the role kept there comes back.
@@ -365,8 +356,9 @@ impl<R: Role> Links<'_, R> {
                 return Some((to, retry.encode(scratch).len()));
             }
             Some(Reply::Accept(id)) => {
-                if let Some(Link { phase: Phase::Unconfirmed { memo, .. }, theirs, address, .. }) =
-                    self.links.get(id)
+                if let Some(Link {
+                    phase: Phase::Unconfirmed { memo, .. }, theirs, address, ..
+                }) = self.links.get(id)
                 {
                     let mut noise = [0; MAX_DATAGRAM];
                     let length = memo.encode(suite, &mut noise)?;
@@ -465,8 +457,7 @@ impl<R: Role> Links<'_, R> {
         let ours = match hello.to {
             HelloTo::Server => config.serves,
             HelloTo::Peer { .. } => {
-                !config.serves
-                    && session::check_hello(identity.suite(), &identity.public(), &hello)
+                !config.serves && session::check_hello(identity.suite(), &identity.public(), &hello)
             }
         };
         if ours {
@@ -502,9 +493,9 @@ impl<R: Role> Links<'_, R> {
         let LinksState { identity, cookies, random, config, boot, .. } = &mut *self.state;
         let suite = identity.suite();
         let serves = matches!(init.hello.to, HelloTo::Server);
-        let Some(ephemeral) = Opened::ephemeral(init).filter(|_| {
-            serves == config.serves && init.hello.version == VERSION
-        }) else {
+        let Some(ephemeral) = Opened::ephemeral(init)
+            .filter(|_| serves == config.serves && init.hello.version == VERSION)
+        else {
             self.state.drops.unfitting += 1;
             return;
         };
@@ -534,8 +525,7 @@ impl<R: Role> Links<'_, R> {
             return;
         }
         let offer = Offer { session: crate::id::SessionId(random.u32()), credit: config.credit };
-        let accepted =
-            opened.accept(identity, offer, usize::from(init.hello.size), random, *boot);
+        let accepted = opened.accept(identity, offer, usize::from(init.hello.size), random, *boot);
         let Some((keys, memo)) = accepted else { return };
         self.forget_unconfirmed(&peer);
         if self.state.unconfirmed >= self.unconfirmed_limit()
@@ -559,7 +549,7 @@ impl<R: Role> Links<'_, R> {
             credit: Credit::new(offer.credit, theirs.credit),
             heard: now,
             asked: now,
-            ping: Ping::No,
+            ping: false,
             ready: Node::UNLINKED,
             starved: false,
             role: R::State::default(),
@@ -610,7 +600,7 @@ impl<R: Role> Links<'_, R> {
             heard: now,
             asked: now,
             // The responder waits for a packet before it sends any.
-            ping: Ping::Owed,
+            ping: true,
             ready: Node::UNLINKED,
             starved: false,
             role: R::State::default(),
@@ -621,12 +611,7 @@ impl<R: Role> Links<'_, R> {
         Incoming::Established { link: id, purpose }
     }
 
-    fn link_timeout(
-        &mut self,
-        id: Id<Link<R>>,
-        now: Instant,
-        visit: Visit<'_, R>,
-    ) -> Expired<R> {
+    fn link_timeout(&mut self, id: Id<Link<R>>, now: Instant, visit: Visit<'_, R>) -> Expired<R> {
         let idle = self.state.config.idle;
         let keep_alive = self.state.config.keep_alive;
         let Some(link) = self.links.get_mut(id) else { return Expired::Nothing };
@@ -652,14 +637,13 @@ impl<R: Role> Links<'_, R> {
             let visit = &mut |carry, fate| carried::<R>(carry, fate, credit, role, visit);
             if recovery.timeout(&mut self.sent, now, visit) == Timeout::Probe {
                 probing = true;
-                link.ping = Ping::Probe;
                 if link.probes() >= 2 {
                     link.shrink();
                 }
             }
         }
         if keep_alive.is_some_and(|span| link.asked + span <= now) {
-            link.ping = link.ping.max(Ping::Owed);
+            link.ping = true;
         }
         // What is due now stays so until the drain sends it, and sets the next deadline.
         self.wake(id);
@@ -702,7 +686,7 @@ impl<R: Role> Links<'_, R> {
             Phase::Live => [
                 link.received.deadline(),
                 link.recovery.deadline(),
-                keep_alive.filter(|_| link.ping == Ping::No).map(|span| link.asked + span),
+                keep_alive.filter(|_| !link.ping).map(|span| link.asked + span),
                 Some(link.heard + idle),
             ]
             .into_iter()

@@ -21,10 +21,10 @@ mod units;
 
 pub use dial::Dial;
 pub use ephemerals::Remembered;
-pub use link::{Link, Role};
+pub use link::{Carry, Link, Role};
 pub use links::Drops;
 pub use memory::{LinkTables, SentPacket};
-pub use recovery::Fate;
+pub use recovery::{Fate, Sent};
 pub use units::{Run, Units};
 
 pub(crate) use dial::Whom;

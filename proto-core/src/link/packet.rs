@@ -9,7 +9,7 @@ use crate::{
 };
 
 use super::{
-    link::{Carry, Freight, Link, Phase, Ping, Role},
+    link::{Carry, Freight, Link, Phase, Role},
     recovery::Sent,
 };
 use crate::storage::Slab;
@@ -37,8 +37,7 @@ impl<'b, R: Role> Packet<'b, R> {
         scratch: &'b mut [u8; MAX_DATAGRAM],
     ) -> Option<Self> {
         let size = usize::from(link.datagram);
-        let may_elicit =
-            !sent.is_full() && (link.ping == Ping::Probe || link.recovery.can_send(sent, size));
+        let may_elicit = link.recovery.can_send(sent, size);
         let writer = FrameWriter::new(scratch, PacketHeader::LENGTH, size - TAG_LENGTH);
         let mut packet = Self {
             writer,
@@ -106,7 +105,8 @@ impl<'b, R: Role> Packet<'b, R> {
         suite: &dyn Suite,
         now: Instant,
     ) -> Option<(SocketAddr, usize)> {
-        if !self.closing && !self.eliciting && link.ping != Ping::No && self.may_elicit {
+        let ping = link.ping || link.recovery.is_probing();
+        if ping && !self.closing && !self.eliciting && self.may_elicit {
             self.eliciting = self.writer.push(&Frame::Ping(()));
         }
         // An Ack goes by itself only when it is due; else it rides along later.
@@ -121,7 +121,7 @@ impl<'b, R: Role> Packet<'b, R> {
             link.received.acked();
         }
         if self.eliciting {
-            link.ping = Ping::No;
+            link.ping = false;
             link.asked = now;
             let recorded = link.recovery.sent(sent, number, now, size, self.freight);
             debug_assert!(recorded.is_ok(), "there was a record for it when the packet began");

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The longest that an Ack is held back; both sides hold to it (RFC 9000 §18.2).
-pub const MAX_ACK_DELAY: Duration = Duration::from_millis(25);
+pub(crate) const MAX_ACK_DELAY: Duration = Duration::from_millis(25);
 
 /// As many runs as one Ack can tell.
 const MAX_RUNS: usize = MAX_ACK_RANGES + 1;
@@ -26,7 +26,7 @@ struct Run {
 /// one Ack can tell. When another run finds no room, the lowest is forgotten; its
 /// packets may go unacknowledged, which costs their sender a resend. O(1) a packet.
 #[derive(Debug)]
-pub struct Received {
+pub(crate) struct Received {
     /// The newest first, with at least one missing number between any two.
     runs: Vec<Run, MAX_RUNS, u8>,
     /// When the largest number came.
@@ -38,7 +38,7 @@ pub struct Received {
 
 impl Received {
     /// Nothing yet.
-    pub const NEW: Self = Self {
+    pub(crate) const NEW: Self = Self {
         runs: Vec::new(),
         largest_at: Instant::from_micros(0),
         largest_eliciting: None,
@@ -47,7 +47,7 @@ impl Received {
 
     /// A packet was opened; `eliciting` if it carried anything but Acks. A number
     /// known already, or below all that is remembered, changes nothing.
-    pub fn packet(&mut self, number: u64, eliciting: bool, now: Instant) {
+    pub(crate) fn packet(&mut self, number: u64, eliciting: bool, now: Instant) {
         let newest = self.runs.first().is_none_or(|run| run.high < number);
         let Some(run) = self.insert(number) else {
             return;
@@ -71,18 +71,18 @@ impl Received {
     /// When an Ack has to go, with or without anything else: at once after two
     /// eliciting packets or one out of order, else [`MAX_ACK_DELAY`] after the first
     /// (RFC 9000 §13.2.1, §13.2.2). `None` while none is owed.
-    pub fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
         self.due
     }
 
     /// An eliciting packet came that no Ack has told of yet: let one ride along
     /// with whatever is sent.
-    pub fn is_owed(&self) -> bool {
+    pub(crate) fn is_owed(&self) -> bool {
         self.due.is_some()
     }
 
     /// The Ack for all that is remembered; `None` if nothing has come yet.
-    pub fn ack(&self, now: Instant) -> Option<Ack> {
+    pub(crate) fn ack(&self, now: Instant) -> Option<Ack> {
         let newest = self.runs.first()?;
         let below = self.runs.iter().skip(1);
         Some(Ack {
@@ -99,7 +99,7 @@ impl Received {
     }
 
     /// That Ack is in a packet on its way; nothing is owed any more.
-    pub fn acked(&mut self) {
+    pub(crate) fn acked(&mut self) {
         self.due = None;
     }
 

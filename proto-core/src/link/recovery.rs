@@ -10,7 +10,8 @@ use core::{fmt, time::Duration};
 
 use heapless::Vec;
 
-pub use sent::{Carried, Fate, Sent};
+pub(crate) use sent::Carried;
+pub use sent::{Fate, Sent};
 
 use self::sent::InFlight;
 use super::{congestion::Congestion, rtt::Rtt};
@@ -25,7 +26,7 @@ const PROBES: u8 = 2;
 
 /// An Ack that tells of a packet that was never sent, or of numbers below zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Invalid;
+pub(crate) struct Invalid;
 
 impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -38,7 +39,7 @@ impl core::error::Error for Invalid {}
 /// What a timeout came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub enum Timeout {
+pub(crate) enum Timeout {
     /// Nothing was due.
     Nothing,
     /// Packets were found lost.
@@ -59,7 +60,7 @@ enum Timer {
 /// few; everything else is O(1), but for a PTO, which passes over the packets that
 /// earlier ones have given back.
 #[derive(Debug)]
-pub struct Recovery<T> {
+pub(crate) struct Recovery<T> {
     /// Lowest number first.
     in_flight: List<Sent<T>, InFlight>,
     packets: u32,
@@ -76,7 +77,7 @@ pub struct Recovery<T> {
 impl<T: Copy> Recovery<T> {
     /// Of a new path, taken to have this round trip until the first sample, with
     /// datagrams of up to `datagram` bytes.
-    pub fn new(initial_rtt: Duration, datagram: usize) -> Self {
+    pub(crate) fn new(initial_rtt: Duration, datagram: usize) -> Self {
         Self {
             in_flight: List::NEW,
             packets: 0,
@@ -95,7 +96,7 @@ impl<T: Copy> Recovery<T> {
     ///
     /// The share is as much as is still free: one link alone gets half of the pool,
     /// and however many want more, some room stays for those that have nothing under way.
-    pub fn can_send(&self, pool: &Slab<'_, Sent<T>>, bytes: usize) -> bool {
+    pub(crate) fn can_send(&self, pool: &Slab<'_, Sent<T>>, bytes: usize) -> bool {
         let free = pool.capacity().saturating_sub(pool.len());
         let share = (self.packets as usize) < free && self.congestion.has_room(bytes);
         share || (self.probes > 0 && free > 0)
@@ -107,7 +108,7 @@ impl<T: Copy> Recovery<T> {
     /// # Errors
     /// Gives the tokens back, and knows nothing of the packet, if the pool is full;
     /// [`Self::can_send`] tells beforehand.
-    pub fn sent(
+    pub(crate) fn sent(
         &mut self,
         pool: &mut Slab<'_, Sent<T>>,
         number: u64,
@@ -136,7 +137,7 @@ impl<T: Copy> Recovery<T> {
     ///
     /// # Errors
     /// [`Invalid`], and nothing has changed, if the Ack cannot be true.
-    pub fn ack(
+    pub(crate) fn ack(
         &mut self,
         pool: &mut Slab<'_, Sent<T>>,
         ack: &Ack,
@@ -201,7 +202,7 @@ impl<T: Copy> Recovery<T> {
     }
 
     /// When to call [`Self::timeout`]; `None` while nothing is under way. O(1).
-    pub fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
         self.timer.map(|(Timer::Loss(at) | Timer::Probe(at))| at)
     }
 
@@ -212,7 +213,7 @@ impl<T: Copy> Recovery<T> {
     /// proof of loss (RFC 9002 §6.2.4): on a path slower than the estimate it is what
     /// brings the first sample. Only a pool or window that is full makes the oldest one
     /// go, because a probe must have room even where nothing is ever acknowledged.
-    pub fn timeout(
+    pub(crate) fn timeout(
         &mut self,
         pool: &mut Slab<'_, Sent<T>>,
         now: Instant,
@@ -236,39 +237,42 @@ impl<T: Copy> Recovery<T> {
     }
 
     /// How many PTOs passed since anything was acknowledged last.
-    pub fn pto_count(&self) -> u32 {
+    pub(crate) fn pto_count(&self) -> u32 {
         self.pto_count.into()
     }
 
     /// A PTO has passed, and no eliciting packet went since: one must go now, whatever
     /// the window, with a Ping if there is nothing else.
-    pub fn is_probing(&self) -> bool {
+    pub(crate) fn is_probing(&self) -> bool {
         self.probes == PROBES
     }
 
     /// The smoothed round trip (RFC 9002 §5.3).
-    pub fn smoothed(&self) -> Duration {
+    #[cfg(test)]
+    pub(crate) fn smoothed(&self) -> Duration {
         self.rtt.smoothed()
     }
 
     /// Bytes under way.
-    pub fn in_flight(&self) -> usize {
+    #[cfg(test)]
+    pub(crate) fn in_flight(&self) -> usize {
         self.congestion.in_flight()
     }
 
     /// The congestion window, in bytes (RFC 9002 §7).
-    pub fn window(&self) -> usize {
+    #[cfg(test)]
+    pub(crate) fn window(&self) -> usize {
         self.congestion.window()
     }
 
     /// The path takes datagrams of up to `bytes` bytes from now on.
-    pub fn set_datagram(&mut self, bytes: usize) {
+    pub(crate) fn set_datagram(&mut self, bytes: usize) {
         self.congestion.set_datagram(bytes);
     }
 
     /// The link ends, or its packet numbers begin anew: every packet is forgotten, its
     /// tokens visited as `Lost` unless a PTO has done so. What is known of the path stays.
-    pub fn clear(&mut self, pool: &mut Slab<'_, Sent<T>>, visit: &mut dyn FnMut(T, Fate)) {
+    pub(crate) fn clear(&mut self, pool: &mut Slab<'_, Sent<T>>, visit: &mut dyn FnMut(T, Fate)) {
         while let Some(sent) = self.in_flight.front().and_then(|id| self.take(pool, id)) {
             sent.lose(visit);
         }

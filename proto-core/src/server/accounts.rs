@@ -61,14 +61,14 @@ impl Accounts<'_> {
     }
 
     pub(crate) fn by_nick(&self, nick: &Nick) -> Option<Account> {
-        self.by_nick.find(&nick.folded(), |at| {
-            self.get(Account(at)).is_some_and(|row| row.nick == *nick)
-        })
-        .map(Account)
+        self.by_nick
+            .find(&nick.folded(), |at| self.get(Account(at)).is_some_and(|row| row.nick == *nick))
+            .map(Account)
     }
 
     pub(crate) fn by_key(&self, key: &PublicKey) -> Option<Account> {
-        self.by_key.find(&key.0, |at| self.get(Account(at)).is_some_and(|row| row.key == *key))
+        self.by_key
+            .find(&key.0, |at| self.get(Account(at)).is_some_and(|row| row.key == *key))
             .map(Account)
     }
 

@@ -6,10 +6,10 @@ use crate::{
     action::Ask,
     id::{Account, Position},
     link::{Packet, Units},
-    storage::{Body, Id, Node},
-    wire::{Deposit, EntryRefusal, EntryRefused, Frame, Inquire, Progress},
     record::BODY_HEADER,
     session::MAIL_OVERHEAD,
+    storage::{Body, Id, Node},
+    wire::{Deposit, EntryRefusal, EntryRefused, Frame, Inquire, Progress},
 };
 
 use core::time::Duration;
@@ -286,10 +286,7 @@ impl Engine<'_> {
     /// A pair that nothing refers to may make room for another.
     pub(super) fn consider_unused(&mut self, id: Id<Pair>) {
         let unused = self.pairs.get(id).is_some_and(|pair| {
-            pair.uses == 0
-                && pair.ask == Ask::Idle
-                && !pair.dirty
-                && !pair.owed.is_linked()
+            pair.uses == 0 && pair.ask == Ask::Idle && !pair.dirty && !pair.owed.is_linked()
         });
         if unused {
             self.state.unused.push_back(&mut self.pairs, id);

@@ -206,7 +206,8 @@ impl Pair {
     /// claims less than was delivered, never more.
     pub(crate) fn expire(&mut self, number: Number) {
         let (first, last) = self.record.expired;
-        let begin = if first == Number(0) || last <= self.record.delivered { number } else { first };
+        let begin =
+            if first == Number(0) || last <= self.record.delivered { number } else { first };
         self.record.expired = (begin.min(number), last.max(number));
         self.dirty = true;
     }

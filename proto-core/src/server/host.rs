@@ -12,7 +12,8 @@ use crate::{
 };
 
 use super::{
-    Event, ServerLink, accounts::Row,
+    Event, ServerLink,
+    accounts::Row,
     engine::Engine,
     entry::{Entry, Pair},
     member::Member,
@@ -45,10 +46,17 @@ pub(super) struct Reading {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum What {
-    Accounts { from: u64 },
-    Mail { of: Account },
+    Accounts {
+        from: u64,
+    },
+    Mail {
+        of: Account,
+    },
     /// An expired entry is being forgotten.
-    Expired { of: Account, upto: u64 },
+    Expired {
+        of: Account,
+        upto: u64,
+    },
 }
 
 impl Reading {
@@ -202,7 +210,8 @@ impl Engine<'_> {
             number: entry.position.number,
             received: entry.received,
         };
-        self.state.record = record::encode(self.work, &header, &self.pool, &entry.body, entry.body.len())?;
+        self.state.record =
+            record::encode(self.work, &header, &self.pool, &entry.body, entry.body.len())?;
         Some(Action::Put { ticket, log: Log::Mailbox(entry.to), number: entry.index })
     }
 
@@ -238,7 +247,8 @@ impl Engine<'_> {
                     epoch: row.epoch,
                     boot: row.boot,
                 };
-                self.state.record = record::encode(self.work, &header, &self.pool, &Body::EMPTY, 0)?;
+                self.state.record =
+                    record::encode(self.work, &header, &self.pool, &Body::EMPTY, 0)?;
                 Action::Put { ticket, log: Log::Accounts, number: u64::from(account.0) + 1 }
             }
         })
@@ -250,9 +260,7 @@ impl Engine<'_> {
         match self.state.reading.what {
             What::Accounts { from } => Action::Load { ticket, log: Log::Accounts, from },
             What::Mail { of } => Action::Load { ticket, log: Log::Mailbox(of), from: 0 },
-            What::Expired { of, upto } => {
-                Action::Forget { ticket, log: Log::Mailbox(of), upto }
-            }
+            What::Expired { of, upto } => Action::Forget { ticket, log: Log::Mailbox(of), upto },
         }
     }
 

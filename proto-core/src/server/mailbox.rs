@@ -164,11 +164,7 @@ impl Engine<'_> {
         Taken::Done
     }
 
-    pub(super) fn write_mail(
-        &mut self,
-        link: Id<ServerLink>,
-        packet: &mut Packet<'_, ServerRole>,
-    ) {
+    pub(super) fn write_mail(&mut self, link: Id<ServerLink>, packet: &mut Packet<'_, ServerRole>) {
         let Some(member) = self.member(link) else { return };
         if member.mailbox.empty == Empty::Owed
             && packet.push(&Frame::MailboxEmpty(()), Token::Empty)
@@ -194,7 +190,11 @@ impl Engine<'_> {
                 }
                 entry.credited = true;
             }
-            let length = self.pool.read(&entry.body, run.offset(), piece.get_mut(..run.len(total)).unwrap_or_default());
+            let length = self.pool.read(
+                &entry.body,
+                run.offset(),
+                piece.get_mut(..run.len(total)).unwrap_or_default(),
+            );
             let mail = Mail {
                 index: entry.index,
                 previous: entry.previous,
@@ -241,9 +241,7 @@ impl Engine<'_> {
                 self.tell(Event::Damaged);
                 true
             }
-            Some((record, sealed)) => {
-                self.is_expired(record.received) || sealed.len() > longest
-            }
+            Some((record, sealed)) => self.is_expired(record.received) || sealed.len() > longest,
         };
         if pass_over {
             if let Some((record, _)) = decoded

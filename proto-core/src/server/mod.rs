@@ -24,11 +24,11 @@ use crate::{
     wire::{DEFAULT_DATAGRAM, MAX_BODY, MAX_DATAGRAM, Presence},
 };
 
-pub use event::Event;
-pub use memory::{Fixed, Sizes, Storage, Tables};
 pub use accounts::AccountSlot;
 pub use entry::{Entry, Pair};
+pub use event::Event;
 pub use member::Member;
+pub use memory::{Fixed, Sizes, Storage, Tables};
 
 use engine::{Engine, State};
 
@@ -254,10 +254,7 @@ pub struct Actions<'a> {
 
 impl Actions<'_> {
     /// The next thing owed; `None` when there is none.
-    pub fn next<'b>(
-        &mut self,
-        scratch: &'b mut [u8; MAX_DATAGRAM],
-    ) -> Option<Action<'b, Event>> {
+    pub fn next<'b>(&mut self, scratch: &'b mut [u8; MAX_DATAGRAM]) -> Option<Action<'b, Event>> {
         self.engine.next_action(scratch)
     }
 

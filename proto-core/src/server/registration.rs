@@ -103,12 +103,8 @@ impl Engine<'_> {
         self.tell(Event::StoreFailed);
         if let Some(row) = self.accounts.get_mut(account) {
             row.link = None;
-            let register = Register {
-                nick: row.nick,
-                epoch: Some(row.epoch),
-                boot: row.boot,
-                roster: 0,
-            };
+            let register =
+                Register { nick: row.nick, epoch: Some(row.epoch), boot: row.boot, roster: 0 };
             if fresh {
                 self.accounts.remove(account);
             } else {

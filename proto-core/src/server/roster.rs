@@ -145,9 +145,7 @@ fn is_reachable(to: SocketAddr, from: SocketAddr) -> bool {
 fn scope(address: IpAddr) -> u8 {
     let (machine, private) = match address.to_canonical() {
         IpAddr::V4(v4) => (v4.is_loopback(), v4.is_private() || v4.is_link_local()),
-        IpAddr::V6(v6) => {
-            (v6.is_loopback(), v6.is_unique_local() || v6.is_unicast_link_local())
-        }
+        IpAddr::V6(v6) => (v6.is_loopback(), v6.is_unique_local() || v6.is_unicast_link_local()),
     };
     if machine { 0 } else { 2 - u8::from(private) }
 }

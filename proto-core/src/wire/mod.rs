@@ -6,13 +6,11 @@
 mod datagram;
 mod frame;
 
-pub use datagram::{
-    Accept, Datagram, DatagramError, Hello, HelloTo, Init, PacketHeader, Retry,
-};
+pub use datagram::{Accept, Datagram, DatagramError, Hello, HelloTo, Init, PacketHeader, Retry};
 pub use frame::{
-    Ack, AckGap, CloseReason, Candidates, Deposit, EntryRefusal, EntryRefused, Frame, FrameError, FrameWriter,
-    Frames, Inquire, Limits, Mail, MailAck, Presence, Progress, Receipt, Register, RegisterRefusal,
-    Registered, Roster, RosterEntries, RosterEntry, Say, MAX_ACK_RANGES,
+    Ack, AckGap, Candidates, CloseReason, Deposit, EntryRefusal, EntryRefused, Frame, FrameError,
+    FrameWriter, Frames, Inquire, Limits, MAX_ACK_RANGES, Mail, MailAck, Presence, Progress,
+    Receipt, Register, RegisterRefusal, Registered, Roster, RosterEntries, RosterEntry, Say,
 };
 
 /// The protocol's version, in every `Hello` and `Retry` and in every handshake's prologue.

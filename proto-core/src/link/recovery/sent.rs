@@ -11,7 +11,7 @@ use crate::{
 const MAX_CARRIED: usize = 12;
 
 /// What a packet carried, in its owner's terms: up to 12 tokens.
-pub type Carried<T> = Vec<T, MAX_CARRIED, u8>;
+pub(crate) type Carried<T> = Vec<T, MAX_CARRIED, u8>;
 
 /// An eliciting packet under way: an entry of a pool that all links share.
 #[derive(Debug)]

@@ -1,0 +1,103 @@
+//! A client's endpoint, as a session needs it.
+
+use std::path::PathBuf;
+
+use proto_core::{
+    action::Log,
+    client::{CommandError, MessageId, OpenMessages, PeerView, SayError, Status},
+    id::{Nick, PublicKey},
+    record::Said,
+    time::UnixTime,
+};
+use transport_mio::endpoint::ClientEndpoint;
+
+use crate::{
+    safe_text::SafeText,
+    session::{Chat, Moment},
+};
+
+/// How many records of a history are read at a time.
+const PAGE: usize = 256;
+
+/// A client's endpoint, and where its known servers stand.
+pub(super) struct EndpointChat {
+    pub(super) endpoint: ClientEndpoint,
+    pub(super) known_servers: PathBuf,
+    pub(super) server: String,
+}
+
+impl EndpointChat {
+    /// What time it is.
+    pub(super) fn moment(&mut self) -> Moment {
+        let unix = self.endpoint.unix();
+        Moment { now: self.endpoint.command(|_, now| now), unix }
+    }
+}
+
+impl Chat for EndpointChat {
+    fn register(&mut self) -> Result<(), String> {
+        self.endpoint.bind().map_err(|error| error.to_string())?;
+        self.endpoint
+            .command(|client, now| client.register(now).map(drop))
+            .map_err(|error| error.to_string())
+    }
+
+    fn deregister(&mut self) -> Result<(), CommandError> {
+        self.endpoint.command(|client, now| client.deregister(now).map(drop))
+    }
+
+    fn release(&mut self) {
+        self.endpoint.unbind();
+    }
+
+    fn say(&mut self, to: &Nick, text: &str) -> Result<MessageId, SayError> {
+        self.endpoint.command(|client, now| client.say(now, to, text).map(|(id, _)| id))
+    }
+
+    fn status(&mut self) -> Status {
+        self.endpoint.machine().status()
+    }
+
+    fn open_messages(&mut self) -> OpenMessages {
+        self.endpoint.machine().open_messages()
+    }
+
+    fn peers(&mut self) -> Vec<PeerView> {
+        let mut peers = Vec::new();
+        self.endpoint.machine().for_each_peer(|peer| peers.push(peer));
+        peers
+    }
+
+    fn key_advice(&self) -> String {
+        format!(
+            "Ask its operator for the line to join by, and compare the key in it. Only if they say \
+             that the key has changed, remove the line of {} from {}",
+            self.server,
+            self.known_servers.display()
+        )
+    }
+
+    fn history(
+        &mut self,
+        author: PublicKey,
+        visit: &mut dyn FnMut(UnixTime, SafeText),
+    ) -> Result<(), String> {
+        let mut from = 0;
+        loop {
+            let page = self
+                .endpoint
+                .store()
+                .history(Log::Inbox(author), from, PAGE)
+                .map_err(|error| error.to_string())?;
+            // What is damaged was told of when it was read at the start.
+            let messages = page.iter().filter_map(|(_, record)| Said::from_inbox(record));
+            for Said { time, text } in messages {
+                visit(time, SafeText::new(text));
+            }
+            match page.last() {
+                Some((last, _)) if page.len() == PAGE => from = last.saturating_add(1),
+                _ => return Ok(()),
+            }
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! A chat: a client's endpoint and someone at a terminal, or a script.
+
+use std::{
+    io,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::mpsc::Receiver,
+    time::Duration,
+};
+
+use jiff::tz::TimeZone;
+use proto_core::{
+    client::{Config, Event},
+    id::{Nick, PublicKey},
+};
+use transport_mio::{
+    endpoint::ClientEndpoint,
+    key_text,
+    known_servers::{KnownServers, KnownServersError},
+    memory::ClientSizes,
+};
+
+use crate::{
+    address::Address,
+    classic::{self, Classic},
+    input::{Input, Inputs},
+    modern::{self, Modern},
+    notice::Face,
+    session::{Chat as _, Exit, Session},
+    terminal::Terminal,
+};
+
+use super::{RunError, chat::EndpointChat, marker::Marker};
+
+const KNOWN_SERVERS: &str = "known_servers";
+
+/// In which words a chat is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Classic,
+    Modern,
+}
+
+/// What a chat needs.
+pub(super) struct Options<'a> {
+    pub(super) nick: Nick,
+    pub(super) server: SocketAddr,
+    /// The server by the name that it is remembered by, and its key if that is known.
+    pub(super) address: Address,
+    pub(super) bind: SocketAddr,
+    pub(super) directory: PathBuf,
+    pub(super) form: Form,
+    /// The first lines.
+    pub(super) greeting: Vec<String>,
+    /// Further lines to show when they come.
+    pub(super) notices: Option<&'a Receiver<String>>,
+    /// The server's key is taken on trust, or checked against what was.
+    pub(super) remember: bool,
+}
+
+/// Chats until it ends.
+pub(super) fn run(options: Options<'_>) -> Result<Exit, RunError> {
+    let known_path = options.directory.join(KNOWN_SERVERS);
+    let mut trust = Trust::new(&options, &known_path)?;
+    let config = Config::new(options.nick, options.server, trust.expected);
+    let sizes = ClientSizes::default();
+    let endpoint = ClientEndpoint::open(&options.directory, options.bind, &sizes, config)?;
+    // The store is this process's now, and so is the directory.
+    let marker = Marker::leave(&options.directory)?;
+    let mut chat =
+        EndpointChat { endpoint, known_servers: known_path, server: options.address.name() };
+    let handle = chat.endpoint.handle();
+    let wake = move || handle.wake();
+
+    let (face, prompt): (Box<dyn Face>, _) = match options.form {
+        Form::Classic => (Box::new(Classic::default()), classic::PROMPT),
+        Form::Modern => {
+            (Box::new(Modern::new(options.nick, TimeZone::system())), modern::PROMPT)
+        }
+    };
+    let mut inputs = Inputs::new();
+    inputs.catch_signals(wake.clone())?;
+    let terminal = Terminal::start(&mut inputs, prompt, wake)?;
+    terminal.screen.show(options.greeting);
+    if marker.was_left && options.form == Form::Modern {
+        let hint = "The last run ended abruptly; /history shows everything that arrived.";
+        terminal.screen.show([hint.to_owned()]);
+    }
+    let at = chat.moment();
+    let session = Session::new(options.nick, face, terminal.scripted, at.now);
+    // It is offline: there is nothing that this could fail by.
+    let _ = chat.register();
+
+    let mut talk = Talk { chat, session, inputs, terminal, notices: options.notices };
+    let ended = talk.run(&mut trust, options.form);
+    let Talk { chat, terminal, .. } = talk;
+    let left = chat.endpoint.shut_down(|_, _| ());
+    terminal.finish();
+    let exit = ended?;
+    left?;
+    marker.remove();
+    Ok(exit)
+}
+
+/// All that a chat consists of.
+struct Talk<'a> {
+    chat: EndpointChat,
+    session: Session,
+    inputs: Inputs,
+    terminal: Terminal,
+    notices: Option<&'a Receiver<String>>,
+}
+
+impl Talk<'_> {
+    fn run(&mut self, trust: &mut Trust, form: Form) -> io::Result<Exit> {
+        let mut events = Vec::new();
+        loop {
+            let limit = self.limit();
+            self.chat.endpoint.turn(limit, |event, text| events.push((event, text.to_vec())))?;
+            let at = self.chat.moment();
+            for (event, text) in events.drain(..) {
+                self.session.handle_event(&mut self.chat, at, &event, &text);
+                if let Event::Registered { server, .. } = event {
+                    let said = trust.met(server).unwrap_or_else(|error| Some(error.to_string()));
+                    let shown = said.filter(|_| form == Form::Modern);
+                    self.terminal.screen.show(self.session.take_lines());
+                    self.terminal.screen.show(shown);
+                }
+            }
+            self.session.advance(&mut self.chat, at);
+            self.take_inputs();
+            self.terminal.screen.show(self.session.take_lines());
+            if let Some(notices) = self.notices {
+                self.terminal.screen.show(notices.try_iter());
+            }
+            if let Some(exit) = self.session.exit() {
+                return Ok(exit);
+            }
+        }
+    }
+
+    fn take_inputs(&mut self) {
+        let at = self.chat.moment();
+        if self.terminal.screen.is_broken() && !self.session.is_leaving() {
+            // Nobody sees anything any more.
+            self.session.handle_interrupt(&mut self.chat, at);
+        }
+        while let Some(input) = self.inputs.next(self.session.wants_line()) {
+            match input {
+                Input::Line(line) => self.session.handle_line(&mut self.chat, at, &line),
+                Input::End => self.session.handle_end(&mut self.chat, at),
+                Input::Interrupt => self.session.handle_interrupt(&mut self.chat, at),
+            }
+        }
+    }
+
+    /// How long the endpoint may wait for the session's sake.
+    fn limit(&mut self) -> Option<Duration> {
+        let deadline = self.session.deadline()?;
+        let now = self.chat.moment().now;
+        // A deadline is reached, not come close to.
+        Some(deadline.since(now) + Duration::from_micros(1))
+    }
+}
+
+/// Which key the server must have.
+struct Trust {
+    known: KnownServers,
+    name: String,
+    expected: Option<PublicKey>,
+    remember: bool,
+}
+
+impl Trust {
+    fn new(options: &Options<'_>, path: &std::path::Path) -> Result<Self, KnownServersError> {
+        let known = KnownServers::load(path)?;
+        let name = options.address.name();
+        let remembered = known.get(&name).filter(|_| options.remember);
+        if let (Some(known), Some(offered)) = (remembered, options.address.key)
+            && known != offered
+        {
+            let path = path.to_owned();
+            return Err(KnownServersError::Changed { address: name, known, offered, path });
+        }
+        let expected = options.address.key.or(remembered);
+        Ok(Self { known, name, expected, remember: options.remember })
+    }
+
+    /// The server proved to have this key. What there is to tell of it.
+    fn met(&mut self, key: PublicKey) -> Result<Option<String>, KnownServersError> {
+        if !self.remember {
+            return Ok(None);
+        }
+        self.known.remember(&self.name, key)?;
+        let first = self.expected.replace(key).is_none();
+        Ok(first.then(|| {
+            format!(
+                "First time at {}: its key is trusted and remembered. To be sure, compare it with \
+                 the one its operator sees: {}",
+                self.name,
+                key_text::encode(&key)
+            )
+        }))
+    }
+}

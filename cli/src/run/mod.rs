@@ -1,0 +1,136 @@
+//! Putting the program together: directories, identities, endpoints, a terminal.
+
+mod chat;
+mod client;
+mod marker;
+mod server;
+
+use std::{io, net::{IpAddr, Ipv4Addr, SocketAddr}};
+
+use proto_core::id::Nick;
+use transport_mio::{
+    directories::{Directories, DirectoryError},
+    endpoint::StartError,
+    known_servers::KnownServersError,
+};
+
+use crate::{
+    address::{self, Address},
+    arguments::{Arguments, ClassicClient, Host, Join, Role},
+    session::Exit,
+};
+
+use client::Options;
+
+/// Why the program cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RunError {
+    /// The data directory.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// The socket, the identity or the store.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The list of known servers.
+    #[error(transparent)]
+    KnownServers(#[from] KnownServersError),
+    /// The server's name is not known.
+    #[error("cannot find {address}: {cause}; check the name, or use the server's IP address")]
+    Resolve {
+        /// The name and port.
+        address: String,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The system refused something that always works.
+    #[error("the system does not let it go on: {0}; close some programs and try again")]
+    System(#[from] io::Error),
+}
+
+/// Does what the program was started for.
+///
+/// # Errors
+/// [`RunError`] says what is wrong and what to do.
+pub(crate) fn run(arguments: &Arguments) -> Result<Exit, RunError> {
+    let directories = Directories::new(arguments.data_dir.as_deref())?;
+    match &arguments.role {
+        Role::Host(host) => run_host(&directories, host),
+        Role::Join(join) => run_join(&directories, join),
+        Role::Server(options) => {
+            let bind = server_side(options.bind, options.port);
+            server::run(&directories, bind, server::Form::Modern)
+        }
+        Role::ClassicServer(port) => {
+            server::run(&directories, server_side(None, *port), server::Form::Classic)
+        }
+        Role::ClassicClient(client) => run_classic(&directories, client),
+    }
+}
+
+fn run_host(directories: &Directories, host: &Host) -> Result<Exit, RunError> {
+    let bind = server_side(host.server.bind, host.server.port);
+    let hosted = server::Hosted::start(directories, bind)?;
+    // By the address that others see it at, so that they can reach this chat directly.
+    let server = address::reachable(bind);
+    let side = if server.ip() == bind.ip() { bind.ip() } else { address::client_side(server.ip()) };
+    let exit = client::run(Options {
+        nick: host.nick,
+        server,
+        address: Address { key: Some(hosted.key), ..Address::from(server) },
+        bind: (side, 0).into(),
+        directory: directories.client(&host.nick)?,
+        form: client::Form::Modern,
+        greeting: server::invitation(server, hosted.key),
+        notices: Some(&hosted.notices),
+        remember: false,
+    });
+    hosted.stop()?;
+    exit
+}
+
+fn run_join(directories: &Directories, join: &Join) -> Result<Exit, RunError> {
+    let server = join
+        .address
+        .resolve()
+        .map_err(|cause| RunError::Resolve { address: join.address.name(), cause })?;
+    let side = join.bind.unwrap_or_else(|| address::client_side(server.ip()));
+    client::run(Options {
+        nick: join.nick,
+        server,
+        address: join.address.clone(),
+        bind: (side, join.port.unwrap_or_default()).into(),
+        directory: directories.client(&join.nick)?,
+        form: client::Form::Modern,
+        greeting: Vec::new(),
+        notices: None,
+        remember: true,
+    })
+}
+
+fn run_classic(directories: &Directories, client: &ClassicClient) -> Result<Exit, RunError> {
+    let ClassicClient { nick, server, port } = *client;
+    client::run(Options {
+        nick,
+        server,
+        address: Address::from(server),
+        bind: (address::client_side(server.ip()), port).into(),
+        directory: directories.client(&nick)?,
+        form: client::Form::Classic,
+        greeting: classic_greeting(&nick, server, port),
+        notices: None,
+        remember: true,
+    })
+}
+
+fn classic_greeting(nick: &Nick, server: SocketAddr, port: u16) -> Vec<String> {
+    vec![
+        format!("client nickname:  {nick}"),
+        format!("server ip:  {}", server.ip()),
+        format!("server port number:  {}", server.port()),
+        format!("client port number:  {port}"),
+    ]
+}
+
+fn server_side(bind: Option<IpAddr>, port: u16) -> SocketAddr {
+    (bind.unwrap_or(Ipv4Addr::UNSPECIFIED.into()), port).into()
+}

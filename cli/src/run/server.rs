@@ -1,0 +1,121 @@
+//! A server: alone, or beside a chat.
+
+use std::{
+    net::SocketAddr,
+    sync::mpsc::{self, Receiver},
+};
+
+use jiff::tz::TimeZone;
+use proto_core::{
+    id::PublicKey,
+    server::{AccountView, Config, Server, Storage},
+    wire::Presence,
+};
+use transport_mio::{
+    directories::Directories,
+    endpoint::{Running, ServerEndpoint},
+    memory::{ServerMemory, ServerSizes},
+};
+
+use crate::{
+    address::{self, Address},
+    input::Inputs,
+    screen::Screen,
+    server_words::{self, ClassicServer, Row},
+    session::Exit,
+};
+
+use super::RunError;
+
+/// In whose words a server speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Classic,
+    Modern,
+}
+
+/// The lines that tell others how to join.
+pub(super) fn invitation(server: SocketAddr, key: PublicKey) -> Vec<String> {
+    let address = Address { key: Some(key), ..Address::from(server) };
+    vec![
+        "Others join with this line, with their own nick:".to_owned(),
+        format!("  udpchat join <nick> {address}"),
+    ]
+}
+
+fn open(directories: &Directories, bind: SocketAddr) -> Result<ServerEndpoint, RunError> {
+    let directory = directories.server(bind.port())?;
+    Ok(ServerEndpoint::open(&directory, bind, &ServerSizes::default(), Config::default())?)
+}
+
+/// Serves until a signal to end comes.
+pub(super) fn run(
+    directories: &Directories,
+    bind: SocketAddr,
+    form: Form,
+) -> Result<Exit, RunError> {
+    let mut endpoint = open(directories, bind)?;
+    let handle = endpoint.handle();
+    let wake = move || handle.wake();
+    let inputs = Inputs::new();
+    inputs.catch_signals(wake.clone())?;
+    let screen = Screen::plain(wake)?;
+    let zone = TimeZone::system();
+    let mut classic = ClassicServer::default();
+    screen.show(match form {
+        Form::Classic => vec![ClassicServer::start(bind.port())],
+        Form::Modern => invitation(address::reachable(bind), endpoint.machine().key()),
+    });
+    let mut events = Vec::new();
+    // A server whose output nobody reads any more serves on.
+    while inputs.next(false).is_none() {
+        endpoint.turn(None, |event, _| events.push(event))?;
+        for event in events.drain(..) {
+            screen.show(match form {
+                Form::Classic => classic.lines(&event, &table(endpoint.machine())),
+                Form::Modern => {
+                    server_words::line(&event, endpoint.unix(), &zone).into_iter().collect()
+                }
+            });
+        }
+    }
+    endpoint.shut_down(|_, _| ())?;
+    screen.finish();
+    Ok(Exit::Done)
+}
+
+fn table(server: &mut Server<impl Storage>) -> Vec<Row> {
+    let mut rows = Vec::new();
+    server.for_each_account(|AccountView { account, nick, presence, .. }| {
+        rows.push(Row { account, nick, online: presence == Presence::Online });
+    });
+    rows
+}
+
+/// A server at work beside a chat.
+pub(super) struct Hosted {
+    running: Running<Server<ServerMemory>>,
+    /// Its key.
+    pub(super) key: PublicKey,
+    /// What its operator must see to.
+    pub(super) notices: Receiver<String>,
+}
+
+impl Hosted {
+    pub(super) fn start(directories: &Directories, bind: SocketAddr) -> Result<Self, RunError> {
+        let mut endpoint = open(directories, bind)?;
+        let key = endpoint.machine().key();
+        let (notify, notices) = mpsc::channel();
+        let running = endpoint.spawn(move |event, _| {
+            if let Some(trouble) = server_words::trouble(&event) {
+                // It is told in the chat's next turn, if there is still a chat.
+                let _ = notify.send(trouble);
+            }
+        })?;
+        Ok(Self { running, key, notices })
+    }
+
+    pub(super) fn stop(self) -> Result<(), RunError> {
+        Ok(self.running.stop()?)
+    }
+}

@@ -1,0 +1,146 @@
+//! Each frame, at its largest.
+
+use std::{format, vec, vec::Vec as List};
+
+use super::*;
+
+/// Each frame with every number at its largest and every list full.
+fn largest() -> List<Frame<'static>> {
+    let (account, epoch, number) = (Account(u32::MAX), Epoch(u32::MAX), Number(u64::MAX));
+    let nick = Nick::new(&"n".repeat(32)).unwrap();
+    let (total, offset, skip) = (u16::MAX, u16::MAX, u32::MAX);
+    let unit: &'static [u8] = &[7; crate::wire::FRAGMENT_UNIT];
+    let address = SocketAddr::from(([u16::MAX; 8], u16::MAX));
+    let entry = RosterEntry {
+        account,
+        version: u64::MAX,
+        nick,
+        key: PublicKey([1; 32]),
+        presence: Presence::Offline,
+        candidates: [Some(address); 2],
+    };
+    let mut buffer = vec![0; RosterEntry::SIZE_BOUND];
+    let length = entry.encode(&mut buffer).unwrap().len();
+    assert_eq!(length, RosterEntry::SIZE_BOUND);
+    let entries: &'static [u8] = buffer.leak();
+    let gap = AckGap { missing: u64::MAX, run: u64::MAX };
+    vec![
+        Frame::Ack(Ack {
+            largest: u64::MAX,
+            delay: u32::MAX,
+            first: u64::MAX,
+            gaps: Vec::from_array([gap; MAX_ACK_RANGES]),
+        }),
+        Frame::Ping(()),
+        Frame::Close(CloseReason::Malformed),
+        Frame::Credit(u64::MAX),
+        Frame::Register(Register { nick, epoch: Some(epoch), boot: u64::MAX, roster: u64::MAX }),
+        Frame::Registered(Registered {
+            account,
+            epoch,
+            returning: true,
+            roster: u64::MAX,
+            mailbox: u64::MAX,
+            limits: Limits { text: u32::MAX, mail: u32::MAX },
+        }),
+        Frame::RegisterRefused(RegisterRefusal::Store),
+        Frame::Deregister(()),
+        Frame::Deregistered(()),
+        Frame::Roster(Roster {
+            base: u64::MAX,
+            upto: u64::MAX,
+            low: account,
+            high: account,
+            last: true,
+            entries,
+        }),
+        Frame::Say(Say { epoch, number, skip, total, offset, piece: unit }),
+        Frame::Receipt(Receipt { epoch, number }),
+        Frame::Deposit(Deposit { to: account, epoch, number, skip, total, offset, piece: unit }),
+        Frame::Progress(Progress {
+            to: account,
+            epoch,
+            stored: number,
+            delivered: number,
+            expired: (number, number),
+            online: true,
+            receipt: [9; 16],
+        }),
+        Frame::EntryRefused(EntryRefused {
+            to: account,
+            epoch,
+            number,
+            reason: EntryRefusal::Superseded,
+        }),
+        Frame::Mail(Mail {
+            index: u64::MAX,
+            previous: u64::MAX,
+            from: account,
+            epoch,
+            number,
+            total,
+            offset,
+            piece: unit,
+        }),
+        Frame::MailAck(MailAck { index: u64::MAX, receipt: [9; 16] }),
+        Frame::Inquire(Inquire { to: account, epoch }),
+        Frame::MailboxEmpty(()),
+    ]
+}
+
+#[test]
+fn every_frame_comes_back_and_keeps_to_its_bound() {
+    let frames = largest();
+    let kinds: List<u8> = frames.iter().map(Frame::kind).collect();
+    assert_eq!(kinds, KINDS, "each frame is tried once");
+    for frame in frames {
+        let mut out = [0; 400];
+        let mut writer = FrameWriter::new(&mut out, 0, 400);
+        assert!(writer.push(&frame));
+        let length = writer.length();
+        let bound = Frame::size_bound(frame.kind()).unwrap();
+        assert!(length - FRAME_HEADER <= bound, "{frame:?} takes {length} bytes");
+        // The bound is no guess: the largest value comes within two bytes of it.
+        assert!(length - FRAME_HEADER + 2 >= bound, "{frame:?} takes only {length} bytes");
+        let read: List<_> = Frames::new(&out[..length]).collect();
+        assert_eq!(read, [Ok(frame.clone())]);
+        // One byte less, or one more in the body, is no frame.
+        assert!(Frames::new(&out[..length - 1]).any(|frame| frame.is_err()));
+        out[1] += 1;
+        assert!(Frames::new(&out[..=length]).next().unwrap().is_err(), "{frame:?}");
+    }
+}
+
+#[test]
+fn a_full_writer_takes_nothing_more() {
+    let mut out = [0xaa; 20];
+    let mut writer = FrameWriter::new(&mut out, 2, 12);
+    assert!(writer.push(&Frame::Ping(())));
+    assert!(!writer.push(&Frame::Receipt(Receipt { epoch: Epoch(1), number: Number(1 << 60) })));
+    assert_eq!(writer.length(), 3);
+    assert!(writer.push(&Frame::Credit(1)));
+    let out = writer.into_inner();
+    assert_eq!((out[..2].to_vec(), out[12..].to_vec()), (vec![0xaa; 2], vec![0xaa; 8]));
+}
+
+#[test]
+fn unknown_frames_are_skipped_or_refused_by_their_type() {
+    let read =
+        |bytes: &[u8]| Frames::new(bytes).map(|frame| format!("{frame:?}")).collect::<List<_>>();
+    let ping = format!("{:?}", Ok::<_, FrameError>(Frame::Ping(())));
+    assert_eq!(read(&[0x80, 2, 0, 1, 2, 0x02, 0, 0]), [ping.clone()]);
+    let refused = format!("{:?}", Err::<Frame<'_>, _>(FrameError::Unsupported(0x7f)));
+    assert_eq!(read(&[0x02, 0, 0, 0x7f, 0, 0, 0x02, 0, 0]), [ping.clone(), refused]);
+    assert_eq!(read(&[0x02, 0, 0, 0, 5, 5, 5]), [ping], "what follows type 0 is padding");
+}
+
+#[test]
+fn acks_that_go_below_zero_end_early() {
+    let gap = AckGap { missing: 0, run: 2 };
+    let gaps = Vec::from_slice(&[gap, gap]).unwrap();
+    let ack = Ack { largest: 9, delay: 0, first: 1, gaps };
+    assert_eq!(ack.ranges().collect::<List<_>>(), [8..=9, 4..=6, 0..=2]);
+    let ack = Ack { largest: 8, ..ack };
+    assert_eq!(ack.ranges().collect::<List<_>>(), [7..=8, 3..=5]);
+    assert_eq!(Ack { first: 9, ..ack }.ranges().count(), 0);
+}

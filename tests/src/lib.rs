@@ -1,0 +1,31 @@
+//! A seeded world of real clients and servers, on a network and on hosts that
+//! misbehave, with the laws of `docs/DESIGN.md` that must hold in it.
+//!
+//! Nothing here runs in real time or touches a socket: a [`world::World`] has a
+//! clock of its own and one queue of what happens next, and a seed decides all of
+//! it. Roles are driven as any host drives them, through their inputs and drains.
+//!
+//! ```text
+//! UDPCHAT_WORLDS=100000 cargo test -p simulation --test worlds -- --nocapture
+//! UDPCHAT_SEED=varied:17 cargo test -p simulation --test worlds replay -- --nocapture
+//! ```
+
+pub mod attacker;
+pub mod clock;
+pub mod counts;
+pub mod dice;
+pub mod faults;
+mod finish;
+mod incidents;
+pub mod laws;
+pub mod memory;
+pub mod network;
+pub mod node;
+pub mod records;
+pub mod role;
+pub mod runner;
+pub mod script;
+pub mod store;
+pub mod suite;
+pub mod trace;
+pub mod world;

@@ -1,0 +1,74 @@
+//! Worlds by the thousand. `UDPCHAT_WORLDS` says how many, `UDPCHAT_SEED` which one to replay.
+
+use std::env;
+
+use simulation::{
+    counts::Counts,
+    runner::{self, Kind, Seed},
+    trace::Telling,
+};
+
+/// At least so much of everything happened, for each thousand worlds.
+fn above_floors(counts: &Counts, floors: &[(&str, u64, u64)]) {
+    println!("{counts}");
+    for (name, count, floor) in floors {
+        let floor = floor * counts.worlds / 1_000;
+        assert!(*count >= floor, "only {count} {name} in {} worlds", counts.worlds);
+    }
+}
+
+#[test]
+fn lossy_worlds_lose_nothing() {
+    let counts = runner::live_through(Kind::Lossy, runner::worlds());
+    above_floors(
+        &counts,
+        &[
+            ("handshakes", counts.handshakes, 4_000),
+            ("direct deliveries", counts.direct, 3_000),
+            ("deliveries by the server", counts.by_server, 3_000),
+            ("deposits", counts.deposits, 3_000),
+            ("relays", counts.relays, 500),
+            ("stored messages", counts.stored, 1_000),
+        ],
+    );
+}
+
+#[test]
+fn worlds_of_all_kinds_keep_the_laws() {
+    let counts = runner::live_through(Kind::Varied, runner::worlds() / 2);
+    above_floors(
+        &counts,
+        &[
+            ("handshakes", counts.handshakes, 4_000),
+            ("direct deliveries", counts.direct, 2_000),
+            ("deposits", counts.deposits, 3_000),
+            ("relays", counts.relays, 300),
+            ("stored messages", counts.stored, 1_000),
+            ("crashes", counts.crashes, 500),
+            ("store failures", counts.store_failures, 500),
+            ("forgeries", counts.forgeries, 5_000),
+        ],
+    );
+}
+
+#[test]
+fn a_seed_decides_everything() {
+    for number in 0..5 {
+        for kind in [Kind::Lossy, Kind::Varied] {
+            let seed = Seed { kind, number };
+            let once = runner::live(seed, Telling::Silent);
+            assert_eq!(once, runner::live(seed, Telling::Kept), "world {seed}");
+        }
+    }
+}
+
+/// One world, told line by line.
+#[test]
+fn replay() {
+    let Ok(seed) = env::var("UDPCHAT_SEED") else { return };
+    let seed: Seed = seed.parse().unwrap();
+    let (setup, steps) = runner::draw(seed);
+    println!("{setup:#?}\n{steps:?}");
+    let (counts, _) = runner::live(seed, Telling::Printed);
+    println!("{counts}");
+}
