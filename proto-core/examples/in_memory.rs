@@ -14,7 +14,7 @@ use proto_core::{
     wire::MAX_DATAGRAM,
 };
 
-type ServerMemory = server::Fixed<8, 8, 16, 64, 64>;
+type ServerMemory = server::Fixed<8, 8, 16, 64, 64, 1024>;
 type ClientMemory = client::Fixed<4, 8, 16, 64, 32, 1024>;
 
 /// Datagrams under way: from, to, bytes.
@@ -44,9 +44,10 @@ macro_rules! drive {
         }
         while let Some((ticket, load)) = asked.pop_front() {
             let nothing = Loaded { record: None, head: 0 };
-            let mut actions = match load {
-                true => $role.handle_loaded($now, ticket, Ok(nothing)),
-                false => $role.handle_stored($now, ticket, Ok(())),
+            let mut actions = if load {
+                $role.handle_loaded($now, ticket, Ok(nothing))
+            } else {
+                $role.handle_stored($now, ticket, Ok(()))
             };
             while let Some(action) = actions.next(&mut scratch) {
                 perform(action, $at, $wire, &mut asked);

@@ -87,6 +87,11 @@ fn show(text: &[u8]) -> String {
 }
 
 impl Run {
+    /// Of the run with this number.
+    pub fn new(number: u64) -> Self {
+        Self { number, ..Self::default() }
+    }
+
     /// The user said something, and the client took it.
     ///
     /// # Errors
@@ -414,10 +419,10 @@ impl Laws {
     }
 
     fn mail_forgotten(&self, to: Account, now: UnixTime, records: &[(u64, Vec<u8>)]) -> Judgement {
-        let key = |account| self.accounts.get(account).map(|(key, _)| *key);
+        let key = |account: Account| self.accounts.get(&account).map(|(key, _)| *key);
         for (index, record) in records {
             let Some((mail, _)) = records::read::<MailRecord>(record) else { continue };
-            let (Some(author), Some(recipient)) = (key(&mail.from), key(&to)) else {
+            let (Some(author), Some(recipient)) = (key(mail.from), key(to)) else {
                 return Err(format!("mail {index} belongs to nobody"));
             };
             let inbox = self.inboxes.get(&(recipient, author));

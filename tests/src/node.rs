@@ -84,7 +84,7 @@ impl Node {
         self.boots += 1;
         self.clock.restart(now, base);
         self.seed = seed;
-        self.run = Run { number: self.boots, ..Run::default() };
+        self.run = Run::new(self.boots);
         (self.complete, self.paused, self.torn, self.offline) = (false, false, None, None);
         self.backlog.clear();
         let identity = Identity::new(SecretKey(self.secret), self.suite);

@@ -1,11 +1,13 @@
 //! Many worlds, each from a seed; and one of them again, to look at.
 
 use std::{
+    cell::Cell,
+    collections::BTreeMap,
     env, fmt,
     panic::{self, AssertUnwindSafe},
     str::FromStr,
     sync::{
-        Mutex,
+        Mutex, Once, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     thread,
@@ -107,15 +109,45 @@ pub fn first() -> u64 {
     env::var("UDPCHAT_FIRST").ok().and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
+/// A world in which a law was broken, and what was said of it.
+type Failure = (Seed, String);
+
 /// Lives through that many worlds of a kind, on all cores.
 ///
 /// # Panics
 /// When a law is broken in one; the message says how to see it again.
 pub fn live_through(kind: Kind, count: u64) -> Counts {
+    let (total, failures) = live_all(kind, count, 1);
+    if let Some((seed, why)) = failures.first() {
+        panic!("{}", report(*seed, why));
+    }
+    total
+}
+
+/// Lives through that many worlds of a kind, whatever happens in them: prints in
+/// how many each law was broken, and some seeds of those.
+pub fn survey(kind: Kind, count: u64) {
+    let (total, failures) = live_all(kind, count, usize::MAX);
+    let mut kinds = BTreeMap::<String, Vec<&Failure>>::new();
+    for failure in &failures {
+        let law = failure.1.split_once(": ").map_or("", |(_, law)| law);
+        let law = law.chars().filter(|c| !c.is_ascii_digit()).take(60).collect();
+        kinds.entry(law).or_default().push(failure);
+    }
+    println!("{total}\n{} worlds failed", failures.len());
+    for failures in kinds.values() {
+        println!("{} times:", failures.len());
+        for (seed, why) in failures.iter().take(4) {
+            println!("    {seed} {}", why.chars().take(400).collect::<String>());
+        }
+    }
+}
+
+fn live_all(kind: Kind, count: u64, failures: usize) -> (Counts, Vec<Failure>) {
+    silence_panics();
     let next = AtomicU64::new(first());
     let end = first() + count;
-    let total = Mutex::new(Counts::default());
-    let failure = Mutex::new(None);
+    let results = Mutex::new((Counts::default(), Vec::new()));
     let work = || {
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
@@ -123,11 +155,15 @@ pub fn live_through(kind: Kind, count: u64) -> Counts {
                 return;
             }
             let seed = Seed { kind, number };
-            match panic::catch_unwind(AssertUnwindSafe(|| live(seed, Telling::Silent))) {
-                Ok((counts, _)) => *total.lock().unwrap_or_else(|e| e.into_inner()) += counts,
+            let lived = attempt(|| live(seed, Telling::Silent));
+            let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
+            match lived {
+                Ok((counts, _)) => results.0 += counts,
                 Err(why) => {
-                    next.store(end, Ordering::Relaxed);
-                    failure.lock().unwrap_or_else(|e| e.into_inner()).get_or_insert((seed, said(&*why)));
+                    results.1.push((seed, why));
+                    if results.1.len() >= failures {
+                        next.store(end, Ordering::Relaxed);
+                    }
                 }
             }
         }
@@ -137,21 +173,56 @@ pub fn live_through(kind: Kind, count: u64) -> Counts {
             scope.spawn(work);
         }
     });
-    if let Some((seed, why)) = failure.into_inner().unwrap_or_else(|e| e.into_inner()) {
-        panic!("{}", report(seed, &why));
-    }
-    total.into_inner().unwrap_or_else(|e| e.into_inner())
+    let (total, mut failures) = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    failures.sort_by_key(|(seed, _)| seed.number);
+    (total, failures)
+}
+
+thread_local! {
+    /// A world is being lived in this thread: its panics are reported later.
+    static ATTEMPT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Does something that may panic; what the panic said.
+fn attempt<T>(what: impl FnOnce() -> T) -> Result<T, String> {
+    ATTEMPT.set(true);
+    let done = panic::catch_unwind(AssertUnwindSafe(what));
+    ATTEMPT.set(false);
+    done.map_err(|why| said(&*why))
+}
+
+/// Panics within an [`attempt`] print nothing by themselves.
+fn silence_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let loud = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if ATTEMPT.get() {
+                WHERE.set(info.location().map(ToString::to_string).unwrap_or_default());
+            } else {
+                loud(info);
+            }
+        }));
+    });
+}
+
+thread_local! {
+    /// Where this thread panicked last.
+    static WHERE: Cell<String> = const { Cell::new(String::new()) };
 }
 
 /// What a panic said.
 fn said(why: &(dyn std::any::Any + Send)) -> String {
     let text = why.downcast_ref::<String>().cloned();
-    text.or_else(|| why.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
+    let text = text.or_else(|| why.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+    let (text, place) = (text.unwrap_or_default(), WHERE.take());
+    // A law names the node; any other panic needs its line.
+    if text.starts_with("after ") { text } else { format!("panic at {place}: {text}") }
 }
 
 /// A broken law, with the last that happened before it and the way to see all of it.
 fn report(seed: Seed, why: &str) -> String {
-    let _ = panic::catch_unwind(AssertUnwindSafe(|| live(seed, Telling::Kept)));
+    let _ = attempt(|| live(seed, Telling::Kept));
     let lines = last_lines().join("\n");
     format!(
         "{lines}\n\nworld {seed}: {why}\nsee all of it with\n    \

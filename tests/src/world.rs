@@ -534,9 +534,10 @@ impl World {
             }
             _ => None,
         };
-        let idle = node.complete
-            && matches!(input, Input::Timeout)
-            && role.deadline().is_none_or(|at| at > now);
+        // What is due already is done by poll_timeout, not by other inputs.
+        let was_due = role.deadline().is_some_and(|at| at <= now);
+        let timeout = matches!(input, Input::Timeout);
+        let idle = node.complete && timeout && !was_due;
         let words = match &input {
             Input::Say { text, .. } => Some(text.clone()),
             _ => None,
@@ -547,14 +548,16 @@ impl World {
         node.complete = outcome.complete;
         let (deadline, drops) = (role.deadline(), role.drops());
         let said = outcome.said;
+        self.reschedule(place);
         if let (Some(Ok(id)), Some(text)) = (&said, words) {
-            let judgement = node.run.said(id, &text);
+            let judgement = self.nodes[place].run.said(id, &text);
             self.judge(place, judgement);
         }
+        self.carry_out(place, &outcome.effects);
         self.demand(place, outcome.complete || early, || {
             format!("S12: a drain gave {MOST} actions and was not through")
         });
-        let quiet = deadline.is_none_or(|at| at > now);
+        let quiet = deadline.is_none_or(|at| at > now) || (was_due && !timeout);
         self.demand(place, quiet || !outcome.complete, || {
             format!("the deadline {deadline:?} is not after {now:?} although the drain is through")
         });
@@ -566,8 +569,6 @@ impl World {
         if let Some(before) = watched {
             self.left_no_trace(place, before, (drops, deadline), &outcome);
         }
-        self.reschedule(place);
-        self.carry_out(place, outcome.effects);
         said
     }
 
@@ -616,24 +617,24 @@ impl World {
         self.nodes[place].wake = at.map(|at| self.after(at - self.now, Event::Wake(place)));
     }
 
-    fn carry_out(&mut self, place: Place, effects: Vec<Effect>) {
+    fn carry_out(&mut self, place: Place, effects: &[Effect]) {
         let torn = self.nodes[place].torn.take_if(|torn| *torn < effects.len());
         let whole = torn.unwrap_or(effects.len());
-        for effect in effects.into_iter().take(whole) {
+        for effect in effects.iter().take(whole) {
             match effect {
-                Effect::Send { to, datagram } => self.send(place, to, &datagram),
+                Effect::Send { to, datagram } => self.send(place, *to, datagram),
                 Effect::Ask(ticket, request) => {
                     self.trace.line(self.now, || {
-                        format!("{} asks its store: {}", self.nodes[place].name, brief(&request))
+                        format!("{} asks its store: {}", self.nodes[place].name, brief(request))
                     });
                     self.trace.mark(4, self.now, place, &[]);
                     let node = &mut self.nodes[place];
                     let life = node.boots;
-                    let at = node.store.ask(self.now, ticket, request, &mut self.dice);
+                    let at = node.store.ask(self.now, *ticket, request.clone(), &mut self.dice);
                     self.after(at - self.now, Event::Commit(place, life));
                 }
-                Effect::Tell(event, text) => self.tell(place, event, &text),
-                Effect::Note(event) => self.note(place, event),
+                Effect::Tell(event, text) => self.tell(place, *event, text),
+                Effect::Note(event) => self.note(place, *event),
             }
         }
         if torn.is_some() {

@@ -72,3 +72,12 @@ fn replay() {
     let (counts, _) = runner::live(seed, Telling::Printed);
     println!("{counts}");
 }
+
+/// All broken laws among `UDPCHAT_WORLDS` worlds of each kind, for whoever mends things.
+#[test]
+#[ignore = "a tool, not a test"]
+fn survey() {
+    for kind in [Kind::Lossy, Kind::Varied] {
+        runner::survey(kind, runner::worlds());
+    }
+}

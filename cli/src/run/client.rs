@@ -121,10 +121,12 @@ impl Talk<'_> {
             for (event, text) in events.drain(..) {
                 self.session.handle_event(&mut self.chat, at, &event, &text);
                 if let Event::Registered { server, .. } = event {
-                    let said = trust.met(server).unwrap_or_else(|error| Some(error.to_string()));
-                    let shown = said.filter(|_| form == Form::Modern);
+                    let said = match trust.met(server) {
+                        Ok(said) => said.filter(|_| form == Form::Modern),
+                        Err(error) => Some(error.to_string()),
+                    };
                     self.terminal.screen.show(self.session.take_lines());
-                    self.terminal.screen.show(shown);
+                    self.terminal.screen.show(said);
                 }
             }
             self.session.advance(&mut self.chat, at);

@@ -236,6 +236,11 @@ impl Session {
         std::mem::take(&mut self.lines)
     }
 
+    /// Whether it is on its way out of the program.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.exit.is_some() || matches!(self.phase, Phase::Leaving { exit: true, .. })
+    }
+
     /// Whether, and how, the program ends.
     pub(crate) fn exit(&self) -> Option<Exit> {
         self.exit

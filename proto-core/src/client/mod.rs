@@ -17,6 +17,7 @@ use crate::{
     action::{Action, Loaded, StoreError, Ticket},
     id::{Nick, NickError, Position, PublicKey},
     link::{Drops, Link},
+    record::record_bound,
     server::Resume,
     session::Identity,
     time::{Instant, WallClock},
@@ -73,7 +74,7 @@ impl Config {
             server_key,
             initial_rtt: Duration::from_millis(100),
             keep_alive: Duration::from_secs(20),
-            idle: Duration::from_secs(60),
+            idle: Duration::from_mins(1),
             datagram: DEFAULT_DATAGRAM as u16,
             credit: 4 * MAX_BODY as u32,
             receipt: Duration::from_millis(500),
@@ -124,14 +125,18 @@ impl<S: Storage> Client<S> {
         seed: [u8; 32],
         resume: Resume,
         now: Instant,
-        storage: S,
+        mut storage: S,
     ) -> Self {
+        // Nobody is to send what there is no room to save.
+        let longest = storage.tables().work.len().saturating_sub(record_bound(0));
+        let credit =
+            if longest < MAX_BODY { config.credit.min(longest as u32) } else { config.credit };
+        let config = Config { credit, ..config };
         Self { state: State::new(config, identity, seed, resume, now), storage }
     }
 
     /// Takes in what came over UDP. Nothing that comes is an error: what does not
     /// belong here is counted in [`Self::drops`] and leaves no trace.
-    #[must_use]
     pub fn handle_datagram(
         &mut self,
         now: Instant,
@@ -144,7 +149,6 @@ impl<S: Storage> Client<S> {
     }
 
     /// Does what is due at `now`.
-    #[must_use]
     pub fn poll_timeout(&mut self, now: Instant) -> Actions<'_> {
         let mut engine = self.engine(now);
         engine.handle_timeouts();
@@ -152,7 +156,6 @@ impl<S: Storage> Client<S> {
     }
 
     /// The host's answer to a `Put` or a `Forget`.
-    #[must_use]
     pub fn handle_stored(
         &mut self,
         now: Instant,
@@ -165,7 +168,6 @@ impl<S: Storage> Client<S> {
     }
 
     /// The host's answer to a `Load`.
-    #[must_use]
     pub fn handle_loaded(
         &mut self,
         now: Instant,
@@ -216,7 +218,6 @@ impl<S: Storage> Client<S> {
 
     /// Closes every link at once, telling the others, and forgets what is not
     /// durable: the host is about to end. Messages that are open stay in the outbox.
-    #[must_use]
     pub fn shut_down(&mut self, now: Instant) -> Actions<'_> {
         let mut engine = self.engine(now);
         engine.shut_down();

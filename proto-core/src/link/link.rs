@@ -80,7 +80,10 @@ impl<R: Role> Linked<Ready> for Link<R> {
 
 impl<R: Role> core::fmt::Debug for Link<R> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Link").field("peer", &self.peer).field("phase", &self.phase).finish()
+        f.debug_struct("Link")
+            .field("peer", &self.peer)
+            .field("phase", &self.phase)
+            .finish_non_exhaustive()
     }
 }
 

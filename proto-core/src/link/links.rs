@@ -7,20 +7,17 @@ use core::{net::SocketAddr, time::Duration};
 use crate::{
     id::PublicKey,
     random::Random,
-    session::{self, Cookies, Identity, Offer, OpenError, Opened},
-    storage::{Id, Index, List, Node, Slab},
+    session::{Cookies, Identity, OpenError},
+    storage::{Id, Index, List, Slab},
     time::Instant,
     timers::Timers,
-    wire::{
-        Accept, Ack, CloseReason, Datagram, DatagramError, Hello, HelloTo, Init, MAX_DATAGRAM,
-        PacketHeader, Retry, VERSION,
-    },
+    wire::{Ack, CloseReason, Datagram, DatagramError, Hello, MAX_DATAGRAM, PacketHeader},
 };
 
 use super::{
-    Fate, Received, Recovery, Timeout,
+    Fate, Timeout,
     credit::Credit,
-    dial::{Dial, DueList, Whom},
+    dial::{Dial, DueList},
     ephemerals::Ephemerals,
     link::{Carry, Link, Phase, Ready, Role},
     packet::Packet,
@@ -31,7 +28,7 @@ use super::{
 const CLOSING: Duration = Duration::from_secs(3);
 
 /// How long an accepted handshake waits for its initiator's first packet.
-const UNCONFIRMED: Duration = Duration::from_secs(15);
+pub(super) const UNCONFIRMED: Duration = Duration::from_secs(15);
 
 /// Probes without an answer, and silence beside them, that end a link.
 const DEAD_PROBES: u32 = 5;
@@ -83,18 +80,18 @@ pub(crate) struct LinksState<R: Role> {
     pub(crate) boot: u64,
     pub(crate) config: LinkConfig,
     pub(crate) drops: Drops,
-    cookies: Cookies,
+    pub(super) cookies: Cookies,
     ready: List<Link<R>, Ready>,
     starved: List<Link<R>, Ready>,
-    due: DueList,
-    reply: Option<Reply<R>>,
-    unconfirmed: u32,
-    live: u32,
+    pub(super) due: DueList,
+    pub(super) reply: Option<Reply<R>>,
+    pub(super) unconfirmed: u32,
+    pub(super) live: u32,
 }
 
 /// The one answer to what came last that leaves no other trace.
 #[derive(Debug)]
-enum Reply<R: Role> {
+pub(super) enum Reply<R: Role> {
     Retry { to: SocketAddr, hello: Hello },
     Accept(Id<Link<R>>),
 }
@@ -172,6 +169,9 @@ pub(crate) enum Expired<R: Role> {
     /// A try to reach someone got no answer.
     Unanswered { dial: Id<Dial>, purpose: u32, tries: u32, wrong_key: bool },
 }
+
+/// A link that may send, and the packet to write into if it may now.
+pub(crate) type Begun<'b, R> = (Id<Link<R>>, Option<Packet<'b, R>>);
 
 /// What becomes of what a packet carried, told to the role.
 pub(crate) type Visit<'v, R> = &'v mut dyn FnMut(&mut <R as Role>::State, <R as Role>::Token, Fate);
@@ -294,32 +294,6 @@ impl<R: Role> Links<'_, R> {
         Some(link.role)
     }
 
-    /// Sets out to reach someone; `None` if there is no room for another handshake.
-    pub(crate) fn dial(
-        &mut self,
-        now: Instant,
-        to: SocketAddr,
-        whom: Whom,
-        purpose: u32,
-    ) -> Option<Id<Dial>> {
-        let (mut forge, config) = forge(self.state);
-        let dial = Dial::new(&mut forge, config, to, whom, purpose);
-        let id = self.dials.insert(dial).ok()?;
-        self.enlist(id);
-        self.call(id, now);
-        Some(id)
-    }
-
-    /// Gives a try up.
-    pub(crate) fn hang_up(&mut self, id: Id<Dial>) {
-        if self.dials.get(id).is_some() {
-            self.delist(id);
-            self.state.due.remove(&mut self.dials, id);
-            self.dial_timers.set(id.slot(), None);
-            self.dials.remove(id);
-        }
-    }
-
     /// The earliest deadline of any link or handshake.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         [self.timers.deadline(), self.dial_timers.deadline()].into_iter().flatten().min()
@@ -340,45 +314,12 @@ impl<R: Role> Links<'_, R> {
         Some(self.link_timeout(id, now, visit))
     }
 
-    /// The next datagram of a handshake.
-    pub(crate) fn next_handshake(
-        &mut self,
-        now: Instant,
-        scratch: &mut [u8; MAX_DATAGRAM],
-    ) -> Option<(SocketAddr, usize)> {
-        let suite = self.state.identity.suite();
-        match self.state.reply.take() {
-            Some(Reply::Retry { to, hello }) => {
-                let LinksState { cookies, random, identity, config, .. } = &mut *self.state;
-                let cookie = cookies.cookie(suite, random, now, to, &hello);
-                let key = config.serves.then(|| identity.public());
-                let retry = session::retry(suite, &hello, cookie, key);
-                return Some((to, retry.encode(scratch).len()));
-            }
-            Some(Reply::Accept(id)) => {
-                if let Some(Link {
-                    phase: Phase::Unconfirmed { memo, .. }, theirs, address, ..
-                }) = self.links.get(id)
-                {
-                    let mut noise = [0; MAX_DATAGRAM];
-                    let length = memo.encode(suite, &mut noise)?;
-                    let accept = Accept { session: *theirs, noise: noise.get(..length)? };
-                    return Some((*address, accept.encode(scratch).len()));
-                }
-            }
-            None => {}
-        }
-        let id = self.state.due.pop_front(&mut self.dials)?;
-        let dial = self.dials.get_mut(id)?;
-        Some((dial.to, dial.encode(scratch).len()))
-    }
-
     /// The next link that has something to send, and a packet to write it into.
     pub(crate) fn begin<'b>(
         &mut self,
         now: Instant,
         scratch: &'b mut [u8; MAX_DATAGRAM],
-    ) -> Option<(Id<Link<R>>, Option<Packet<'b, R>>)> {
+    ) -> Option<Begun<'b, R>> {
         let id = self.state.ready.front()?;
         let link = self.links.get_mut(id)?;
         Some((id, Packet::begin(link, &self.sent, now, scratch)))
@@ -452,165 +393,6 @@ impl<R: Role> Links<'_, R> {
         Incoming::Packet { link: id, number: header.counter, confirmed, plaintext }
     }
 
-    fn hello(&mut self, from: SocketAddr, hello: Hello) {
-        let LinksState { identity, config, .. } = &*self.state;
-        let ours = match hello.to {
-            HelloTo::Server => config.serves,
-            HelloTo::Peer { .. } => {
-                !config.serves && session::check_hello(identity.suite(), &identity.public(), &hello)
-            }
-        };
-        if ours {
-            self.state.reply = Some(Reply::Retry { to: from, hello });
-        } else {
-            self.state.drops.unfitting += 1;
-        }
-    }
-
-    fn retry(&mut self, now: Instant, from: SocketAddr, retry: &Retry) {
-        let [a, b, c, d, ..] = retry.random;
-        let found = self.find_dial(u32::from_le_bytes([a, b, c, d]));
-        let (mut forge, config) = forge(self.state);
-        let credit = config.credit;
-        let taken = found
-            .and_then(|id| self.dials.get_mut(id))
-            .is_some_and(|dial| dial.to == from && dial.retry(&mut forge, retry, credit));
-        match found {
-            Some(id) if taken => self.call(id, now),
-            _ => self.state.drops.unfitting += 1,
-        }
-    }
-
-    /// Handshake message 1: checks what costs nothing first, and computes a
-    /// Diffie-Hellman only for an address that is proven.
-    fn init(
-        &mut self,
-        now: Instant,
-        from: SocketAddr,
-        init: &Init<'_>,
-        admit: &mut dyn FnMut(&PublicKey) -> bool,
-    ) {
-        let LinksState { identity, cookies, random, config, boot, .. } = &mut *self.state;
-        let suite = identity.suite();
-        let serves = matches!(init.hello.to, HelloTo::Server);
-        let Some(ephemeral) = Opened::ephemeral(init)
-            .filter(|_| serves == config.serves && init.hello.version == VERSION)
-        else {
-            self.state.drops.unfitting += 1;
-            return;
-        };
-        if !cookies.verify(suite, random, now, from, &init.hello, &init.cookie) {
-            self.state.drops.unproven += 1;
-            return;
-        }
-        if let Some(id) = self.ephemerals.find(&ephemeral) {
-            let unconfirmed = |link: &Link<R>| matches!(link.phase, Phase::Unconfirmed { .. });
-            if self.links.get(id).is_some_and(unconfirmed) {
-                self.state.reply = Some(Reply::Accept(id));
-            }
-            return;
-        }
-        if !self.ephemerals.make_room(now) {
-            self.state.drops.no_room += 1;
-            return;
-        }
-        let key = config.serves.then(|| identity.public());
-        let Some(opened) = Opened::open(identity, init, key) else {
-            self.state.drops.unauthentic += 1;
-            return;
-        };
-        let (peer, theirs) = (opened.initiator(), opened.offer());
-        if !admit(&peer) {
-            self.state.drops.unfitting += 1;
-            return;
-        }
-        let offer = Offer { session: crate::id::SessionId(random.u32()), credit: config.credit };
-        let accepted = opened.accept(identity, offer, usize::from(init.hello.size), random, *boot);
-        let Some((keys, memo)) = accepted else { return };
-        self.forget_unconfirmed(&peer);
-        if self.state.unconfirmed >= self.unconfirmed_limit()
-            || self.links.is_full()
-            || self.find(offer.session.0).is_some()
-        {
-            self.state.drops.no_room += 1;
-            return;
-        }
-        let expires = now + UNCONFIRMED;
-        let link = Link {
-            ours: offer.session,
-            theirs: theirs.session,
-            peer,
-            address: from,
-            keys,
-            phase: Phase::Unconfirmed { memo, expires },
-            datagram: init.hello.size,
-            recovery: Recovery::new(self.state.config.initial_rtt, init.hello.size.into()),
-            received: Received::NEW,
-            credit: Credit::new(offer.credit, theirs.credit),
-            heard: now,
-            asked: now,
-            ping: false,
-            ready: Node::UNLINKED,
-            starved: false,
-            role: R::State::default(),
-        };
-        let Some(id) = self.add(link) else { return };
-        self.state.unconfirmed += 1;
-        self.ephemerals.remember(ephemeral, id, now, Cookies::LIFETIME);
-        self.state.reply = Some(Reply::Accept(id));
-    }
-
-    fn finish_dial<'d>(
-        &mut self,
-        now: Instant,
-        from: SocketAddr,
-        accept: &Accept<'_>,
-    ) -> Incoming<'d, R> {
-        let mut noise = [0; MAX_DATAGRAM];
-        let found = self.find_dial(accept.session.0);
-        let identity = &self.state.identity;
-        let finished = found.and_then(|id| {
-            let dial = self.dials.get(id).filter(|dial| dial.to == from)?;
-            let (initiator, peer) = dial.initiator()?;
-            let noise = noise.get_mut(..accept.noise.len())?;
-            noise.copy_from_slice(accept.noise);
-            let (keys, theirs) = initiator.finish(identity, noise)?;
-            Some((id, dial.purpose, dial.datagram(), keys, theirs, peer))
-        });
-        let Some((dial, purpose, datagram, keys, theirs, peer)) = finished else {
-            self.state.drops.unauthentic += 1;
-            return Incoming::Nothing;
-        };
-        if self.state.live >= self.live_limit() || self.links.is_full() {
-            self.state.drops.no_room += 1;
-            return Incoming::Nothing;
-        }
-        self.hang_up(dial);
-        let link = Link {
-            ours: accept.session,
-            theirs: theirs.session,
-            peer,
-            address: from,
-            keys,
-            phase: Phase::Live,
-            datagram,
-            recovery: Recovery::new(self.state.config.initial_rtt, datagram.into()),
-            received: Received::NEW,
-            credit: Credit::new(self.state.config.credit, theirs.credit),
-            heard: now,
-            asked: now,
-            // The responder waits for a packet before it sends any.
-            ping: true,
-            ready: Node::UNLINKED,
-            starved: false,
-            role: R::State::default(),
-        };
-        let Some(id) = self.add(link) else { return Incoming::Nothing };
-        self.state.live += 1;
-        self.wake(id);
-        Incoming::Established { link: id, purpose }
-    }
-
     fn link_timeout(&mut self, id: Id<Link<R>>, now: Instant, visit: Visit<'_, R>) -> Expired<R> {
         let idle = self.state.config.idle;
         let keep_alive = self.state.config.keep_alive;
@@ -651,33 +433,8 @@ impl<R: Role> Links<'_, R> {
         if probing { Expired::Probing(id) } else { Expired::Nothing }
     }
 
-    fn unanswered(&mut self, slot: u32, now: Instant) -> Expired<R> {
-        let Some(id) = self.dials.id_at(slot) else { return Expired::Nothing };
-        self.delist(id);
-        let (mut forge, config) = forge(self.state);
-        let Some(dial) = self.dials.get_mut(id) else { return Expired::Nothing };
-        dial.again(&mut forge, config);
-        let told = Expired::Unanswered {
-            dial: id,
-            purpose: dial.purpose,
-            tries: dial.tries(),
-            wrong_key: dial.wrong_key,
-        };
-        self.enlist(id);
-        self.call(id, now);
-        told
-    }
-
-    /// Sends what a dial has to send now, and waits for the answer.
-    fn call(&mut self, id: Id<Dial>, now: Instant) {
-        let Some(dial) = self.dials.get(id) else { return };
-        let deadline = now + dial.patience(&self.state.config);
-        self.dial_timers.set(id.slot(), Some(deadline));
-        self.state.due.push_back(&mut self.dials, id);
-    }
-
     /// When this link must be looked at again.
-    fn reschedule(&mut self, id: Id<Link<R>>) {
+    pub(super) fn reschedule(&mut self, id: Id<Link<R>>) {
         let Some(link) = self.links.get(id) else { return };
         let LinkConfig { idle, keep_alive, .. } = self.state.config;
         let deadline = match &link.phase {
@@ -696,7 +453,7 @@ impl<R: Role> Links<'_, R> {
         self.timers.set(id.slot(), deadline);
     }
 
-    fn add(&mut self, link: Link<R>) -> Option<Id<Link<R>>> {
+    pub(super) fn add(&mut self, link: Link<R>) -> Option<Id<Link<R>>> {
         let (session, peer) = (link.ours, link.peer);
         let id = self.links.insert(link).ok()?;
         let indexed = self.by_session.insert(&session.0.to_le_bytes(), id.slot())
@@ -706,58 +463,12 @@ impl<R: Role> Links<'_, R> {
         Some(id)
     }
 
-    fn find(&self, session: u32) -> Option<Id<Link<R>>> {
+    pub(super) fn find(&self, session: u32) -> Option<Id<Link<R>>> {
         let id_at = |slot| self.links.id_at(slot);
         let slot = self.by_session.find(&session.to_le_bytes(), |slot| {
             id_at(slot).and_then(|id| self.links.get(id)).is_some_and(|link| link.ours.0 == session)
         })?;
         id_at(slot)
-    }
-
-    fn find_dial(&self, session: u32) -> Option<Id<Dial>> {
-        let first = self.links.capacity() as u32;
-        let id_at = |slot: u32| slot.checked_sub(first).and_then(|slot| self.dials.id_at(slot));
-        let slot = self.by_session.find(&session.to_le_bytes(), |slot| {
-            id_at(slot)
-                .and_then(|id| self.dials.get(id))
-                .is_some_and(|dial| dial.session().0 == session)
-        })?;
-        id_at(slot)
-    }
-
-    fn enlist(&mut self, id: Id<Dial>) {
-        let first = self.links.capacity() as u32;
-        if let Some(dial) = self.dials.get(id) {
-            let name = dial.session().0.to_le_bytes();
-            let indexed = self.by_session.insert(&name, first + id.slot());
-            debug_assert!(indexed, "the index has more buckets than there are links and dials");
-        }
-    }
-
-    fn delist(&mut self, id: Id<Dial>) {
-        let Some(dial) = self.dials.get(id) else { return };
-        let name = dial.session().0.to_le_bytes();
-        let first = self.links.capacity() as u32;
-        let (links, dials) = (&self.links, &self.dials);
-        self.by_session.remove(&name, first + id.slot(), |slot| {
-            let session = match slot.checked_sub(first) {
-                None => links.get(links.id_at(slot)?)?.ours,
-                Some(slot) => dials.get(dials.id_at(slot)?)?.session(),
-            };
-            Some(session.0.to_le_bytes())
-        });
-    }
-
-    /// There is one unconfirmed session a key: the newest.
-    fn forget_unconfirmed(&mut self, peer: &PublicKey) {
-        let older = self.by_key.find(&peer.0, |slot| {
-            self.links.id_at(slot).and_then(|id| self.links.get(id)).is_some_and(|link| {
-                link.peer == *peer && matches!(link.phase, Phase::Unconfirmed { .. })
-            })
-        });
-        if let Some(id) = older.and_then(|slot| self.links.id_at(slot)) {
-            self.remove(id);
-        }
     }
 
     /// Records of packets in flight are free again: a link that waited for one goes on.
@@ -775,18 +486,13 @@ impl<R: Role> Links<'_, R> {
         list.remove(&mut self.links, id);
     }
 
-    fn unconfirmed_limit(&self) -> u32 {
+    pub(super) fn unconfirmed_limit(&self) -> u32 {
         (self.links.capacity() / 8).max(1) as u32
     }
 
-    fn live_limit(&self) -> u32 {
+    pub(super) fn live_limit(&self) -> u32 {
         (self.links.capacity() as u32).saturating_sub(self.unconfirmed_limit())
     }
-}
-
-fn forge<R: Role>(state: &mut LinksState<R>) -> (Forge<'_>, &LinkConfig) {
-    let LinksState { identity, random, boot, config, .. } = state;
-    (Forge { identity, random, boot: *boot }, config)
 }
 
 /// Keeps what is the link's own, and tells the role the rest.
@@ -795,7 +501,7 @@ fn carried<R: Role>(
     fate: Fate,
     credit: &mut Credit,
     role: &mut R::State,
-    visit: &mut dyn FnMut(&mut R::State, R::Token, Fate),
+    visit: Visit<'_, R>,
 ) {
     match (carry, fate) {
         (Carry::Credit, Fate::Lost) => credit.forget_announcement(),

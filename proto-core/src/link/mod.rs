@@ -9,6 +9,7 @@ mod congestion;
 mod credit;
 mod dial;
 mod ephemerals;
+mod handshakes;
 #[allow(clippy::module_inception)] // the module's one main thing
 mod link;
 mod links;

@@ -48,8 +48,7 @@ impl<'b, R: Role> Packet<'b, R> {
             closing: false,
         };
         match &mut link.phase {
-            Phase::Unconfirmed { .. } => return None,
-            Phase::Closing { owed: false, .. } => return None,
+            Phase::Unconfirmed { .. } | Phase::Closing { owed: false, .. } => return None,
             Phase::Closing { reason, owed, .. } => {
                 *owed = false;
                 packet.closing = true;
@@ -111,7 +110,7 @@ impl<'b, R: Role> Packet<'b, R> {
         }
         // An Ack goes by itself only when it is due; else it rides along later.
         let ack_due = link.received.deadline().is_some_and(|at| at <= now);
-        if !self.closing && !self.eliciting && !(self.acks && ack_due) {
+        if !(self.closing || self.eliciting || self.acks && ack_due) {
             return None;
         }
         let length = self.writer.length();

@@ -6,7 +6,7 @@ use crate::{
     action::Ask,
     id::{Account, Position},
     link::{Packet, Units},
-    record::BODY_HEADER,
+    record::{BODY_HEADER, record_bound},
     session::MAIL_OVERHEAD,
     storage::{Body, Id, Node},
     wire::{Deposit, EntryRefusal, EntryRefused, Frame, Inquire, Progress},
@@ -44,7 +44,7 @@ impl Engine<'_> {
         if self.accounts.get(deposit.to).is_none() {
             return self.refuse_new(link, author, deposit, EntryRefusal::NoRecipient);
         }
-        if total - MAIL_OVERHEAD - BODY_HEADER > self.state.config.text as usize {
+        if total - MAIL_OVERHEAD - BODY_HEADER > self.text_limit() as usize {
             return self.refuse_new(link, author, deposit, EntryRefusal::TooLong);
         }
         let Some(pair_id) = self.pair(author, deposit.to) else { return Taken::NoRoom };
@@ -77,8 +77,14 @@ impl Engine<'_> {
         Taken::Done
     }
 
+    /// The longest text taken, in bytes: no longer than there is room to save.
+    pub(super) fn text_limit(&self) -> u32 {
+        let room = self.work.len().saturating_sub(record_bound(MAIL_OVERHEAD + BODY_HEADER));
+        self.state.config.text.min(room as u32)
+    }
+
     /// An author asks how its deposits are doing.
-    pub(super) fn inquire(&mut self, link: Id<ServerLink>, inquire: &Inquire) -> Taken {
+    pub(super) fn inquire(&mut self, link: Id<ServerLink>, inquire: Inquire) -> Taken {
         let Some(author) = self.author(link) else { return Taken::NoRoom };
         if self.accounts.get(inquire.to).is_none() {
             return Taken::Done;
@@ -432,10 +438,11 @@ impl Engine<'_> {
         let (author, position, pair) = (entry.from, entry.position, entry.pair);
         self.unlist(id);
         self.free_body(id);
-        if let Some(pair) = pair.and_then(|pair| self.pairs.get_mut(pair)) {
-            if pair.taken.epoch == position.epoch && pair.taken.number >= position.number {
-                pair.taken.number.0 = position.number.0.saturating_sub(1);
-            }
+        if let Some(pair) = pair.and_then(|pair| self.pairs.get_mut(pair))
+            && pair.taken.epoch == position.epoch
+            && pair.taken.number >= position.number
+        {
+            pair.taken.number.0 = position.number.0.saturating_sub(1);
         }
         self.owe_refusal(id, author);
     }

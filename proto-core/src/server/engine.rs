@@ -358,7 +358,7 @@ impl<'a> Engine<'a> {
             Frame::Register(register) => self.register(link, register),
             Frame::Deregister(()) => self.deregister(link),
             Frame::Deposit(deposit) => self.deposit(link, deposit),
-            Frame::Inquire(inquire) => self.inquire(link, inquire),
+            Frame::Inquire(inquire) => self.inquire(link, *inquire),
             Frame::MailAck(ack) => self.mail_acknowledged(link, ack),
             Frame::Registered(_)
             | Frame::RegisterRefused(_)

@@ -228,13 +228,13 @@ impl Engine<'_> {
             return None;
         };
         let ticket = self.ticket(asker, id.slot());
-        let asked = Ask::Asked(ticket.serial);
-        let set = |member: &mut Member| match asker {
-            asker::SAVE => member.save = asked,
-            asker::FORGET => member.forget = asked,
-            _ => member.load = asked,
+        let member = self.member(id)?;
+        let ask = match asker {
+            asker::SAVE => &mut member.save,
+            asker::FORGET => &mut member.forget,
+            _ => &mut member.load,
         };
-        set(self.member(id)?);
+        *ask = Ask::Asked(ticket.serial);
         let log = Log::Mailbox(account);
         Some(match asker {
             asker::FORGET => Action::Forget { ticket, log, upto },

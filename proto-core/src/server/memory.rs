@@ -67,7 +67,8 @@ impl<S: Storage + ?Sized> Storage for &mut S {
 
 /// Memory of a size fixed at compile time: a `static`, lent as `&mut`.
 ///
-/// `ACCOUNTS` is a power of two; `TEXT` is the longest message text in bytes.
+/// `ACCOUNTS` is a power of two. `WORK` is [`record_bound`] of the longest sealed
+/// message: its text, 8 bytes of time and 96 of seal.
 #[allow(missing_debug_implementations)] // kilobytes
 pub struct Fixed<
     const LINKS: usize,
@@ -75,6 +76,7 @@ pub struct Fixed<
     const ENTRIES: usize,
     const BLOCKS: usize,
     const SENT: usize,
+    const WORK: usize,
 > {
     links: [Slot<ServerLink>; LINKS],
     by_session: [[Bucket; 2]; LINKS],
@@ -92,7 +94,7 @@ pub struct Fixed<
     pairs: [[Slot<Pair>; 2]; ENTRIES],
     by_pair: [[Bucket; 4]; ENTRIES],
     blocks: [Block; BLOCKS],
-    work: [u8; record_bound(crate::wire::MAX_BODY)],
+    work: [u8; WORK],
 }
 
 impl<
@@ -101,12 +103,14 @@ impl<
     const ENTRIES: usize,
     const BLOCKS: usize,
     const SENT: usize,
-> Fixed<LINKS, ACCOUNTS, ENTRIES, BLOCKS, SENT>
+    const WORK: usize,
+> Fixed<LINKS, ACCOUNTS, ENTRIES, BLOCKS, SENT, WORK>
 {
     /// Untouched memory.
     #[must_use]
     pub const fn new() -> Self {
         const { assert!(ACCOUNTS.is_power_of_two(), "ACCOUNTS must be a power of two") }
+        const { assert!(WORK > record_bound(0) + 104, "no text would fit") }
         Self {
             links: [const { Slot::EMPTY }; LINKS],
             by_session: [[None; 2]; LINKS],
@@ -124,7 +128,7 @@ impl<
             pairs: [const { [const { Slot::EMPTY }; 2] }; ENTRIES],
             by_pair: [[None; 4]; ENTRIES],
             blocks: [const { Block::EMPTY }; BLOCKS],
-            work: [0; record_bound(crate::wire::MAX_BODY)],
+            work: [0; WORK],
         }
     }
 }
@@ -135,7 +139,8 @@ impl<
     const ENTRIES: usize,
     const BLOCKS: usize,
     const SENT: usize,
-> Default for Fixed<LINKS, ACCOUNTS, ENTRIES, BLOCKS, SENT>
+    const WORK: usize,
+> Default for Fixed<LINKS, ACCOUNTS, ENTRIES, BLOCKS, SENT, WORK>
 {
     fn default() -> Self {
         Self::new()
@@ -148,7 +153,8 @@ impl<
     const ENTRIES: usize,
     const BLOCKS: usize,
     const SENT: usize,
-> Storage for Fixed<LINKS, ACCOUNTS, ENTRIES, BLOCKS, SENT>
+    const WORK: usize,
+> Storage for Fixed<LINKS, ACCOUNTS, ENTRIES, BLOCKS, SENT, WORK>
 {
     fn tables(&mut self) -> Tables<'_> {
         Tables {

@@ -19,6 +19,7 @@ use crate::{
     action::{Action, Loaded, StoreError, Ticket},
     id::{Account, Nick, PublicKey},
     link::{Drops, Link},
+    record::record_bound,
     session::Identity,
     time::{Instant, UnixTime, WallClock},
     wire::{DEFAULT_DATAGRAM, MAX_BODY, MAX_DATAGRAM, Presence},
@@ -60,7 +61,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             initial_rtt: Duration::from_millis(100),
-            idle: Duration::from_secs(60),
+            idle: Duration::from_mins(1),
             datagram: DEFAULT_DATAGRAM as u16,
             credit: 4 * MAX_BODY as u32,
             relay: Duration::from_millis(500),
@@ -97,14 +98,18 @@ impl<S: Storage> Server<S> {
         seed: [u8; 32],
         resume: Resume,
         now: Instant,
-        storage: S,
+        mut storage: S,
     ) -> Self {
+        // Nobody is to send what there is no room to save.
+        let longest = storage.tables().work.len().saturating_sub(record_bound(0));
+        let credit =
+            if longest < MAX_BODY { config.credit.min(longest as u32) } else { config.credit };
+        let config = Config { credit, ..config };
         Self { state: State::new(config, identity, seed, resume, now), storage }
     }
 
     /// Takes in what came over UDP. Nothing that comes is an error: what does not
     /// belong here is counted in [`Self::drops`] and leaves no trace.
-    #[must_use]
     pub fn handle_datagram(
         &mut self,
         now: Instant,
@@ -117,7 +122,6 @@ impl<S: Storage> Server<S> {
     }
 
     /// Does what is due at `now`.
-    #[must_use]
     pub fn poll_timeout(&mut self, now: Instant) -> Actions<'_> {
         let mut engine = self.engine(now);
         engine.handle_timeouts();
@@ -125,7 +129,6 @@ impl<S: Storage> Server<S> {
     }
 
     /// The host's answer to a `Put` or a `Forget`.
-    #[must_use]
     pub fn handle_stored(
         &mut self,
         now: Instant,
@@ -138,7 +141,6 @@ impl<S: Storage> Server<S> {
     }
 
     /// The host's answer to a `Load`.
-    #[must_use]
     pub fn handle_loaded(
         &mut self,
         now: Instant,
@@ -156,7 +158,6 @@ impl<S: Storage> Server<S> {
     }
 
     /// Tells every client that is online that the server leaves. They go on trying.
-    #[must_use]
     pub fn shut_down(&mut self, now: Instant) -> Actions<'_> {
         let mut engine = self.engine(now);
         engine.shut_down();

@@ -198,7 +198,7 @@ impl Engine<'_> {
                     roster: self.state.version,
                     mailbox,
                     limits: Limits {
-                        text: self.state.config.text,
+                        text: self.text_limit(),
                         mail: self.state.config.mail.as_secs() as u32,
                     },
                 })

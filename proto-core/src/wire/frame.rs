@@ -170,7 +170,7 @@ pub enum CloseReason {
     Malformed,
 }
 
-/// A client asks for its nick; the server answers Registered or RegisterRefused.
+/// A client asks for its nick; the server answers with a [`Registered`] or a [`RegisterRefusal`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Register {
     /// The nick wanted.

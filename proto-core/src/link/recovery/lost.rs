@@ -13,7 +13,7 @@ use crate::{
 const PACKET_THRESHOLD: u64 = 3;
 
 /// Probes are no further apart than this.
-const MAX_PTO: Duration = Duration::from_secs(60);
+const MAX_PTO: Duration = Duration::from_mins(1);
 
 /// The unit of persistent congestion, in PTOs (RFC 9002 §7.6.1).
 const PERSISTENT: u32 = 3;

@@ -1,0 +1,3 @@
+mod classic;
+mod modern;
+mod world;

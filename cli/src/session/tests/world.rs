@@ -1,0 +1,218 @@
+//! A session with a client that does as the test says.
+
+use std::time::Duration;
+
+use proto_core::{
+    client::{
+        CommandError, Deposit, Event, MessageId, OpenMessages, PeerView, SayError, Status, Verdict,
+    },
+    id::{Epoch, Nick, Number, Position, PublicKey},
+    time::{Instant, UnixTime},
+    wire::{Limits, Presence},
+};
+
+use crate::{notice::Face, safe_text::SafeText};
+
+use super::super::{Chat, Exit, Moment, Session};
+
+/// 2017-06-14 02:40:17.501063.
+pub(super) const TIME: UnixTime = UnixTime(1_497_408_017_501_063);
+
+pub(super) fn nick(text: &str) -> Nick {
+    Nick::new(text).unwrap()
+}
+
+pub(super) fn key(of: &str) -> PublicKey {
+    PublicKey([of.as_bytes()[0]; 32])
+}
+
+#[derive(Default)]
+pub(super) struct FakeChat {
+    /// Who is on the roster.
+    pub(super) roster: Vec<(&'static str, bool)>,
+    /// What was asked, in words.
+    pub(super) asked: Vec<String>,
+    pub(super) online: bool,
+    pub(super) refuse_say: Option<SayError>,
+    pub(super) refuse_bind: bool,
+    pub(super) open: OpenMessages,
+    said: u64,
+}
+
+impl Chat for FakeChat {
+    fn register(&mut self) -> Result<(), String> {
+        if self.refuse_bind {
+            return Err("UDP port 6061 is in use".to_owned());
+        }
+        self.asked.push("register".to_owned());
+        self.online = true;
+        Ok(())
+    }
+
+    fn deregister(&mut self) -> Result<(), CommandError> {
+        if !self.online {
+            return Err(CommandError::Offline);
+        }
+        self.asked.push("deregister".to_owned());
+        Ok(())
+    }
+
+    fn release(&mut self) {
+        self.online = false;
+        self.asked.push("release".to_owned());
+    }
+
+    fn say(&mut self, to: &Nick, text: &str) -> Result<MessageId, SayError> {
+        if let Some(why) = self.refuse_say {
+            return Err(why);
+        }
+        self.asked.push(format!("say {to} {text}"));
+        self.said += 1;
+        Ok(id(to.as_str(), self.said))
+    }
+
+    fn status(&mut self) -> Status {
+        if self.online { Status::Online } else { Status::Offline }
+    }
+
+    fn open_messages(&mut self) -> OpenMessages {
+        self.open
+    }
+
+    fn peers(&mut self) -> Vec<PeerView> {
+        let view = |&(name, online): &(&str, bool)| PeerView {
+            nick: nick(name),
+            key: key(name),
+            presence: if online { Presence::Online } else { Presence::Offline },
+            address: None,
+        };
+        self.roster.iter().map(view).collect()
+    }
+
+    fn key_advice(&self) -> String {
+        "Ask its operator".to_owned()
+    }
+
+    fn history(
+        &mut self,
+        author: PublicKey,
+        visit: &mut dyn FnMut(UnixTime, SafeText),
+    ) -> Result<(), String> {
+        if author == key("y") {
+            visit(TIME, SafeText::new(b"old\x1b[2J"));
+        }
+        Ok(())
+    }
+}
+
+/// The message that was said as number `number` in all.
+pub(super) fn id(to: &str, number: u64) -> MessageId {
+    MessageId { recipient: key(to), position: Position::new(Epoch(1), Number(number)) }
+}
+
+/// A session at x's screen, and its time.
+pub(super) struct World {
+    pub(super) chat: FakeChat,
+    pub(super) session: Session,
+    pub(super) millis: u64,
+}
+
+impl World {
+    pub(super) fn new(face: Box<dyn Face>, scripted: bool) -> Self {
+        let session = Session::new(nick("x"), face, scripted, Instant::default());
+        let chat = FakeChat { online: true, ..FakeChat::default() };
+        Self { chat, session, millis: 0 }
+    }
+
+    /// Online, with these on the roster, and nothing left to read on the screen.
+    pub(super) fn online(mut self, roster: &[(&'static str, bool)]) -> Self {
+        self.registered(false);
+        self.roster(roster);
+        self.seen();
+        self
+    }
+
+    pub(super) fn at(&self) -> Moment {
+        Moment { now: Instant::from_micros(self.millis * 1000), unix: TIME }
+    }
+
+    pub(super) fn event(&mut self, event: Event) {
+        self.message_event(event, "");
+    }
+
+    fn message_event(&mut self, event: Event, text: &str) {
+        self.session.handle_event(&mut self.chat, self.at(), &event, text.as_bytes());
+        self.session.advance(&mut self.chat, self.at());
+    }
+
+    pub(super) fn registered(&mut self, mail: bool) {
+        let limits = Limits { text: 1000, mail: 1000 };
+        let server = PublicKey([9; 32]);
+        self.event(Event::Registered { returning: false, mail, server, limits });
+    }
+
+    pub(super) fn roster(&mut self, roster: &[(&'static str, bool)]) {
+        self.chat.roster = roster.to_vec();
+        self.event(Event::RosterChanged);
+    }
+
+    pub(super) fn message(&mut self, from: &str, text: &str, waited: bool) {
+        let position = Position::new(Epoch(1), Number(1));
+        let event =
+            Event::Message { from: nick(from), position, time: TIME, by_server: waited, waited };
+        self.message_event(event, text);
+    }
+
+    pub(super) fn deposited(&mut self, to: &str, number: u64, why: Deposit) {
+        self.event(Event::Deposited { id: id(to, number), to: nick(to), why });
+    }
+
+    pub(super) fn verdict(&mut self, to: &str, number: u64, verdict: Verdict) {
+        self.event(Event::Verdict { id: id(to, number), to: nick(to), verdict });
+    }
+
+    pub(super) fn line(&mut self, line: &str) {
+        assert!(self.session.wants_line());
+        self.session.handle_line(&mut self.chat, self.at(), line);
+    }
+
+    pub(super) fn end(&mut self) {
+        self.session.handle_end(&mut self.chat, self.at());
+    }
+
+    pub(super) fn interrupt(&mut self) {
+        self.session.handle_interrupt(&mut self.chat, self.at());
+    }
+
+    /// Time passes, stopping at every deadline on the way.
+    pub(super) fn pass(&mut self, span: Duration) {
+        let end = Instant::from_micros(self.millis * 1000) + span;
+        while let Some(due) = self.session.deadline().filter(|due| *due <= end) {
+            let due = due.as_micros().div_ceil(1000);
+            assert!(due >= self.millis, "a deadline that has passed makes the loop spin");
+            self.millis = due;
+            let before = self.session.deadline();
+            self.session.advance(&mut self.chat, self.at());
+            if self.session.exit().is_some() {
+                return;
+            }
+            assert_ne!(self.session.deadline(), before, "nothing was done about the deadline");
+        }
+        self.millis = end.as_micros() / 1000;
+        self.session.advance(&mut self.chat, self.at());
+    }
+
+    /// The lines since the last time.
+    pub(super) fn seen(&mut self) -> Vec<String> {
+        self.session.take_lines()
+    }
+
+    /// What was asked of the client since the last time.
+    pub(super) fn asked(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.chat.asked)
+    }
+
+    pub(super) fn exit(&self) -> Option<Exit> {
+        self.session.exit()
+    }
+}
