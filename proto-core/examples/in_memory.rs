@@ -27,7 +27,7 @@ fn perform<E: Debug>(action: Action<'_, E>, at: SocketAddr, wire: &mut Wire, ask
     match action {
         Action::Send { to, datagram } => wire.push_back((at, to, datagram.to_vec())),
         Action::Put { ticket, .. } | Action::Forget { ticket, .. } => {
-            asked.push_back((ticket, false))
+            asked.push_back((ticket, false));
         }
         Action::Load { ticket, .. } => asked.push_back((ticket, true)),
         Action::Event(event) => println!("port {}: {event:?}", at.port()),
@@ -85,7 +85,7 @@ fn main() {
         while let Some((from, to, mut bytes)) = wire.pop_front() {
             match to.port() {
                 1 => {
-                    drive!(server, now, at(1), wire, server.handle_datagram(now, from, &mut bytes))
+                    drive!(server, now, at(1), wire, server.handle_datagram(now, from, &mut bytes));
                 }
                 2 => drive!(x, now, at(2), wire, x.handle_datagram(now, from, &mut bytes)),
                 _ => drive!(y, now, at(3), wire, y.handle_datagram(now, from, &mut bytes)),

@@ -1,4 +1,78 @@
-//! The udpchat protocol as pure state machines.
+//! The udpchat protocol as pure state machines: a [`server::Server`] and a
+//! [`client::Client`] that never see a socket, a clock, a disk or a source of
+//! randomness. A **host** drives them: it feeds in what happened, and does what they
+//! ask for. `no_std`, no allocator, no `unsafe`.
+//!
+//! # The idea
+//! Everything one party owes another is a log of numbered entries, and what the other
+//! already has is a cursor in it. Sending moves a cursor; an acknowledgement moves it
+//! for good; a retransmission, a reconnection, a new address and a restart all resume
+//! from it. Duplicates are recognised by number, on whatever path they came.
+//!
+//! # The layers, strictly downward
+//! - [`client`], [`server`]: who is who, conversations, the roster, mail.
+//! - [`link`]: packet numbers, acknowledgements, loss, congestion, credit.
+//! - [`session`]: handshake, keys, replay window, sealed mail.
+//! - [`wire`]: datagrams and frames, no state.
+//! - [`storage`], [`timers`], [`time`], [`id`], [`record`], [`action`]: lent memory,
+//!   deadlines, names, and what is asked of the host.
+//!
+//! # The journey of one message
+//! 1. [`client::Client::say`] numbers it, keeps it in the outbox and asks the host to
+//!    `Put` it; [`client::Client::handle_stored`] says that it is durable.
+//! 2. The outbox puts it on its link's list of what to send. The next
+//!    [`client::Actions::next`] lets the link begin a packet, cuts the message into
+//!    `Say` frames, notes in the link what the packet carries, seals it in the session
+//!    and lends it as [`action::Action::Send`].
+//! 3. At its recipient, [`client::Client::handle_datagram`] finds the session, opens the
+//!    packet, accounts for it in the link and hands the frames to the inbox, which puts the
+//!    message together, checks that it is the next, and asks the host to `Put` it.
+//! 4. Once that is durable, a `Receipt` is owed, and [`client::Event::Message`] is told. The
+//!    receipt moves the author's cursor: [`client::Event::Verdict`] says `Delivered`.
+//! 5. Without a receipt in 500 ms the author seals the message to its recipient's key and
+//!    sends it as `Deposit` to the server, which relays it at once if the recipient is
+//!    online and has the host `Put` it into the mailbox if not; `Progress` tells the author.
+//!
+//! # A host
+//! ```
+//! use proto_core::{action::{Action, Loaded}, client::{Client, Config, Event, Fixed}};
+//! use proto_core::{id::{Nick, SecretKey}, server::Resume, session::{Identity, Portable}};
+//! use proto_core::{time::{Instant, UnixTime, WallClock}, wire::MAX_DATAGRAM};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // The host's part: memory, a key, fresh randomness, the clocks, where the server is.
+//! let mut memory = Box::new(Fixed::<4, 8, 16, 64, 32, 1024>::new());
+//! let identity = Identity::new(SecretKey([7; 32]), &Portable);
+//! let mut now = Instant::from_micros(0);
+//! let resume = Resume { boot: 1, clock: WallClock { at: now, unix: UnixTime(0) } };
+//! let config = Config::new(Nick::new("alice")?, "127.0.0.1:12345".parse()?, None);
+//! let mut client = Client::new(config, identity, [9; 32], resume, now, &mut *memory);
+//!
+//! let mut scratch = [0; MAX_DATAGRAM];
+//! let (mut loads, mut sent, mut silent) = (Vec::new(), 0, false);
+//! client.register(now)?;
+//! while !silent {
+//!     // Whatever is due now, and whatever is owed.
+//!     let mut actions = client.poll_timeout(now);
+//!     while let Some(action) = actions.next(&mut scratch) {
+//!         match action {
+//!             Action::Send { to, datagram } => sent += datagram.len(), // the socket's part
+//!             Action::Put { .. } | Action::Forget { .. } => {} // actions.record() is the record
+//!             Action::Load { ticket, .. } => loads.push(ticket),
+//!             Action::Event(event) => silent |= event == Event::ServerSilent,
+//!         }
+//!     }
+//!     // This host has nothing stored.
+//!     for ticket in loads.drain(..) {
+//!         let _ = client.handle_loaded(now, ticket, Ok(Loaded { record: None, head: 0 }));
+//!     }
+//!     // A real one waits here, for a datagram or for the deadline.
+//!     now = client.deadline().expect("it goes on trying").max(now);
+//! }
+//! assert!(sent >= 1200, "it said Hello, and nobody answered");
+//! # Ok(())
+//! # }
+//! ```
 #![no_std]
 #![forbid(unsafe_code)]
 

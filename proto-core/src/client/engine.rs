@@ -268,6 +268,10 @@ impl<'a> Engine<'a> {
         if let Some(event) = self.next_event() {
             return Some(Action::Event(event));
         }
+        // What was told to its end is to be forgotten by the store.
+        if let Some(request) = self.next_request() {
+            return Some(request);
+        }
         let (to, length) = self.next_datagram(scratch)?;
         Some(Action::Send { to, datagram: scratch.get(..length)? })
     }

@@ -16,7 +16,6 @@ use super::{
     accounts::Row,
     engine::Engine,
     entry::{Entry, Pair},
-    member::Member,
 };
 
 /// Who asked: the part of a ticket that says which table its slot is in.

@@ -319,7 +319,7 @@ impl Model {
     fn deadline(&self, now: Instant, rtt: &Rtt) -> Option<Instant> {
         let early = self.packets.iter().filter(|p| Some(p.number) < self.largest_acked);
         early.map(|p| p.at + rtt.loss_delay()).min().or_else(|| {
-            let pto = (rtt.pto() * 2_u32.pow(self.pto_count.min(16))).min(Duration::from_secs(60));
+            let pto = (rtt.pto() * 2_u32.pow(self.pto_count.min(16))).min(Duration::from_mins(1));
             let earliest = now + Duration::from_millis(1);
             (!self.packets.is_empty()).then_some((self.probe_from + pto).max(earliest))
         })
