@@ -77,6 +77,11 @@ fn split_port(place: &str) -> Result<(&str, u16), AddressError> {
 }
 
 impl Address {
+    /// That of a server whose IP address is known.
+    pub(crate) fn new(address: SocketAddr, key: Option<PublicKey>) -> Self {
+        Self { host: address.ip().to_string(), port: address.port(), key }
+    }
+
     /// Looks the name up. An IPv4 address is preferred, for it is reached by more.
     ///
     /// # Errors
@@ -94,12 +99,6 @@ impl Address {
         } else {
             format!("{}:{}", self.host, self.port)
         }
-    }
-}
-
-impl From<SocketAddr> for Address {
-    fn from(address: SocketAddr) -> Self {
-        Self { host: address.ip().to_string(), port: address.port(), key: None }
     }
 }
 

@@ -166,7 +166,12 @@ impl Arguments {
     /// Reads the command line. What is wrong with it is shown with the usage on
     /// standard error, and ends the program with exit code 2.
     pub(crate) fn read() -> Self {
-        Self::parse(std::env::args_os()).unwrap_or_else(|error| error.exit())
+        Self::parse(std::env::args_os()).unwrap_or_else(|error| {
+            // If standard error is closed, there is no one to tell.
+            let _ = error.print();
+            eprint!("{}", missing_usage(&error));
+            std::process::exit(error.exit_code())
+        })
     }
 
     fn parse(
@@ -187,6 +192,12 @@ impl Arguments {
         };
         Ok(Self { role, data_dir })
     }
+}
+
+/// The usage, for those errors that come without.
+fn missing_usage(error: &clap::Error) -> String {
+    let is_there = error.to_string().contains("Usage:");
+    if is_there || !error.use_stderr() { String::new() } else { format!("\nUsage: {USAGE}\n") }
 }
 
 fn classic_client(words: &[String]) -> Result<ClassicClient, clap::Error> {
@@ -288,7 +299,7 @@ mod tests {
             ("shout", "shout"),
         ] {
             let error = parse(line).unwrap_err();
-            let text = error.to_string();
+            let text = format!("{error}{}", missing_usage(&error));
             assert_eq!(error.exit_code(), 2, "{line}");
             assert!(error.use_stderr() && text.contains("Usage:") && text.contains(said), "{line}: {text}");
         }

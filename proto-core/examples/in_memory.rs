@@ -60,8 +60,7 @@ fn main() {
     let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
     let identity = |n| Identity::new(SecretKey([n; 32]), &Portable);
     let mut now = Instant::default();
-    let clock = WallClock { at: now, unix: UnixTime(1_800_000_000_000_000) };
-    let resume = Resume { boot: 1, clock };
+    let resume = Resume { boot: 1, clock: WallClock { at: now, unix: UnixTime(0) } };
     let (mut memory, mut x_memory, mut y_memory) = (
         Box::new(ServerMemory::new()),
         Box::new(ClientMemory::new()),
@@ -73,7 +72,6 @@ fn main() {
     let config = |nick| client::Config::new(Nick::new(nick).unwrap(), at(1), key);
     let mut x = Client::new(config("x"), identity(2), [2; 32], resume, now, &mut *x_memory);
     let mut y = Client::new(config("y"), identity(3), [3; 32], resume, now, &mut *y_memory);
-
     let wire = &mut Wire::new();
     drive!(x, now, at(2), wire, x.register(now).unwrap());
     drive!(y, now, at(3), wire, y.register(now).unwrap());
@@ -91,8 +89,7 @@ fn main() {
                 _ => drive!(y, now, at(3), wire, y.handle_datagram(now, from, &mut bytes)),
             }
         }
-        let to = Nick::new("y").unwrap();
-        if !said && let Ok((_, actions)) = x.say(now, &to, "hello") {
+        if !said && let Ok((_, actions)) = x.say(now, &Nick::new("y").unwrap(), "hello") {
             said = true;
             drive!(x, now, at(2), wire, actions);
         }

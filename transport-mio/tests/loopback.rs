@@ -73,6 +73,7 @@ impl Person {
         self.running.handle()
     }
 
+    #[track_caller]
     fn register(&self) {
         let register = |endpoint: &mut ClientEndpoint| {
             endpoint.command(|client, now| client.register(now).map(drop))
@@ -81,6 +82,7 @@ impl Person {
         self.wait(|event, _| matches!(event, Event::Registered { .. }));
     }
 
+    #[track_caller]
     fn deregister(&self) {
         let deregister = |endpoint: &mut ClientEndpoint| {
             endpoint.command(|client, now| client.deregister(now).map(drop))
@@ -105,6 +107,7 @@ impl Person {
         }
     }
 
+    #[track_caller]
     fn hear(&self, from: &str, text: &str) {
         let from = Nick::new(from).unwrap();
         let is_it = |event: &Event, said: &str| {
@@ -113,20 +116,26 @@ impl Person {
         self.wait(is_it);
     }
 
+    #[track_caller]
     fn verdict(&self, wanted: Verdict) {
         let is_it = |event: &Event, _: &str| matches!(event, Event::Verdict { verdict, .. } if *verdict == wanted);
         self.wait(is_it);
     }
 
     /// Waits for an event; those before it are lost.
+    #[track_caller]
     fn wait(&self, mut is_it: impl FnMut(&Event, &str) -> bool) {
         let until = Instant::now() + PATIENCE;
+        let mut others = Vec::new();
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            let (event, text) = self.events.recv_timeout(left).expect("the event never came");
+            let Ok((event, text)) = self.events.recv_timeout(left) else {
+                panic!("the event never came, but {others:#?}");
+            };
             if is_it(&event, &text) {
                 return;
             }
+            others.push(event);
         }
     }
 }

@@ -76,7 +76,7 @@ fn run_host(directories: &Directories, host: &Host) -> Result<Exit, RunError> {
     let exit = client::run(Options {
         nick: host.nick,
         server,
-        address: Address { key: Some(hosted.key), ..Address::from(server) },
+        address: Address::new(server, Some(hosted.key)),
         bind: (side, 0).into(),
         directory: directories.client(&host.nick)?,
         form: client::Form::Modern,
@@ -112,7 +112,7 @@ fn run_classic(directories: &Directories, client: &ClassicClient) -> Result<Exit
     client::run(Options {
         nick,
         server,
-        address: Address::from(server),
+        address: Address::new(server, None),
         bind: (address::client_side(server.ip()), port).into(),
         directory: directories.client(&nick)?,
         form: client::Form::Classic,

@@ -36,7 +36,7 @@ pub(super) enum Form {
 
 /// The lines that tell others how to join.
 pub(super) fn invitation(server: SocketAddr, key: PublicKey) -> Vec<String> {
-    let address = Address { key: Some(key), ..Address::from(server) };
+    let address = Address::new(server, Some(key));
     vec![
         "Others join with this line, with their own nick:".to_owned(),
         format!("  udpchat join <nick> {address}"),

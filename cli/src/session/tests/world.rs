@@ -141,8 +141,10 @@ impl World {
     }
 
     fn message_event(&mut self, event: Event, text: &str) {
-        self.session.handle_event(&mut self.chat, self.at(), &event, text.as_bytes());
-        self.session.advance(&mut self.chat, self.at());
+        let at = self.at();
+        self.session.handle_event(&mut self.chat, at, &event, text.as_bytes());
+        let at = self.at();
+        self.session.advance(&mut self.chat, at);
     }
 
     pub(super) fn registered(&mut self, mail: bool) {
@@ -173,15 +175,18 @@ impl World {
 
     pub(super) fn line(&mut self, line: &str) {
         assert!(self.session.wants_line());
-        self.session.handle_line(&mut self.chat, self.at(), line);
+        let at = self.at();
+        self.session.handle_line(&mut self.chat, at, line);
     }
 
     pub(super) fn end(&mut self) {
-        self.session.handle_end(&mut self.chat, self.at());
+        let at = self.at();
+        self.session.handle_end(&mut self.chat, at);
     }
 
     pub(super) fn interrupt(&mut self) {
-        self.session.handle_interrupt(&mut self.chat, self.at());
+        let at = self.at();
+        self.session.handle_interrupt(&mut self.chat, at);
     }
 
     /// Time passes, stopping at every deadline on the way.
@@ -192,14 +197,16 @@ impl World {
             assert!(due >= self.millis, "a deadline that has passed makes the loop spin");
             self.millis = due;
             let before = self.session.deadline();
-            self.session.advance(&mut self.chat, self.at());
+            let at = self.at();
+            self.session.advance(&mut self.chat, at);
             if self.session.exit().is_some() {
                 return;
             }
             assert_ne!(self.session.deadline(), before, "nothing was done about the deadline");
         }
         self.millis = end.as_micros() / 1000;
-        self.session.advance(&mut self.chat, self.at());
+        let at = self.at();
+        self.session.advance(&mut self.chat, at);
     }
 
     /// The lines since the last time.
