@@ -195,9 +195,12 @@ mod tests {
     #[test]
     fn a_client_of_loopback_stays_there() {
         let ip = |text: &str| text.parse::<IpAddr>().unwrap();
-        for (server, client) in
-            [("127.0.0.5", "127.0.0.1"), ("10.0.0.1", "0.0.0.0"), ("::1", "::1"), ("2001:db8::1", "::")]
-        {
+        for (server, client) in [
+            ("127.0.0.5", "127.0.0.1"),
+            ("10.0.0.1", "0.0.0.0"),
+            ("::1", "::1"),
+            ("2001:db8::1", "::"),
+        ] {
             assert_eq!(client_side(ip(server)), ip(client));
         }
         let reached = |text: &str| reachable(text.parse().unwrap());

@@ -253,8 +253,12 @@ mod tests {
 
     #[test]
     fn every_form_is_understood() {
-        let server = |port, bind: Option<&str>| Server { port, bind: bind.map(|b| b.parse().unwrap()) };
-        assert_eq!(role("host alice"), Role::Host(Host { nick: named("alice"), server: server(12345, None) }));
+        let server =
+            |port, bind: Option<&str>| Server { port, bind: bind.map(|b| b.parse().unwrap()) };
+        assert_eq!(
+            role("host alice"),
+            Role::Host(Host { nick: named("alice"), server: server(12345, None) })
+        );
         assert_eq!(role("server --port 9000 --bind ::1"), Role::Server(server(9000, Some("::1"))));
         assert_eq!(role("-s 6000"), Role::ClassicServer(6000));
         assert_eq!(
@@ -301,7 +305,10 @@ mod tests {
             let error = parse(line).unwrap_err();
             let text = format!("{error}{}", missing_usage(&error));
             assert_eq!(error.exit_code(), 2, "{line}");
-            assert!(error.use_stderr() && text.contains("Usage:") && text.contains(said), "{line}: {text}");
+            assert!(
+                error.use_stderr() && text.contains("Usage:") && text.contains(said),
+                "{line}: {text}"
+            );
         }
         let nothing = parse("").unwrap_err();
         assert!(nothing.use_stderr() && nothing.exit_code() == 2);

@@ -132,7 +132,8 @@ mod tests {
 
     #[test]
     fn commands_are_read() {
-        let send = |to: &str, text: &str| Command::Send { to: Nick::new(to), text: text.to_owned() };
+        let send =
+            |to: &str, text: &str| Command::Send { to: Nick::new(to), text: text.to_owned() };
         for (line, command) in [
             ("send y hello", send("y", "hello")),
             ("  send\ty   hello  there ", send("y", "hello  there ")),
@@ -163,9 +164,25 @@ mod tests {
     #[test]
     fn anything_else_is_wrong() {
         for line in [
-            "hello", "send", "send y", "send y ", "SEND y hi", "sendy hi", "dereg x y", "who",
-            "/who y", "/wait", "/wait -1", "/wait inf", "/wait NaN", "/wait 1e9", "/wait a",
-            "/history a b", "/quit now", "/", "\u{1b}[A",
+            "hello",
+            "send",
+            "send y",
+            "send y ",
+            "SEND y hi",
+            "sendy hi",
+            "dereg x y",
+            "who",
+            "/who y",
+            "/wait",
+            "/wait -1",
+            "/wait inf",
+            "/wait NaN",
+            "/wait 1e9",
+            "/wait a",
+            "/history a b",
+            "/quit now",
+            "/",
+            "\u{1b}[A",
         ] {
             assert_eq!(parse(line), Err(WrongInput), "{line:?}");
         }

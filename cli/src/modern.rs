@@ -50,14 +50,18 @@ impl Face for Modern {
             }
             Notice::Deposited { to, why, .. } => match why {
                 Deposit::NoReceipt | Deposit::Unreachable => {
-                    lines.push(format!("({to} cannot be reached directly; the server passes it on)"));
+                    lines.push(format!(
+                        "({to} cannot be reached directly; the server passes it on)"
+                    ));
                 }
                 Deposit::Offline | Deposit::InTurn | Deposit::Leaving => {}
             },
             Notice::Relayed { to } => lines.push(format!("({to} is online; the server relays)")),
             Notice::Outcome { to, text, outcome } => lines.push(outcome_of(to, text, outcome)),
             Notice::Offline { answered: true } => {
-                lines.push("You are offline; nothing reaches you. `reg` brings you back.".to_owned());
+                lines.push(
+                    "You are offline; nothing reaches you. `reg` brings you back.".to_owned(),
+                );
             }
             Notice::Offline { answered: false } => lines.push(
                 "You are offline; the server did not answer. `reg` brings you back.".to_owned(),
@@ -108,7 +112,12 @@ impl Modern {
     }
 
     fn said(&self, message: &Message, now: UnixTime) -> String {
-        format!("{} {}: {}", words::clock(message.time, now, &self.zone), message.from, message.text)
+        format!(
+            "{} {}: {}",
+            words::clock(message.time, now, &self.zone),
+            message.from,
+            message.text
+        )
     }
 }
 
@@ -177,7 +186,9 @@ fn left(unsaved: usize, undone: usize, silent: bool, lines: &mut Vec<String>) {
         ));
     }
     if undone > 0 {
-        lines.push(format!("Not carried out: the last {undone} lines of the input. Send them again."));
+        lines.push(format!(
+            "Not carried out: the last {undone} lines of the input. Send them again."
+        ));
     }
     lines.push("Bye.".to_owned());
 }

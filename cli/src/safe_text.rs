@@ -176,7 +176,11 @@ mod tests {
         let seen = shown(&piled);
         assert_eq!(seen.matches('\u{301}').count(), MAX_MARKS);
         assert_eq!(seen.matches("\\u{301}").count(), 40 - MAX_MARKS);
-        assert_eq!(shown("\u{301}"), "\\u{301}", "a mark on nothing would sit on what is not received");
+        assert_eq!(
+            shown("\u{301}"),
+            "\\u{301}",
+            "a mark on nothing would sit on what is not received"
+        );
     }
 
     #[test]

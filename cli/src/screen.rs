@@ -113,11 +113,9 @@ mod tests {
     #[test]
     fn a_broken_screen_is_noticed() {
         let (woken, wakes) = mpsc::channel();
-        let screen = Screen::new(
-            |_| Err(io::ErrorKind::BrokenPipe.into()),
-            move || woken.send(()).unwrap(),
-        )
-        .unwrap();
+        let screen =
+            Screen::new(|_| Err(io::ErrorKind::BrokenPipe.into()), move || woken.send(()).unwrap())
+                .unwrap();
         screen.show(["a".to_owned()]);
         wakes.recv().unwrap();
         assert!(screen.is_broken());

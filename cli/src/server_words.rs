@@ -44,10 +44,8 @@ impl ClassicServer {
             Event::StoreFailed | Event::Damaged => return trouble(event).into_iter().collect(),
         };
         self.addresses.insert(account, address);
-        let mut lines = vec![
-            format!("client:  {}", pair(address)),
-            format!("data:  {data};{nick}"),
-        ];
+        let mut lines =
+            vec![format!("client:  {}", pair(address)), format!("data:  {data};{nick}")];
         lines.extend(table.iter().map(|row| self.row(row)));
         lines
     }

@@ -55,7 +55,9 @@ pub(crate) fn plain(notice: &Notice<'_>) -> Option<String> {
     let text = match notice {
         Notice::RegisterRefused(why) => register_refusal(*why),
         Notice::Gap { from, missing: 1 } => {
-            return Some(format!("1 message from {from} is missing here; ask them to send it again"));
+            return Some(format!(
+                "1 message from {from} is missing here; ask them to send it again"
+            ));
         }
         Notice::Gap { from, missing } => {
             return Some(format!(
@@ -63,7 +65,9 @@ pub(crate) fn plain(notice: &Notice<'_>) -> Option<String> {
             ));
         }
         Notice::NotSent { to: Some(to), why: SayError::Unknown } => {
-            return Some(format!("nobody here goes by {to}; nothing was sent, /who lists the nicks"));
+            return Some(format!(
+                "nobody here goes by {to}; nothing was sent, /who lists the nicks"
+            ));
         }
         Notice::NotSent { why, .. } => return Some(why.to_string()),
         Notice::ServerClosed { why, offline } => return Some(closed(*why, *offline)),
@@ -123,7 +127,8 @@ fn closed(why: CloseReason, offline: bool) -> String {
             "the server does not understand this version of udpchat; use the same on both sides"
         }
     };
-    let next = if offline { "you are offline, `reg` tries again" } else { "trying to reach it again" };
+    let next =
+        if offline { "you are offline, `reg` tries again" } else { "trying to reach it again" };
     format!("{reason}; {next}")
 }
 

@@ -1,17 +1,19 @@
-//! A driver over a blocking socket, whose read timeout is the deadline. It keeps nothing.
+//! A driver over blocking sockets, with the deadline as read timeout: a server and
+//! two clients, each in a thread of its own, until one has heard the other.
 //!
-//! - `cargo run -p proto-core --example blocking_socket -- server 127.0.0.1:7000`
-//! - `cargo run -p proto-core --example blocking_socket -- client x 127.0.0.1:7000`, then lines: `y hello`
-//! - `cargo run -p proto-core --example blocking_socket`: all of it in threads, until y got a message
-use std::collections::VecDeque;
+//! `cargo run -p proto-core --example blocking_socket`
 use std::net::{SocketAddr, UdpSocket};
-use std::{env, error::Error, fs, io, io::Read, sync::LazyLock, sync::mpsc, thread, time};
+use std::{
+    collections::VecDeque, error::Error, fs::File, io, io::Read, sync::LazyLock, thread, time,
+};
 
 use proto_core::action::{Action, Loaded, Log, StoreError};
 use proto_core::client::{self, Client, Event};
 use proto_core::server::{self, Resume, Server};
 use proto_core::time::{Instant, UnixTime, WallClock};
-use proto_core::{id::Nick, id::SecretKey, session::Identity, session::Portable, wire::MAX_DATAGRAM};
+use proto_core::{
+    id::Nick, id::SecretKey, session::Identity, session::Portable, wire::MAX_DATAGRAM,
+};
 
 type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
 
@@ -20,10 +22,10 @@ fn now() -> Instant {
     Instant::from_micros(START.elapsed().as_micros() as u64)
 }
 
-/// A new identity each time, a seed, and what is known of earlier runs: none. The boot number is the time.
+/// A new identity, a seed, and all that is known of earlier runs: nothing.
 fn fresh() -> io::Result<(Identity, [u8; 32], Resume)> {
     let (mut secret, mut seed) = ([0; 32], [0; 32]);
-    let mut source = fs::File::open("/dev/urandom")?;
+    let mut source = File::open("/dev/urandom")?;
     source.read_exact(&mut secret).and_then(|()| source.read_exact(&mut seed))?;
     let unix = time::UNIX_EPOCH.elapsed().unwrap_or_default().as_micros() as u64;
     let resume = Resume { boot: 1, clock: WallClock { at: now(), unix: UnixTime(unix) } };
@@ -40,7 +42,7 @@ macro_rules! drive {
                 match action {
                     // What the system does not take is lost, as anywhere on the way.
                     Action::Send { to, datagram } => drop($socket.send_to(datagram, to)),
-                    // Mail must outlive its host, which this one cannot promise.
+                    // Mail must outlive its host, and this one keeps nothing.
                     Action::Put { ticket, log: Log::Mailbox(_), .. } => {
                         asked.push_back((ticket, Some(Err(StoreError))));
                     }
@@ -48,15 +50,14 @@ macro_rules! drive {
                         asked.push_back((ticket, Some(Ok(()))));
                     }
                     Action::Load { ticket, .. } => asked.push_back((ticket, None)),
-                    Action::Event(event) => $tell(event, &actions),
+                    Action::Event(event) => $tell(event),
                 }
             }
+            let nothing = Loaded { record: None, head: 0 };
             actions = match asked.pop_front() {
                 None => break,
                 Some((ticket, Some(done))) => $role.handle_stored(now(), ticket, done),
-                Some((ticket, None)) => {
-                    $role.handle_loaded(now(), ticket, Ok(Loaded { record: None, head: 0 }))
-                }
+                Some((ticket, None)) => $role.handle_loaded(now(), ticket, Ok(nothing)),
             };
         }
     }};
@@ -78,41 +79,29 @@ macro_rules! turn {
 
 fn serve(socket: &UdpSocket) -> Outcome {
     let (identity, seed, resume) = fresh()?;
-    let mut memory = Box::new(server::Fixed::<32, 32, 64, 512, 256>::new());
-    let mut server = Server::new(server::Config::default(), identity, seed, resume, now(), &mut *memory);
+    let mut memory = Box::new(server::Fixed::<8, 8, 16, 64, 64>::new());
+    let mut server =
+        Server::new(server::Config::default(), identity, seed, resume, now(), &mut *memory);
     loop {
-        turn!(server, socket, |event, _: &_| println!("server: {event:?}"));
+        turn!(server, socket, |event| println!("server: {event:?}"));
     }
 }
 
-/// Says every line that comes, until `heard` has had enough of what others say.
-fn chat(
-    nick: &str,
-    server: SocketAddr,
-    socket: &UdpSocket,
-    lines: &mpsc::Receiver<String>,
-    mut heard: impl FnMut(&str),
-) -> Outcome {
+/// Chats as `nick` until a message of its own was delivered or one of another's came.
+fn chat(nick: &str, server: SocketAddr, say: Option<(&str, &str)>) -> Outcome {
+    let socket = &UdpSocket::bind("127.0.0.1:0")?;
     let (identity, seed, resume) = fresh()?;
     let config = client::Config::new(Nick::new(nick)?, server, None);
-    let mut memory = Box::new(client::Fixed::<8, 32, 64, 512, 128, 24_000>::new());
+    let mut memory = Box::new(client::Fixed::<4, 8, 16, 64, 32, 1024>::new());
     let mut client = Client::new(config, identity, seed, resume, now(), &mut *memory);
-    let mut tell = |event, actions: &client::Actions<'_>| match event {
-        Event::Message { from, .. } => {
-            let text = String::from_utf8_lossy(actions.text()).escape_debug().to_string();
-            println!("{nick}: {from} says {text}");
-        }
-        event => println!("{nick}: {event:?}"),
+    let (mut said, mut done) = (false, false);
+    let mut tell = |event| {
+        println!("{nick}: {event:?}");
+        done |= matches!(event, Event::Message { .. } | Event::Verdict { .. });
     };
     drive!(client, socket, client.register(now())?, tell);
-    loop {
+    while !done {
         turn!(client, socket, tell);
-        if let Ok(line) = lines.try_recv() {
-            let (to, text) = line.split_once(' ').unwrap_or((&line, ""));
-            match Nick::new(to).map(|to| client.say(now(), &to, text)) {
-                Ok((_, actions)) => drive!(client, socket, actions, tell),
-                Err(why) => println!("{nick}: {why}"),
-            }
-        }
     }
+    Ok(())
 }

@@ -38,6 +38,9 @@ pub const SERVER: Place = 0;
 /// The most actions that one drain may give (law S12).
 const MOST: usize = 3_000;
 
+/// The most events in one moment: more are someone who is never done.
+const HURRY: u32 = 50_000;
+
 /// How long after it went offline a client still answers on links that it closed.
 const CLOSING: Moment = 5 * SECOND;
 
@@ -97,6 +100,8 @@ pub struct World {
     victims: BTreeMap<(Place, SocketAddr), (usize, usize)>,
     accepts: BTreeSet<u64>,
     words: u64,
+    /// Events that happened at this very moment.
+    hurry: u32,
 }
 
 impl World {
@@ -121,6 +126,7 @@ impl World {
             victims: BTreeMap::new(),
             accepts: BTreeSet::new(),
             words: 0,
+            hurry: 0,
             faults,
         };
         world.populate(setup);
@@ -244,6 +250,9 @@ impl World {
     pub fn run_until(&mut self, end: Moment) {
         while let Some(entry) = self.queue.first_entry().filter(|entry| entry.key().0 <= end) {
             let ((at, _), event) = entry.remove_entry();
+            self.hurry = if at == self.now { self.hurry + 1 } else { 0 };
+            let stands = self.hurry < HURRY;
+            self.demand(SERVER, stands, || format!("time stands still: {HURRY} events at once"));
             self.now = at;
             self.happen(event);
         }

@@ -1,12 +1,6 @@
 //! A chat: a client's endpoint and someone at a terminal, or a script.
 
-use std::{
-    io,
-    net::SocketAddr,
-    path::PathBuf,
-    sync::mpsc::Receiver,
-    time::Duration,
-};
+use std::{io, net::SocketAddr, path::PathBuf, sync::mpsc::Receiver, time::Duration};
 
 use jiff::tz::TimeZone;
 use proto_core::{
@@ -74,9 +68,7 @@ pub(super) fn run(options: Options<'_>) -> Result<Exit, RunError> {
 
     let (face, prompt): (Box<dyn Face>, _) = match options.form {
         Form::Classic => (Box::new(Classic::default()), classic::PROMPT),
-        Form::Modern => {
-            (Box::new(Modern::new(options.nick, TimeZone::system())), modern::PROMPT)
-        }
+        Form::Modern => (Box::new(Modern::new(options.nick, TimeZone::system())), modern::PROMPT),
     };
     let mut inputs = Inputs::new();
     inputs.catch_signals(wake.clone())?;

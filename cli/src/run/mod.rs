@@ -5,7 +5,10 @@ mod client;
 mod marker;
 mod server;
 
-use std::{io, net::{IpAddr, Ipv4Addr, SocketAddr}};
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+};
 
 use proto_core::id::Nick;
 use transport_mio::{

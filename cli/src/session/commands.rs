@@ -7,7 +7,7 @@ use proto_core::{
 };
 
 use crate::{
-    command::{Command, Whose},
+    command::{Command, Whose, WrongInput},
     notice::{HistoryPart, Message, Notice, Registering},
     safe_text::SafeText,
 };
@@ -18,8 +18,8 @@ use super::{Chat, Moment, Phase, Sent, Session};
 const EXCERPT: usize = 40;
 
 /// Whether a command is done with.
-#[derive(PartialEq, Eq)]
-enum Done {
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Done {
     Yes,
     /// There is no room now: again when there is.
     NotYet,
@@ -50,13 +50,19 @@ impl Session {
         }
     }
 
-    pub(super) fn carry_out(&mut self, chat: &mut impl Chat, at: Moment, command: &Command) {
-        if self.run(chat, at, command) == Done::NotYet {
-            self.commands.push_back(command.clone());
-        }
-    }
-
-    fn run(&mut self, chat: &mut impl Chat, at: Moment, command: &Command) -> Done {
+    pub(super) fn run(
+        &mut self,
+        chat: &mut impl Chat,
+        at: Moment,
+        command: &Result<Command, WrongInput>,
+    ) -> Done {
+        let command = match command {
+            Ok(command) => command,
+            Err(WrongInput) => {
+                self.tell(at, Notice::WrongInput);
+                return Done::Yes;
+            }
+        };
         match command {
             Command::Send { to, text } => return self.say(chat, at, to, text),
             Command::Deregister(Whose::Other) | Command::Register(Whose::Other) => {

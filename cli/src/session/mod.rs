@@ -20,7 +20,7 @@ use proto_core::{
 };
 
 use crate::{
-    command::Command,
+    command::{Command, WrongInput},
     notice::{Face, Notice, Registering},
     safe_text::SafeText,
 };
@@ -139,7 +139,7 @@ pub(crate) struct Session {
     mailbox: Option<Instant>,
     /// `/wait` holds the script up until then.
     waiting: Option<Instant>,
-    commands: VecDeque<Command>,
+    commands: VecDeque<Result<Command, WrongInput>>,
     /// When the input ended.
     ended: Option<Instant>,
     sent: HashMap<MessageId, Sent>,
@@ -180,16 +180,18 @@ impl Session {
 
     /// A line was typed or read.
     pub(crate) fn handle_line(&mut self, chat: &mut impl Chat, at: Moment, line: &str) {
-        match Command::parse(line, &self.own) {
-            Ok(None) => {}
-            Ok(Some(command)) if self.scripted || command_waits(&command) => {
-                if !self.scripted && matches!(self.phase, Phase::Registering { .. }) {
-                    self.tell(at, Notice::Waiting);
-                }
-                self.commands.push_back(command);
+        let command = match Command::parse(line, &self.own) {
+            Ok(None) => return,
+            Ok(Some(command)) => Ok(command),
+            Err(wrong) => Err(wrong),
+        };
+        if self.scripted || command.as_ref().is_ok_and(command_waits) {
+            if !self.scripted && matches!(self.phase, Phase::Registering { .. }) {
+                self.tell(at, Notice::Waiting);
             }
-            Ok(Some(command)) => self.carry_out(chat, at, &command),
-            Err(_) => self.tell(at, Notice::WrongInput),
+            self.commands.push_back(command);
+        } else {
+            self.run(chat, at, &command);
         }
         self.advance(chat, at);
     }

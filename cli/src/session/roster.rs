@@ -35,7 +35,8 @@ impl Roster {
     }
 
     fn find(&self, nick: &Nick) -> Option<&Someone> {
-        let at = self.everyone.binary_search_by_key(&nick.folded(), |one| one.nick.folded()).ok()?;
+        let at =
+            self.everyone.binary_search_by_key(&nick.folded(), |one| one.nick.folded()).ok()?;
         self.everyone.get(at)
     }
 }

@@ -117,7 +117,7 @@ impl<R: Role> Links<'_, R> {
         init: &Init<'_>,
         admit: &mut dyn FnMut(&PublicKey) -> bool,
     ) {
-        let LinksState { identity, cookies, random, config, boot, .. } = &mut *self.state;
+        let LinksState { identity, cookies, random, config, .. } = &mut *self.state;
         let suite = identity.suite();
         let serves = matches!(init.hello.to, HelloTo::Server);
         let Some(ephemeral) = Opened::ephemeral(init)
@@ -151,17 +151,15 @@ impl<R: Role> Links<'_, R> {
             self.state.drops.unfitting += 1;
             return;
         }
-        let offer = Offer { session: SessionId(random.u32()), credit: config.credit };
-        let accepted = opened.accept(identity, offer, usize::from(init.hello.size), random, *boot);
-        let Some((keys, memo)) = accepted else { return };
         self.forget_unconfirmed(&peer);
-        if self.state.unconfirmed >= self.unconfirmed_limit()
-            || self.links.is_full()
-            || self.find(offer.session.0).is_some()
-        {
+        let Some(session) = self.unused_session() else {
             self.state.drops.no_room += 1;
             return;
-        }
+        };
+        let LinksState { identity, random, config, boot, .. } = &mut *self.state;
+        let offer = Offer { session, credit: config.credit };
+        let accepted = opened.accept(identity, offer, usize::from(init.hello.size), random, *boot);
+        let Some((keys, memo)) = accepted else { return };
         let expires = now + UNCONFIRMED;
         let link = Link {
             ours: offer.session,
@@ -208,7 +206,8 @@ impl<R: Role> Links<'_, R> {
             self.state.drops.unauthentic += 1;
             return Incoming::Nothing;
         };
-        if self.state.live >= self.live_limit() || self.links.is_full() {
+        let used = self.find(accept.session.0).is_some();
+        if used || self.state.live >= self.live_limit() || self.links.is_full() {
             self.state.drops.no_room += 1;
             return Incoming::Nothing;
         }
@@ -295,6 +294,18 @@ impl<R: Role> Links<'_, R> {
             };
             Some(session.0.to_le_bytes())
         });
+    }
+
+    /// A session id for a link that is to be confirmed; `None` if there is no room for
+    /// it, or, as good as never, if luck gives none but used ids.
+    fn unused_session(&mut self) -> Option<SessionId> {
+        if self.state.unconfirmed >= self.unconfirmed_limit() || self.links.is_full() {
+            return None;
+        }
+        (0..8).find_map(|_| {
+            let id = self.state.random.u32();
+            self.find(id).is_none().then_some(SessionId(id))
+        })
     }
 
     /// There is one unconfirmed session a key: the newest.

@@ -260,14 +260,16 @@ fn a_refused_nick_ends_it() {
 #[test]
 fn a_script_waits_for_each_of_its_steps() {
     let mut world = script();
-    for line in ["send y one", "dereg", "reg", "/wait 3", "send y two"] {
+    for line in ["send y one", "what?", "dereg", "reg", "/wait 3", "send y two"] {
         world.line(line);
     }
     world.end();
     assert!(world.asked().is_empty());
     world.registered(false);
     assert!(world.asked().is_empty(), "the table may still bring y");
+    assert_eq!(world.seen(), [">>> [Welcome, You are registered.]"]);
     world.roster(&[("y", true)]);
+    assert_eq!(world.seen(), [">>> [Client table updated.]", ">>> Wrong input"]);
     assert_eq!(world.asked(), ["say y one", "deregister"]);
     world.deposited("y", 1, Deposit::Leaving);
     world.verdict("y", 1, Verdict::Stored);

@@ -159,7 +159,11 @@ fn a_server_without_room_ends_the_start() {
 fn quit_and_control_d_deregister() {
     for quit in [true, false] {
         let mut world = world().online(&[]);
-        if quit { world.line("/quit") } else { world.end() }
+        if quit {
+            world.line("/quit")
+        } else {
+            world.end()
+        }
         assert_eq!(world.asked(), ["deregister"]);
         assert_eq!(world.exit(), None);
         world.event(Event::Deregistered { answered: true });
