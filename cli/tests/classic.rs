@@ -67,7 +67,7 @@ fn three_clients_chat_leave_and_return() {
 
     // All write to each other.
     let names = ["x", "y", "z"];
-    let mut clients = [&mut x, &mut y, &mut z];
+    let clients = [&mut x, &mut y, &mut z];
     for from in 0..3 {
         for to in (0..3).filter(|to| *to != from) {
             clients[from].line(&format!("send {} hello, {}", names[to], names[to]));

@@ -1,19 +1,16 @@
-//! A driver over blocking sockets, with the deadline as read timeout: a server and
-//! two clients, each in a thread of its own, until one has heard the other.
+//! A driver over blocking sockets, with the deadline as read timeout: a server and two
+//! clients, each in a thread of its own, until one knows that the other got its message.
 //!
 //! `cargo run -p proto-core --example blocking_socket`
 use std::net::{SocketAddr, UdpSocket};
-use std::{
-    collections::VecDeque, error::Error, fs::File, io, io::Read, sync::LazyLock, thread, time,
-};
+use std::{error::Error, fs::File, io, io::Read, sync::LazyLock, thread, time};
 
 use proto_core::action::{Action, Loaded, Log, StoreError};
-use proto_core::client::{self, Client, Event};
+use proto_core::client::{self, Client, Event, Verdict};
 use proto_core::server::{self, Resume, Server};
 use proto_core::time::{Instant, UnixTime, WallClock};
-use proto_core::{
-    id::Nick, id::SecretKey, session::Identity, session::Portable, wire::MAX_DATAGRAM,
-};
+use proto_core::wire::MAX_DATAGRAM;
+use proto_core::{id::Nick, id::SecretKey, session::Identity, session::Portable};
 
 type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
 
@@ -32,76 +29,82 @@ fn fresh() -> io::Result<(Identity, [u8; 32], Resume)> {
     Ok((Identity::new(SecretKey(secret), &Portable), seed, resume))
 }
 
-/// Carries out all that is owed after an input; each answer to a request is an input, too.
-macro_rules! drive {
-    ($role:ident, $socket:ident, $input:expr, $tell:expr) => {{
-        let (mut scratch, mut asked) = ([0; MAX_DATAGRAM], VecDeque::new());
-        let mut actions = $input;
+/// Waits for a datagram until the deadline at the latest, and carries out all that is owed
+/// then. Whether one of the events was what the host waits for.
+macro_rules! turn {
+    ($role:ident, $socket:ident, $awaited:expr) => {{
+        let (mut scratch, mut asked, mut found) = ([0; MAX_DATAGRAM], Vec::new(), false);
+        // A timeout of zero would be none.
+        let wait = $role.deadline().map(|at| at.since(now()).max(time::Duration::from_micros(1)));
+        $socket.set_read_timeout(wait)?;
+        if let Ok((length, from)) = $socket.recv_from(&mut scratch) {
+            // A drain that is dropped loses nothing: the next one gives what this one would have.
+            let _ = $role.handle_datagram(now(), from, &mut scratch[..length]);
+        }
         loop {
+            let mut actions = $role.poll_timeout(now());
             while let Some(action) = actions.next(&mut scratch) {
                 match action {
                     // What the system does not take is lost, as anywhere on the way.
                     Action::Send { to, datagram } => drop($socket.send_to(datagram, to)),
-                    // Mail must outlive its host, and this one keeps nothing.
-                    Action::Put { ticket, log: Log::Mailbox(_), .. } => {
-                        asked.push_back((ticket, Some(Err(StoreError))));
+                    // This host keeps nothing, and mail it would have to keep for others.
+                    Action::Put { ticket, log, .. } => {
+                        asked.push((ticket, Some(!matches!(log, Log::Mailbox(_)))));
                     }
-                    Action::Put { ticket, .. } | Action::Forget { ticket, .. } => {
-                        asked.push_back((ticket, Some(Ok(()))));
-                    }
-                    Action::Load { ticket, .. } => asked.push_back((ticket, None)),
-                    Action::Event(event) => $tell(event),
+                    Action::Forget { ticket, .. } => asked.push((ticket, Some(true))),
+                    Action::Load { ticket, .. } => asked.push((ticket, None)),
+                    Action::Event(event) => found |= $awaited(event),
                 }
             }
-            let nothing = Loaded { record: None, head: 0 };
-            actions = match asked.pop_front() {
-                None => break,
-                Some((ticket, Some(done))) => $role.handle_stored(now(), ticket, done),
-                Some((ticket, None)) => $role.handle_loaded(now(), ticket, Ok(nothing)),
-            };
+            if asked.is_empty() {
+                break found;
+            }
+            for (ticket, kept) in asked.drain(..) {
+                let nothing = Ok(Loaded { record: None, head: 0 });
+                let _ = match kept {
+                    Some(kept) => {
+                        $role.handle_stored(now(), ticket, kept.then_some(()).ok_or(StoreError))
+                    }
+                    None => $role.handle_loaded(now(), ticket, nothing),
+                };
+            }
         }
-    }};
-}
-
-/// Waits for a datagram until the deadline at the latest; then does what came and what is due.
-macro_rules! turn {
-    ($role:ident, $socket:ident, $tell:expr) => {{
-        let mut bytes = [0; MAX_DATAGRAM];
-        // A timeout of zero would mean none.
-        let wait = $role.deadline().map(|at| at.since(now()).max(time::Duration::from_micros(1)));
-        $socket.set_read_timeout(wait)?;
-        if let Ok((length, from)) = $socket.recv_from(&mut bytes) {
-            drive!($role, $socket, $role.handle_datagram(now(), from, &mut bytes[..length]), $tell);
-        }
-        drive!($role, $socket, $role.poll_timeout(now()), $tell);
     }};
 }
 
 fn serve(socket: &UdpSocket) -> Outcome {
-    let (identity, seed, resume) = fresh()?;
-    let mut memory = Box::new(server::Fixed::<8, 8, 16, 64, 64>::new());
-    let mut server =
-        Server::new(server::Config::default(), identity, seed, resume, now(), &mut *memory);
-    loop {
-        turn!(server, socket, |event| println!("server: {event:?}"));
-    }
+    let ((identity, seed, resume), config) = (fresh()?, server::Config::default());
+    let memory = server::Fixed::<8, 8, 16, 64, 64, 1024>::new();
+    let mut server = Server::new(config, identity, seed, resume, now(), memory);
+    while !turn!(server, socket, |event| dbg!(event) == server::Event::StoreFailed) {}
+    Err("the server had mail to keep".into())
 }
 
-/// Chats as `nick` until a message of its own was delivered or one of another's came.
-fn chat(nick: &str, server: SocketAddr, say: Option<(&str, &str)>) -> Outcome {
+/// Chats as `nick`; says one thing, if it is to, until that is delivered.
+fn chat(nick: &str, server: SocketAddr, mut say: Option<(&str, &str)>) -> Outcome {
     let socket = &UdpSocket::bind("127.0.0.1:0")?;
-    let (identity, seed, resume) = fresh()?;
-    let config = client::Config::new(Nick::new(nick)?, server, None);
-    let mut memory = Box::new(client::Fixed::<4, 8, 16, 64, 32, 1024>::new());
-    let mut client = Client::new(config, identity, seed, resume, now(), &mut *memory);
-    let (mut said, mut done) = (false, false);
-    let mut tell = |event| {
+    let ((identity, seed, resume), nick) = (fresh()?, Nick::new(nick)?);
+    let config = client::Config::new(nick, server, None);
+    let memory = client::Fixed::<4, 8, 16, 64, 32, 1024>::new();
+    let mut client = Client::new(config, identity, seed, resume, now(), memory);
+    let _ = client.register(now())?;
+    let delivered = |event| {
         println!("{nick}: {event:?}");
-        done |= matches!(event, Event::Message { .. } | Event::Verdict { .. });
+        matches!(event, Event::Verdict { verdict: Verdict::Delivered, .. })
     };
-    drive!(client, socket, client.register(now())?, tell);
-    while !done {
-        turn!(client, socket, tell);
+    while !turn!(client, socket, delivered) {
+        // Nobody is known before the roster came.
+        say.take_if(|(to, text)| {
+            Nick::new(to).is_ok_and(|to| client.say(now(), &to, text).is_ok())
+        });
     }
     Ok(())
+}
+
+fn main() -> Outcome {
+    let socket = UdpSocket::bind("127.0.0.1:0")?;
+    let server = socket.local_addr()?;
+    thread::spawn(move || serve(&socket));
+    thread::spawn(move || chat("y", server, None));
+    chat("x", server, Some(("y", "hello")))
 }

@@ -70,7 +70,12 @@ impl Attacker {
         let (to, key) = *targets.get(dice.index(targets.len()))?;
         let seen = self.seen.get(dice.index(self.seen.len().max(1)));
         let forgery = match (dice.below(6), seen) {
-            (0, _) => Forgery { from: victim(dice), to, bytes: hello(HelloTo::Server, dice), forged: true },
+            (0, _) => Forgery {
+                from: victim(dice),
+                to,
+                bytes: hello(HelloTo::Server, dice),
+                forged: true,
+            },
             (1, _) => {
                 let bytes = peer_hello(&key, dice);
                 Forgery { from: victim(dice), to, bytes, forged: true }
@@ -105,7 +110,9 @@ impl Attacker {
 
 fn hello(to: HelloTo, dice: &mut Dice) -> Vec<u8> {
     let size = dice.between(256..MAX_DATAGRAM as u64 + 1) as u16;
-    Hello { version: VERSION, size, random: dice.bytes(), to }.encode(&mut [0; MAX_DATAGRAM]).to_vec()
+    Hello { version: VERSION, size, random: dice.bytes(), to }
+        .encode(&mut [0; MAX_DATAGRAM])
+        .to_vec()
 }
 
 fn peer_hello(key: &PublicKey, dice: &mut Dice) -> Vec<u8> {

@@ -105,9 +105,9 @@ impl World {
     }
 
     fn is_refused(&self, place: Place) -> bool {
-        self.nodes[place].refused.is_some_and(|why| {
-            matches!(why, RegisterRefusal::Taken | RegisterRefusal::OtherNick)
-        })
+        self.nodes[place]
+            .refused
+            .is_some_and(|why| matches!(why, RegisterRefusal::Taken | RegisterRefusal::OtherNick))
     }
 
     /// A client is, or should be, online.
@@ -128,7 +128,10 @@ impl World {
             }
             let unanswered = self.nodes[place].run.unanswered();
             if unanswered > 0 {
-                return Some((place, format!("{unanswered} messages neither accepted nor refused")));
+                return Some((
+                    place,
+                    format!("{unanswered} messages neither accepted nor refused"),
+                ));
             }
         }
         for (author, recipient, number, stored) in self.laws.open() {
@@ -147,9 +150,7 @@ impl World {
     /// L1: whoever is back has all that was said to it.
     fn everyone_has_everything(&self) {
         for place in (1..self.nodes.len()).filter(|place| self.is_there(*place)) {
-            let absent = |author| {
-                self.place_of(author).is_none_or(|author| !self.is_there(author))
-            };
+            let absent = |author| self.place_of(author).is_none_or(|author| !self.is_there(author));
             self.judge(place, self.laws.complete(self.nodes[place].key, absent));
         }
     }
@@ -174,8 +175,11 @@ impl World {
                 });
             }
             seen.remove(&own);
-            let others: Roster =
-                known.iter().filter(|(key, _)| **key != own).map(|(k, v)| (*k, v.clone())).collect();
+            let others: Roster = known
+                .iter()
+                .filter(|(key, _)| **key != own)
+                .map(|(k, v)| (*k, v.clone()))
+                .collect();
             self.demand(place, seen == others, || {
                 format!("L1: its roster is {seen:?}, the server's {others:?}")
             });

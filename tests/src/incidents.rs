@@ -122,7 +122,8 @@ impl World {
         if let Some(role) = node.role.as_mut() {
             role.set_clock(wall);
         }
-        self.trace.line(now, || format!("{}'s wall clock jumps by {by} us", self.nodes[place].name));
+        self.trace
+            .line(now, || format!("{}'s wall clock jumps by {by} us", self.nodes[place].name));
     }
 
     fn upset_store(&mut self, place: Place) {

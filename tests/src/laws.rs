@@ -118,7 +118,13 @@ impl Laws {
     ///
     /// # Errors
     /// A law was broken.
-    pub fn changed(&mut self, at: PublicKey, run: &Run, now: UnixTime, change: &Change<'_>) -> Judgement {
+    pub fn changed(
+        &mut self,
+        at: PublicKey,
+        run: &Run,
+        now: UnixTime,
+        change: &Change<'_>,
+    ) -> Judgement {
         match change {
             Change::Put { log, number, record, head, before } => match log {
                 Log::Outbox(to) => {
@@ -187,7 +193,9 @@ impl Laws {
         else {
             // It could not be made durable.
             let told = matches!(verdict, Verdict::Refused(_));
-            return law(told, || format!("{verdict:?} on a message that was never durable: {id:?}"));
+            return law(told, || {
+                format!("{verdict:?} on a message that was never durable: {id:?}")
+            });
         };
         if let Some(before) = written.verdict {
             law(written.run != run.number, || {
@@ -278,11 +286,7 @@ impl Laws {
     ///
     /// # Errors
     /// One is missing without its author having been told.
-    pub fn complete(
-        &self,
-        recipient: PublicKey,
-        absent: impl Fn(PublicKey) -> bool,
-    ) -> Judgement {
+    pub fn complete(&self, recipient: PublicKey, absent: impl Fn(PublicKey) -> bool) -> Judgement {
         for ((author, _), letters) in self.outboxes.iter().filter(|((_, to), _)| *to == recipient) {
             for (position, written) in letters {
                 let explained = match written.verdict {
@@ -406,7 +410,9 @@ impl Laws {
         let by_nick = *self.by_nick.entry(nick.folded()).or_insert(account);
         let by_key = *self.by_key.entry(key).or_insert(account);
         law(before == (key, nick) && by_nick == account && by_key == account, || {
-            format!("S10: {nick} and {key:?} as {account:?}, but the nick is {by_nick:?}, the key {by_key:?}")
+            format!(
+                "S10: {nick} and {key:?} as {account:?}, but the nick is {by_nick:?}, the key {by_key:?}"
+            )
         })
     }
 
@@ -429,7 +435,9 @@ impl Laws {
             let had = inbox.is_some_and(|inbox| inbox.range(mail.position()..).next().is_some());
             let expired = now.since(mail.received).as_micros() >= u128::from(self.mail_kept);
             law(had || expired, || {
-                format!("S1: mail {index} from {author:?} was forgotten before {recipient:?} had it")
+                format!(
+                    "S1: mail {index} from {author:?} was forgotten before {recipient:?} had it"
+                )
             })?;
         }
         Ok(())

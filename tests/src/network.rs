@@ -145,14 +145,7 @@ impl Network {
                 true => faults.delay,
                 false => dice.below(faults.delay + 1),
             };
-            Path {
-                loss,
-                duplicates,
-                largest: (largest - HEADERS) as usize,
-                least,
-                spread,
-                cut: 0,
-            }
+            Path { loss, duplicates, largest: (largest - HEADERS) as usize, least, spread, cut: 0 }
         })
     }
 }

@@ -3,7 +3,8 @@
 use std::{collections::VecDeque, net::SocketAddr};
 
 use proto_core::{
-    client, id::{Nick, PublicKey, SecretKey},
+    client,
+    id::{Nick, PublicKey, SecretKey},
     server::{self, Resume},
     session::{Identity, Suite},
     wire::RegisterRefusal,

@@ -136,7 +136,11 @@ impl Role {
                         drain!(server.handle_stored(now, ticket, stored(done)), most, note)
                     }
                     Input::Answer(Answer::Loaded { ticket, found }) => {
-                        drain!(server.handle_loaded(now, ticket, loaded(found.as_ref())), most, note)
+                        drain!(
+                            server.handle_loaded(now, ticket, loaded(found.as_ref())),
+                            most,
+                            note
+                        )
                     }
                     Input::ShutDown => drain!(server.shut_down(now), most, note),
                     Input::Register | Input::Deregister | Input::Say { .. } => Outcome::default(),

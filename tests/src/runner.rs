@@ -155,6 +155,9 @@ fn live_all(kind: Kind, count: u64, failures: usize) -> (Counts, Vec<Failure>) {
                 return;
             }
             let seed = Seed { kind, number };
+            if env::var_os("UDPCHAT_LOUD").is_some() {
+                eprintln!("{seed}");
+            }
             let lived = attempt(|| live(seed, Telling::Silent));
             let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
             match lived {

@@ -120,7 +120,13 @@ impl Store {
     }
 
     /// Takes a request in; when to call [`Self::commit`] for it.
-    pub fn ask(&mut self, now: Moment, ticket: Ticket, request: Request, dice: &mut Dice) -> Moment {
+    pub fn ask(
+        &mut self,
+        now: Moment,
+        ticket: Ticket,
+        request: Request,
+        dice: &mut Dice,
+    ) -> Moment {
         let takes = match self.manners.slow {
             0 => 50,
             // Most are quick, some take their time.
@@ -140,7 +146,8 @@ impl Store {
         look: &mut dyn FnMut(Change<'_>),
     ) -> Option<(Moment, Answer)> {
         let (ticket, request) = self.waiting.pop_front()?;
-        let delay = if self.manners.slow == 0 { 10 } else { dice.below(self.manners.slow / 50 + 1) };
+        let delay =
+            if self.manners.slow == 0 { 10 } else { dice.below(self.manners.slow / 50 + 1) };
         self.answered = self.answered.max(now + delay);
         let full = self.manners.full && matches!(request, Request::Put { .. });
         let fails = now <= self.broken || full || dice.chance(self.manners.fails);

@@ -131,20 +131,40 @@ fn brief(frame: &Frame<'_>) -> String {
                 .flatten()
                 .map(|e| format!("{}:{:?}@{:?}", e.nick, e.presence, e.candidates[0]))
                 .collect();
-            format!("Roster {}..{} {}-{} {entries:?}", page.base, page.upto, page.low.0, page.high.0)
+            format!(
+                "Roster {}..{} {}-{} {entries:?}",
+                page.base, page.upto, page.low.0, page.high.0
+            )
         }
         Frame::Say(say) => format!(
             "Say {}.{} skip {} {}+{}/{}",
-            say.epoch.0, say.number.0, say.skip, say.offset, say.piece.len(), say.total
+            say.epoch.0,
+            say.number.0,
+            say.skip,
+            say.offset,
+            say.piece.len(),
+            say.total
         ),
         Frame::Deposit(d) => format!(
             "Deposit to {} {}.{} skip {} {}+{}/{}",
-            d.to.0, d.epoch.0, d.number.0, d.skip, d.offset, d.piece.len(), d.total
+            d.to.0,
+            d.epoch.0,
+            d.number.0,
+            d.skip,
+            d.offset,
+            d.piece.len(),
+            d.total
         ),
         Frame::Mail(mail) => format!(
             "Mail {}<{} from {} {}.{} {}+{}/{}",
-            mail.previous, mail.index, mail.from.0, mail.epoch.0, mail.number.0,
-            mail.offset, mail.piece.len(), mail.total
+            mail.previous,
+            mail.index,
+            mail.from.0,
+            mail.epoch.0,
+            mail.number.0,
+            mail.offset,
+            mail.piece.len(),
+            mail.total
         ),
         Frame::MailAck(ack) => format!("MailAck {}", ack.index),
         Frame::Progress(p) => format!(

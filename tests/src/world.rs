@@ -337,7 +337,12 @@ impl World {
     }
 
     /// A user says something; `None` if the host does not run or stands still.
-    pub fn say(&mut self, who: Place, to: Nick, text: String) -> Option<Result<MessageId, SayError>> {
+    pub fn say(
+        &mut self,
+        who: Place,
+        to: Nick,
+        text: String,
+    ) -> Option<Result<MessageId, SayError>> {
         self.input(who, Input::Say { to, text })
     }
 
@@ -434,7 +439,7 @@ impl World {
         if datagram.first() == Some(&5) && self.accepts.insert(fingerprint(0, datagram)) {
             self.counts.handshakes += 1;
         }
-        self.offline_sends_nothing(place);
+        self.offline_sends_nothing(place, datagram);
         if attacker::is_victim(to) {
             self.spare_victim(place, to, datagram);
             return;
@@ -473,12 +478,14 @@ impl World {
     }
 
     /// A client that is offline sends nothing but farewells.
-    fn offline_sends_nothing(&mut self, place: Place) {
+    fn offline_sends_nothing(&mut self, place: Place, datagram: &[u8]) {
         let (now, node) = (self.now, &mut self.nodes[place]);
         let Some(client) = node.client() else { return };
         let offline = client.status() == Status::Offline;
         node.offline = offline.then(|| node.offline.unwrap_or(now));
-        let late = node.offline.is_some_and(|since| now - since > CLOSING);
+        // A Hello is answered by whoever sits at the socket.
+        let late =
+            datagram.first() != Some(&3) && node.offline.is_some_and(|since| now - since > CLOSING);
         self.demand(place, !late, || "an offline client sends".into());
     }
 
@@ -529,7 +536,11 @@ impl World {
     // ---- what roles do
 
     /// Passes an input to a node's role and carries out what it owes then.
-    pub(crate) fn input(&mut self, place: Place, input: Input) -> Option<Result<MessageId, SayError>> {
+    pub(crate) fn input(
+        &mut self,
+        place: Place,
+        input: Input,
+    ) -> Option<Result<MessageId, SayError>> {
         let node = &mut self.nodes[place];
         let role = node.role.as_mut()?;
         if node.paused {
@@ -574,7 +585,9 @@ impl World {
             format!("poll_timeout did something before the deadline: {:?}", outcome.effects)
         });
         let twice = Seals::twice();
-        self.demand(place, twice.is_none(), || format!("S8: nonce {twice:?} was used for two texts"));
+        self.demand(place, twice.is_none(), || {
+            format!("S8: nonce {twice:?} was used for two texts")
+        });
         if let Some(before) = watched {
             self.left_no_trace(place, before, (drops, deadline), &outcome);
         }
@@ -594,9 +607,7 @@ impl World {
         if !(dropped || damaged) {
             return;
         }
-        let answers = |effect: &Effect| {
-            matches!(effect, Effect::Send { datagram, .. } if matches!(datagram.first(), Some(3 | 5)))
-        };
+        let answers = |effect: &Effect| matches!(effect, Effect::Send { datagram, .. } if matches!(datagram.first(), Some(3 | 5)));
         let silent = if dropped {
             outcome.effects.is_empty()
         } else {
@@ -683,7 +694,11 @@ impl World {
                 laws.verdict(*key, run, &id, verdict)
             }
             client::Event::Message { from, position, by_server, .. } => {
-                if by_server { counts.by_server += 1 } else { counts.direct += 1 }
+                if by_server {
+                    counts.by_server += 1
+                } else {
+                    counts.direct += 1
+                }
                 laws.shown(*key, run, &from, position.to_record_number(), text)
             }
             client::Event::Deposited { id, .. } => {

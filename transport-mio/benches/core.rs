@@ -195,7 +195,11 @@ impl Town {
         let init = Init { hello, cookie: retry.cookie, noise: &noise };
         let mut accept = self.send(address, init.encode(&mut out));
         let Ok(Datagram::Accept(accept)) = Datagram::parse(&mut accept) else {
-            panic!("an Init is answered by an Accept: {number} {:?} {:?}", self.server.drops(), self.server.usage())
+            panic!(
+                "an Init is answered by an Accept: {number} {:?} {:?}",
+                self.server.drops(),
+                self.server.usage()
+            )
         };
         let (keys, theirs) =
             initiator.finish(&identity, &mut accept.noise.to_vec()).expect("it is the answer");

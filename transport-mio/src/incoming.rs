@@ -89,3 +89,100 @@ fn canonical(address: SocketAddr) -> SocketAddr {
         _ => address,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::BTreeSet,
+        net::UdpSocket,
+        thread,
+        time::{Duration, Instant},
+    };
+
+    use super::*;
+    use crate::outgoing::Outgoing;
+
+    /// All that comes within reason, until there are `count`.
+    fn receive(socket: &Socket, count: usize) -> Vec<(SocketAddr, Vec<u8>)> {
+        let mut incoming = Incoming::new();
+        incoming.prepare(socket);
+        let (mut all, until) = (Vec::new(), Instant::now() + Duration::from_secs(30));
+        while all.len() < count && Instant::now() < until {
+            match incoming.fill(socket) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    thread::sleep(Duration::from_millis(1));
+                }
+                Err(error) => panic!("{error}"),
+            }
+            while let Some((from, datagram)) = incoming.next() {
+                all.push((from, datagram.to_vec()));
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn batches_arrive_as_the_datagrams_that_they_were() {
+        let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        let (mut from, to) = (Socket::bind(any).unwrap(), Socket::bind(any).unwrap());
+        let mut outgoing = Outgoing::new();
+        outgoing.allow(100);
+        for length in 1..=100u8 {
+            let scratch = outgoing.scratch().unwrap();
+            scratch[..usize::from(length)].fill(length);
+            outgoing.push(to.address().unwrap(), length.into(), &mut from);
+        }
+        outgoing.flush(&mut from);
+        assert_eq!((outgoing.sent, outgoing.failed), (100, 0));
+        let received = receive(&to, 100);
+        assert!(received.iter().all(|(sender, _)| *sender == from.address().unwrap()));
+        let datagrams: BTreeSet<_> = received.into_iter().map(|(_, bytes)| bytes).collect();
+        let expected = (1..=100u8).map(|length| vec![length; length.into()]);
+        assert_eq!(datagrams, expected.collect());
+    }
+
+    /// One sender's burst, which the system hands over in one buffer.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_merged_burst_is_parted() {
+        let to = Socket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let from = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let state = quinn_udp::UdpSocketState::new((&from).into()).unwrap();
+        let contents: Vec<u8> = (0..35).collect();
+        let transmit = quinn_udp::Transmit {
+            destination: to.address().unwrap(),
+            ecn: None,
+            contents: &contents,
+            segment_size: Some(10),
+            src_ip: None,
+        };
+        state.try_send((&from).into(), &transmit).unwrap();
+        let received: Vec<_> = receive(&to, 4).into_iter().map(|(_, bytes)| bytes).collect();
+        assert_eq!(received, contents.chunks(10).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_socket_for_both_families_talks_to_both() {
+        let Ok(mut both) = Socket::bind("[::]:0".parse().unwrap()) else {
+            // There is no IPv6 here.
+            return;
+        };
+        let port = both.address().unwrap().port();
+        let other = UdpSocket::bind("127.0.0.1:0").unwrap();
+        other.send_to(b"hello", ("127.0.0.1", port)).unwrap();
+        let received = receive(&both, 1);
+        assert_eq!(received, [(other.local_addr().unwrap(), b"hello".to_vec())]);
+
+        let mut outgoing = Outgoing::new();
+        outgoing.allow(2);
+        for _ in 0..2 {
+            outgoing.scratch().unwrap()[0] = b'x';
+            outgoing.push(other.local_addr().unwrap(), 1, &mut both);
+        }
+        outgoing.flush(&mut both);
+        other.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        assert_eq!(other.recv(&mut [0; 9]).unwrap(), 1);
+        assert_eq!(other.recv(&mut [0; 9]).unwrap(), 1);
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{Ipv4Addr, SocketAddr},
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
 };
 
 use proto_core::wire::MAX_DATAGRAM;
@@ -20,7 +20,7 @@ pub(crate) struct Outbound {
 
 impl Outbound {
     const NONE: Self = Self {
-        to: SocketAddr::V4(std::net::SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0)),
+        to: SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0)),
         length: 0,
         bytes: [0; MAX_DATAGRAM],
     };
@@ -126,5 +126,83 @@ impl Outgoing {
     /// Forgets what waits: there is no socket any more.
     pub(crate) fn clear(&mut self) {
         (self.first, self.end, self.is_blocked) = (0, 0, false);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes so many datagrams before it is full, and refuses those to port 13.
+    #[derive(Default)]
+    struct Wire {
+        room: usize,
+        went: Vec<(u16, Vec<u8>)>,
+    }
+
+    impl Transmit for Wire {
+        fn transmit(&mut self, datagrams: &[Outbound]) -> io::Result<usize> {
+            let is_fit = |one: &&Outbound| one.to.port() != 13;
+            let some: Vec<_> = datagrams.iter().take(5).take_while(is_fit).collect();
+            match some.len().min(self.room) {
+                _ if self.room == 0 => Err(io::ErrorKind::WouldBlock.into()),
+                0 => Err(io::ErrorKind::InvalidInput.into()),
+                count => {
+                    self.room -= count;
+                    let sent = some.into_iter().take(count);
+                    self.went.extend(sent.map(|one| (one.to.port(), one.payload().to_vec())));
+                    Ok(count)
+                }
+            }
+        }
+    }
+
+    /// Writes as many of the datagrams as it may; how many.
+    fn write(outgoing: &mut Outgoing, ports: impl Iterator<Item = u16>, wire: &mut Wire) -> usize {
+        let write_one = |port: &u16| {
+            let Some(scratch) = outgoing.scratch() else { return false };
+            scratch[..2].copy_from_slice(&port.to_be_bytes());
+            outgoing.push((Ipv4Addr::LOCALHOST, *port).into(), 2, wire);
+            true
+        };
+        ports.take_while(write_one).count()
+    }
+
+    #[test]
+    fn a_full_socket_stops_the_drain_and_loses_nothing() {
+        let (mut outgoing, mut wire) = (Outgoing::new(), Wire { room: 7, ..Wire::default() });
+        outgoing.allow(1000);
+        assert_eq!(write(&mut outgoing, 100..200, &mut wire), BATCH);
+        assert!(outgoing.is_blocked());
+        for room in [0, 3, 1000] {
+            wire.room = room;
+            outgoing.flush(&mut wire);
+            assert_eq!(outgoing.is_blocked(), room < 1000);
+            assert_eq!(outgoing.scratch().is_none(), room < 1000);
+        }
+        assert_eq!(write(&mut outgoing, 132..200, &mut wire), 68);
+        outgoing.flush(&mut wire);
+        let went: Vec<_> = wire.went.iter().map(|(port, _)| *port).collect();
+        assert_eq!(went, (100..200).collect::<Vec<_>>());
+        assert!(wire.went.iter().all(|(port, bytes)| *bytes == port.to_be_bytes()));
+        assert_eq!((outgoing.sent, outgoing.failed), (100, 0));
+    }
+
+    #[test]
+    fn what_cannot_be_sent_does_not_hold_up_the_rest() {
+        let (mut outgoing, mut wire) = (Outgoing::new(), Wire { room: 1000, ..Wire::default() });
+        outgoing.allow(1000);
+        write(&mut outgoing, 10..20, &mut wire);
+        outgoing.flush(&mut wire);
+        assert_eq!((outgoing.sent, outgoing.failed), (9, 1));
+        assert_eq!(wire.went.len(), 9);
+    }
+
+    #[test]
+    fn the_allowance_ends_a_drain() {
+        let (mut outgoing, mut wire) = (Outgoing::new(), Wire { room: 1000, ..Wire::default() });
+        outgoing.allow(40);
+        assert_eq!(write(&mut outgoing, 0..100, &mut wire), 40);
+        assert!(!outgoing.may_write() && !outgoing.is_blocked());
     }
 }

@@ -11,10 +11,14 @@ use crate::{
 
 use super::{Link, Role};
 
+/// The first half of a key: as unlikely to repeat as need be.
+type Name = [u8; 16];
+
 /// One remembered key.
 #[derive(Debug)]
 pub struct Remembered {
-    ephemeral: [u8; 32],
+    /// Enough of the key to tell it from others.
+    ephemeral: Name,
     until: Instant,
     link: (u32, u32),
 }
@@ -22,7 +26,7 @@ pub struct Remembered {
 impl Remembered {
     /// Never used.
     pub const EMPTY: Self =
-        Self { ephemeral: [0; 32], until: Instant::from_micros(0), link: (0, 0) };
+        Self { ephemeral: [0; 16], until: Instant::from_micros(0), link: (0, 0) };
 }
 
 /// Where the oldest is, and how many there are.
@@ -43,6 +47,7 @@ pub(crate) struct Ephemerals<'a> {
 impl Ephemerals<'_> {
     /// The link that the handshake with this key led to, if it was seen.
     pub(super) fn find<R: Role>(&self, ephemeral: &[u8; 32]) -> Option<Id<Link<R>>> {
+        let ephemeral = &name(ephemeral);
         let at = self.index.find(ephemeral, |at| {
             self.ring.get(at as usize).is_some_and(|one| one.ephemeral == *ephemeral)
         })?;
@@ -69,13 +74,14 @@ impl Ephemerals<'_> {
     /// Remembers a key for `span`; [`Self::make_room`] said that there is room.
     pub(super) fn remember<R: Role>(
         &mut self,
-        ephemeral: [u8; 32],
+        ephemeral: &[u8; 32],
         link: Id<Link<R>>,
         now: Instant,
         span: Duration,
     ) {
         let at = self.after(self.head.oldest, self.head.count);
         let until = now + span;
+        let ephemeral = name(ephemeral);
         let Some(place) = self.ring.get_mut(at as usize) else { return };
         if self.index.insert(&ephemeral, at) {
             *place = Remembered { ephemeral, until, link: (link.slot(), link.generation()) };
@@ -87,4 +93,9 @@ impl Ephemerals<'_> {
         let length = self.ring.len().max(1) as u64;
         ((u64::from(at) + u64::from(steps)) % length) as u32
     }
+}
+
+fn name(ephemeral: &[u8; 32]) -> Name {
+    let [name, _] = ephemeral.as_chunks().0 else { return [0; 16] };
+    *name
 }

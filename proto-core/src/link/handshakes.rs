@@ -181,7 +181,7 @@ impl<R: Role> Links<'_, R> {
         };
         let Some(id) = self.add(link) else { return };
         self.state.unconfirmed += 1;
-        self.ephemerals.remember(ephemeral, id, now, Cookies::LIFETIME);
+        self.ephemerals.remember(&ephemeral, id, now, Cookies::LIFETIME);
         self.state.reply = Some(Reply::Accept(id));
     }
 

@@ -30,6 +30,9 @@ const CLOSING: Duration = Duration::from_secs(3);
 /// How long an accepted handshake waits for its initiator's first packet.
 pub(super) const UNCONFIRMED: Duration = Duration::from_secs(15);
 
+/// Handshakes that wait to be confirmed at most: more than a second's worth of them.
+const MAX_UNCONFIRMED: usize = 4096;
+
 /// Probes without an answer, and silence beside them, that end a link.
 const DEAD_PROBES: u32 = 5;
 const DEAD_SILENCE: Duration = Duration::from_secs(10);
@@ -438,19 +441,18 @@ impl<R: Role> Links<'_, R> {
         let Some(link) = self.links.get(id) else { return };
         let LinkConfig { idle, keep_alive, .. } = self.state.config;
         let deadline = match &link.phase {
-            Phase::Unconfirmed { expires, .. } => Some(*expires),
-            Phase::Closing { until, .. } => Some(*until),
+            Phase::Unconfirmed { expires, .. } => *expires,
+            Phase::Closing { until, .. } => *until,
             Phase::Live => [
                 link.received.deadline(),
                 link.recovery.deadline(),
                 keep_alive.filter(|_| !link.ping).map(|span| link.asked + span),
-                Some(link.heard + idle),
             ]
             .into_iter()
             .flatten()
-            .min(),
+            .fold(link.heard + idle, Instant::min),
         };
-        self.timers.set(id.slot(), deadline);
+        self.timers.set_by(id.slot(), deadline);
     }
 
     pub(super) fn add(&mut self, link: Link<R>) -> Option<Id<Link<R>>> {
@@ -487,11 +489,20 @@ impl<R: Role> Links<'_, R> {
     }
 
     pub(super) fn unconfirmed_limit(&self) -> u32 {
-        (self.links.capacity() / 8).max(1) as u32
+        unconfirmed(self.links.capacity()) as u32
     }
 
     pub(super) fn live_limit(&self) -> u32 {
         (self.links.capacity() as u32).saturating_sub(self.unconfirmed_limit())
+    }
+}
+
+/// How many of `links` links are for those that are not confirmed yet.
+pub const fn unconfirmed(links: usize) -> usize {
+    match links / 8 {
+        0 => 1,
+        1..MAX_UNCONFIRMED => links / 8,
+        _ => MAX_UNCONFIRMED,
     }
 }
 

@@ -19,7 +19,7 @@ pub type SentPacket<R> = Sent<Carry<<R as Role>::Token>>;
 /// The slices that the links of one endpoint live in.
 #[allow(missing_debug_implementations)] // megabytes
 pub struct LinkTables<'a, R: Role> {
-    /// Sessions; an eighth of them is for those that are not confirmed yet.
+    /// Sessions; [`super::unconfirmed`] of them are for those that are not confirmed yet.
     pub links: &'a mut [Slot<Link<R>>],
     /// Handshakes that this side began.
     pub dials: &'a mut [Slot<Dial>],

@@ -23,7 +23,7 @@ mod units;
 pub use dial::Dial;
 pub use ephemerals::Remembered;
 pub use link::{Carry, Link, Role};
-pub use links::Drops;
+pub use links::{Drops, unconfirmed};
 pub use memory::{LinkTables, SentPacket};
 pub use recovery::{Fate, Sent};
 pub use units::{Run, Units};

@@ -424,7 +424,9 @@ impl Engine<'_> {
                     self.owe_progress(pair_id);
                 }
                 // The author learns where the recipient is now.
-                self.state.push_at = self.state.push_at.map(|_| self.state.now);
+                if self.state.push_at.is_some() {
+                    self.push_roster();
+                }
             }
             None => self.store(id),
         }

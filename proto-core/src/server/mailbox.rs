@@ -317,24 +317,12 @@ impl Engine<'_> {
     /// The store failed: a client that was coming online is refused, one that is
     /// online waits a little.
     fn mail_unread(&mut self, link: Id<ServerLink>) {
-        let Some(Registration::Looking { account, .. }) =
-            self.member(link).map(|member| member.registration)
-        else {
+        let registration = self.member(link).map(|member| member.registration);
+        if matches!(registration, Some(Registration::Looking { .. })) {
+            self.leave(link);
+            self.answer(link, Registration::Refused(RegisterRefusal::Store));
+        } else {
             self.stall(link);
-            return;
-        };
-        let refused = self.accounts.get(account).map(|row| Registration::Refused {
-            register: crate::wire::Register {
-                nick: row.nick,
-                epoch: Some(row.epoch),
-                boot: row.boot,
-                roster: 0,
-            },
-            reason: RegisterRefusal::Store,
-        });
-        self.leave(link);
-        if let Some(refused) = refused {
-            self.answer(link, refused);
         }
     }
 

@@ -5,7 +5,7 @@ use crate::{
     id::Account,
     link::{Link, Role, Run},
     storage::{Id, Linked, List, Node},
-    wire::{Register, RegisterRefusal},
+    wire::RegisterRefusal,
 };
 
 use super::entry::{Asking, Entry, Owed, Pair, Queued, Sending};
@@ -72,7 +72,7 @@ pub(super) enum Registration {
     /// It is online. `mailbox` is the last entry that waited for it, or 0.
     Online { account: Account, returning: bool, mailbox: u64 },
     /// It was refused.
-    Refused { register: Register, reason: RegisterRefusal },
+    Refused(RegisterRefusal),
     /// It went offline.
     Left,
 }
@@ -84,7 +84,7 @@ impl Registration {
             Self::Saving { account, .. }
             | Self::Looking { account, .. }
             | Self::Online { account, .. } => Some(account),
-            Self::None | Self::Refused { .. } | Self::Left => None,
+            Self::None | Self::Refused(_) | Self::Left => None,
         }
     }
 

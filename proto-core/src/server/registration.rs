@@ -34,13 +34,12 @@ impl Engine<'_> {
                 // An answer to another nick would contradict the one it holds.
                 return Taken::Close(CloseReason::Malformed);
             }
-            Registration::None | Registration::Refused { .. } | Registration::Left => {}
+            Registration::None | Registration::Refused(_) | Registration::Left => {}
         }
         let (account, returning) = match self.bind(key, register) {
             Ok(bound) => bound,
             Err(reason) => {
-                let refused = Registration::Refused { register: *register, reason };
-                self.answer(link, refused);
+                self.answer(link, Registration::Refused(reason));
                 return Taken::Done;
             }
         };
@@ -103,16 +102,13 @@ impl Engine<'_> {
         self.tell(Event::StoreFailed);
         if let Some(row) = self.accounts.get_mut(account) {
             row.link = None;
-            let register =
-                Register { nick: row.nick, epoch: Some(row.epoch), boot: row.boot, roster: 0 };
             if fresh {
                 self.accounts.remove(account);
             } else {
                 // What could not be saved did not happen.
                 row.boot = 0;
             }
-            let reason = RegisterRefusal::Store;
-            self.answer(link, Registration::Refused { register, reason });
+            self.answer(link, Registration::Refused(RegisterRefusal::Store));
         }
     }
 
@@ -203,7 +199,7 @@ impl Engine<'_> {
                     },
                 })
             }
-            Registration::Refused { reason, .. } => Frame::RegisterRefused(reason),
+            Registration::Refused(reason) => Frame::RegisterRefused(reason),
             Registration::Left => Frame::Deregistered(()),
             Registration::None | Registration::Saving { .. } | Registration::Looking { .. } => {
                 return;

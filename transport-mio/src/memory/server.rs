@@ -25,18 +25,12 @@ pub struct ServerSizes {
 }
 
 impl ServerSizes {
-    /// For so many clients, all of them online at times. One in eight has a message under
-    /// way in either direction, and one in four waits for an acknowledgement; when there are
-    /// few they may do more each.
+    /// For so many clients, all of them online at times. With many of them, one in sixteen
+    /// has a message under way and one in eight a packet; few may do more each.
     pub const fn for_clients(clients: usize) -> Self {
-        let entries = 128 + clients / 8;
-        Self {
-            clients,
-            accounts: clients,
-            entries,
-            blocks: 1024 + entries,
-            packets: 512 + clients / 4,
-        }
+        let entries = 128 + clients / 16;
+        let (blocks, packets) = (1024 + entries, 512 + clients / 8);
+        Self { clients, accounts: clients, entries, blocks, packets }
     }
 
     /// The core keeps an eighth of the links for those that are not confirmed yet.
@@ -44,16 +38,15 @@ impl ServerSizes {
         self.clients + self.clients.div_ceil(7) + 1
     }
 
-    /// A handshake costs the server about 0.3 ms: no more than this begin in the half
-    /// minute for which each is remembered, with a whole core for them.
-    const fn handshakes(&self) -> usize {
-        let twice = 2 * self.links();
-        if twice < 100_000 { twice } else { 100_000 }
+    /// Handshakes are remembered for half a minute, and each costs the server some
+    /// 0.3 ms: with half of a core for them, there are no more than this.
+    fn handshakes(&self) -> usize {
+        (2 * self.links()).min(50_000)
     }
 }
 
 impl Default for ServerSizes {
-    /// For 1,000 clients at once, of 10,000 that come and go: some 3 MiB.
+    /// For 1,000 clients at once, of 10,000 that come and go: some 4 MiB.
     fn default() -> Self {
         Self { accounts: 10_000, ..Self::for_clients(1_000) }
     }
