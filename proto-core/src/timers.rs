@@ -47,17 +47,6 @@ impl<'a> Timers<'a> {
         Some(slot)
     }
 
-    /// Makes the deadline of `slot` no later than `at`. What is set already may stay
-    /// earlier: a deadline that keeps moving away costs nothing until it is due, and
-    /// its owner finds then that nothing is.
-    pub fn set_by(&mut self, slot: u32, at: Instant) {
-        let cell = |at: u32| self.cells.get(at as usize);
-        let set = cell(slot).and_then(|own| cell(own.position)).map(|cell| cell.at);
-        if set.is_none_or(|set| at < set) {
-            self.set(slot, Some(at));
-        }
-    }
-
     /// Sets, moves or cancels the deadline of `slot`.
     pub fn set(&mut self, slot: u32, at: Option<Instant>) {
         let Some(position) = self.cells.get(slot as usize).map(|cell| cell.position) else {
@@ -169,13 +158,6 @@ mod tests {
                     Some(at) => model.insert(slot, at),
                     None => model.remove(&slot),
                 };
-                if let Some(by) = at.filter(|_| now % 2 == 0) {
-                    let by = by + core::time::Duration::from_micros(now) ;
-                    timers.set_by(slot, by);
-                    timers.set_by((slot + 1) % 12, by);
-                    let other = model.entry((slot + 1) % 12).or_insert(by);
-                    *other = by.min(*other);
-                }
                 prop_assert_eq!(timers.deadline(), model.values().min().copied());
                 if now % 3 == 0 {
                     let now = Instant::from_micros(now);

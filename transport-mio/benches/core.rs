@@ -134,7 +134,7 @@ impl Town {
         town.drain(at(0));
         for number in 0..count {
             // The handshakes that are remembered must not run out.
-            town.now = town.now + Duration::from_micros(400);
+            town.now = town.now + Duration::from_millis(1);
             let client = town.register(number);
             town.clients.push(client);
         }

@@ -174,6 +174,7 @@ impl<R: Role> Links<'_, R> {
             credit: Credit::new(offer.credit, theirs.credit),
             heard: now,
             asked: now,
+            alarm: None,
             ping: false,
             ready: Node::UNLINKED,
             starved: false,
@@ -225,6 +226,7 @@ impl<R: Role> Links<'_, R> {
             credit: Credit::new(self.state.config.credit, theirs.credit),
             heard: now,
             asked: now,
+            alarm: None,
             // The responder waits for a packet before it sends any.
             ping: true,
             ready: Node::UNLINKED,

@@ -48,6 +48,9 @@ pub struct Link<R: Role> {
     /// that asks for an answer.
     pub(crate) heard: Instant,
     pub(super) asked: Instant,
+    /// What its timer is set to. It may be too early, never too late: a deadline that
+    /// keeps moving away costs nothing until it is due.
+    pub(super) alarm: Option<Instant>,
     /// A packet that asks for an answer is to go out, even with nothing to say.
     pub(super) ping: bool,
     pub(super) ready: Node<Self>,

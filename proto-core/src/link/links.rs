@@ -400,6 +400,7 @@ impl<R: Role> Links<'_, R> {
         let idle = self.state.config.idle;
         let keep_alive = self.state.config.keep_alive;
         let Some(link) = self.links.get_mut(id) else { return Expired::Nothing };
+        link.alarm = None;
         let over = match &link.phase {
             Phase::Unconfirmed { expires, .. } => *expires <= now,
             Phase::Closing { until, .. } => *until <= now,
@@ -438,7 +439,7 @@ impl<R: Role> Links<'_, R> {
 
     /// When this link must be looked at again.
     pub(super) fn reschedule(&mut self, id: Id<Link<R>>) {
-        let Some(link) = self.links.get(id) else { return };
+        let Some(link) = self.links.get_mut(id) else { return };
         let LinkConfig { idle, keep_alive, .. } = self.state.config;
         let deadline = match &link.phase {
             Phase::Unconfirmed { expires, .. } => *expires,
@@ -452,7 +453,10 @@ impl<R: Role> Links<'_, R> {
             .flatten()
             .fold(link.heard + idle, Instant::min),
         };
-        self.timers.set_by(id.slot(), deadline);
+        if link.alarm.is_none_or(|set| deadline < set) {
+            link.alarm = Some(deadline);
+            self.timers.set(id.slot(), Some(deadline));
+        }
     }
 
     pub(super) fn add(&mut self, link: Link<R>) -> Option<Id<Link<R>>> {

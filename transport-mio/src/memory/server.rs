@@ -39,9 +39,9 @@ impl ServerSizes {
     }
 
     /// Handshakes are remembered for half a minute, and each costs the server some
-    /// 0.3 ms: with half of a core for them, there are no more than this.
+    /// 0.3 ms: with a whole core for them, there are no more than this.
     fn handshakes(&self) -> usize {
-        (2 * self.links()).min(50_000)
+        (2 * self.links()).min(100_000)
     }
 }
 
