@@ -12,10 +12,9 @@ use crate::{
 };
 
 use super::{
-    Received, Recovery,
     credit::Credit,
     dial::{Dial, Whom},
-    link::{Link, Phase, Role},
+    link::{Flow, Link, Phase, Role},
     links::{Expired, Forge, Incoming, LinkConfig, Links, LinksState, Reply, UNCONFIRMED},
 };
 
@@ -131,8 +130,7 @@ impl<R: Role> Links<'_, R> {
             return;
         }
         if let Some(id) = self.ephemerals.find(&ephemeral) {
-            let unconfirmed = |link: &Link<R>| matches!(link.phase, Phase::Unconfirmed { .. });
-            if self.links.get(id).is_some_and(unconfirmed) {
+            if self.links.get(id).is_some_and(Link::is_unconfirmed) {
                 self.state.reply = Some(Reply::Accept(id));
             }
             return;
@@ -169,8 +167,6 @@ impl<R: Role> Links<'_, R> {
             keys,
             phase: Phase::Unconfirmed { memo, expires },
             datagram: init.hello.size,
-            recovery: Recovery::new(self.state.config.initial_rtt, init.hello.size.into()),
-            received: Received::NEW,
             credit: Credit::new(offer.credit, theirs.credit),
             heard: now,
             asked: now,
@@ -219,10 +215,8 @@ impl<R: Role> Links<'_, R> {
             peer,
             address: from,
             keys,
-            phase: Phase::Live,
+            phase: Phase::Live(Flow::new(self.state.config.initial_rtt, datagram)),
             datagram,
-            recovery: Recovery::new(self.state.config.initial_rtt, datagram.into()),
-            received: Received::NEW,
             credit: Credit::new(self.state.config.credit, theirs.credit),
             heard: now,
             asked: now,
@@ -313,9 +307,10 @@ impl<R: Role> Links<'_, R> {
     /// There is one unconfirmed session a key: the newest.
     fn forget_unconfirmed(&mut self, peer: &PublicKey) {
         let older = self.by_key.find(&peer.0, |slot| {
-            self.links.id_at(slot).and_then(|id| self.links.get(id)).is_some_and(|link| {
-                link.peer == *peer && matches!(link.phase, Phase::Unconfirmed { .. })
-            })
+            self.links
+                .id_at(slot)
+                .and_then(|id| self.links.get(id))
+                .is_some_and(|link| link.peer == *peer && link.is_unconfirmed())
         });
         if let Some(id) = older.and_then(|slot| self.links.id_at(slot)) {
             self.remove(id);

@@ -1,13 +1,13 @@
 //! One session and what makes it reliable.
 
-use core::net::SocketAddr;
+use core::{net::SocketAddr, time::Duration};
 
 use crate::{
     id::{PublicKey, SessionId},
     session::{AcceptMemo, Keys},
     storage::{Linked, Node},
     time::Instant,
-    wire::{CloseReason, MIN_DATAGRAM},
+    wire::CloseReason,
 };
 
 use super::{Carried, Received, Recovery, credit::Credit};
@@ -38,11 +38,9 @@ pub struct Link<R: Role> {
     /// Where packets go.
     pub(crate) address: SocketAddr,
     pub(super) keys: Keys,
-    pub(super) phase: Phase,
+    pub(super) phase: Phase<R>,
     /// The largest datagram that gets through, as far as known.
     pub(super) datagram: u16,
-    pub(super) recovery: Recovery<Carry<R::Token>>,
-    pub(super) received: Received,
     pub(crate) credit: Credit,
     /// When something authentic last came, and when something was last sent
     /// that asks for an answer.
@@ -61,14 +59,31 @@ pub struct Link<R: Role> {
 }
 
 /// A link's life.
-#[derive(Debug)]
-pub(super) enum Phase {
+pub(super) enum Phase<R: Role> {
     /// This side accepted; the other has not sent a packet yet.
     Unconfirmed { memo: AcceptMemo, expires: Instant },
     /// Both sides use it.
-    Live,
+    Live(Flow<R>),
     /// It is over. Whatever still comes is answered by the reason.
     Closing { reason: CloseReason, owed: bool, until: Instant },
+}
+
+/// The packets of a link that is live, both ways.
+pub(super) struct Flow<R: Role> {
+    pub(super) recovery: Recovery<Carry<R::Token>>,
+    pub(super) received: Received,
+}
+
+impl<R: Role> Flow<R> {
+    /// With nothing sent and nothing received.
+    pub(super) fn new(initial_rtt: Duration, datagram: u16) -> Self {
+        Self { recovery: Recovery::new(initial_rtt, datagram.into()), received: Received::NEW }
+    }
+
+    /// When it must be looked at again.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.received.deadline().into_iter().chain(self.recovery.deadline()).min()
+    }
 }
 
 /// The list of links that have something to send.
@@ -83,29 +98,26 @@ impl<R: Role> Linked<Ready> for Link<R> {
 
 impl<R: Role> core::fmt::Debug for Link<R> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Link")
-            .field("peer", &self.peer)
-            .field("phase", &self.phase)
-            .finish_non_exhaustive()
+        f.debug_struct("Link").field("peer", &self.peer).finish_non_exhaustive()
     }
 }
 
 impl<R: Role> Link<R> {
     /// Both sides use it.
     pub(crate) fn is_live(&self) -> bool {
-        matches!(self.phase, Phase::Live)
+        matches!(self.phase, Phase::Live(_))
     }
 
-    /// Nothing but silence answered several probes.
+    /// This side accepted; the other has not sent a packet yet.
+    pub(super) fn is_unconfirmed(&self) -> bool {
+        matches!(self.phase, Phase::Unconfirmed { .. })
+    }
+
+    /// How many probes in a row nothing but silence answered.
     pub(crate) fn probes(&self) -> u32 {
-        self.recovery.pto_count()
-    }
-
-    /// Packets that keep getting lost may be too large for the path (RFC 8899 §4.3).
-    pub(super) fn shrink(&mut self) {
-        if usize::from(self.datagram) > MIN_DATAGRAM {
-            self.datagram = MIN_DATAGRAM as u16;
-            self.recovery.set_datagram(MIN_DATAGRAM);
+        match &self.phase {
+            Phase::Live(flow) => flow.recovery.pto_count(),
+            Phase::Unconfirmed { .. } | Phase::Closing { .. } => 0,
         }
     }
 }

@@ -11,7 +11,9 @@ use crate::{
     storage::{Id, Index, List, Slab},
     time::Instant,
     timers::Timers,
-    wire::{Ack, CloseReason, Datagram, DatagramError, Hello, MAX_DATAGRAM, PacketHeader},
+    wire::{
+        Ack, CloseReason, Datagram, DatagramError, Hello, MAX_DATAGRAM, MIN_DATAGRAM, PacketHeader,
+    },
 };
 
 use super::{
@@ -19,7 +21,7 @@ use super::{
     credit::Credit,
     dial::{Dial, DueList},
     ephemerals::Ephemerals,
-    link::{Carry, Link, Phase, Ready, Role},
+    link::{Carry, Flow, Link, Phase, Ready, Role},
     packet::Packet,
     recovery::Sent,
 };
@@ -209,9 +211,9 @@ impl<R: Role> Links<'_, R> {
 
     /// The packet's content was taken in whole: acknowledge it.
     pub(crate) fn accept(&mut self, id: Id<Link<R>>, number: u64, eliciting: bool, now: Instant) {
-        let Some(link) = self.links.get_mut(id) else { return };
-        link.received.packet(number, eliciting, now);
-        if link.received.deadline().is_some_and(|at| at <= now) {
+        let Some(Link { phase: Phase::Live(flow), .. }) = self.links.get_mut(id) else { return };
+        flow.received.packet(number, eliciting, now);
+        if flow.received.deadline().is_some_and(|at| at <= now) {
             self.wake(id);
         }
         self.reschedule(id);
@@ -226,11 +228,14 @@ impl<R: Role> Links<'_, R> {
         now: Instant,
         visit: Visit<'_, R>,
     ) -> bool {
-        let Some(link) = self.links.get_mut(id) else { return true };
-        let Link { recovery, credit, role, keys, .. } = link;
+        let Some(Link { phase: Phase::Live(flow), credit, role, keys, .. }) =
+            self.links.get_mut(id)
+        else {
+            return true;
+        };
         let next = keys.seal.next();
         let visit = &mut |carry, fate| carried::<R>(carry, fate, credit, role, visit);
-        let valid = recovery.ack(&mut self.sent, ack, now, next, visit).is_ok();
+        let valid = flow.recovery.ack(&mut self.sent, ack, now, next, visit).is_ok();
         self.wake(id);
         self.feed();
         self.reschedule(id);
@@ -242,7 +247,7 @@ impl<R: Role> Links<'_, R> {
         let Some(link) = self.links.get(id) else { return };
         if link.starved {
             self.unlist(id);
-        } else if matches!(link.phase, Phase::Unconfirmed { .. }) {
+        } else if link.is_unconfirmed() {
             return;
         }
         self.state.ready.push_back(&mut self.links, id);
@@ -256,10 +261,12 @@ impl<R: Role> Links<'_, R> {
         now: Instant,
     ) -> Option<R::State> {
         let link = self.links.get_mut(id)?;
-        link.recovery.clear(&mut self.sent, &mut |_, _| {});
         let over = Phase::Closing { reason, owed: true, until: now + CLOSING };
         match core::mem::replace(&mut link.phase, over) {
-            Phase::Live => self.state.live -= 1,
+            Phase::Live(mut flow) => {
+                self.state.live -= 1;
+                flow.recovery.clear(&mut self.sent, &mut |_, _| {});
+            }
             Phase::Unconfirmed { .. } => self.state.unconfirmed -= 1,
             Phase::Closing { .. } => {}
         }
@@ -274,9 +281,11 @@ impl<R: Role> Links<'_, R> {
     pub(crate) fn remove(&mut self, id: Id<Link<R>>) -> Option<R::State> {
         self.unlist(id);
         let mut link = self.links.remove(id)?;
-        link.recovery.clear(&mut self.sent, &mut |_, _| {});
-        match link.phase {
-            Phase::Live => self.state.live -= 1,
+        match &mut link.phase {
+            Phase::Live(flow) => {
+                self.state.live -= 1;
+                flow.recovery.clear(&mut self.sent, &mut |_, _| {});
+            }
             Phase::Unconfirmed { .. } => self.state.unconfirmed -= 1,
             Phase::Closing { .. } => {}
         }
@@ -376,7 +385,7 @@ impl<R: Role> Links<'_, R> {
             }
         };
         link.heard = now;
-        let confirmed = matches!(link.phase, Phase::Unconfirmed { .. });
+        let confirmed = link.is_unconfirmed();
         if let Phase::Closing { owed, .. } = &mut link.phase {
             *owed = true;
             self.wake(id);
@@ -388,7 +397,8 @@ impl<R: Role> Links<'_, R> {
                 self.close(id, CloseReason::Full, now);
                 return Incoming::Nothing;
             }
-            link.phase = Phase::Live;
+            let rtt = self.state.config.initial_rtt;
+            link.phase = Phase::Live(Flow::new(rtt, link.datagram));
             self.state.live += 1;
             self.state.unconfirmed -= 1;
         }
@@ -404,27 +414,29 @@ impl<R: Role> Links<'_, R> {
         let over = match &link.phase {
             Phase::Unconfirmed { expires, .. } => *expires <= now,
             Phase::Closing { until, .. } => *until <= now,
-            Phase::Live => false,
+            Phase::Live(_) => false,
         };
         if over {
             self.remove(id);
             return Expired::Nothing;
         }
-        if !link.is_live() {
-            return Expired::Nothing;
-        }
         let silence = now.since(link.heard);
-        if silence >= idle || (link.probes() >= DEAD_PROBES && silence >= DEAD_SILENCE) {
+        let probes = link.probes();
+        let Link { phase: Phase::Live(flow), credit, role, datagram, .. } = link else {
+            return Expired::Nothing;
+        };
+        if silence >= idle || (probes >= DEAD_PROBES && silence >= DEAD_SILENCE) {
             return Expired::Dead(id);
         }
         let mut probing = false;
-        if link.recovery.deadline().is_some_and(|at| at <= now) {
-            let Link { recovery, credit, role, .. } = link;
+        if flow.recovery.deadline().is_some_and(|at| at <= now) {
             let visit = &mut |carry, fate| carried::<R>(carry, fate, credit, role, visit);
-            if recovery.timeout(&mut self.sent, now, visit) == Timeout::Probe {
+            if flow.recovery.timeout(&mut self.sent, now, visit) == Timeout::Probe {
                 probing = true;
-                if link.probes() >= 2 {
-                    link.shrink();
+                // What keeps getting lost may be too large for the path (RFC 8899 §4.3).
+                if probes >= 1 {
+                    *datagram = MIN_DATAGRAM as u16;
+                    flow.recovery.set_datagram(MIN_DATAGRAM);
                 }
             }
         }
@@ -444,14 +456,12 @@ impl<R: Role> Links<'_, R> {
         let deadline = match &link.phase {
             Phase::Unconfirmed { expires, .. } => *expires,
             Phase::Closing { until, .. } => *until,
-            Phase::Live => [
-                link.received.deadline(),
-                link.recovery.deadline(),
-                keep_alive.filter(|_| !link.ping).map(|span| link.asked + span),
-            ]
-            .into_iter()
-            .flatten()
-            .fold(link.heard + idle, Instant::min),
+            Phase::Live(flow) => {
+                [flow.deadline(), keep_alive.filter(|_| !link.ping).map(|span| link.asked + span)]
+                    .into_iter()
+                    .flatten()
+                    .fold(link.heard + idle, Instant::min)
+            }
         };
         if link.alarm.is_none_or(|set| deadline < set) {
             link.alarm = Some(deadline);

@@ -37,13 +37,12 @@ impl<'b, R: Role> Packet<'b, R> {
         scratch: &'b mut [u8; MAX_DATAGRAM],
     ) -> Option<Self> {
         let size = usize::from(link.datagram);
-        let may_elicit = link.recovery.can_send(sent, size);
         let writer = FrameWriter::new(scratch, PacketHeader::LENGTH, size - TAG_LENGTH);
         let mut packet = Self {
             writer,
             freight: Freight::<R>::new(),
             eliciting: false,
-            may_elicit,
+            may_elicit: false,
             acks: false,
             closing: false,
         };
@@ -54,13 +53,15 @@ impl<'b, R: Role> Packet<'b, R> {
                 packet.closing = true;
                 return packet.writer.push(&Frame::Close(*reason)).then_some(packet);
             }
-            Phase::Live => {}
+            Phase::Live(flow) => {
+                packet.may_elicit = flow.recovery.can_send(sent, size);
+                if flow.received.is_owed() {
+                    let ack = flow.received.ack(now);
+                    packet.acks = ack.is_some_and(|ack| packet.writer.push(&Frame::Ack(ack)));
+                }
+            }
         }
-        if link.received.is_owed() {
-            let ack = link.received.ack(now);
-            packet.acks = ack.is_some_and(|ack| packet.writer.push(&Frame::Ack(ack)));
-        }
-        if may_elicit && link.credit.is_owed() {
+        if packet.may_elicit && link.credit.is_owed() {
             let limit = link.credit.announce();
             if !packet.put(&Frame::Credit(limit), Carry::Credit) {
                 link.credit.forget_announcement();
@@ -104,25 +105,28 @@ impl<'b, R: Role> Packet<'b, R> {
         suite: &dyn Suite,
         now: Instant,
     ) -> Option<(SocketAddr, usize)> {
-        let ping = link.ping || link.recovery.is_probing();
-        if ping && !self.closing && !self.eliciting && self.may_elicit {
-            self.eliciting = self.writer.push(&Frame::Ping(()));
-        }
-        // An Ack goes by itself only when it is due; else it rides along later.
-        let ack_due = link.received.deadline().is_some_and(|at| at <= now);
-        if !(self.closing || self.eliciting || self.acks && ack_due) {
-            return None;
+        if let Phase::Live(flow) = &link.phase {
+            let ping = link.ping || flow.recovery.is_probing();
+            if ping && !self.eliciting && self.may_elicit {
+                self.eliciting = self.writer.push(&Frame::Ping(()));
+            }
+            // An Ack goes by itself only when it is due; else it rides along later.
+            let ack_due = flow.received.deadline().is_some_and(|at| at <= now);
+            if !(self.eliciting || self.acks && ack_due) {
+                return None;
+            }
         }
         let length = self.writer.length();
         let packet = self.writer.into_inner();
         let (number, size) = link.keys.seal.seal(suite, link.theirs, packet, length)?;
+        let Phase::Live(flow) = &mut link.phase else { return Some((link.address, size)) };
         if self.acks {
-            link.received.acked();
+            flow.received.acked();
         }
         if self.eliciting {
             link.ping = false;
             link.asked = now;
-            let recorded = link.recovery.sent(sent, number, now, size, self.freight);
+            let recorded = flow.recovery.sent(sent, number, now, size, self.freight);
             debug_assert!(recorded.is_ok(), "there was a record for it when the packet began");
         }
         Some((link.address, size))
