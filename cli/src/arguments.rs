@@ -60,6 +60,10 @@ struct CommandLine {
     #[arg(short = 's', value_name = "PORT", value_parser = port(), conflicts_with = "client")]
     server: Option<u16>,
 
+    /// The IP address that the classic server listens at [default: all]
+    #[arg(long, value_name = "IP", requires = "server")]
+    bind: Option<IpAddr>,
+
     /// The classic client. Example: udpchat -c x 127.0.0.1 6000 6061
     #[arg(
         short = 'c',
@@ -147,8 +151,8 @@ pub(crate) enum Role {
     Join(Join),
     /// A server.
     Server(Server),
-    /// The classic server, on this port.
-    ClassicServer(u16),
+    /// The classic server.
+    ClassicServer(Server),
     /// The classic client.
     ClassicClient(ClassicClient),
 }
@@ -177,13 +181,13 @@ impl Arguments {
     fn parse(
         arguments: impl IntoIterator<Item = impl Into<std::ffi::OsString> + Clone>,
     ) -> Result<Self, clap::Error> {
-        let CommandLine { form, server, client, data_dir } =
+        let CommandLine { form, server, bind, client, data_dir } =
             CommandLine::try_parse_from(arguments)?;
         let role = match (form, server, client) {
             (Some(Form::Host(host)), None, None) => Role::Host(host),
             (Some(Form::Join(join)), None, None) => Role::Join(join),
             (Some(Form::Server(server)), None, None) => Role::Server(server),
-            (None, Some(port), None) => Role::ClassicServer(port),
+            (None, Some(port), None) => Role::ClassicServer(Server { port, bind }),
             (None, None, Some(words)) => Role::ClassicClient(classic_client(&words)?),
             _ => {
                 return Err(CommandLine::command()
@@ -260,7 +264,9 @@ mod tests {
             Role::Host(Host { nick: named("alice"), server: server(12345, None) })
         );
         assert_eq!(role("server --port 9000 --bind ::1"), Role::Server(server(9000, Some("::1"))));
-        assert_eq!(role("-s 6000"), Role::ClassicServer(6000));
+        assert_eq!(role("-s 6000"), Role::ClassicServer(server(6000, None)));
+        let bound = server(6000, Some("127.0.0.1"));
+        assert_eq!(role("-s 6000 --bind 127.0.0.1"), Role::ClassicServer(bound));
         assert_eq!(
             role("-c x 127.0.0.1 6000 6061"),
             Role::ClassicClient(ClassicClient {

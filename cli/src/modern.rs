@@ -177,7 +177,7 @@ fn outcome_of(to: Nick, text: Option<&SafeText>, outcome: Outcome) -> String {
 
 fn left(unsaved: usize, undone: usize, silent: bool, lines: &mut Vec<String>) {
     if silent {
-        lines.push("The server does not answer.".to_owned());
+        lines.push("Given up: the server does not answer.".to_owned());
     }
     if unsaved > 0 {
         lines.push(format!(

@@ -98,8 +98,7 @@ fn three_clients_chat_leave_and_return() {
     x.expect_next(">>> [You have messages.]");
     let first = x.expect_where("a saved message", |_| true);
     let second = x.expect_where("a saved message", |_| true);
-    let (of_y, of_z) =
-        if first.contains("y: ") { (first, second) } else { (second, first) };
+    let (of_y, of_z) = if first.contains("y: ") { (first, second) } else { (second, first) };
     assert_saved(&of_y, "y", "offline?");
     assert_saved(&of_z, "z", "and you?");
     x.expect_next(">>> [Welcome back, you are re-registered.]");

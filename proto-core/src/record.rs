@@ -5,6 +5,7 @@ use crc::{CRC_32_ISCSI, Crc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    client::Verdict,
     id::{Account, Epoch, Nick, Number, PublicKey},
     storage::{Body, Pool},
     time::UnixTime,
@@ -105,8 +106,8 @@ pub(crate) struct SelfRecord {
 /// The header of an outbox entry; its body is the author's time and the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct OutboxRecord {
-    /// It was refused or expired: its number is passed over.
-    pub(crate) given_up: bool,
+    /// What became of it, once that is known.
+    pub(crate) verdict: Option<Verdict>,
 }
 
 /// The header of an inbox entry; its body is the author's time and the text.

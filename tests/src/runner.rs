@@ -159,6 +159,9 @@ fn live_all(kind: Kind, count: u64, failures: usize) -> (Counts, Vec<Failure>) {
                 eprintln!("{seed}");
             }
             let lived = attempt(|| live(seed, Telling::Silent));
+            if env::var_os("UDPCHAT_LOUD").is_some() {
+                eprintln!("{seed} over");
+            }
             let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
             match lived {
                 Ok((counts, _)) => results.0 += counts,

@@ -24,16 +24,9 @@ use crate::{
     terminal::Terminal,
 };
 
-use super::{RunError, chat::EndpointChat, marker::Marker};
+use super::{Form, RunError, chat::EndpointChat, marker::Marker};
 
 const KNOWN_SERVERS: &str = "known_servers";
-
-/// In which words a chat is held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
-    Classic,
-    Modern,
-}
 
 /// What a chat needs.
 pub(super) struct Options<'a> {

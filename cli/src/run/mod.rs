@@ -19,11 +19,18 @@ use transport_mio::{
 
 use crate::{
     address::{self, Address},
-    arguments::{Arguments, ClassicClient, Host, Join, Role},
+    arguments::{Arguments, ClassicClient, Host, Join, Role, Server},
     session::Exit,
 };
 
 use client::Options;
+
+/// In whose words the program speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Classic,
+    Modern,
+}
 
 /// Why the program cannot start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -59,12 +66,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, RunError> {
     match &arguments.role {
         Role::Host(host) => run_host(&directories, host),
         Role::Join(join) => run_join(&directories, join),
-        Role::Server(options) => {
-            let bind = server_side(options.bind, options.port);
-            server::run(&directories, bind, server::Form::Modern)
+        Role::Server(Server { port, bind }) => {
+            server::run(&directories, server_side(*bind, *port), Form::Modern)
         }
-        Role::ClassicServer(port) => {
-            server::run(&directories, server_side(None, *port), server::Form::Classic)
+        Role::ClassicServer(Server { port, bind }) => {
+            server::run(&directories, server_side(*bind, *port), Form::Classic)
         }
         Role::ClassicClient(client) => run_classic(&directories, client),
     }
@@ -82,7 +88,7 @@ fn run_host(directories: &Directories, host: &Host) -> Result<Exit, RunError> {
         address: Address::new(server, Some(hosted.key)),
         bind: (side, 0).into(),
         directory: directories.client(&host.nick)?,
-        form: client::Form::Modern,
+        form: Form::Modern,
         greeting: server::invitation(server, hosted.key),
         notices: Some(&hosted.notices),
         remember: false,
@@ -103,7 +109,7 @@ fn run_join(directories: &Directories, join: &Join) -> Result<Exit, RunError> {
         address: join.address.clone(),
         bind: (side, join.port.unwrap_or_default()).into(),
         directory: directories.client(&join.nick)?,
-        form: client::Form::Modern,
+        form: Form::Modern,
         greeting: Vec::new(),
         notices: None,
         remember: true,
@@ -118,7 +124,7 @@ fn run_classic(directories: &Directories, client: &ClassicClient) -> Result<Exit
         address: Address::new(server, None),
         bind: (address::client_side(server.ip()), port).into(),
         directory: directories.client(&nick)?,
-        form: client::Form::Classic,
+        form: Form::Classic,
         greeting: classic_greeting(&nick, server, port),
         notices: None,
         remember: true,

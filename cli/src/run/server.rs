@@ -25,14 +25,7 @@ use crate::{
     session::Exit,
 };
 
-use super::RunError;
-
-/// In whose words a server speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
-    Classic,
-    Modern,
-}
+use super::{Form, RunError};
 
 /// The lines that tell others how to join.
 pub(super) fn invitation(server: SocketAddr, key: PublicKey) -> Vec<String> {

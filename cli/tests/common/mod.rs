@@ -75,7 +75,7 @@ impl Program {
 
     /// The classic server.
     pub(crate) fn classic_server(directory: &Path, port: u16) -> Self {
-        let mut server = Self::start(directory, &["-s", &port.to_string()]);
+        let mut server = Self::start(directory, &["-s", &port.to_string(), "--bind", "127.0.0.1"]);
         server.expect(&format!("server port number:  {port}"));
         server
     }

@@ -69,9 +69,9 @@ pub(super) struct Kept {
     pub(super) telling_messages: List<Message, Telling>,
     pub(super) telling_peers: List<Peer, Telling>,
     pub(super) active: List<Peer, Active>,
-    /// What the inbox could not keep, in the order in which it was asked to.
+    /// What the host could not keep, in the order in which it was asked to.
     pub(super) unkept: List<Message, Asking>,
-    /// Messages that the inbox could not keep are tried again then.
+    /// Messages that the host could not keep are tried again then.
     pub(super) retry_at: Option<Instant>,
     pub(super) serial: u32,
     /// Bytes in `work` that the last action lends.

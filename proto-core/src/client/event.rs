@@ -1,5 +1,7 @@
 //! What a client tells its host's user.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     id::{Nick, Position, PublicKey},
     time::UnixTime,
@@ -124,7 +126,7 @@ pub enum Deposit {
 }
 
 /// What became of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
     /// It is in its recipient's durable inbox.
     Delivered,

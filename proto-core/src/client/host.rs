@@ -266,12 +266,13 @@ impl Engine<'_> {
                 (Log::Inbox(key), length)
             }
             Stage::Saving => {
-                let header = OutboxRecord { given_up: false };
+                let header = OutboxRecord { verdict: None };
                 let length = record::encode(self.work, &header, &self.pool, &message.body, total)?;
                 (Log::Outbox(key), length)
             }
-            _ => {
-                let header = OutboxRecord { given_up: true };
+            stage => {
+                let verdict = if let Stage::Done(verdict) = stage { Some(verdict) } else { None };
+                let header = OutboxRecord { verdict };
                 let length = record::encode(self.work, &header, &self.pool, &Body::EMPTY, 0)?;
                 (Log::Outbox(key), length)
             }
@@ -342,12 +343,8 @@ impl Engine<'_> {
         let position = Position::from_record_number(at);
         match record::decode::<OutboxRecord>(bytes) {
             None => self.state.home.tell(Event::Damaged),
-            Some((OutboxRecord { given_up: true }, _)) => {}
-            Some((_, body)) if body.len() <= BODY_HEADER => {
-                self.state.home.tell(Event::Damaged);
-            }
-            Some((_, body)) => {
-                if self.resume_message(of, position, body).is_none() {
+            Some((OutboxRecord { verdict }, body)) => {
+                if self.resume_message(of, position, verdict, body).is_none() {
                     self.state.home.tell(Event::StoreFailed);
                     self.load_later();
                     return;

@@ -158,12 +158,14 @@ impl Engine<'_> {
         }
     }
 
-    /// Asks the inbox again to keep what it could not, in the order of before.
+    /// Asks the host again to keep what it could not, in the order of before.
     pub(super) fn keep_again(&mut self) {
         let mut unkept = core::mem::take(&mut self.state.unkept);
         let mut at = unkept.front();
         while let Some(message) = at.and_then(|id| self.messages.get_mut(id)) {
-            message.stage = Stage::Keeping;
+            if message.stage == Stage::Unkept {
+                message.stage = Stage::Keeping;
+            }
             message.ask = Ask::Owed;
             at = message.asking.next();
         }

@@ -7,9 +7,10 @@ use crate::{
     action::Ask,
     id::{MessageName, Nick, Number, Position},
     link::{Packet, Units, Whom},
-    record::BODY_HEADER,
+    record::{BODY_HEADER, Said, record_bound},
     session::{self, MAIL_OVERHEAD},
     storage::{Body, Id},
+    time::UnixTime,
     wire::{
         Deposit as DepositFrame, EntryRefusal, EntryRefused, FRAGMENT_UNIT, Frame, Inquire,
         Presence, Progress, Receipt, Say,
@@ -28,6 +29,9 @@ use super::{
 /// sent again.
 const AGAIN: Duration = Duration::from_secs(5);
 
+/// How long to wait before the host is asked again to save what it could not.
+const RETRY: Duration = Duration::from_secs(1);
+
 /// Bytes of a `Say` or `Deposit` frame's body that are not the piece.
 const SAY_HEADER: usize = 3 * 5 + 10 + 3 * 3;
 
@@ -43,10 +47,7 @@ impl Engine<'_> {
         if text.is_empty() {
             return Err(SayError::Empty);
         }
-        let longest = self
-            .work
-            .len()
-            .saturating_sub(crate::record::record_bound(MAIL_OVERHEAD + BODY_HEADER));
+        let longest = self.work.len().saturating_sub(record_bound(MAIL_OVERHEAD + BODY_HEADER));
         let limit = self.state.config.text.min(home.text_limit()).min(longest as u32);
         if text.len() > limit as usize {
             return Err(SayError::TooLong { limit });
@@ -58,7 +59,6 @@ impl Engine<'_> {
     /// A message is durable in the outbox, or could not be made so.
     pub(super) fn outbox_saved(&mut self, id: Id<Message>, saved: bool) {
         let Some(message) = self.messages.get_mut(id) else { return };
-        let peer = message.peer;
         match (message.stage, saved) {
             (Stage::Saving, true) => {
                 message.stage = Stage::Open;
@@ -70,8 +70,17 @@ impl Engine<'_> {
                 self.state.home.tell(super::Event::StoreFailed);
                 self.done(id, Verdict::Refused(EntryRefusal::Store));
             }
-            // That a message was given up is noted; if not, it is tried again after a restart.
-            _ => self.clear_settled(peer),
+            // A verdict is durable before it is told: after a restart, none contradicts it.
+            (Stage::Done(_), true) => {
+                message.news.verdict = true;
+                self.tell(id);
+            }
+            _ => {
+                self.state.home.tell(super::Event::StoreFailed);
+                self.state.unkept.push_back(&mut self.messages, id);
+                let at = self.state.now + RETRY;
+                self.state.retry_at.get_or_insert(at);
+            }
         }
     }
 
@@ -301,6 +310,13 @@ impl Engine<'_> {
                 }
                 return;
             }
+            if let Some(message) = self.messages.get_mut(id)
+                && message.since.is_none()
+            {
+                message.since = Some(self.state.now);
+                let peer = message.peer;
+                self.rearm(peer);
+            }
         }
     }
 
@@ -329,6 +345,7 @@ impl Engine<'_> {
             let Some(message) = self.messages.get(id) else { return };
             let settled = matches!(message.stage, Stage::Done(_))
                 && !message.telling.is_linked()
+                && !message.asking.is_linked()
                 && message.ask == Ask::Idle;
             if !settled {
                 break;
@@ -354,26 +371,35 @@ impl Engine<'_> {
         &mut self,
         id: Id<Peer>,
         position: Position,
+        verdict: Option<Verdict>,
         body: &[u8],
     ) -> Option<()> {
-        let said = crate::record::Said::from_body(body)?;
-        let stored = position <= self.peers.get(id)?.stored;
-        let stage = if stored { Stage::Stored } else { Stage::Open };
+        let stage = match verdict {
+            Some(verdict) => Stage::Done(verdict),
+            None if position <= self.peers.get(id)?.stored => Stage::Stored,
+            None => Stage::Open,
+        };
         if self.messages.is_full() {
             return None;
         }
-        let kept = if stored { Body::EMPTY } else { self.body_with_room(body)? };
+        let open = stage == Stage::Open;
+        let kept = if open { self.body_with_room(body)? } else { Body::EMPTY };
         let mut message = Message::new(id, position, stage, kept, body.len() as u16);
-        message.time = said.time;
+        message.time = Said::from_body(body).map_or(UnixTime(0), |said| said.time);
+        message.news.verdict = verdict.is_some();
         let added = self.messages.insert(message).ok()?;
         let peer = self.peers.get_mut(id)?;
         peer.outbox.push_back(&mut self.messages, added);
-        if stored {
+        if stage == Stage::Stored {
             peer.path = Path::Server;
         }
         self.state.active.push_back(&mut self.peers.slab, id);
-        self.state.open.open += 1;
-        self.state.open.unsaved += usize::from(!stored);
+        self.state.open.open += usize::from(stage.is_open());
+        self.state.open.unsaved += usize::from(open);
+        if verdict.is_some() {
+            // It may have been told already; it is told again rather than never.
+            self.tell(added);
+        }
         self.rearm(id);
         Some(())
     }
@@ -443,10 +469,12 @@ impl Engine<'_> {
             let Some(message) = self.messages.get_mut(message_id) else { break };
             at = message.of_peer.next();
             if message.stage == Stage::Open {
-                // The time for a receipt runs from the first datagram, handshake included.
-                message.since.get_or_insert(now);
-                if let Some(link) = link {
-                    self.enqueue(message_id, link);
+                match link {
+                    Some(link) => self.enqueue(message_id, link),
+                    // The time for a receipt runs from the first datagram, handshake included.
+                    None => {
+                        message.since.get_or_insert(now);
+                    }
                 }
             }
         }
@@ -475,7 +503,7 @@ impl Engine<'_> {
                 && message.stage == Stage::Deposited
                 && message.link != Some(home)
             {
-                message.since = Some(self.state.now);
+                message.since = None;
                 self.enqueue(message_id, home);
                 self.expect_answer();
             }
@@ -537,12 +565,10 @@ impl Engine<'_> {
 
     /// Puts a message on the list of what a link has to send.
     fn enqueue(&mut self, id: Id<Message>, link: Id<ClientLink>) {
-        let now = self.state.now;
         let Some(message) = self.messages.get_mut(id) else { return };
         if message.link != Some(link) {
             message.units = Units::all(message.total.into());
         }
-        message.since.get_or_insert(now);
         if let Some(found) = self.links.get_mut(link) {
             found.role.sending.push_back(&mut self.messages, id);
             self.links.wake(link);
@@ -603,6 +629,12 @@ impl Engine<'_> {
                 self.done(id, verdict);
             }
         }
+        // The next in line has as long again.
+        if let Some((next, _)) = self.first_open_id(peer)
+            && let Some(message) = self.messages.get_mut(next)
+        {
+            message.since = message.since.map(|_| self.state.now);
+        }
         self.rearm(peer);
     }
 
@@ -645,12 +677,13 @@ impl Engine<'_> {
         self.state.open.unsaved -= usize::from(message.stage.is_unsaved());
         let saved = message.stage != Stage::Saving;
         message.stage = Stage::Done(verdict);
-        message.news.verdict = true;
-        if message.stage.is_given_up() && saved {
+        if saved {
             message.ask = Ask::Owed;
             self.state.asking_messages.push_back(&mut self.messages, id);
+        } else {
+            message.news.verdict = true;
+            self.tell(id);
         }
-        self.tell(id);
         self.consider_leaving();
     }
 

@@ -216,7 +216,7 @@ impl<R: Role> Links<'_, R> {
         if flow.received.deadline().is_some_and(|at| at <= now) {
             self.wake(id);
         }
-        self.reschedule(id);
+        self.reschedule(id, now);
     }
 
     /// The other side's Ack. `false` if it acknowledges what was never sent.
@@ -238,7 +238,7 @@ impl<R: Role> Links<'_, R> {
         let valid = flow.recovery.ack(&mut self.sent, ack, now, next, visit).is_ok();
         self.wake(id);
         self.feed();
-        self.reschedule(id);
+        self.reschedule(id, now);
         valid
     }
 
@@ -273,7 +273,7 @@ impl<R: Role> Links<'_, R> {
         let role = core::mem::take(&mut link.role);
         self.wake(id);
         self.feed();
-        self.reschedule(id);
+        self.reschedule(id, now);
         Some(role)
     }
 
@@ -356,7 +356,7 @@ impl<R: Role> Links<'_, R> {
             link.starved = true;
             self.state.starved.push_back(&mut self.links, id);
         }
-        self.reschedule(id);
+        self.reschedule(id, now);
         sent
     }
 
@@ -402,7 +402,7 @@ impl<R: Role> Links<'_, R> {
             self.state.live += 1;
             self.state.unconfirmed -= 1;
         }
-        self.reschedule(id);
+        self.reschedule(id, now);
         Incoming::Packet { link: id, number: header.counter, confirmed, plaintext }
     }
 
@@ -423,6 +423,7 @@ impl<R: Role> Links<'_, R> {
         let silence = now.since(link.heard);
         let probes = link.probes();
         let Link { phase: Phase::Live(flow), credit, role, datagram, .. } = link else {
+            self.reschedule(id, now);
             return Expired::Nothing;
         };
         if silence >= idle || (probes >= DEAD_PROBES && silence >= DEAD_SILENCE) {
@@ -450,7 +451,7 @@ impl<R: Role> Links<'_, R> {
     }
 
     /// When this link must be looked at again.
-    pub(super) fn reschedule(&mut self, id: Id<Link<R>>) {
+    pub(super) fn reschedule(&mut self, id: Id<Link<R>>, now: Instant) {
         let Some(link) = self.links.get_mut(id) else { return };
         let LinkConfig { idle, keep_alive, .. } = self.state.config;
         let deadline = match &link.phase {
@@ -463,19 +464,19 @@ impl<R: Role> Links<'_, R> {
                     .fold(link.heard + idle, Instant::min)
             }
         };
-        if link.alarm.is_none_or(|set| deadline < set) {
+        if link.alarm.is_none_or(|set| deadline < set || set <= now) {
             link.alarm = Some(deadline);
             self.timers.set(id.slot(), Some(deadline));
         }
     }
 
     pub(super) fn add(&mut self, link: Link<R>) -> Option<Id<Link<R>>> {
-        let (session, peer) = (link.ours, link.peer);
+        let (session, peer, now) = (link.ours, link.peer, link.heard);
         let id = self.links.insert(link).ok()?;
         let indexed = self.by_session.insert(&session.0.to_le_bytes(), id.slot())
             && self.by_key.insert(&peer.0, id.slot());
         debug_assert!(indexed, "the indexes have more buckets than there are links and dials");
-        self.reschedule(id);
+        self.reschedule(id, now);
         Some(id)
     }
 

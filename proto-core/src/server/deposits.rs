@@ -138,8 +138,12 @@ impl Engine<'_> {
             entry.index = index;
             self.state.index = index;
         }
+        let behind = (!entry.queued.is_linked()).then_some((entry.to, entry.index));
         self.state.asking_entries.push_back(&mut self.entries, id);
         self.entry_timers.set(id.slot(), Some(self.state.now + STORE));
+        if let Some((to, index)) = behind {
+            self.fall_behind(to, index);
+        }
     }
 
     /// The store has an entry, or could not take it.

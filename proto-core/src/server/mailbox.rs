@@ -50,13 +50,21 @@ impl Engine<'_> {
         self.enqueue(id, link);
     }
 
-    /// An entry was saved that its recipient, if online, does not have in its queue.
-    pub(super) fn more_mail(&mut self, to: Account, index: u64) {
+    /// An entry goes into the store that its recipient, if online, does not have in
+    /// its queue: nothing newer is relayed before it was read back.
+    pub(super) fn fall_behind(&mut self, to: Account, index: u64) {
         let Some(link) = self.accounts.get(to).and_then(|row| row.link) else { return };
-        let Some(member) = self.member(link) else { return };
-        member.mailbox.backlog = true;
-        member.mailbox.next = member.mailbox.next.min(index);
-        if member.registration.online().is_some() {
+        if let Some(member) = self.member(link) {
+            member.mailbox.backlog = true;
+            member.mailbox.next = member.mailbox.next.min(index);
+        }
+    }
+
+    /// An entry was saved that its recipient, if online, is to read back.
+    pub(super) fn more_mail(&mut self, to: Account, index: u64) {
+        self.fall_behind(to, index);
+        let Some(link) = self.accounts.get(to).and_then(|row| row.link) else { return };
+        if self.author(link).is_some() {
             self.read_mailbox(link);
         }
     }
@@ -134,14 +142,16 @@ impl Engine<'_> {
         let Some(entry) = self.entries.get_mut(id) else { return Taken::Done };
         let (pair, position, stage) = (entry.pair, entry.position, entry.stage);
         if let Some(pair_id) = pair {
-            if let Some(pair) = self.pairs.get_mut(pair_id)
-                && pair.record.epoch == position.epoch
-                && pair.record.delivered < position.number
-            {
-                pair.record.delivered = position.number;
-                pair.record.receipt = ack.receipt;
-                pair.online = false;
-                self.save_pair(pair_id);
+            if let Some(pair) = self.pairs.get_mut(pair_id) {
+                // Of a message that was saved in an earlier run, the pair may know nothing.
+                pair.enter(position);
+                if pair.record.epoch == position.epoch && pair.record.delivered < position.number {
+                    pair.record.delivered = position.number;
+                    pair.record.receipt = ack.receipt;
+                    pair.taken = pair.taken.max(position);
+                    pair.online = false;
+                    self.save_pair(pair_id);
+                }
             }
             self.owe_progress(pair_id);
         }
