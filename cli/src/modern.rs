@@ -186,9 +186,7 @@ fn left(unsaved: usize, undone: usize, silent: bool, lines: &mut Vec<String>) {
         ));
     }
     if undone > 0 {
-        lines.push(format!(
-            "Not carried out: the last {undone} lines of the input. Send them again."
-        ));
+        lines.push(format!("The end of the input was not carried out ({undone} of its commands)."));
     }
     lines.push("Bye.".to_owned());
 }

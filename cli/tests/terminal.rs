@@ -9,13 +9,18 @@ use std::{
     os::fd::OwnedFd,
     path::Path,
     process::{Child, Command, ExitStatus},
-    sync::mpsc::{self, Receiver},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{self, Receiver},
+    },
     thread,
     time::{Duration, Instant},
 };
 
 use common::{Program, free_port};
 use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
     process::{Pid, Signal, kill_process},
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
     termios::{LocalModes, tcgetattr},
@@ -30,6 +35,8 @@ struct Seat {
     /// The terminal itself, kept open to look at.
     terminal: File,
     output: Receiver<Vec<u8>>,
+    /// Nobody looks at the screen any more.
+    is_gone: Arc<AtomicBool>,
     seen: String,
 }
 
@@ -55,13 +62,21 @@ impl Seat {
         let keyboard = File::from(master);
         let mut screen = keyboard.try_clone().unwrap();
         let (sender, output) = mpsc::channel();
+        let is_gone = Arc::new(AtomicBool::new(false));
+        let gone = Arc::clone(&is_gone);
         thread::spawn(move || {
             let mut bytes = [0; 4096];
-            while let Ok(length @ 1..) = screen.read(&mut bytes) {
+            while !gone.load(Ordering::SeqCst) {
+                let tick = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
+                let mut readable = [PollFd::new(&screen, PollFlags::IN)];
+                if poll(&mut readable, Some(&tick)).unwrap_or(0) == 0 {
+                    continue;
+                }
+                let Ok(length @ 1..) = screen.read(&mut bytes) else { return };
                 let _ = sender.send(bytes[..length].to_vec());
             }
         });
-        Self { child, keyboard, terminal, output, seen: String::new() }
+        Self { child, keyboard, terminal, output, is_gone, seen: String::new() }
     }
 
     fn press(&mut self, keys: &str) {
@@ -166,15 +181,10 @@ fn the_terminal_is_left_as_it_was() {
 fn a_terminal_that_is_gone_ends_the_chat() {
     let directory = tempfile::tempdir().unwrap();
     let (mut alice, _) = host(directory.path());
-    let (keyboard, terminal) = (alice.keyboard.try_clone(), alice.terminal.try_clone());
-    // The last ends of it but the program's own.
-    drop((keyboard, terminal));
-    let null = || File::open("/dev/null").unwrap();
-    alice.keyboard = null();
-    alice.terminal = null();
-    // The thread that reads the screen holds one as well: the shell would be told by a
-    // signal, and so is the program.
-    let pid = Pid::from_raw(alice.child.id().cast_signed()).unwrap();
-    kill_process(pid, Signal::HUP).unwrap();
+    // Every end of it but the program's own is closed. The program is in no session of
+    // that terminal, so no signal tells it.
+    alice.is_gone.store(true, Ordering::SeqCst);
+    alice.keyboard = File::open("/dev/null").unwrap();
+    alice.terminal = File::open("/dev/null").unwrap();
     assert_eq!(alice.wait().code(), Some(0));
 }

@@ -29,6 +29,9 @@ use super::{
 /// sent again.
 const AGAIN: Duration = Duration::from_secs(5);
 
+/// The least time to a deadline that was just found to be over.
+const MOMENT: Duration = Duration::from_millis(1);
+
 /// How long to wait before the host is asked again to save what it could not.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -737,7 +740,8 @@ impl Engine<'_> {
     fn rearm(&mut self, id: Id<Peer>) {
         let config = &self.state.config;
         let deadline = self.first_open(id).and_then(|message| {
-            let left = config.expiry.saturating_sub(self.unix().since(message.time));
+            // The wall clock may have jumped: what is over is over in a moment, not in the past.
+            let left = config.expiry.saturating_sub(self.unix().since(message.time)).max(MOMENT);
             let path = self.peers.get(id)?.path;
             let home = &self.state.home;
             let patience = match (message.stage, path) {

@@ -64,6 +64,11 @@ impl Engine<'_> {
         // What counts before it may have changed since it was sent the last time.
         entry.skip = entry.skip.max(deposit.skip);
         if entry.stage == Stage::Arriving {
+            if entry.source != Some(link) {
+                // An author that was started anew has sealed anew: the pieces do not fit.
+                entry.have = Units::NONE;
+                entry.source = Some(link);
+            }
             if entry.body.len() != total {
                 return Taken::Close(crate::wire::CloseReason::Malformed);
             }
