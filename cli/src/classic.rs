@@ -104,8 +104,11 @@ impl Classic {
             }),
             // The classic client knows no such things; what must be said is said in
             // its manner.
-            Notice::ServerSilent { fatal: false } | Notice::ServerBack | Notice::Waiting => {}
-            Notice::ServerClosed { offline: false, .. } | Notice::Left { .. } => {}
+            Notice::ServerSilent { fatal: false }
+            | Notice::ServerBack
+            | Notice::ServerClosed { offline: false, .. }
+            | Notice::Waiting
+            | Notice::Left { .. } => {}
             other => lines.extend(words::plain(&other).map(|text| format!("[{text}]"))),
         }
     }
@@ -113,10 +116,8 @@ impl Classic {
     fn registered(&mut self, why: Registering, mail: bool, lines: &mut Vec<String>) {
         self.announce = true;
         let welcome = why == Registering::Asked;
-        match why {
-            Registering::Start => lines.push("[Welcome, You are registered.]".to_owned()),
-            Registering::Asked => {}
-            Registering::Itself => return,
+        if !welcome {
+            lines.push("[Welcome, You are registered.]".to_owned());
         }
         self.held = Some(Held { welcome, mail, messages: Vec::new() });
     }

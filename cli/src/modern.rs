@@ -38,7 +38,7 @@ impl Face for Modern {
         match notice {
             Notice::Registered { why, returning, .. } => {
                 self.announce = true;
-                lines.extend(self.registered(why, returning));
+                lines.push(self.registered(why, returning));
             }
             Notice::Table { first: true, everyone, .. } => lines.extend(present(everyone)),
             Notice::Table { changes, .. } => lines.extend(changed(changes)),
@@ -97,17 +97,15 @@ impl Face for Modern {
 }
 
 impl Modern {
-    fn registered(&self, why: Registering, returning: bool) -> Option<String> {
+    fn registered(&self, why: Registering, returning: bool) -> String {
         let own = self.own;
-        match (why, returning) {
-            (Registering::Start, false) => Some(format!(
+        if why == Registering::Start && !returning {
+            format!(
                 "Welcome, {own}: the nick is yours. Say something with: send <nick> <text>; /help \
                  lists the rest."
-            )),
-            (Registering::Start | Registering::Asked, _) => {
-                Some(format!("Welcome back, {own}. You are online."))
-            }
-            (Registering::Itself, _) => None,
+            )
+        } else {
+            format!("Welcome back, {own}. You are online.")
         }
     }
 

@@ -112,7 +112,10 @@ pub(crate) enum Notice<'a> {
     /// Another key holds a nick that is known from before.
     KeyChanged(Nick),
     /// The store failed. It is tried again.
-    StoreFailed,
+    StoreFailed {
+        /// Why, and what to do.
+        why: &'a str,
+    },
     /// A record in the store is damaged, and was passed over.
     Damaged,
     /// The line was no command.
@@ -153,8 +156,6 @@ pub(crate) enum Registering {
     Start,
     /// `reg`.
     Asked,
-    /// The server was away and is back.
-    Itself,
 }
 
 /// Someone in the table.

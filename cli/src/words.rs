@@ -87,10 +87,7 @@ pub(crate) fn plain(notice: &Notice<'_>) -> Option<String> {
                  somebody else took the nick: ask them by other means"
             ));
         }
-        Notice::StoreFailed => {
-            "could not save to the disk; nothing is lost yet, it is tried again. Check that the disk \
-             has room"
-        }
+        Notice::StoreFailed { why } => return Some((*why).to_owned()),
         Notice::Damaged => {
             "a record in the data directory is damaged and was passed over; check the disk"
         }

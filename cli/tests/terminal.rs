@@ -26,7 +26,7 @@ use rustix::{
     termios::{LocalModes, tcgetattr},
 };
 
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// The program at a terminal.
 struct Seat {
@@ -42,7 +42,8 @@ struct Seat {
 
 impl Seat {
     fn take(directory: &Path, arguments: &[&str]) -> Self {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        let master =
+            openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
         let name = ptsname(&master, Vec::new()).unwrap();
@@ -83,17 +84,18 @@ impl Seat {
         self.keyboard.write_all(keys.as_bytes()).unwrap();
     }
 
-    /// Waits until the screen was sent `what` since the last time; all since then.
+    /// Waits until the screen was sent `what`; all up to there since the last time.
     fn expect(&mut self, what: &str) -> String {
         let until = Instant::now() + DEADLINE;
         while !self.seen.contains(what) {
             let left = until.saturating_duration_since(Instant::now());
             match self.output.recv_timeout(left) {
                 Ok(bytes) => self.seen.push_str(&String::from_utf8_lossy(&bytes)),
-                Err(_) => panic!("{what:?} never came: {:?}", self.seen),
+                Err(error) => panic!("{what:?} never came, {error}: {:?}", self.seen),
             }
         }
-        std::mem::take(&mut self.seen)
+        let end = self.seen.find(what).unwrap() + what.len();
+        self.seen.drain(..end).collect()
     }
 
     fn wait(&mut self) -> ExitStatus {

@@ -19,12 +19,15 @@ pub struct Clock {
     drift: i64,
     /// The wall clock's time when the world began.
     unix: u64,
+    /// What the role was told of it last.
+    told: WallClock,
 }
 
 impl Clock {
     /// A clock that runs `drift` millionths fast.
     pub fn new(drift: i64, unix: u64) -> Self {
-        Self { started: 0, base: 0, drift, unix }
+        let told = WallClock { at: Instant::from_micros(0), unix: UnixTime(unix) };
+        Self { started: 0, base: 0, drift, unix, told }
     }
 
     /// A new run of the host: the monotonic clock shows `base` at `now`.
@@ -50,9 +53,15 @@ impl Clock {
         self.started.saturating_add(u64::try_from(moment).unwrap_or(u64::MAX))
     }
 
-    /// What the wall clock shows.
-    pub fn wall(&self, now: Moment) -> WallClock {
-        WallClock { at: self.instant(now), unix: UnixTime(self.unix + now) }
+    /// Reads both clocks, for the role.
+    pub fn read(&mut self, now: Moment) -> WallClock {
+        self.told = WallClock { at: self.instant(now), unix: UnixTime(self.unix + now) };
+        self.told
+    }
+
+    /// The time by what the role was told, which drifts as its monotonic clock does.
+    pub fn believed(&self, now: Moment) -> UnixTime {
+        self.told.unix(self.instant(now))
     }
 
     fn rate(&self) -> u128 {

@@ -118,7 +118,7 @@ impl World {
         let now = self.now;
         let node = &mut self.nodes[place];
         node.clock.set(by);
-        let wall = node.clock.wall(now);
+        let wall = node.clock.read(now);
         if let Some(role) = node.role.as_mut() {
             role.set_clock(wall);
         }

@@ -89,7 +89,7 @@ impl Node {
         (self.complete, self.paused, self.torn, self.offline) = (false, false, None, None);
         self.backlog.clear();
         let identity = Identity::new(SecretKey(self.secret), self.suite);
-        let resume = Resume { boot: self.boots, clock: self.clock.wall(now) };
+        let resume = Resume { boot: self.boots, clock: self.clock.read(now) };
         let now = self.clock.instant(now);
         self.role = Some(match self.kind {
             Kind::Client(config) => {

@@ -104,13 +104,15 @@ pub enum Change<'a> {
 #[derive(Debug, Default)]
 pub struct Store {
     logs: BTreeMap<Log, Records>,
-    waiting: VecDeque<(Ticket, Request)>,
+    /// Each with the moment it was asked for.
+    waiting: VecDeque<(Moment, Ticket, Request)>,
     manners: Manners,
     /// When the last request is durable, and when its answer comes.
     busy: Moment,
     answered: Moment,
-    /// Until this moment, everything fails: a failure is on its way to the role.
-    broken: Moment,
+    /// All that was asked for until this moment fails: it was made before a failure was
+    /// answered, and would become durable ahead of what failed.
+    broken: Option<Moment>,
 }
 
 impl Store {
@@ -134,7 +136,7 @@ impl Store {
             slow => dice.below(slow / 20 + 1),
         };
         self.busy = self.busy.max(now + takes);
-        self.waiting.push_back((ticket, request));
+        self.waiting.push_back((now, ticket, request));
         self.busy
     }
 
@@ -145,14 +147,15 @@ impl Store {
         dice: &mut Dice,
         look: &mut dyn FnMut(Change<'_>),
     ) -> Option<(Moment, Answer)> {
-        let (ticket, request) = self.waiting.pop_front()?;
+        let (asked, ticket, request) = self.waiting.pop_front()?;
         let delay =
             if self.manners.slow == 0 { 10 } else { dice.below(self.manners.slow / 50 + 1) };
         self.answered = self.answered.max(now + delay);
         let full = self.manners.full && matches!(request, Request::Put { .. });
-        let fails = now <= self.broken || full || dice.chance(self.manners.fails);
+        let untold = self.broken.is_some_and(|told| asked <= told);
+        let fails = untold || full || dice.chance(self.manners.fails);
         if fails {
-            self.broken = self.broken.max(self.answered);
+            self.broken = Some(self.answered);
         }
         let answer = match request {
             Request::Load { log, from } => {
@@ -177,7 +180,7 @@ impl Store {
     /// What is not durable is lost.
     pub fn crash(&mut self) {
         self.waiting.clear();
-        (self.busy, self.answered, self.broken) = (0, 0, 0);
+        (self.busy, self.answered, self.broken) = (0, 0, None);
     }
 
     /// Everything is lost: another disk.

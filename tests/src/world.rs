@@ -353,19 +353,23 @@ impl World {
             let life = self.nodes[place].boots;
             self.commit(place, life);
         }
-        self.crash(place);
+        self.end(place);
         self.boot(place);
     }
 
     /// A host crashes.
     pub fn crash(&mut self, place: Place) {
         if self.nodes[place].role.is_some() {
-            self.trace.line(self.now, || format!("{} crashes", self.nodes[place].name));
-            self.trace.mark(1, self.now, place, &[]);
             self.counts.crashes += 1;
-            self.nodes[place].crash();
-            self.wake_at(place, None);
+            self.end(place);
         }
+    }
+
+    fn end(&mut self, place: Place) {
+        self.trace.line(self.now, || format!("{} ends", self.nodes[place].name));
+        self.trace.mark(1, self.now, place, &[]);
+        self.nodes[place].crash();
+        self.wake_at(place, None);
     }
 
     /// A host starts its role, if it does not run.
@@ -513,7 +517,7 @@ impl World {
         if node.boots != life || node.role.is_none() {
             return;
         }
-        let unix = node.clock.wall(*now).unix;
+        let unix = node.clock.believed(*now);
         let mut judgement = Ok(());
         let Node { store, run, key, .. } = node;
         let answer = store.commit(*now, dice, &mut |change| {

@@ -68,6 +68,13 @@ impl Chat for EndpointChat {
         peers
     }
 
+    fn store_failure(&self) -> String {
+        self.endpoint.store().last_error().map_or_else(
+            || "could not save to the disk; it is tried again".to_owned(),
+            |failure| failure.to_string(),
+        )
+    }
+
     fn key_advice(&self) -> String {
         format!(
             "Ask its operator for the line to join by, and compare the key in it. Only if they say \

@@ -3,12 +3,13 @@
 use std::{
     net::SocketAddr,
     sync::mpsc::{self, Receiver},
+    time::{Duration, Instant},
 };
 
 use jiff::tz::TimeZone;
 use proto_core::{
     id::PublicKey,
-    server::{AccountView, Config, Server, Storage},
+    server::{AccountView, Config, Event, Server, Storage},
     wire::Presence,
 };
 use transport_mio::{
@@ -26,6 +27,9 @@ use crate::{
 };
 
 use super::{Form, RunError};
+
+/// How often a store that goes on failing is told of.
+const REMINDER: Duration = Duration::from_mins(1);
 
 /// The lines that tell others how to join.
 pub(super) fn invitation(server: SocketAddr, key: PublicKey) -> Vec<String> {
@@ -60,10 +64,19 @@ pub(super) fn run(
         Form::Modern => invitation(address::reachable(bind), endpoint.machine().key()),
     });
     let mut events = Vec::new();
+    let mut told_failure = None;
     // A server whose output nobody reads any more serves on.
     while inputs.next(false).is_none() {
         endpoint.turn(None, |event, _| events.push(event))?;
         for event in events.drain(..) {
+            if event == Event::StoreFailed {
+                // It may fail at everything that is asked for a while.
+                if told_failure.is_some_and(|told: Instant| told.elapsed() < REMINDER) {
+                    continue;
+                }
+                told_failure = Some(Instant::now());
+                screen.show(endpoint.store().last_error().map(|failure| failure.to_string()));
+            }
             screen.show(match form {
                 Form::Classic => classic.lines(&event, &table(endpoint.machine())),
                 Form::Modern => {

@@ -8,11 +8,11 @@ use proto_core::{
 };
 
 use crate::{
-    notice::{Message, Notice, Outcome, Registering, Someone},
+    notice::{Message, Notice, Outcome, Someone},
     safe_text::SafeText,
 };
 
-use super::{Chat, Exit, MAILBOX, Moment, Phase, SETTLE, Session};
+use super::{Chat, Exit, MAILBOX, Moment, Phase, REMINDER, SETTLE, Session};
 
 pub(super) fn someone(peer: PeerView) -> Someone {
     Someone { nick: peer.nick, online: peer.presence == Presence::Online }
@@ -74,7 +74,7 @@ impl Session {
             }
             Event::ServerClosed(why) => self.server_closed(chat, at, why),
             Event::KeyChanged { nick } => self.tell(at, Notice::KeyChanged(nick)),
-            Event::StoreFailed => self.tell(at, Notice::StoreFailed),
+            Event::StoreFailed => self.store_failed(chat, at),
             Event::Damaged => self.tell(at, Notice::Damaged),
         }
     }
@@ -83,15 +83,12 @@ impl Session {
         let why = match self.phase {
             Phase::Registering { why, .. } => why,
             // It came while the user was leaving already.
-            Phase::Leaving { .. } | Phase::Offline => return,
-            Phase::Online => Registering::Itself,
+            Phase::Leaving { .. } | Phase::Offline | Phase::Online => return,
         };
         self.server_back(at);
         self.phase = Phase::Online;
         self.was_online = true;
-        if why != Registering::Itself {
-            self.settling = Some(at.now + SETTLE);
-        }
+        self.settling = Some(at.now + SETTLE);
         self.mailbox = mail.then(|| at.now + MAILBOX);
         self.tell(at, Notice::Registered { why, returning, mail });
     }
@@ -147,6 +144,14 @@ impl Session {
         self.silent = None;
         self.settling = None;
         self.mailbox = None;
+    }
+
+    fn store_failed(&mut self, chat: &mut impl Chat, at: Moment) {
+        if self.told_failure.is_none_or(|told| at.now.since(told) >= REMINDER) {
+            self.told_failure = Some(at.now);
+            let why = chat.store_failure();
+            self.tell(at, Notice::StoreFailed { why: &why });
+        }
     }
 
     fn verdict(&mut self, at: Moment, id: MessageId, to: Nick, verdict: Verdict) {

@@ -36,6 +36,9 @@ const MAILBOX: Duration = Duration::from_secs(5);
 /// How long a server that is needed may be silent: five tries of 500 ms.
 const PATIENCE: Duration = Duration::from_millis(2500);
 
+/// How often a store that goes on failing is told of.
+const REMINDER: Duration = Duration::from_mins(1);
+
 /// How many lines of a script are read ahead.
 const READ_AHEAD: usize = 4096;
 
@@ -73,6 +76,8 @@ pub(crate) trait Chat {
     fn open_messages(&mut self) -> OpenMessages;
     /// Everyone on the roster.
     fn peers(&mut self) -> Vec<PeerView>;
+    /// Why the store failed the last time, and what to do, for people to read.
+    fn store_failure(&self) -> String;
     /// What to do when the server has another key, for people to read.
     fn key_advice(&self) -> String;
     /// All that `author` said, oldest first.
@@ -143,6 +148,8 @@ pub(crate) struct Session {
     /// When the input ended.
     ended: Option<Instant>,
     sent: HashMap<MessageId, Sent>,
+    /// When the store's failure was told of the last time.
+    told_failure: Option<Instant>,
     /// A message was refused or expired.
     refused: bool,
     exit: Option<Exit>,
@@ -167,6 +174,7 @@ impl Session {
             commands: VecDeque::new(),
             ended: None,
             sent: HashMap::new(),
+            told_failure: None,
             refused: false,
             exit: None,
             lines: Vec::new(),

@@ -183,12 +183,16 @@ impl<'a> Engine<'a> {
 
     pub(super) fn handle_datagram(&mut self, from: SocketAddr, datagram: &mut [u8]) {
         let Self { links, peers, state, .. } = self;
+        if !state.home.was_online() {
+            // Nothing reaches who is offline.
+            links.state.drops.unfitting += 1;
+            return;
+        }
         let own = links.state.identity.public();
-        let listening = state.home.was_online();
         // Of two peers that open to each other at once, the lower key's handshake wins.
         let admit = &mut |key: &PublicKey| {
             let peer = peers.by_key(key).and_then(|id| peers.get(id));
-            listening && peer.is_some_and(|peer| peer.dial.is_none() || own > *key)
+            peer.is_some_and(|peer| peer.dial.is_none() || own > *key)
         };
         match links.receive(state.now, from, datagram, admit) {
             Incoming::Nothing => {}
@@ -518,8 +522,13 @@ fn settle(
         (Token::Request, Fate::Lost) => contact.request = true,
         (Token::Receipt, Fate::Lost) => contact.receipt = true,
         (Token::Piece(id, run), Fate::Lost) => {
+            // What went directly may have been deposited since: then this link is done with it.
             if let Some(message) = messages.get_mut(id)
-                && matches!(message.stage, Stage::Open | Stage::Deposited)
+                && match message.stage {
+                    Stage::Open => contact.peer.is_some(),
+                    Stage::Deposited => contact.peer.is_none(),
+                    _ => false,
+                }
             {
                 message.units.insert(run);
                 contact.sending.push_back(messages, id);

@@ -37,6 +37,8 @@ pub(super) struct Home {
     limits: Option<Limits>,
     /// The last mailbox entry that waited at registration.
     waiting: u64,
+    /// The user was told that mail waits, and is told when it was handed over.
+    mail: bool,
     /// Since when an answer is owed, while nothing at all comes.
     asked: Option<Instant>,
     silent: bool,
@@ -183,7 +185,8 @@ impl Engine<'_> {
 
     /// The server owes an answer from now on.
     pub(super) fn expect_answer(&mut self) {
-        if self.state.home.phase != Phase::Offline && !self.state.home.silent {
+        let home = &self.state.home;
+        if home.phase != Phase::Offline && (!home.silent || home.leaving.is_some()) {
             let at = self.state.now + self.state.config.patience;
             self.state.home.asked.get_or_insert(at);
         }
@@ -293,6 +296,7 @@ impl Engine<'_> {
             && let Some(server) = self.links.get(link).map(|link| link.peer)
         {
             let mail = mailbox != 0;
+            self.state.home.mail = mail;
             self.state.home.tell(Event::Registered { returning, mail, server, limits });
         }
         if anew {
@@ -326,7 +330,9 @@ impl Engine<'_> {
     }
 
     pub(super) fn mailbox_empty(&mut self) -> Taken {
-        self.state.home.tell(Event::MailboxEmpty);
+        if core::mem::take(&mut self.state.home.mail) {
+            self.state.home.tell(Event::MailboxEmpty);
+        }
         Taken::Done
     }
 

@@ -28,6 +28,9 @@ pub struct Message {
     pub(super) link: Option<Id<ClientLink>>,
     /// When the first datagram for it was sent.
     pub(super) since: Option<Instant>,
+    /// Some of it was sent to its recipient, who may have it all without a receipt's
+    /// getting through.
+    pub(super) ventured: bool,
     pub(super) news: News,
     pub(super) ask: Ask,
     /// Of one that came by way of the server: its place in the mailbox, and that
@@ -129,6 +132,7 @@ impl Message {
             units: Units::NONE,
             link: None,
             since: None,
+            ventured: false,
             news: News::default(),
             ask: Ask::Idle,
             mail: None,

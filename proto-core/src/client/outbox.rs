@@ -212,6 +212,10 @@ impl Engine<'_> {
             let Some(message) = self.messages.get(id) else { break };
             at = message.of_peer.next();
             if message.position == position && message.stage == Stage::Deposited {
+                if message.ventured && refused.reason == EntryRefusal::Store {
+                    // To call it refused might be untrue: the deposit is made again later.
+                    break;
+                }
                 self.done(id, Verdict::Refused(refused.reason));
                 // Those after it waited for its number, which is passed over now.
                 self.deposit_again(peer);
@@ -227,14 +231,15 @@ impl Engine<'_> {
         let now = self.state.now;
         let unix = self.unix();
         let expiry = self.state.config.expiry;
-        while let Some((first, message)) = self.first_open_id(id) {
+        while let Some((first, message)) = self.first_where(id, Stage::is_open) {
             if message.stage == Stage::Saving || unix.since(message.time) < expiry {
                 break;
             }
             self.done(first, Verdict::Expired);
+            self.move_up(id);
         }
         let receipt = self.state.config.receipt;
-        if let (Some(message), Some(peer)) = (self.first_open(id), self.peers.get(id)) {
+        if let (Some(message), Some(peer)) = (self.first_unsaved(id), self.peers.get(id)) {
             let waited = message.since.map(|since| now.since(since));
             match (message.stage, peer.path) {
                 _ if !self.state.home.was_online() => {}
@@ -306,6 +311,7 @@ impl Engine<'_> {
             message.units.remove(run);
             let piece = piece.get_mut(..run.len(total)).unwrap_or_default();
             self.pool.read(&message.body, run.offset(), piece);
+            message.ventured |= message.stage == Stage::Open;
             let Some(frame) = self.message_frame(id, run.offset(), piece) else { return };
             if !packet.push(&frame, Token::Piece(id, run)) {
                 if let Some(message) = self.messages.get_mut(id) {
@@ -314,8 +320,9 @@ impl Engine<'_> {
                 return;
             }
             if let Some(message) = self.messages.get_mut(id)
-                && message.since.is_none()
+                && (message.since.is_none() || message.stage == Stage::Deposited)
             {
+                // For a receipt from the first datagram on, for the server from the last.
                 message.since = Some(self.state.now);
                 let peer = message.peer;
                 self.rearm(peer);
@@ -390,6 +397,8 @@ impl Engine<'_> {
         let mut message = Message::new(id, position, stage, kept, body.len() as u16);
         message.time = Said::from_body(body).map_or(UnixTime(0), |said| said.time);
         message.news.verdict = verdict.is_some();
+        // Who knows what the run before this one sent.
+        message.ventured = true;
         let added = self.messages.insert(message).ok()?;
         let peer = self.peers.get_mut(id)?;
         peer.outbox.push_back(&mut self.messages, added);
@@ -520,11 +529,14 @@ impl Engine<'_> {
         while let Some(message_id) = at {
             let Some(message) = self.messages.get_mut(message_id) else { break };
             at = message.of_peer.next();
-            if message.stage == Stage::Deposited {
-                message.link = None;
+            if let (Stage::Deposited, Some(home)) = (message.stage, self.state.home.online()) {
+                message.units = Units::all(message.total.into());
+                message.since = None;
+                self.enqueue(message_id, home);
+                self.expect_answer();
             }
         }
-        self.deposit_open(id, Deposit::InTurn);
+        self.rearm(id);
     }
 
     fn seal(&mut self, id: Id<Message>, why: Deposit) {
@@ -604,7 +616,12 @@ impl Engine<'_> {
             if before.position.epoch != epoch {
                 break;
             }
-            if !before.stage.is_given_up() {
+            // What the server has already is none of its readers' concern here.
+            let counts = match message.stage {
+                Stage::Deposited => before.stage == Stage::Deposited,
+                _ => !before.stage.is_given_up(),
+            };
+            if counts {
                 return (number.0 - before.position.number.0 - 1) as u32;
             }
             at = before.of_peer.previous();
@@ -632,13 +649,7 @@ impl Engine<'_> {
                 self.done(id, verdict);
             }
         }
-        // The next in line has as long again.
-        if let Some((next, _)) = self.first_open_id(peer)
-            && let Some(message) = self.messages.get_mut(next)
-        {
-            message.since = message.since.map(|_| self.state.now);
-        }
-        self.rearm(peer);
+        self.move_up(peer);
     }
 
     fn stored_upto(&mut self, peer: Id<Peer>, cursor: Position) {
@@ -666,9 +677,19 @@ impl Engine<'_> {
             found.stored = found.stored.max(cursor);
             found.save = Ask::Owed;
             self.state.asking_peers.push_back(&mut self.peers.slab, peer);
-            self.rearm(peer);
+            self.move_up(peer);
             self.consider_leaving();
         }
+    }
+
+    /// A conversation got on: the next in line has as long again.
+    fn move_up(&mut self, peer: Id<Peer>) {
+        if let Some((next, _)) = self.first_where(peer, Stage::is_unsaved)
+            && let Some(message) = self.messages.get_mut(next)
+        {
+            message.since = message.since.map(|_| self.state.now);
+        }
+        self.rearm(peer);
     }
 
     /// What became of a message is known.
@@ -720,11 +741,15 @@ impl Engine<'_> {
         }
     }
 
-    fn first_open_id(&self, peer: Id<Peer>) -> Option<(Id<Message>, &Message)> {
+    fn first_where(
+        &self,
+        peer: Id<Peer>,
+        is: impl Fn(Stage) -> bool,
+    ) -> Option<(Id<Message>, &Message)> {
         let mut at = self.peers.get(peer)?.outbox.front();
         while let Some(id) = at {
             let message = self.messages.get(id)?;
-            if message.stage.is_open() {
+            if is(message.stage) {
                 return Some((id, message));
             }
             at = message.of_peer.next();
@@ -733,27 +758,32 @@ impl Engine<'_> {
     }
 
     fn first_open(&self, peer: Id<Peer>) -> Option<&Message> {
-        self.first_open_id(peer).map(|(_, message)| message)
+        self.first_where(peer, Stage::is_open).map(|(_, message)| message)
+    }
+
+    fn first_unsaved(&self, peer: Id<Peer>) -> Option<&Message> {
+        self.first_where(peer, Stage::is_unsaved).map(|(_, message)| message)
     }
 
     /// When a conversation must be looked at again.
     fn rearm(&mut self, id: Id<Peer>) {
         let config = &self.state.config;
-        let deadline = self.first_open(id).and_then(|message| {
+        let expiry = self.first_open(id).filter(|m| m.stage != Stage::Saving).map(|message| {
             // The wall clock may have jumped: what is over is over in a moment, not in the past.
-            let left = config.expiry.saturating_sub(self.unix().since(message.time)).max(MOMENT);
+            let left = config.expiry.saturating_sub(self.unix().since(message.time));
+            self.state.now + left.max(MOMENT)
+        });
+        let patience = self.first_unsaved(id).and_then(|message| {
             let path = self.peers.get(id)?.path;
             let home = &self.state.home;
-            let patience = match (message.stage, path) {
-                (Stage::Open, Path::Direct) if home.was_online() => Some(config.receipt),
-                (Stage::Deposited, Path::Server) if home.online().is_some() => Some(AGAIN),
-                _ => None,
+            let span = match (message.stage, path) {
+                (Stage::Open, Path::Direct) if home.was_online() => config.receipt,
+                (Stage::Deposited, Path::Server) if home.online().is_some() => AGAIN,
+                _ => return None,
             };
-            let patience = patience.and_then(|span| message.since.map(|since| since + span));
-            let expiry = (message.stage != Stage::Saving).then(|| self.state.now + left);
-            patience.into_iter().chain(expiry).min()
+            Some(message.since? + span)
         });
-        self.peer_timers.set(id.slot(), deadline);
+        self.peer_timers.set(id.slot(), expiry.into_iter().chain(patience).min());
     }
 
     /// A body with room to be sealed in place.

@@ -93,11 +93,15 @@ impl Accounts<'_> {
         Some(account)
     }
 
-    /// Takes out an account that the store did not get. Its number stays unused.
+    /// Takes out an account that the store did not get. Its number is free again once those above it are.
     pub(crate) fn remove(&mut self, account: Account) {
         let Some(row) = self.rows.get_mut(account.0 as usize).and_then(|slot| slot.0.take()) else {
             return;
         };
+        // While the store fails, numbers are not used up.
+        while self.head.next > 0 && self.get(Account(self.head.next - 1)).is_none() {
+            self.head.next -= 1;
+        }
         let rows = &*self.rows;
         let row_at = |at: u32| rows.get(at as usize).and_then(|slot| slot.0.as_ref());
         self.by_nick.remove(&row.nick.folded(), account.0, |at| Some(row_at(at)?.nick.folded()));

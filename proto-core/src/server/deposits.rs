@@ -57,6 +57,9 @@ impl Engine<'_> {
             self.owe_progress(pair_id);
             return Taken::Done;
         }
+        if pair.refused.is_some_and(|(upto, by)| by == link && position <= upto) {
+            return Taken::Done;
+        }
         let Some(id) = self.find_or_add(link, pair_id, position, deposit) else {
             return Taken::NoRoom;
         };
@@ -74,6 +77,7 @@ impl Engine<'_> {
             }
             self.pool.write(&mut entry.body, run.offset(), deposit.piece);
             entry.have.insert(run);
+            self.entry_timers.set(id.slot(), Some(self.state.now + PATIENCE));
             if entry.have == Units::all(total) {
                 entry.stage = Stage::Waiting;
             }
@@ -194,6 +198,10 @@ impl Engine<'_> {
                         entry.stage = Stage::Relaying;
                     }
                     self.entry_timers.set(id.slot(), Some(now + self.state.config.relay));
+                } else if self.entries.get(id).is_some_and(|entry| entry.relayed) {
+                    // To call it refused might be untrue. Its author, told nothing, sends it again.
+                    self.forget_taken(id);
+                    self.free_entry(id);
                 } else {
                     self.refuse(id, EntryRefusal::Store);
                 }
@@ -357,6 +365,7 @@ impl Engine<'_> {
                 }
             }
             list.pop_front(&mut self.entries);
+            found.role.said.push_back(&mut self.entries, id);
         }
     }
 
@@ -444,18 +453,36 @@ impl Engine<'_> {
     /// An entry is not taken after all. Its author is told if it is there; if not, it
     /// will send the entry again and be told then.
     pub(super) fn refuse(&mut self, id: Id<Entry>, reason: EntryRefusal) {
+        self.forget_taken(id);
         let Some(entry) = self.entries.get_mut(id) else { return };
         entry.stage = Stage::Refused(reason);
         let (author, position, pair) = (entry.from, entry.position, entry.pair);
         self.unlist(id);
         self.free_body(id);
-        if let Some(pair) = pair.and_then(|pair| self.pairs.get_mut(pair))
-            && pair.taken.epoch == position.epoch
-            && pair.taken.number >= position.number
-        {
-            pair.taken.number.0 = position.number.0.saturating_sub(1);
+        let link = self.accounts.get(author).and_then(|row| row.link);
+        if let Some(pair) = pair.and_then(|pair| self.pairs.get_mut(pair)) {
+            pair.refused = link.map(|link| (position, link));
         }
         self.owe_refusal(id, author);
+    }
+
+    /// An entry could not be saved: it and those after it of the same pair count as not
+    /// taken in, or they would get ahead of it. Their author sends them again.
+    fn forget_taken(&mut self, id: Id<Entry>) {
+        let Some(entry) = self.entries.get(id) else { return };
+        let (position, Some(pair_id)) = (entry.position, entry.pair) else { return };
+        let Some(pair) = self.pairs.get_mut(pair_id) else { return };
+        if pair.taken.epoch == position.epoch && pair.taken.number >= position.number {
+            pair.taken.number.0 = position.number.0.saturating_sub(1);
+        }
+        let mut at = pair.entries.front();
+        while let Some(later) = at {
+            let Some(entry) = self.entries.get(later) else { return };
+            at = entry.of_pair.next();
+            if entry.position > position && !entry.queued.is_linked() {
+                self.free_entry(later);
+            }
+        }
     }
 
     /// A deposit that is refused before any of it is kept.
@@ -516,6 +543,8 @@ impl Entry {
             credited: false,
             index: 0,
             previous: 0,
+            told: false,
+            relayed: false,
             received: crate::time::UnixTime(0),
             source: None,
             pair: None,

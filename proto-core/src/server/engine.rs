@@ -425,9 +425,14 @@ fn settle(
             member.reader.fate(serial, low, fate == Fate::Lost);
         }
         (Token::Progress(pair), Fate::Lost) => member.progress.push_back(pairs, pair),
-        (Token::Refusal(entry), Fate::Lost) => member.refused.push_back(entries, entry),
-        // Its memory is given back right after, where the pool is at hand.
-        (Token::Refusal(entry), Fate::Acked) => member.told.push_back(entries, entry),
+        (Token::Refusal(id), fate) => {
+            let Some(entry) = entries.get_mut(id).filter(|entry| !entry.told) else { return };
+            entry.told = fate == Fate::Acked;
+            List::remove_from_either([&mut member.said, &mut member.refused], entries, id);
+            // What was heard gives its memory back right after, where the pool is at hand.
+            let list = if fate == Fate::Acked { &mut member.told } else { &mut member.refused };
+            list.push_back(entries, id);
+        }
         (Token::Piece(id, run), Fate::Lost) => {
             if let Some(entry) = entries.get_mut(id) {
                 entry.todo.insert(run);

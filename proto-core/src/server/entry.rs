@@ -32,6 +32,10 @@ pub struct Entry {
     /// Its place in the mailbox, and that of the entry sent before it; 0 for none.
     pub(crate) index: u64,
     pub(crate) previous: u64,
+    /// Its author has heard that it was refused.
+    pub(crate) told: bool,
+    /// It was sent to its recipient from memory, who may have it without its being saved.
+    pub(crate) relayed: bool,
     pub(crate) received: UnixTime,
     /// Where it came in: there its credit is given back.
     pub(crate) source: Option<Id<ServerLink>>,
@@ -113,6 +117,9 @@ pub struct Pair {
     pub(crate) dirty: bool,
     /// A deposit is being relayed.
     pub(crate) online: bool,
+    /// Up to here, what came through this link was refused, and late pieces of it are not
+    /// taken for another try.
+    pub(crate) refused: Option<(Position, Id<ServerLink>)>,
     /// What is neither durable nor delivered, in the order of arrival.
     pub(crate) entries: List<Entry, OfPair>,
     /// How many those are, and how many entries of any kind refer to the pair.
@@ -160,6 +167,7 @@ impl Pair {
             loaded: false,
             dirty: false,
             online: false,
+            refused: None,
             entries: List::NEW,
             count: 0,
             uses: 0,

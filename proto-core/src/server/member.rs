@@ -46,8 +46,9 @@ pub struct Member {
     pub(super) mailbox: Mailbox,
     /// Pairs whose progress it is to be told of, as an author.
     pub(super) progress: List<Pair, Owed>,
-    /// Deposits of its own that were refused: to be said, and said.
+    /// Deposits of its own that were refused: to be said, said, and known to be heard.
     pub(super) refused: List<Entry, Sending>,
+    pub(super) said: List<Entry, Sending>,
     pub(super) told: List<Entry, Sending>,
     /// Pieces of mail to send.
     pub(super) sending: List<Entry, Sending>,

@@ -96,6 +96,9 @@ impl Engine<'_> {
             if let Some(row) = self.accounts.get_mut(account) {
                 row.durable = true;
             }
+            if fresh {
+                self.change(account);
+            }
             self.look(link, account, returning);
             return;
         }
@@ -152,7 +155,7 @@ impl Engine<'_> {
         self.state.stalled.remove(&mut self.links.links, link);
         while member.progress.pop_front(&mut self.pairs).is_some() {}
         while member.sending.pop_front(&mut self.entries).is_some() {}
-        for mut list in [member.refused, member.told] {
+        for mut list in [member.refused, member.said, member.told] {
             while let Some(entry) = list.pop_front(&mut self.entries) {
                 self.free_entry(entry);
             }

@@ -191,7 +191,7 @@ fn a_silent_server_ends_it_on_dereg() {
 fn a_silent_server_ends_it_when_it_is_needed() {
     let mut world = world().online(&[("y", false)]);
     world.event(Event::ServerSilent);
-    world.pass(Duration::from_secs(60));
+    world.pass(Duration::from_mins(1));
     assert!(world.seen().is_empty() && world.exit().is_none());
     world.line("send y hello?");
     world.deposited("y", 1, Deposit::Offline);
@@ -210,7 +210,7 @@ fn a_server_that_comes_back_in_time_ends_nothing() {
     world.deposited("y", 1, Deposit::Offline);
     world.event(Event::ServerSilent);
     world.event(Event::ServerBack);
-    world.pass(Duration::from_secs(60));
+    world.pass(Duration::from_mins(1));
     world.verdict("y", 1, Verdict::Stored);
     assert_eq!(world.exit(), None);
 }

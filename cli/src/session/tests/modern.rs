@@ -65,7 +65,7 @@ fn a_silent_server_ends_nothing() {
     world.pass(PATIENCE);
     world.event(Event::ServerSilent);
     world.line("send y hello");
-    world.pass(Duration::from_secs(600));
+    world.pass(Duration::from_mins(10));
     assert_eq!(world.exit(), None);
     let said = world.seen();
     assert!(any(&said, "does not answer") && any(&said, "not connected yet"), "{said:?}");
@@ -75,7 +75,7 @@ fn a_silent_server_ends_nothing() {
     assert_eq!(world.asked(), ["say y hello"]);
     assert!(any(&world.seen(), "The server is back."));
     world.event(Event::ServerSilent);
-    world.pass(Duration::from_secs(600));
+    world.pass(Duration::from_mins(10));
     assert_eq!((world.exit(), world.seen().len()), (None, 1));
 }
 
@@ -85,7 +85,7 @@ fn a_script_gives_a_silent_server_up_at_its_end() {
     world.line("send y hello");
     world.pass(PATIENCE);
     world.event(Event::ServerSilent);
-    world.pass(Duration::from_secs(60));
+    world.pass(Duration::from_mins(1));
     assert_eq!(world.exit(), None);
     world.end();
     world.pass(PATIENCE);
@@ -100,7 +100,7 @@ fn what_the_server_did_not_take_stays_and_is_told_of() {
     world.line("send y hello");
     world.end();
     world.deposited("y", 1, Deposit::Offline);
-    world.pass(Duration::from_secs(600));
+    world.pass(Duration::from_mins(10));
     assert_eq!(world.exit(), None, "a server that answers is waited for");
     world.event(Event::ServerSilent);
     assert_eq!(world.exit(), Some(Exit::ServerSilent));
@@ -160,9 +160,9 @@ fn quit_and_control_d_deregister() {
     for quit in [true, false] {
         let mut world = world().online(&[]);
         if quit {
-            world.line("/quit")
+            world.line("/quit");
         } else {
-            world.end()
+            world.end();
         }
         assert_eq!(world.asked(), ["deregister"]);
         assert_eq!(world.exit(), None);
@@ -189,4 +189,16 @@ fn many_changes_are_one_line() {
     assert_eq!(world.seen(), ["100 others came or left; /who lists them."]);
     world.line("/who");
     assert_eq!(world.seen().len(), 101);
+}
+
+#[test]
+fn a_failing_disk_is_told_of_now_and_then() {
+    let mut world = world().online(&[]);
+    for _ in 0..10 {
+        world.event(Event::StoreFailed);
+    }
+    assert_eq!(world.seen(), ["The disk is full."]);
+    world.pass(Duration::from_mins(1));
+    world.event(Event::StoreFailed);
+    assert_eq!(world.seen().len(), 1);
 }

@@ -89,6 +89,10 @@ impl Chat for FakeChat {
         self.roster.iter().map(view).collect()
     }
 
+    fn store_failure(&self) -> String {
+        "the disk is full".to_owned()
+    }
+
     fn key_advice(&self) -> String {
         "Ask its operator".to_owned()
     }

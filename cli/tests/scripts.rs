@@ -1,0 +1,154 @@
+//! `server` and `join` as scripts use them: what is waited for, and the exit codes.
+#![cfg(unix)]
+
+mod common;
+
+use std::{
+    io::Write,
+    path::Path,
+    process::{Command, Output, Stdio},
+};
+
+use common::{Program, free_port};
+use rustix::process::Signal;
+
+/// A server, and the address that it prints for others.
+fn server(directory: &Path, port: u16) -> (Program, String) {
+    let port = port.to_string();
+    let mut server = Program::start(directory, &["server", "--port", &port, "--bind", "127.0.0.1"]);
+    let line = server.expect_where("the line to join by", |line| line.contains("udpchat join"));
+    let address = line.split_whitespace().last().unwrap().to_owned();
+    (server, address)
+}
+
+/// Runs it with this input until it ends.
+fn run(directory: &Path, arguments: &[&str], input: &str) -> (i32, String, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_udpchat"))
+        .args(arguments)
+        .arg("--data-dir")
+        .arg(directory)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Whoever ends early takes nothing in any more.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (status.code().unwrap(), text(stdout), text(stderr))
+}
+
+#[test]
+fn a_script_ends_when_all_is_delivered_or_saved() {
+    let directory = tempfile::tempdir().unwrap();
+    let (_server, address) = server(directory.path(), free_port());
+    let (code, out, _) = run(directory.path(), &["join", "bob", &address], "");
+    assert_eq!(code, 0, "{out}");
+    let mut carol = Program::start(directory.path(), &["join", "carol", &address]);
+    carol.expect_where("the table", |line| line.contains("Offline: bob."));
+    let input = "send bob one\nsend carol two\nwhat?\n/who\n";
+    let (code, out, _) = run(directory.path(), &["join", "alice", &address], input);
+    assert_eq!(code, 0, "{out}");
+    for line in ["(saved for bob, who gets it on return: \"one\")", "(carol has \"two\")"] {
+        assert!(out.contains(line), "{out}");
+    }
+    assert!(out.contains("Wrong input") && out.contains("carol online"), "{out}");
+    carol.expect_where("the message", |line| line.ends_with(" alice: two"));
+
+    let (code, out, _) = run(directory.path(), &["join", "bob", &address], "/wait 1\n");
+    assert_eq!(code, 0, "{out}");
+    assert!(out.contains("Messages waited for you:") && out.contains("alice: one"), "{out}");
+    let (_, out, _) = run(directory.path(), &["join", "bob", &address], "/history\n");
+    assert_eq!(out.matches("alice: one").count(), 1, "{out}");
+}
+
+#[test]
+fn the_exit_code_says_what_failed() {
+    let directory = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let (server, address) = server(directory.path(), port);
+    let (code, out, _) = run(directory.path(), &["join", "bob", &address], "send nobody hi\n");
+    assert_eq!(code, 4, "{out}");
+    let thief = directory.path().join("thief");
+    let (code, out, _) = run(&thief, &["join", "bob", &address], "");
+    assert_eq!(code, 6, "{out}");
+    let port = port.to_string();
+    let (code, _, error) = run(&thief, &["server", "--port", &port, "--bind", "127.0.0.1"], "");
+    assert_eq!(code, 1);
+    assert!(error.contains("in use"), "{error}");
+    server.kill();
+    let (code, out, _) = run(directory.path(), &["join", "bob", &address], "send bob hi\n");
+    assert_eq!(code, 5, "{out}");
+    assert!(out.contains("The end of the input was not carried out"), "{out}");
+    let (code, _, error) = run(directory.path(), &["join", "send", &address], "");
+    assert_eq!(code, 2);
+    assert!(error.contains("Usage: udpchat"), "{error}");
+}
+
+#[test]
+fn a_message_that_the_server_did_not_take_goes_out_the_next_time() {
+    let directory = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let (first, address) = server(directory.path(), port);
+    let (code, ..) = run(directory.path(), &["join", "bob", &address], "");
+    assert_eq!(code, 0);
+    let mut alice = Program::start(directory.path(), &["join", "alice", &address]);
+    alice.expect_where("the table", |line| line.contains("Offline: bob."));
+    first.kill();
+    alice.line("send bob later");
+    alice.end_input();
+    assert_eq!(alice.exit_code(), 5, "{alice}");
+    assert!(alice.seen.iter().any(|line| line.contains("stay in the outbox")), "{alice}");
+    let (_second, address) = server(directory.path(), port);
+    let (code, out, _) = run(directory.path(), &["join", "alice", &address], "");
+    assert_eq!(code, 0, "{out}");
+    let (_, out, _) = run(directory.path(), &["join", "bob", &address], "/wait 1\n");
+    assert!(out.contains("alice: later"), "{out}");
+}
+
+#[test]
+fn another_key_is_a_loud_stop() {
+    let directory = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let place = format!("127.0.0.1:{port}");
+    let (mut first, _) = server(&directory.path().join("first"), port);
+    let (code, out, _) = run(directory.path(), &["join", "bob", &place], "");
+    assert_eq!(code, 0, "{out}");
+    assert!(out.contains("its key is trusted and remembered"), "{out}");
+    let (code, out, _) = run(directory.path(), &["join", "bob", &place], "");
+    assert!(code == 0 && !out.contains("remembered"), "{out}");
+    first.signal(Signal::INT);
+    assert_eq!(first.exit_code(), 0);
+
+    let (_other, address) = server(&directory.path().join("other"), port);
+    let (code, out, _) = run(directory.path(), &["join", "bob", &place], "send bob hi\n");
+    assert_eq!(code, 1, "{out}");
+    assert!(out.contains("ANOTHER KEY") && out.contains("known_servers"), "{out}");
+    // Nor does a key that stands in the address replace the one that is known.
+    let (code, _, error) = run(directory.path(), &["join", "bob", &address], "");
+    assert_eq!(code, 1);
+    assert!(error.contains("another key than before"), "{error}");
+}
+
+#[test]
+fn help_shows_every_command_with_an_example_and_the_exit_codes() {
+    let directory = tempfile::tempdir().unwrap();
+    let (code, out, _) = run(directory.path(), &["--help"], "");
+    assert_eq!(code, 0);
+    for part in [
+        "udpchat host alice",
+        "udpchat join bob 192.168.1.5",
+        "udpchat server --port",
+        "udpchat -s 6000",
+        "udpchat -c x 127.0.0.1 6000 6061",
+        "Exit codes:",
+        "--data-dir",
+    ] {
+        assert!(out.contains(part), "{part}: {out}");
+    }
+    for command in ["host", "join", "server"] {
+        let (code, out, _) = run(directory.path(), &[command, "--help"], "");
+        assert!(code == 0 && out.contains("Example"), "{out}");
+    }
+}

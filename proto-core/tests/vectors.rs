@@ -1,0 +1,805 @@
+//! The vectors in `docs/vectors/`, recomputed from their fixed inputs and compared, in
+//! both directions: what is encoded here is what the files say, and what the files
+//! say is decoded as it was meant.
+//!
+//! None of it rests on the core's own output alone: the Noise messages are compared with
+//! `snow`'s, the keys and MACs with a second computation from the hash and HMAC as
+//! `docs/PROTOCOL.md` describes them, the frames with bytes put together by hand.
+//!
+//! `UDPCHAT_WRITE_VECTORS=1 cargo test -p proto-core --test vectors` writes the files anew.
+
+use std::{collections::BTreeMap, fmt::Write as _, fs, net::SocketAddr, path::PathBuf};
+
+use proto_core::{
+    id::{Account, Epoch, MessageName, Nick, Number, Position, PublicKey, SecretKey, SessionId},
+    random::Random,
+    session::{
+        Cookies, Identity, Initiator, MAIL_OVERHEAD, Offer, Opened, Portable, Suite, check_hello,
+        check_receipt, check_retry, hello_mac, open_mail, receipt, retry, seal_mail,
+    },
+    time::Instant,
+    wire::{
+        Accept, Ack, AckGap, CloseReason, Datagram, Deposit, EntryRefusal, EntryRefused, Frame,
+        FrameWriter, Frames, Hello, HelloTo, Init, Inquire, Limits, MAX_ACK_RANGES, MAX_DATAGRAM,
+        Mail, MailAck, PacketHeader, Presence, Progress, Receipt, Register, RegisterRefusal,
+        Registered, Retry, Roster, RosterEntry, Say, VERSION,
+    },
+};
+
+/// The bytes from `first` on, counted up: plain to see in a dump.
+fn count<const N: usize>(first: u8) -> [u8; N] {
+    let mut bytes = [0; N];
+    for (byte, value) in bytes.iter_mut().zip(first..) {
+        *byte = value;
+    }
+    bytes
+}
+
+// ---------------------------------------------------------------------- files
+
+/// A file of vectors: `name = hex` a line, remarks behind `#`.
+struct Vectors {
+    file: &'static str,
+    text: String,
+}
+
+impl Vectors {
+    fn new(file: &'static str, about: &str) -> Self {
+        let mut new = Self { file, text: String::new() };
+        new.remark(about);
+        new.remark("Recomputed and compared by proto-core/tests/vectors.rs.");
+        new
+    }
+
+    fn remark(&mut self, about: &str) {
+        if self.text.lines().last().is_some_and(|line| !line.starts_with('#')) {
+            self.text.push('\n');
+        }
+        writeln!(self.text, "# {about}").unwrap();
+    }
+
+    fn add(&mut self, name: &str, value: impl AsRef<[u8]>) {
+        write!(self.text, "{name} = ").unwrap();
+        for byte in value.as_ref() {
+            write!(self.text, "{byte:02x}").unwrap();
+        }
+        self.text.push('\n');
+    }
+
+    /// Compares with the file, or writes it; then what the file says.
+    fn check(self) -> BTreeMap<String, Vec<u8>> {
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/vectors");
+        let path = path.join(self.file);
+        if std::env::var_os("UDPCHAT_WRITE_VECTORS").is_some() {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, &self.text).unwrap();
+        }
+        let found = fs::read_to_string(&path).unwrap();
+        for (line, (found, made)) in (1..).zip(found.lines().zip(self.text.lines())) {
+            assert_eq!(found, made, "docs/vectors/{}, line {line}", self.file);
+        }
+        assert_eq!(found, self.text, "docs/vectors/{} is longer or shorter", self.file);
+        found.lines().filter_map(read_line).collect()
+    }
+}
+
+fn read_line(line: &str) -> Option<(String, Vec<u8>)> {
+    let (name, value) = line.split_once(" = ").filter(|_| !line.starts_with('#'))?;
+    let byte = |pair: &[u8]| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap();
+    Some((name.to_owned(), value.as_bytes().chunks(2).map(byte).collect()))
+}
+
+// ------------------------------------------------- the same, computed again here
+
+fn hash(parts: &[&[u8]]) -> [u8; 32] {
+    Portable.hash(parts)
+}
+
+/// HMAC-BLAKE2s after RFC 2104.
+fn hmac(key: &[u8], text: &[u8]) -> [u8; 32] {
+    let mut block = [0; 64];
+    block[..key.len()].copy_from_slice(key);
+    let inner = hash(&[&block.map(|byte| byte ^ 0x36), text]);
+    hash(&[&block.map(|byte| byte ^ 0x5c), &inner])
+}
+
+fn mac(key: &[u8], text: &[u8]) -> [u8; 16] {
+    *hmac(key, text).first_chunk().unwrap()
+}
+
+/// Noise §4.3, two outputs.
+fn hkdf(chain: &[u8; 32], input: &[u8]) -> ([u8; 32], [u8; 32]) {
+    let temporary = hmac(chain, input);
+    let first = hmac(&temporary, &[1]);
+    (first, hmac(&temporary, &[&first[..], &[2]].concat()))
+}
+
+/// A handshake as Noise §5 has it, one line of the specification at a time.
+struct Noise {
+    hash: [u8; 32],
+    chain: [u8; 32],
+    key: [u8; 32],
+}
+
+impl Noise {
+    fn new(name: &[u8], prologue: &[u8], responder: &[u8; 32]) -> Self {
+        let mut start = [0; 32];
+        match start.get_mut(..name.len()) {
+            Some(front) => front.copy_from_slice(name),
+            None => start = hash(&[name]),
+        }
+        let mut noise = Self { hash: start, chain: start, key: [0; 32] };
+        noise.mix_hash(prologue);
+        noise.mix_hash(responder);
+        noise
+    }
+
+    fn mix_hash(&mut self, data: &[u8]) {
+        self.hash = hash(&[&self.hash, data]);
+    }
+
+    fn mix_key(&mut self, secret: &[u8; 32], public: &[u8; 32]) {
+        let shared = Portable.agree(secret, public).unwrap();
+        (self.chain, self.key) = hkdf(&self.chain, &shared);
+    }
+
+    fn encrypt(&mut self, plain: &[u8]) -> Vec<u8> {
+        let mut text = plain.to_vec();
+        let tag = Portable.seal(&self.key, 0, &self.hash, &mut text);
+        text.extend(tag);
+        self.mix_hash(&text);
+        text
+    }
+}
+
+/// The secret of an ephemeral key as this implementation derives it: `hash` is the
+/// handshake's so far, `to` the other side's key, `sealed` what the pair protects.
+fn ephemeral(
+    own: &[u8; 32],
+    seed: [u8; 32],
+    hash_so_far: &[u8],
+    to: &[u8],
+    sealed: &[u8],
+) -> [u8; 32] {
+    let label = b"udpchat 1 ephemeral";
+    let random: [u8; 32] = Random::new(seed).bytes();
+    let payload = hash(&[label, sealed]);
+    let boot = BOOT.to_le_bytes();
+    hmac(own, &[&label[..], &random, &boot, hash_so_far, to, &payload].concat())
+}
+
+const BOOT: u64 = 1;
+
+fn snow(
+    pattern: &str,
+    own: &[u8; 32],
+    ephemeral: &[u8; 32],
+    other: Option<&[u8; 32]>,
+    prologue: &[u8],
+) -> snow::HandshakeState {
+    let builder = snow::Builder::new(pattern.parse().unwrap())
+        .local_private_key(own)
+        .unwrap()
+        .fixed_ephemeral_key_for_testing_only(ephemeral)
+        .prologue(prologue)
+        .unwrap();
+    match other {
+        Some(other) => builder.remote_public_key(other).unwrap().build_initiator().unwrap(),
+        None => builder.build_responder().unwrap(),
+    }
+}
+
+// ------------------------------------------------------------------ handshake
+
+const IK: &str = "Noise_IK_25519_ChaChaPoly_BLAKE2s";
+const X: &str = "Noise_X_25519_ChaChaPoly_BLAKE2s";
+
+/// Where the secret keys of both sides begin to count.
+const INITIATOR: u8 = 0x00;
+const RESPONDER: u8 = 0x20;
+
+fn identity(first: u8) -> Identity {
+    Identity::new(SecretKey(count(first)), &Portable)
+}
+
+fn secret(first: u8) -> [u8; 32] {
+    count(first)
+}
+
+const SIZE: u16 = 256;
+
+fn server_hello() -> Hello {
+    Hello { version: VERSION, size: SIZE, random: count(0xa0), to: HelloTo::Server }
+}
+
+#[test]
+#[allow(clippy::too_many_lines)] // one handshake, from its beginning to its end
+fn handshake() {
+    let mut file = Vectors::new("handshake.txt", "A handshake of a client with a server.");
+    let (client, server) = (identity(INITIATOR), identity(RESPONDER));
+    let (client_key, server_key) = (client.public(), server.public());
+    let (client_secret, server_secret) = (secret(INITIATOR), secret(RESPONDER));
+    file.remark("The static keys.");
+    file.add("initiator.secret", client_secret);
+    file.add("initiator.public", client_key.0);
+    file.add("responder.secret", server_secret);
+    file.add("responder.public", server_key.0);
+
+    file.remark("Hello: 256 bytes wanted.");
+    let hello = server_hello();
+    let mut out = [0; MAX_DATAGRAM];
+    file.add("hello.random", hello.random);
+    file.add("hello.header", hello.header());
+    let hello_datagram = hello.encode(&mut out).to_vec();
+    assert_eq!(hello_datagram, [&[1, 1, 0, 1][..], &hello.random, &[0; 236]].concat());
+    file.add("hello", &hello_datagram);
+
+    file.remark("Retry. The cookie is the responder's own affair; this one makes it like this,");
+    file.remark("for a Hello from 192.0.2.7, port 5000.");
+    let from: SocketAddr = "192.0.2.7:5000".parse().unwrap();
+    let now = Instant::from_micros(0);
+    let mut random = Random::new(count(0x80));
+    let mut cookies = Cookies::new(&mut random, now);
+    let cookie = cookies.cookie(&Portable, &mut random, now, from, &hello);
+    let cookie_secret: [u8; 32] = Random::new(count(0x80)).bytes();
+    let address = [&[0; 10][..], &[0xff, 0xff, 192, 0, 2, 7], &[0x88, 0x13], &[0; 4]].concat();
+    let covered = [b"udpchat 1 cookie", &address[..], &hello.header(), &[0; 16]].concat();
+    assert_eq!(cookie, mac(&cookie_secret, &covered));
+    file.add("cookie.secret", cookie_secret);
+    file.add("cookie.covers", &covered);
+    file.add("cookie", cookie);
+    let answer = retry(&Portable, &hello, cookie, Some(server_key));
+    let retry_datagram = answer.encode(&mut out).to_vec();
+    let unchecked = [&[3, 1][..], &hello.random, &cookie, &server_key.0].concat();
+    let check = mac(&hello.random, &[b"udpchat 1 retry", &unchecked[..]].concat());
+    assert_eq!(retry_datagram, [&unchecked[..], &check].concat());
+    file.add("retry.check", check);
+    file.add("retry", &retry_datagram);
+
+    file.remark("Init. The initiator receives under the first four bytes of its Hello's random;");
+    file.remark("its credit is 81,920.");
+    let offer = Offer { session: SessionId(0xa3a2_a1a0), credit: 81_920 };
+    let seed = count(0x40);
+    let random = &mut Random::new(seed);
+    let (initiator, noise) =
+        Initiator::new(&client, &server_key, &hello, &answer, offer, random, BOOT).unwrap();
+    let init = Init { hello, cookie, noise: &noise };
+    let init_datagram = init.encode(&mut out).to_vec();
+    let prologue = [b"udpchat 1", &hello.header()[..], &[0; 16], &retry_datagram].concat();
+    let payload = [0xa0, 0xa1, 0xa2, 0xa3, 0x00, 0x40, 0x01, 0x00];
+    let mut state = Noise::new(IK.as_bytes(), &prologue, &server_key.0);
+    let first_secret = ephemeral(&client_secret, seed, &state.hash, &server_key.0, &payload);
+    let first_public = Portable.public(&first_secret);
+    file.add("prologue", &prologue);
+    file.add("init.ephemeral.secret", first_secret);
+    file.add("init.ephemeral.public", first_public);
+    file.add("init.payload", payload);
+    state.mix_hash(&first_public);
+    state.mix_key(&first_secret, &server_key.0);
+    let sealed_key = state.encrypt(&client_key.0);
+    state.mix_key(&client_secret, &server_key.0);
+    let first = [&first_public[..], &sealed_key, &state.encrypt(&payload)].concat();
+    assert_eq!(noise[..], first);
+    assert_eq!(init_datagram, [&[4][..], &hello.header(), &[0; 16], &cookie, &first].concat());
+    file.add("init", &init_datagram);
+    file.add("init.hash", state.hash);
+
+    file.remark("Accept, padded to 256 bytes. The responder receives under 0x44332211.");
+    let opened = Opened::open(&server, &init, Some(server_key)).unwrap();
+    let answered = Offer { session: SessionId(0x4433_2211), credit: 81_920 };
+    let seed = count(0x60);
+    let random = &mut Random::new(seed);
+    let (mut server_keys, memo) =
+        opened.accept(&server, answered, SIZE.into(), random, BOOT).unwrap();
+    let mut noise = [0; MAX_DATAGRAM];
+    let length = memo.encode(&Portable, &mut noise).unwrap();
+    let accept = Accept { session: offer.session, noise: &noise[..length] };
+    let accept_datagram = accept.encode(&mut out).to_vec();
+    assert_eq!(accept_datagram.len(), usize::from(SIZE));
+    let payload_two = [0x11, 0x22, 0x33, 0x44, 0x00, 0x40, 0x01, 0x00];
+    let padded = [&payload_two[..], &[0; 256 - 5 - 32 - 16 - 8]].concat();
+    // In the derivation, message 2's length stands for the padding.
+    let derived_from = [&payload_two[..], &(length as u16).to_le_bytes()].concat();
+    let second_secret = ephemeral(&server_secret, seed, &state.hash, &client_key.0, &derived_from);
+    let second_public = Portable.public(&second_secret);
+    file.add("accept.ephemeral.secret", second_secret);
+    file.add("accept.ephemeral.public", second_public);
+    file.add("accept.payload", &padded);
+    state.mix_hash(&second_public);
+    state.mix_key(&second_secret, &first_public);
+    state.mix_key(&second_secret, &client_key.0);
+    let second = [&second_public[..], &state.encrypt(&padded)].concat();
+    assert_eq!(noise[..length], second);
+    assert_eq!(accept_datagram, [&[5, 0xa0, 0xa1, 0xa2, 0xa3][..], &second].concat());
+    file.add("accept", &accept_datagram);
+    file.add("accept.hash", state.hash);
+
+    file.remark("The session's keys: for what the initiator seals, for what the responder seals.");
+    let (initiators, responders) = hkdf(&state.chain, &[]);
+    file.add("key.initiator", initiators);
+    file.add("key.responder", responders);
+    let (mut client_keys, offered) =
+        initiator.finish(&client, &mut noise[..length].to_vec()).unwrap();
+    assert_eq!(offered, answered);
+
+    file.remark("The first packet: a Register of alice, boot 1, who has no epoch yet.");
+    let register = Register { nick: nick("alice"), epoch: None, boot: 1, roster: 0 };
+    let plain = frames(&[Frame::Register(register)]);
+    let mut packet = room_for(&plain);
+    let sealed = client_keys.seal.seal(&Portable, answered.session, &mut packet, plain.len());
+    assert_eq!(sealed, Some((0, packet.len())));
+    assert_eq!(packet, packet_by_hand(&initiators, 0x4433_2211, 0, &plain));
+    file.add("packet.plaintext", &plain);
+    file.add("packet", &packet);
+
+    file.remark(
+        "The answer: an Ack of packet 0, held back for 1,500 microseconds, and a Registered:",
+    );
+    file.remark(
+        "account 0, epoch 1, not returning, roster version 2^40 + 1, no mail, limits 16,384",
+    );
+    file.remark("bytes and 30 days.");
+    let ack = Ack { largest: 0, delay: 1500, first: 0, gaps: heapless::Vec::new() };
+    let registered = Registered {
+        account: Account(0),
+        epoch: Epoch(1),
+        returning: false,
+        roster: (1 << 40) + 1,
+        mailbox: 0,
+        limits: Limits { text: 16_384, mail: 2_592_000 },
+    };
+    let plain = frames(&[Frame::Ack(ack), Frame::Registered(registered)]);
+    let mut packet = room_for(&plain);
+    let sealed = server_keys.seal.seal(&Portable, offer.session, &mut packet, plain.len());
+    assert_eq!(sealed, Some((0, packet.len())));
+    assert_eq!(packet, packet_by_hand(&responders, 0xa3a2_a1a0, 0, &plain));
+    file.add("answer.plaintext", &plain);
+    file.add("answer", &packet);
+
+    // Both messages as snow makes them, byte for byte, and both keys as snow has them.
+    let mut snow_initiator =
+        snow(IK, &client_secret, &first_secret, Some(&server_key.0), &prologue);
+    let mut snow_responder = snow(IK, &server_secret, &second_secret, None, &prologue);
+    let (mut message, mut read) = ([0; 400], [0; 400]);
+    let length = snow_initiator.write_message(&payload, &mut message).unwrap();
+    assert_eq!(message[..length], first);
+    snow_responder.read_message(&first, &mut read).unwrap();
+    let length = snow_responder.write_message(&padded, &mut message).unwrap();
+    assert_eq!(message[..length], second);
+    snow_initiator.read_message(&second, &mut read).unwrap();
+    assert_eq!(snow_initiator.get_handshake_hash(), state.hash);
+    for (sender, key) in [(snow_initiator, initiators), (snow_responder, responders)] {
+        let sender = sender.into_stateless_transport_mode().unwrap();
+        let length = sender.write_message(5, b"a text", &mut message).unwrap();
+        let mut text = *b"a text";
+        let tag = Portable.seal(&key, 5, &[], &mut text);
+        assert_eq!(message[..length], [&text[..], &tag].concat());
+    }
+
+    // And from the file back.
+    let mut read = file.check();
+    let mut take = |name: &str| read.remove(name).unwrap();
+    assert!(matches!(Datagram::parse(&mut take("hello")), Ok(Datagram::Hello(h)) if h == hello));
+    let mut bytes = take("retry");
+    let Ok(Datagram::Retry(found)) = Datagram::parse(&mut bytes) else { panic!("no Retry") };
+    assert!(check_retry(&Portable, &hello, &found));
+    assert_eq!((found.key, found.cookie), (Some(server_key), cookie));
+    let mut bytes = take("init");
+    let Ok(Datagram::Init(found)) = Datagram::parse(&mut bytes) else { panic!("no Init") };
+    assert_eq!(found.hello, hello);
+    let proof = &found.cookie;
+    assert!(cookies.verify(&Portable, &mut Random::new([0; 32]), now, from, &hello, proof));
+    let opened = Opened::open(&server, &found, Some(server_key)).unwrap();
+    assert_eq!((opened.initiator(), opened.offer()), (client_key, offer));
+    let mut bytes = take("accept");
+    let Ok(Datagram::Accept(found)) = Datagram::parse(&mut bytes) else { panic!("no Accept") };
+    assert_eq!(found.session, offer.session);
+    assert!(initiator.finish(&client, &mut found.noise.to_vec()).is_some());
+    for (name, keys) in [("packet", &mut server_keys), ("answer", &mut client_keys)] {
+        let mut bytes = take(name);
+        let Ok(Datagram::Packet(header, sealed)) = Datagram::parse(&mut bytes) else {
+            panic!("no packet");
+        };
+        let plain = keys.open.open(&Portable, header, sealed).unwrap();
+        assert_eq!(plain, take(&format!("{name}.plaintext")));
+        assert!(Frames::new(plain).all(|frame| frame.is_ok()));
+    }
+}
+
+fn nick(text: &str) -> Nick {
+    Nick::new(text).unwrap()
+}
+
+fn frames(all: &[Frame<'_>]) -> Vec<u8> {
+    let mut out = [0; MAX_DATAGRAM];
+    let mut writer = FrameWriter::new(&mut out, 0, MAX_DATAGRAM);
+    assert!(all.iter().all(|frame| writer.push(frame)));
+    let length = writer.length();
+    out[..length].to_vec()
+}
+
+/// Room for the header, the plaintext, room for the tag.
+fn room_for(plain: &[u8]) -> Vec<u8> {
+    [&[0; PacketHeader::LENGTH][..], plain, &[0; 16]].concat()
+}
+
+fn packet_by_hand(key: &[u8; 32], session: u32, counter: u64, plain: &[u8]) -> Vec<u8> {
+    let header = [&[6][..], &session.to_le_bytes(), &counter.to_le_bytes()].concat();
+    let mut text = plain.to_vec();
+    let tag = Portable.seal(key, counter, &header, &mut text);
+    [&header[..], &text, &tag].concat()
+}
+
+// ----------------------------------------------------------------------- peers
+
+#[test]
+fn a_hello_to_a_peer() {
+    let mut file = Vectors::new("peer.txt", "A Hello to a peer, and what it answers.");
+    let peer = identity(RESPONDER).public();
+    file.add("responder.public", peer.0);
+    let mut hello = Hello { to: HelloTo::Peer { mac: [0; 16] }, ..server_hello() };
+    let key = hash(&[b"udpchat 1 peer key", &peer.0]);
+    let made = mac(&key, &[b"udpchat 1 hello", &hello.header()[..]].concat());
+    assert_eq!(hello_mac(&Portable, &peer, &hello), made);
+    hello.to = HelloTo::Peer { mac: made };
+    file.add("hello.header", hello.header());
+    file.add("hello.mac.key", key);
+    file.add("hello.mac", made);
+    let mut out = [0; MAX_DATAGRAM];
+    let datagram = hello.encode(&mut out).to_vec();
+    assert_eq!(datagram, [&[2, 1, 0, 1][..], &hello.random, &made, &[0; 220]].concat());
+    file.add("hello", &datagram);
+    file.remark("Its Retry names no key. The cookie here is any 16 bytes.");
+    let cookie = count(0xc0);
+    let answer = retry(&Portable, &hello, cookie, None);
+    let unchecked = [&[3, 1][..], &hello.random, &cookie].concat();
+    let check = mac(&hello.random, &[b"udpchat 1 retry", &unchecked[..]].concat());
+    let retry_datagram = answer.encode(&mut out).to_vec();
+    assert_eq!(retry_datagram, [&unchecked[..], &check].concat());
+    file.add("retry", &retry_datagram);
+    file.remark("The prologue of the handshake that follows.");
+    let prologue = [b"udpchat 1", &hello.header()[..], &made, &retry_datagram].concat();
+    file.add("prologue", prologue);
+
+    let mut read = file.check();
+    let mut bytes = read.remove("hello").unwrap();
+    let Ok(Datagram::Hello(found)) = Datagram::parse(&mut bytes) else { panic!("no Hello") };
+    assert_eq!(found, hello);
+    assert!(check_hello(&Portable, &peer, &found));
+    assert!(!check_hello(&Portable, &identity(INITIATOR).public(), &found));
+    let mut bytes = read.remove("retry").unwrap();
+    let Ok(Datagram::Retry(found)) = Datagram::parse(&mut bytes) else { panic!("no Retry") };
+    assert_eq!(found, Retry { version: 1, random: hello.random, cookie, key: None, check });
+    assert!(check_retry(&Portable, &hello, &found));
+}
+
+// ------------------------------------------------------------------------ mail
+
+#[test]
+fn sealed_mail_and_its_receipt() {
+    let mut file = Vectors::new("mail.txt", "A sealed message, and the receipt for it.");
+    let (author, recipient) = (identity(INITIATOR), identity(RESPONDER));
+    let (author_secret, recipient_secret) = (secret(INITIATOR), secret(RESPONDER));
+    let position = Position::new(Epoch(3), Number(7));
+    let name = MessageName { author: author.public(), recipient: recipient.public(), position };
+    file.remark("Epoch 3, number 7; said on 2017-06-14 at 02:40:17.501063 UTC: \"offline?\".");
+    file.add("author.secret", author_secret);
+    file.add("author.public", name.author.0);
+    file.add("recipient.secret", recipient_secret);
+    file.add("recipient.public", name.recipient.0);
+    let body = [&1_497_408_017_501_063_u64.to_le_bytes()[..], b"offline?"].concat();
+    let place = [3, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0];
+    let named = [&name.author.0[..], &name.recipient.0, &place].concat();
+    let prologue = [b"udpchat 1 mail", &named[..]].concat();
+    file.add("prologue", &prologue);
+    file.add("body", &body);
+
+    let seed = count(0x40);
+    let mut sealed = [&body[..], &[0; MAIL_OVERHEAD]].concat();
+    let length = seal_mail(&author, &name, &mut Random::new(seed), BOOT, &mut sealed, body.len());
+    assert_eq!(length, Some(sealed.len()));
+    let mut state = Noise::new(X.as_bytes(), &prologue, &name.recipient.0);
+    let one_time = ephemeral(&author_secret, seed, &state.hash, &name.recipient.0, &body);
+    let public = Portable.public(&one_time);
+    file.add("ephemeral.secret", one_time);
+    file.add("ephemeral.public", public);
+    state.mix_hash(&public);
+    state.mix_key(&one_time, &name.recipient.0);
+    let sealed_key = state.encrypt(&name.author.0);
+    state.mix_key(&author_secret, &name.recipient.0);
+    assert_eq!(sealed, [&public[..], &sealed_key, &state.encrypt(&body)].concat());
+    let mut by_snow = vec![0; sealed.len()];
+    let mut writer = snow(X, &author_secret, &one_time, Some(&name.recipient.0), &prologue);
+    let length = writer.write_message(&body, &mut by_snow).unwrap();
+    assert_eq!(sealed, by_snow[..length]);
+    file.add("sealed", &sealed);
+
+    file.remark("The receipt: the recipient has all of the author's messages of epoch 3 up to 7.");
+    let shared = Portable.agree(&recipient_secret, &name.author.0).unwrap();
+    let key = hash(&[b"udpchat 1 pair key", &shared]);
+    let made = mac(&key, &[b"udpchat 1 receipt", &named[..]].concat());
+    assert_eq!(receipt(&recipient, &name.author, &name), Some(made));
+    file.add("receipt.agreed", shared);
+    file.add("receipt.key", key);
+    file.add("receipt", made);
+
+    let mut read = file.check();
+    let mut bytes = read.remove("sealed").unwrap();
+    assert_eq!(open_mail(&recipient, &name, &mut bytes).unwrap(), body);
+    let found = read["receipt"].clone().try_into().unwrap();
+    assert!(check_receipt(&author, &name.recipient, &name, &found));
+}
+
+// ---------------------------------------------------------------------- frames
+
+/// A number as it stands in a frame's body.
+fn n(mut value: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while value >= 0x80 {
+        bytes.push((value & 0x7f) as u8 | 0x80);
+        value >>= 7;
+    }
+    bytes.push(value as u8);
+    bytes
+}
+
+/// Bytes or a text behind their length.
+fn counted(bytes: &[u8]) -> Vec<u8> {
+    [n(bytes.len() as u64), bytes.to_vec()].concat()
+}
+
+/// A frame, what it says, and its body put together by hand.
+struct Sample {
+    name: &'static str,
+    about: &'static str,
+    frame: Frame<'static>,
+    body: Vec<u8>,
+}
+
+fn sample(
+    name: &'static str,
+    about: &'static str,
+    frame: Frame<'static>,
+    body: &[Vec<u8>],
+) -> Sample {
+    Sample { name, about, frame, body: body.concat() }
+}
+
+/// 2^40, where the versions and places of a server's first run begin.
+const RUN: u64 = 1 << 40;
+
+fn roster_entry() -> (RosterEntry, Vec<u8>) {
+    let candidates =
+        [Some("192.0.2.7:5000".parse().unwrap()), Some("[2001:db8::7]:443".parse().unwrap())];
+    let entry = RosterEntry {
+        account: Account(1),
+        version: RUN + 5,
+        nick: nick("bob"),
+        key: PublicKey(count(0x20)),
+        presence: Presence::Online,
+        candidates,
+    };
+    let by_hand = [
+        n(1),
+        n(RUN + 5),
+        counted(b"bob"),
+        count::<32>(0x20).to_vec(),
+        n(0),
+        vec![1, 0, 192, 0, 2, 7],
+        n(5000),
+        vec![1, 1, 0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7],
+        n(443),
+    ];
+    (entry, by_hand.concat())
+}
+
+fn refused(reason: EntryRefusal) -> Frame<'static> {
+    Frame::EntryRefused(EntryRefused { to: Account(1), epoch: EPOCH, number: NUMBER, reason })
+}
+
+const EPOCH: Epoch = Epoch(3);
+const NUMBER: Number = Number(7);
+
+/// The time as in `mail.txt`, then a text.
+const SAID: &[u8] = b"\x87\x8b\xf7\x78\xe2\x51\x05\x00offline?";
+
+const SEALED: &[u8] = b"a sealed piece, shown in clear";
+
+/// What every link carries.
+fn link_samples() -> Vec<Sample> {
+    let gaps = [AckGap { missing: 0, run: 3 }, AckGap { missing: 9, run: 0 }];
+    let gaps = heapless::Vec::from_slice(&gaps).unwrap();
+    let close =
+        |name, about, reason, number| sample(name, about, Frame::Close(reason), &[n(number)]);
+    vec![
+        sample(
+            "ack",
+            "Ack: 300 to 290, not 289, 288 to 285, not the ten below, 274; held back 1,500 us",
+            Frame::Ack(Ack { largest: 300, delay: 1500, first: 10, gaps }),
+            &[n(300), n(1500), n(10), n(2), n(0), n(3), n(9), n(0)],
+        ),
+        sample("ping", "Ping", Frame::Ping(()), &[]),
+        close("close.leaving", "Close: Leaving", CloseReason::Leaving, 0),
+        close("close.displaced", "Close: Displaced", CloseReason::Displaced, 1),
+        close("close.full", "Close: Full", CloseReason::Full, 2),
+        close("close.unsupported", "Close: Unsupported", CloseReason::Unsupported, 3),
+        close("close.malformed", "Close: Malformed", CloseReason::Malformed, 4),
+        sample("credit", "Credit: 123,456 bytes in all", Frame::Credit(123_456), &[n(123_456)]),
+    ]
+}
+
+/// What clients and the server say to be in touch.
+fn registration_samples() -> Vec<Sample> {
+    let register = |epoch, boot, roster| {
+        Frame::Register(Register { nick: nick("alice"), epoch, boot, roster })
+    };
+    let registered = Registered {
+        account: Account(0),
+        epoch: EPOCH,
+        returning: true,
+        roster: RUN + 6,
+        mailbox: RUN + 9,
+        limits: Limits { text: 16_384, mail: 2_592_000 },
+    };
+    let not = |name, about, reason, number| {
+        sample(name, about, Frame::RegisterRefused(reason), &[n(number)])
+    };
+    let (entry, entry_bytes) = roster_entry();
+    let mut room = [0; RosterEntry::SIZE_BOUND];
+    assert_eq!(entry.encode(&mut room).unwrap(), &entry_bytes[..]);
+    let page = Roster {
+        base: 0,
+        upto: RUN + 6,
+        low: Account(0),
+        high: Account(u32::MAX),
+        last: true,
+        entries: entry_bytes.clone().leak(),
+    };
+    vec![
+        sample(
+            "register.new",
+            "Register: alice, no epoch, boot 1, nothing of the roster",
+            register(None, 1, 0),
+            &[counted(b"alice"), n(0), n(1), n(0)],
+        ),
+        sample(
+            "register.again",
+            "Register: alice, epoch 3, boot 200, the roster up to 2^40 + 5",
+            register(Some(EPOCH), 200, RUN + 5),
+            &[counted(b"alice"), n(1), n(3), n(200), n(RUN + 5)],
+        ),
+        sample(
+            "registered",
+            "Registered: account 0, epoch 3, returning, roster 2^40 + 6, mail up to 2^40 + 9, 16,384 bytes, 30 days",
+            Frame::Registered(registered),
+            &[n(0), n(3), n(1), n(RUN + 6), n(RUN + 9), n(16_384), n(2_592_000)],
+        ),
+        not("register-refused.taken", "RegisterRefused: Taken", RegisterRefusal::Taken, 0),
+        not("register-refused.full", "RegisterRefused: Full", RegisterRefusal::Full, 1),
+        not("register-refused.other", "RegisterRefused: OtherNick", RegisterRefusal::OtherNick, 2),
+        not("register-refused.store", "RegisterRefused: Store", RegisterRefusal::Store, 3),
+        sample("deregister", "Deregister", Frame::Deregister(()), &[]),
+        sample("deregistered", "Deregistered", Frame::Deregistered(()), &[]),
+        sample(
+            "roster",
+            "Roster: from 0 up to 2^40 + 6, all accounts, last; account 1, version 2^40 + 5, bob, a key, online, 192.0.2.7 port 5000, [2001:db8::7] port 443",
+            Frame::Roster(page),
+            &[n(0), n(RUN + 6), n(0), n(0xffff_ffff), n(1), counted(&entry_bytes)],
+        ),
+    ]
+}
+
+/// What carries messages.
+fn message_samples() -> Vec<Sample> {
+    let (to, from) = (Account(1), Account(0));
+    let (epoch, number, receipt) = (EPOCH, NUMBER, count(0xd0));
+    let deposit = Deposit { to, epoch, number, skip: 6, total: 350, offset: 320, piece: SEALED };
+    let progress = Progress {
+        to,
+        epoch,
+        stored: Number(9),
+        delivered: number,
+        expired: (Number(4), Number(5)),
+        online: true,
+        receipt,
+    };
+    let mail = Mail {
+        index: RUN + 9,
+        previous: RUN + 8,
+        from,
+        epoch,
+        number,
+        total: 350,
+        offset: 320,
+        piece: SEALED,
+    };
+    let not = |name, about, reason, code| {
+        sample(name, about, refused(reason), &[n(1), n(3), n(7), n(code)])
+    };
+    vec![
+        sample(
+            "say",
+            "Say: epoch 3, number 7, two before it do not count, 16 bytes in all, from 0 on",
+            Frame::Say(Say { epoch, number, skip: 2, total: 16, offset: 0, piece: SAID }),
+            &[n(3), n(7), n(2), n(16), n(0), counted(SAID)],
+        ),
+        sample(
+            "receipt",
+            "Receipt: epoch 3, all up to 7",
+            Frame::Receipt(Receipt { epoch, number }),
+            &[n(3), n(7)],
+        ),
+        sample(
+            "deposit",
+            "Deposit: to account 1, epoch 3, number 7, six before it do not count, 350 bytes in all, from 320 on",
+            Frame::Deposit(deposit),
+            &[n(1), n(3), n(7), n(6), n(350), n(320), counted(SEALED)],
+        ),
+        sample(
+            "progress",
+            "Progress: to account 1, epoch 3, stored up to 9, delivered up to 7, 4 to 5 expired, online, a receipt",
+            Frame::Progress(progress),
+            &[n(1), n(3), n(9), n(7), n(4), n(5), n(1), receipt.to_vec()],
+        ),
+        not(
+            "entry-refused.no-recipient",
+            "EntryRefused: to account 1, epoch 3, number 7: NoRecipient",
+            EntryRefusal::NoRecipient,
+            0,
+        ),
+        not("entry-refused.too-long", "EntryRefused: TooLong", EntryRefusal::TooLong, 1),
+        not("entry-refused.store", "EntryRefused: Store", EntryRefusal::Store, 2),
+        not("entry-refused.superseded", "EntryRefused: Superseded", EntryRefusal::Superseded, 3),
+        sample(
+            "mail",
+            "Mail: place 2^40 + 9 behind 2^40 + 8, from account 0, epoch 3, number 7, 350 bytes in all, from 320 on",
+            Frame::Mail(mail),
+            &[n(RUN + 9), n(RUN + 8), n(0), n(3), n(7), n(350), n(320), counted(SEALED)],
+        ),
+        sample(
+            "mail-ack",
+            "MailAck: place 2^40 + 9, a receipt",
+            Frame::MailAck(MailAck { index: RUN + 9, receipt }),
+            &[n(RUN + 9), receipt.to_vec()],
+        ),
+        sample(
+            "inquire",
+            "Inquire: to account 1, epoch 3",
+            Frame::Inquire(Inquire { to, epoch }),
+            &[n(1), n(3)],
+        ),
+        sample("mailbox-empty", "MailboxEmpty", Frame::MailboxEmpty(()), &[]),
+    ]
+}
+
+#[test]
+fn every_frame() {
+    let mut file = Vectors::new("frames.txt", "Each frame whole: its type, its length, its body.");
+    let samples: Vec<Sample> =
+        [link_samples(), registration_samples(), message_samples()].into_iter().flatten().collect();
+    for Sample { name, about, frame, body } in &samples {
+        file.remark(about);
+        let wire = frames(std::slice::from_ref(frame));
+        let length = (body.len() as u16).to_le_bytes();
+        assert_eq!(wire, [&[frame.kind()][..], &length, body].concat(), "{name}");
+        file.add(name, wire);
+    }
+    let read = file.check();
+    for Sample { name, frame, .. } in &samples {
+        let found: Vec<_> = Frames::new(&read[*name]).collect();
+        assert_eq!(found, [Ok(frame.clone())], "{name}");
+    }
+    let (entry, _) = roster_entry();
+    let Some(Ok(Frame::Roster(page))) = Frames::new(&read["roster"]).next() else {
+        panic!("no Roster");
+    };
+    assert_eq!(page.entries().collect::<Vec<_>>(), [Ok(entry)]);
+    let Some(Ok(Frame::Ack(ack))) = Frames::new(&read["ack"]).next() else { panic!("no Ack") };
+    assert_eq!(ack.ranges().collect::<Vec<_>>(), [290..=300, 285..=288, 274..=274]);
+    assert!(ack.gaps.len() <= MAX_ACK_RANGES);
+    // No frame is left out.
+    for kind in 0..=u8::MAX {
+        let tried = samples.iter().any(|sample| sample.frame.kind() == kind);
+        assert_eq!(Frame::size_bound(kind).is_some(), tried, "type {kind:#04x}");
+    }
+}
