@@ -219,6 +219,14 @@ impl Position {
         ((self.epoch.0 as u64) << NUMBER_BITS) | (self.number.0 & NUMBER_MASK)
     }
 
+    /// It names a message: both parts begin at 1 and fit their bits.
+    pub const fn is_sound(self) -> bool {
+        self.epoch.0 >= 1
+            && self.epoch.0 < 1 << (64 - NUMBER_BITS)
+            && self.number.0 >= 1
+            && self.number.0 <= NUMBER_MASK
+    }
+
     /// The inverse of [`Self::to_record_number`].
     pub const fn from_record_number(number: u64) -> Self {
         Self::new(Epoch((number >> NUMBER_BITS) as u32), Number(number & NUMBER_MASK))

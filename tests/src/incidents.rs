@@ -71,13 +71,24 @@ impl World {
         self.after(pause, Event::Incident);
     }
 
-    fn cut_off(&mut self, place: Place, most: Moment) {
+    /// Cuts a node off from everyone, for up to that long.
+    pub(crate) fn cut_off(&mut self, place: Place, most: Moment) {
         let until = self.now + self.dice.below(most);
         for other in 0..self.nodes.len() {
             self.network.cut(place, other, until, &mut self.dice);
             self.network.cut(other, place, until, &mut self.dice);
         }
         self.trace.line(self.now, || format!("{} is cut off", self.nodes[place].name));
+    }
+
+    /// Nothing passes between two nodes for that long.
+    pub fn part(&mut self, one: Place, other: Place, span: Moment) {
+        let until = self.now + span;
+        self.network.cut(one, other, until, &mut self.dice);
+        self.network.cut(other, one, until, &mut self.dice);
+        self.trace.line(self.now, || {
+            format!("{} and {} are cut apart", self.nodes[one].name, self.nodes[other].name)
+        });
     }
 
     /// Cuts any set of directions, at most from everyone to everyone.

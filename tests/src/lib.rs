@@ -17,6 +17,7 @@ pub mod dice;
 pub mod faults;
 mod finish;
 mod incidents;
+pub mod interception;
 pub mod laws;
 pub mod memory;
 pub mod network;

@@ -30,6 +30,15 @@ pub enum Kind {
     Server(server::Config),
 }
 
+/// Something that a user was told.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// What.
+    pub event: client::Event,
+    /// The text of a message.
+    pub text: String,
+}
+
 /// A host and its role.
 #[allow(missing_debug_implementations)] // kilobytes
 pub struct Node {
@@ -58,7 +67,7 @@ pub struct Node {
     /// Why its nick was refused, if that was the last word.
     pub refused: Option<RegisterRefusal>,
     /// What its user was told, in this run and before.
-    pub told: Vec<client::Event>,
+    pub told: Vec<Told>,
     /// Datagrams it sent, and times it was woken.
     pub sent: u64,
     /// Times a deadline woke it.

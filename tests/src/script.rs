@@ -25,6 +25,10 @@ pub enum Act {
     CrashServer,
     /// The server starts again.
     RestartServer,
+    /// A client is cut off from everyone for up to half a minute.
+    CutOff(u8),
+    /// The network and the hosts behave from now on.
+    Heal,
 }
 
 /// Something done after a pause.

@@ -21,10 +21,11 @@ use crate::{
     counts::Counts,
     dice::{Dice, fingerprint},
     faults::Faults,
+    interception::Interception,
     laws::{Judgement, Laws},
     memory::Room,
     network::{Network, Place},
-    node::{Kind, Node},
+    node::{Kind, Node, Told},
     role::{Effect, Input, Outcome},
     script::{Act, Step},
     store::{Answer, Store},
@@ -91,6 +92,7 @@ pub struct World {
     pub(crate) dice: Dice,
     pub(crate) network: Network,
     pub(crate) trace: Trace,
+    pub(crate) interception: Option<Interception>,
     queue: BTreeMap<(Moment, u64), Event>,
     serial: u64,
     steps: Vec<Step>,
@@ -118,6 +120,7 @@ impl World {
             counts: Counts { worlds: 1, ..Counts::default() },
             capture: None,
             trace: Trace::new(setup.telling),
+            interception: None,
             queue: BTreeMap::new(),
             serial: 0,
             steps: Vec::new(),
@@ -248,15 +251,22 @@ impl World {
 
     /// Lets time pass up to a moment.
     pub fn run_until(&mut self, end: Moment) {
-        while let Some(entry) = self.queue.first_entry().filter(|entry| entry.key().0 <= end) {
-            let ((at, _), event) = entry.remove_entry();
-            self.hurry = if at == self.now { self.hurry + 1 } else { 0 };
-            let stands = self.hurry < HURRY;
-            self.demand(SERVER, stands, || format!("time stands still: {HURRY} events at once"));
-            self.now = at;
-            self.happen(event);
-        }
+        while self.advance(end) {}
         self.now = end;
+    }
+
+    /// The next thing happens, if it does up to a moment.
+    pub(crate) fn advance(&mut self, end: Moment) -> bool {
+        let Some(entry) = self.queue.first_entry().filter(|entry| entry.key().0 <= end) else {
+            return false;
+        };
+        let ((at, _), event) = entry.remove_entry();
+        self.hurry = if at == self.now { self.hurry + 1 } else { 0 };
+        let stands = self.hurry < HURRY;
+        self.demand(SERVER, stands, || format!("time stands still: {HURRY} events at once"));
+        self.now = at;
+        self.happen(event);
+        true
     }
 
     pub(crate) fn after(&mut self, span: Moment, event: Event) -> (Moment, u64) {
@@ -308,6 +318,8 @@ impl World {
             Act::Restart(who) => self.boot(client(who)),
             Act::CrashServer => self.crash(SERVER),
             Act::RestartServer => self.boot(SERVER),
+            Act::CutOff(who) => self.cut_off(client(who), 30 * SECOND),
+            Act::Heal => self.heal(),
         }
         if let Some(step) = self.steps.last() {
             self.after(step.pause(), Event::Step);
@@ -322,6 +334,19 @@ impl World {
             text.push_str("la ");
         }
         text
+    }
+
+    /// Someone's identity is started on another device too, with a state and an address
+    /// of its own.
+    pub fn twin(&mut self, place: Place, name: &str) -> Place {
+        let Node { nick, kind, suite, room, secret, .. } = self.nodes[place];
+        let twin = self.nodes.len();
+        let address = SocketAddr::from((Ipv4Addr::new(198, 51, 100, 200 + twin as u8), 40_000));
+        self.add(name, &nick.to_string(), address, kind, suite, room);
+        self.nodes[twin].secret = secret;
+        self.nodes[twin].key = self.nodes[place].key;
+        self.boot(twin);
+        twin
     }
 
     /// A user goes online.
@@ -410,7 +435,7 @@ impl World {
     }
 
     /// A client is seen at another address from now on.
-    pub(crate) fn move_to(&mut self, place: Place, address: SocketAddr) {
+    pub fn move_to(&mut self, place: Place, address: SocketAddr) {
         let old = self.nodes[place].address;
         if self.places.get(&old) == Some(&place) {
             self.places.remove(&old);
@@ -422,7 +447,7 @@ impl World {
 
     // ---- what the network brings
 
-    fn arrive(&mut self, from: SocketAddr, to: SocketAddr, bytes: Vec<u8>, damaged: bool) {
+    pub(crate) fn arrive(&mut self, from: SocketAddr, to: SocketAddr, bytes: Vec<u8>, damaged: bool) {
         let Some(&place) = self.places.get(&to) else { return };
         if attacker::is_victim(from) {
             self.victims.entry((place, from)).or_default().0 += bytes.len();
@@ -453,6 +478,9 @@ impl World {
         }
         if self.faults.attacker {
             self.attacker.see(from, to, datagram, &mut self.dice);
+        }
+        if self.is_intercepted(from, to, datagram) {
+            return;
         }
         let there = self.places.get(&to).copied();
         let ends = (place, there.unwrap_or(self.nodes.len()));
@@ -682,7 +710,8 @@ impl World {
         self.trace.mark(5, self.now, place, format!("{event:?}").as_bytes());
         let Self { nodes, laws, counts, .. } = self;
         let Node { key, run, refused, told, .. } = &mut nodes[place];
-        told.push(event);
+        let words = String::from_utf8_lossy(text).into_owned();
+        told.push(Told { event, text: words });
         let judgement: Judgement = match event {
             client::Event::Accepted { id, .. } => {
                 counts.accepted += 1;

@@ -390,7 +390,8 @@ impl<'a> Engine<'a> {
     fn handle_packet(&mut self, link: Id<ClientLink>, number: u64, plaintext: &[u8]) {
         self.heard(link);
         let mut eliciting = false;
-        for frame in Frames::new(plaintext) {
+        let mut frames = Frames::new(plaintext);
+        while let Some(frame) = frames.next() {
             let taken = match frame {
                 Ok(frame) => {
                     eliciting |= !matches!(frame, Frame::Ack(_) | Frame::Close(_));
@@ -417,6 +418,7 @@ impl<'a> Engine<'a> {
                 }
             }
         }
+        eliciting |= frames.skipped();
         self.links.accept(link, number, eliciting, self.state.now);
     }
 

@@ -73,6 +73,8 @@ struct RosterCursor {
     have: u64,
     /// Of the pass that is under way, the accounts below this one.
     at: u32,
+    /// Its last page has come.
+    ended: bool,
     changed: bool,
 }
 
@@ -290,7 +292,7 @@ impl Engine<'_> {
         home.account = Some(account);
         home.limits = Some(limits);
         home.waiting = mailbox;
-        home.roster.at = 0;
+        (home.roster.at, home.roster.ended) = (0, false);
         let anew = roster < home.roster.have;
         if core::mem::take(&mut home.announce)
             && let Some(server) = self.links.get(link).map(|link| link.peer)
@@ -353,15 +355,20 @@ impl Engine<'_> {
             self.peer_changed(peer);
         }
         let cursor = &mut self.state.home.roster;
-        if page.base <= cursor.have && page.low.0 <= cursor.at {
+        if page.base > cursor.have {
+            // The server goes on only once all pages of a pass have arrived here.
+            (cursor.have, cursor.at, cursor.ended) = (page.base, 0, false);
+        }
+        cursor.ended |= page.last;
+        if page.low.0 <= cursor.at {
             cursor.at = cursor.at.max(page.high.0);
             if page.last {
-                cursor.have = page.upto;
-                cursor.at = 0;
-                if core::mem::take(&mut cursor.changed) {
-                    self.state.home.tell(Event::RosterChanged);
-                }
+                (cursor.have, cursor.at) = (page.upto, 0);
             }
+        }
+        // Pages may swap places: what comes behind the last one is told as well.
+        if cursor.ended && core::mem::take(&mut cursor.changed) {
+            self.state.home.tell(Event::RosterChanged);
         }
         Taken::Done
     }

@@ -36,12 +36,17 @@ impl Engine<'_> {
         let total = usize::from(say.total);
         let run = Units::run(usize::from(say.offset), say.piece.len(), total);
         let sane = total > BODY_HEADER && total <= MAX_BODY - MAIL_OVERHEAD;
-        let Some(run) = run.filter(|_| sane && say.number.0 > 0) else {
+        let Some(run) = run.filter(|_| sane && position.is_sound()) else {
             return Taken::Close(CloseReason::Malformed);
         };
         if peer.has_passed(position, peer.asked) {
             if peer.has_passed(position, peer.kept) {
                 self.owe_receipt(link);
+            }
+            if let Some(found) = self.links.get_mut(link).filter(|_| say.offset == 0) {
+                // Nothing of it is kept: the credit it was sent on is free again.
+                found.credit.release(total);
+                self.links.wake(link);
             }
             return Taken::Done;
         }
@@ -68,8 +73,8 @@ impl Engine<'_> {
     pub(super) fn mail(&mut self, link: Id<ClientLink>, mail: &Mail<'_>) -> Taken {
         let total = usize::from(mail.total);
         let run = Units::run(usize::from(mail.offset), mail.piece.len(), total);
-        let sane = total > MAIL_OVERHEAD + BODY_HEADER && total <= MAX_BODY;
-        let Some(run) = run.filter(|_| sane && mail.number.0 > 0) else {
+        let position = Position::new(mail.epoch, mail.number);
+        let Some(run) = run.filter(|_| total <= MAX_BODY && position.is_sound()) else {
             return Taken::Close(CloseReason::Malformed);
         };
         let Some(contact) = self.links.get(link).map(|link| &link.role) else {
@@ -90,7 +95,6 @@ impl Engine<'_> {
             at = message.chained.next();
         };
         let id = known.or_else(|| {
-            let position = Position::new(mail.epoch, mail.number);
             let body = self.pool.allocate(total)?;
             let mut message = Message::new(peer, position, Stage::Arriving, body, mail.total);
             message.mail = Some(MailPlace { index: mail.index, previous: mail.previous });

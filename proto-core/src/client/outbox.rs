@@ -193,6 +193,9 @@ impl Engine<'_> {
             self.settle_upto(id, at(progress.expired.1), |_| Verdict::Expired);
         }
         self.stored_upto(id, at(progress.stored));
+        if progress.online {
+            self.venture(id);
+        }
         if progress.online
             && let Some(peer) = self.peers.get_mut(id).filter(|peer| !peer.relayed)
         {
@@ -679,6 +682,15 @@ impl Engine<'_> {
             self.state.asking_peers.push_back(&mut self.peers.slab, peer);
             self.move_up(peer);
             self.consider_leaving();
+        }
+    }
+
+    /// The server sends deposits on to their recipient before it has saved them.
+    fn venture(&mut self, peer: Id<Peer>) {
+        let mut at = self.peers.get(peer).and_then(|peer| peer.outbox.front());
+        while let Some(message) = at.and_then(|id| self.messages.get_mut(id)) {
+            at = message.of_peer.next();
+            message.ventured |= message.stage == Stage::Deposited;
         }
     }
 

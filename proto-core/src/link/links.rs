@@ -261,7 +261,9 @@ impl<R: Role> Links<'_, R> {
         now: Instant,
     ) -> Option<R::State> {
         let link = self.links.get_mut(id)?;
-        let over = Phase::Closing { reason, owed: true, until: now + CLOSING };
+        // Who is displaced must not come back for want of an answer.
+        let span = if reason == CloseReason::Displaced { self.state.config.idle } else { CLOSING };
+        let over = Phase::Closing { reason, owed: true, until: now + span };
         match core::mem::replace(&mut link.phase, over) {
             Phase::Live(mut flow) => {
                 self.state.live -= 1;

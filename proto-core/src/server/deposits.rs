@@ -28,6 +28,10 @@ const PAIR_ENTRIES: u16 = 64;
 /// told nothing, sends it again.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How late a piece of a refused deposit may come; well below the time after which an
+/// author that could not believe a refusal tries again.
+const LATE: Duration = Duration::from_secs(4);
+
 /// How long the store may take before it counts as failed.
 const STORE: Duration = Duration::from_secs(10);
 
@@ -38,10 +42,11 @@ impl Engine<'_> {
         let total = usize::from(deposit.total);
         let position = Position::new(deposit.epoch, deposit.number);
         let run = Units::run(usize::from(deposit.offset), deposit.piece.len(), total);
-        let Some(run) = run.filter(|_| total >= MAIL_OVERHEAD + BODY_HEADER) else {
+        let sound = total > MAIL_OVERHEAD + BODY_HEADER && position.is_sound();
+        let Some(run) = run.filter(|_| sound) else {
             return Taken::Close(crate::wire::CloseReason::Malformed);
         };
-        if self.accounts.get(deposit.to).is_none() {
+        if self.accounts.get(deposit.to).is_none() || deposit.to == author {
             return self.refuse_new(link, author, deposit, EntryRefusal::NoRecipient);
         }
         if total - MAIL_OVERHEAD - BODY_HEADER > self.text_limit() as usize {
@@ -54,15 +59,21 @@ impl Engine<'_> {
         }
         let taken = position.epoch == pair.record.epoch && position.number <= pair.taken.number;
         if pair.loaded && taken {
+            self.return_credit(link, deposit);
             self.owe_progress(pair_id);
             return Taken::Done;
         }
-        if pair.refused.is_some_and(|(upto, by)| by == link && position <= upto) {
+        let refused = pair.refused.filter(|(upto, by, _)| *by == link && position <= *upto);
+        if refused.is_some_and(|(.., until)| self.state.now < until) {
+            self.return_credit(link, deposit);
             return Taken::Done;
         }
         let Some(id) = self.find_or_add(link, pair_id, position, deposit) else {
             return Taken::NoRoom;
         };
+        if self.entries.get(id).is_some_and(|entry| entry.stage != Stage::Arriving) {
+            self.return_credit(link, deposit);
+        }
         let Some(entry) = self.entries.get_mut(id) else { return Taken::NoRoom };
         // What counts before it may have changed since it was sent the last time.
         entry.skip = entry.skip.max(deposit.skip);
@@ -176,9 +187,9 @@ impl Engine<'_> {
                     if let Some(pair) = self.pairs.get_mut(pair)
                         && pair.record.epoch == position.epoch
                     {
-                        pair.stored(position.number);
                         pair.online = false;
                     }
+                    self.settle_stored(pair);
                     self.owe_progress(pair);
                 }
                 if queued {
@@ -206,6 +217,24 @@ impl Engine<'_> {
                     self.refuse(id, EntryRefusal::Store);
                 }
             }
+        }
+    }
+
+    /// Moves a pair's stored cursor up to the first entry that is neither durable nor
+    /// delivered: what is behind it may be saved already, and is not told.
+    pub(super) fn settle_stored(&mut self, id: Id<Pair>) {
+        let Some(pair) = self.pairs.get_mut(id) else { return };
+        let mut upto = pair.taken;
+        let mut at = pair.entries.front();
+        while let Some(entry) = at.and_then(|id| self.entries.get(id)) {
+            at = entry.of_pair.next();
+            if matches!(entry.stage, Stage::Relaying | Stage::Storing) && entry.position <= upto {
+                upto = entry.position;
+                upto.number.0 = upto.number.0.saturating_sub(1);
+            }
+        }
+        if upto.epoch == pair.record.epoch {
+            pair.record.stored = pair.record.stored.max(upto.number);
         }
     }
 
@@ -237,7 +266,7 @@ impl Engine<'_> {
     }
 
     /// Takes an entry out of its pair's list of what is neither durable nor delivered.
-    fn unlist(&mut self, id: Id<Entry>) {
+    pub(super) fn unlist(&mut self, id: Id<Entry>) {
         let Some(entry) = self.entries.get(id).filter(|entry| entry.of_pair.is_linked()) else {
             return;
         };
@@ -287,8 +316,14 @@ impl Engine<'_> {
             let pair = self.pairs.id_at(slot).and_then(|id| self.pairs.get(id));
             pair.is_some_and(|pair| (pair.author, pair.recipient) == (author, recipient))
         });
-        if let Some(slot) = found {
-            return self.pairs.id_at(slot);
+        if let Some(id) = found.and_then(|slot| self.pairs.id_at(slot)) {
+            // What the store failed to say is asked again.
+            if let Some(pair) = self.pairs.get_mut(id).filter(|p| !p.loaded && p.ask == Ask::Idle) {
+                pair.ask = Ask::Owed;
+                self.state.unused.remove(&mut self.pairs, id);
+                self.state.asking_pairs.push_back(&mut self.pairs, id);
+            }
+            return Some(id);
         }
         if self.pairs.is_full() {
             let unused = self.state.unused.pop_front(&mut self.pairs)?;
@@ -424,6 +459,10 @@ impl Engine<'_> {
             };
             let Some(entry) = self.entries.get(next) else { return };
             pair.taken = entry.position;
+            let relayed = entry.position <= pair.relayed;
+            if let Some(entry) = self.entries.get_mut(next) {
+                entry.relayed |= relayed;
+            }
             self.route(next);
         }
     }
@@ -438,6 +477,7 @@ impl Engine<'_> {
                 if let Some(pair_id) = pair {
                     if let Some(pair) = self.pairs.get_mut(pair_id) {
                         pair.online = true;
+                        pair.relayed = pair.relayed.max(pair.taken);
                     }
                     self.owe_progress(pair_id);
                 }
@@ -461,7 +501,7 @@ impl Engine<'_> {
         self.free_body(id);
         let link = self.accounts.get(author).and_then(|row| row.link);
         if let Some(pair) = pair.and_then(|pair| self.pairs.get_mut(pair)) {
-            pair.refused = link.map(|link| (position, link));
+            pair.refused = link.map(|link| (position, link, self.state.now + LATE));
         }
         self.owe_refusal(id, author);
     }
@@ -501,11 +541,17 @@ impl Engine<'_> {
         }
         let entry = Entry::new(author, deposit.to, position, Body::EMPTY, Stage::Refused(reason));
         let Ok(id) = self.entries.insert(entry) else { return Taken::NoRoom };
-        if let Some(link) = self.links.get_mut(link) {
-            link.credit.release(deposit.total.into());
-        }
+        self.return_credit(link, deposit);
         self.owe_refusal(id, author);
         Taken::Done
+    }
+
+    /// Nothing of a deposit is kept: the credit it was sent on is free again.
+    fn return_credit(&mut self, link: Id<ServerLink>, deposit: &Deposit<'_>) {
+        if let Some(found) = self.links.get_mut(link).filter(|_| deposit.offset == 0) {
+            found.credit.release(deposit.total.into());
+            self.links.wake(link);
+        }
     }
 
     fn owe_refusal(&mut self, id: Id<Entry>, author: Account) {

@@ -303,7 +303,8 @@ impl<'a> Engine<'a> {
     /// does no harm: when a later one finds no room, the whole packet comes again.
     fn handle_packet(&mut self, link: Id<ServerLink>, number: u64, plaintext: &[u8]) {
         let mut eliciting = false;
-        for frame in Frames::new(plaintext) {
+        let mut frames = Frames::new(plaintext);
+        while let Some(frame) = frames.next() {
             let taken = match frame {
                 Ok(frame) => {
                     eliciting |= !matches!(frame, Frame::Ack(_) | Frame::Close(_));
@@ -325,6 +326,7 @@ impl<'a> Engine<'a> {
                 }
             }
         }
+        eliciting |= frames.skipped();
         self.links.accept(link, number, eliciting, self.state.now);
     }
 

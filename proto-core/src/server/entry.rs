@@ -7,7 +7,7 @@ use crate::{
     link::Units,
     record::PairRecord,
     storage::{Body, Id, Linked, List, Node},
-    time::UnixTime,
+    time::{Instant, UnixTime},
     wire::EntryRefusal,
 };
 
@@ -117,9 +117,11 @@ pub struct Pair {
     pub(crate) dirty: bool,
     /// A deposit is being relayed.
     pub(crate) online: bool,
-    /// Up to here, what came through this link was refused, and late pieces of it are not
-    /// taken for another try.
-    pub(crate) refused: Option<(Position, Id<ServerLink>)>,
+    /// Up to here, entries were sent to the recipient from memory at least once.
+    pub(crate) relayed: Position,
+    /// Up to here, what came through this link was refused, and until then late pieces of
+    /// it are not taken for another try.
+    pub(crate) refused: Option<(Position, Id<ServerLink>, Instant)>,
     /// What is neither durable nor delivered, in the order of arrival.
     pub(crate) entries: List<Entry, OfPair>,
     /// How many those are, and how many entries of any kind refer to the pair.
@@ -167,6 +169,7 @@ impl Pair {
             loaded: false,
             dirty: false,
             online: false,
+            relayed: Position::default(),
             refused: None,
             entries: List::NEW,
             count: 0,
@@ -203,11 +206,6 @@ impl Pair {
     /// Durable or delivered up to here.
     pub(crate) fn safe(&self) -> Number {
         self.record.stored.max(self.record.delivered).max(self.record.expired.1)
-    }
-
-    /// Numbers from the store or a recipient only ever move forward.
-    pub(crate) fn stored(&mut self, number: Number) {
-        self.record.stored = self.record.stored.max(number);
     }
 
     /// One more expired at the server. Ranges that do not meet become one: that

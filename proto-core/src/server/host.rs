@@ -231,7 +231,10 @@ impl Engine<'_> {
         let ask = match asker {
             asker::SAVE => &mut member.save,
             asker::FORGET => &mut member.forget,
-            _ => &mut member.load,
+            _ => {
+                member.mailbox.fell_behind = false;
+                &mut member.load
+            }
         };
         *ask = Ask::Asked(ticket.serial);
         let log = Log::Mailbox(account);

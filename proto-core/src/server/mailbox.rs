@@ -57,6 +57,7 @@ impl Engine<'_> {
         let Some(link) = self.accounts.get(to).and_then(|row| row.link) else { return };
         if let Some(member) = self.member(link) {
             member.mailbox.backlog = true;
+            member.mailbox.fell_behind = true;
             member.mailbox.next = member.mailbox.next.min(index);
         }
     }
@@ -101,7 +102,8 @@ impl Engine<'_> {
         };
         let taken = match record {
             None => {
-                member.mailbox.backlog = false;
+                // Unless more went there since it was asked.
+                member.mailbox.backlog = member.mailbox.fell_behind;
                 true
             }
             Some((index, bytes)) => self.take_mail(link, account, index, bytes),
@@ -154,6 +156,10 @@ impl Engine<'_> {
                     self.save_pair(pair_id);
                 }
             }
+            if stage != Stage::Storing {
+                self.unlist(id);
+            }
+            self.settle_stored(pair_id);
             self.owe_progress(pair_id);
         }
         match stage {

@@ -181,6 +181,8 @@ pub(super) struct Mailbox {
     pub(super) next: u64,
     /// The store may have entries from `next` on.
     pub(super) backlog: bool,
+    /// Something was saved there since it was last asked.
+    pub(super) fell_behind: bool,
     /// The last entry that was handed over and is still in the store; 0 for none.
     pub(super) done: u64,
     /// Up to where the store is to forget.

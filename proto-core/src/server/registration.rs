@@ -110,6 +110,10 @@ impl Engine<'_> {
             } else {
                 // What could not be saved did not happen.
                 row.boot = 0;
+                if row.presence == Presence::Online {
+                    row.presence = Presence::Offline;
+                    self.change(account);
+                }
             }
             self.answer(link, Registration::Refused(RegisterRefusal::Store));
         }
@@ -278,9 +282,10 @@ impl Engine<'_> {
 /// was rolled back, so that no number is ever used for two messages.
 fn next_epoch(row: &Row, register: &Register) -> Epoch {
     match register.epoch {
-        Some(epoch) if epoch == row.epoch && register.boot >= row.boot => epoch,
-        // The server knows nothing of the key, which may have been elsewhere before.
-        Some(epoch) if row.epoch == Epoch(0) => Epoch(epoch.0.saturating_add(1)),
-        _ => Epoch(row.epoch.0.saturating_add(1)),
+        Some(epoch) if epoch == row.epoch && epoch != Epoch(0) && register.boot >= row.boot => {
+            epoch
+        }
+        // Either side may have been in epochs that the other does not know of.
+        claimed => Epoch(row.epoch.max(claimed.unwrap_or_default()).0.saturating_add(1)),
     }
 }

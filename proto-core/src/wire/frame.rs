@@ -475,12 +475,19 @@ impl core::error::Error for FrameError {}
 #[derive(Clone, Debug)]
 pub struct Frames<'a> {
     rest: &'a [u8],
+    skipped: bool,
 }
 
 impl<'a> Frames<'a> {
     /// Of a packet's plaintext.
     pub fn new(plaintext: &'a [u8]) -> Self {
-        Self { rest: plaintext }
+        Self { rest: plaintext, skipped: false }
+    }
+
+    /// Some frame was skipped, its type being unknown here. Its sender still wants to
+    /// know that it arrived.
+    pub fn skipped(&self) -> bool {
+        self.skipped
     }
 
     fn read(&mut self) -> Result<Option<Frame<'a>>, FrameError> {
@@ -498,7 +505,7 @@ impl<'a> Frames<'a> {
             self.rest = rest;
             match Frame::decode_body(kind, body) {
                 Some(frame) => return frame.map(Some),
-                None if kind & SKIPPABLE != 0 => {}
+                None if kind & SKIPPABLE != 0 => self.skipped = true,
                 None => return Err(FrameError::Unsupported(kind)),
             }
         }

@@ -1,0 +1,143 @@
+//! Datagrams in a test's hand: taken off the network, changed, handed over, and
+//! what their receiver makes of them.
+
+use std::{fmt, net::SocketAddr};
+
+use proto_core::{link::Drops, time::Instant};
+
+use crate::{
+    clock::SECOND,
+    role::{Effect, Input},
+    world::World,
+};
+
+/// How long a datagram is waited for.
+const PATIENCE: u64 = 60 * SECOND;
+
+/// The most actions that a receiver may owe.
+const MOST: usize = 100;
+
+/// A datagram with its addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Letter {
+    /// Where it comes from, or pretends to.
+    pub from: SocketAddr,
+    /// Where it goes.
+    pub to: SocketAddr,
+    /// The datagram.
+    pub bytes: Vec<u8>,
+}
+
+impl Letter {
+    /// The same with one bit flipped.
+    #[must_use]
+    pub fn flipped(&self, bit: usize) -> Self {
+        let mut letter = self.clone();
+        letter.bytes[bit / 8] ^= 1 << (bit % 8);
+        letter
+    }
+}
+
+/// What a receiver made of a datagram.
+#[derive(Debug)]
+pub struct Reaction {
+    /// What it owed then: nothing of it was carried out.
+    pub effects: Vec<Effect>,
+    /// What it had dropped so far, before and after.
+    pub drops: (Drops, Drops),
+    /// Its deadline, before and after.
+    pub deadline: (Option<Instant>, Option<Instant>),
+}
+
+impl Reaction {
+    /// Nothing came of it.
+    pub fn is_silent(&self) -> bool {
+        self.effects.is_empty() && self.is_calm()
+    }
+
+    /// It was counted as dropped, and nothing else came of it.
+    pub fn is_drop(&self) -> bool {
+        self.drops.0 != self.drops.1 && self.is_silent()
+    }
+
+    /// One datagram was owed and nothing else changed; that datagram.
+    pub fn answer(&self) -> Option<&[u8]> {
+        match self.effects.as_slice() {
+            [Effect::Send { datagram, .. }] if self.is_calm() => Some(datagram),
+            _ => None,
+        }
+    }
+
+    fn is_calm(&self) -> bool {
+        self.deadline.0 == self.deadline.1
+    }
+}
+
+/// The next datagram that is wanted is held.
+pub(crate) struct Interception {
+    wanted: Box<dyn Fn(&Letter) -> bool>,
+    held: Option<Letter>,
+}
+
+impl fmt::Debug for Interception {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Interception").field("held", &self.held).finish_non_exhaustive()
+    }
+}
+
+impl World {
+    /// The next datagram that is wanted is taken off the network.
+    pub fn intercept(&mut self, wanted: impl Fn(&Letter) -> bool + 'static) {
+        self.interception = Some(Interception { wanted: Box::new(wanted), held: None });
+    }
+
+    /// Lets time pass until the datagram to [`Self::intercept`] is there.
+    ///
+    /// # Panics
+    /// When nobody sends one within a minute.
+    pub fn intercepted(&mut self) -> Letter {
+        let end = self.now + PATIENCE;
+        loop {
+            let held = self.interception.as_mut().and_then(|interception| interception.held.take());
+            if let Some(letter) = held {
+                self.interception = None;
+                return letter;
+            }
+            assert!(self.advance(end), "nobody sent what was to be intercepted");
+        }
+    }
+
+    /// A datagram arrives.
+    pub fn deliver(&mut self, letter: &Letter) {
+        self.arrive(letter.from, letter.to, letter.bytes.clone(), false);
+    }
+
+    /// Hands a datagram over and looks at what comes of it, which is not carried out:
+    /// for one that should have no effect, or one answer. `None` if nobody is there.
+    pub fn probe(&mut self, letter: &Letter) -> Option<Reaction> {
+        let now = self.now;
+        let node = self.nodes.iter_mut().find(|node| node.address == letter.to)?;
+        let now = node.clock.instant(now);
+        let role = node.role.as_mut()?;
+        let (drops, deadline) = (role.drops(), role.deadline());
+        let (from, bytes) = (letter.from, letter.bytes.clone());
+        let outcome = role.take(now, Input::Datagram { from, bytes, damaged: true }, MOST);
+        let after = (role.drops(), role.deadline());
+        node.complete = outcome.complete;
+        Some(Reaction {
+            effects: outcome.effects,
+            drops: (drops, after.0),
+            deadline: (deadline, after.1),
+        })
+    }
+
+    pub(crate) fn is_intercepted(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) -> bool {
+        let Some(interception) = self.interception.as_mut() else { return false };
+        let letter = Letter { from, to, bytes: bytes.to_vec() };
+        let taken = interception.held.is_none() && (interception.wanted)(&letter);
+        if taken {
+            interception.held = Some(letter);
+        }
+        taken
+    }
+}

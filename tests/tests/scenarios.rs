@@ -1,0 +1,501 @@
+//! Short stories, each told twice: what happens, and what every user is told then.
+
+use std::collections::BTreeMap;
+
+use proto_core::{
+    client::{Event, MessageId, SayError, Status, Verdict},
+    id::Nick,
+};
+use simulation::{
+    clock::{Moment, SECOND},
+    faults::Faults,
+    network::Place,
+    store::Manners,
+    trace::Telling,
+    world::{SERVER, Setup, World},
+};
+
+/// Longer than anything takes on a good network.
+const SHORTLY: Moment = 3 * SECOND;
+
+/// A world in which nothing goes wrong by itself, with people called by name.
+struct Chat {
+    world: World,
+    places: BTreeMap<String, Place>,
+    texts: BTreeMap<(Place, [u8; 32], u64), String>,
+    /// How much of what each was told was looked at.
+    heard: BTreeMap<Place, usize>,
+}
+
+impl Chat {
+    /// Their clients run; nobody is online.
+    fn of(nicks: &[&str]) -> Self {
+        let setup = Setup {
+            seed: 1,
+            faults: Faults::none(),
+            nicks: nicks.iter().map(ToString::to_string).collect(),
+            real: false,
+            telling: Telling::Silent,
+        };
+        let mut places = BTreeMap::from([("server".to_string(), SERVER)]);
+        places.extend(nicks.iter().map(ToString::to_string).zip(1..));
+        let world = World::new(&setup);
+        Self { world, places, texts: BTreeMap::new(), heard: BTreeMap::new() }
+    }
+
+    /// They are online, and were told all about that.
+    fn online(nicks: &[&str]) -> Self {
+        let mut chat = Self::of(nicks);
+        for nick in nicks {
+            chat.register(nick);
+        }
+        chat.run(SHORTLY);
+        for nick in nicks {
+            assert_eq!(chat.hears(nick), ["registered"]);
+        }
+        chat
+    }
+
+    fn at(&self, name: &str) -> Place {
+        self.places[name]
+    }
+
+    fn run(&mut self, span: Moment) {
+        self.world.run(span);
+    }
+
+    fn register(&mut self, who: &str) {
+        let who = self.at(who);
+        self.world.register(who);
+    }
+
+    fn deregister(&mut self, who: &str) {
+        let who = self.at(who);
+        self.world.deregister(who);
+    }
+
+    fn crash(&mut self, who: &str) {
+        let who = self.at(who);
+        self.world.crash(who);
+    }
+
+    /// A host starts again; who was online wants to be so again.
+    fn start(&mut self, who: &str) {
+        let who = self.at(who);
+        self.world.boot(who);
+    }
+
+    fn part(&mut self, one: &str, other: &str, span: Moment) {
+        let (one, other) = (self.at(one), self.at(other));
+        self.world.part(one, other, span);
+    }
+
+    /// Who it is cannot be reached by anyone.
+    fn isolate(&mut self, who: &str, span: Moment) {
+        let others: Vec<_> = self.places.keys().filter(|name| *name != who).cloned().collect();
+        for other in others {
+            self.part(who, &other, span);
+        }
+    }
+
+    fn heal(&mut self) {
+        self.world.heal();
+    }
+
+    fn try_say(&mut self, from: &str, to: &str, text: &str) -> Result<MessageId, SayError> {
+        let from = self.at(from);
+        let to = Nick::new(to).expect("a nick");
+        let said = self.world.say(from, to, text.into()).expect("the client runs");
+        if let Ok(id) = said {
+            let name = (from, id.recipient.0, id.position.to_record_number());
+            self.texts.insert(name, text.into());
+        }
+        said
+    }
+
+    fn say(&mut self, from: &str, to: &str, text: &str) {
+        self.try_say(from, to, text).expect("the client takes the text");
+    }
+
+    fn status(&mut self, who: &str) -> Status {
+        let who = self.at(who);
+        self.world.nodes[who].client().expect("the client runs").status()
+    }
+
+    /// All that someone was told since this was asked before.
+    fn hears(&mut self, who: &str) -> Vec<String> {
+        let who = self.at(who);
+        let told = &self.world.nodes[who].told;
+        let from = self.heard.insert(who, told.len()).unwrap_or(0);
+        told[from..].iter().filter_map(|told| self.line(who, told.event, &told.text)).collect()
+    }
+
+    fn line(&self, who: Place, event: Event, text: &str) -> Option<String> {
+        let mine = |id: MessageId| {
+            let name = (who, id.recipient.0, id.position.to_record_number());
+            self.texts.get(&name).cloned().unwrap_or_else(|| "?".into())
+        };
+        Some(match event {
+            Event::Ready | Event::RosterChanged => return None,
+            Event::Registered { returning: false, .. } => "registered".into(),
+            Event::Registered { mail: false, .. } => "welcome back".into(),
+            Event::Registered { .. } => "welcome back, there is mail".into(),
+            Event::Accepted { id, .. } => format!("accepted: {}", mine(id)),
+            Event::Deposited { id, why, .. } => format!("deposited ({why:?}): {}", mine(id)),
+            Event::Relayed { to } => format!("relayed to {to}"),
+            Event::Verdict { id, verdict, .. } => match verdict {
+                Verdict::Refused(why) => format!("refused ({why:?}): {}", mine(id)),
+                verdict => format!("{verdict:?}: {}", mine(id)).to_lowercase(),
+            },
+            Event::Message { from, waited: true, .. } => format!("{from} (saved): {text}"),
+            Event::Message { from, by_server: true, .. } => format!("{from} (relayed): {text}"),
+            Event::Message { from, .. } => format!("{from}: {text}"),
+            Event::Gap { from, missing } => format!("{missing} of {from} missing"),
+            Event::MailboxEmpty => "that was all mail".into(),
+            Event::Deregistered { answered: true } => "offline".into(),
+            other => format!("{other:?}"),
+        })
+    }
+}
+
+#[test]
+fn a_message_goes_directly_and_its_receipt_comes_back() {
+    let mut chat = Chat::online(&["alice", "bob"]);
+    chat.say("alice", "bob", "hello");
+    chat.run(SHORTLY);
+    assert_eq!(chat.hears("alice"), ["accepted: hello", "delivered: hello"]);
+    assert_eq!(chat.hears("bob"), ["alice: hello"]);
+}
+
+#[test]
+fn who_is_offline_gets_it_on_return_with_the_time_it_was_written() {
+    let mut chat = Chat::online(&["alice", "bob"]);
+    chat.deregister("bob");
+    chat.run(SHORTLY);
+    assert_eq!(chat.hears("bob"), ["offline"]);
+
+    let alice = chat.at("alice");
+    let written = chat.world.nodes[alice].clock.believed(chat.world.now);
+    chat.say("alice", "bob", "offline?");
+    chat.run(SHORTLY);
+    assert_eq!(
+        chat.hears("alice"),
+        ["accepted: offline?", "deposited (Offline): offline?", "stored: offline?"]
+    );
+
+    chat.run(3600 * SECOND);
+    assert_eq!(chat.hears("bob"), [""; 0]);
+    chat.register("bob");
+    chat.run(SHORTLY);
+    assert_eq!(
+        chat.hears("bob"),
+        ["welcome back, there is mail", "alice (saved): offline?", "that was all mail"]
+    );
+    assert_eq!(chat.hears("alice"), ["delivered: offline?"]);
+    let told = &chat.world.nodes[chat.at("bob")].told;
+    let times: Vec<_> = told
+        .iter()
+        .filter_map(|told| match told.event {
+            Event::Message { time, .. } => Some(time),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(times, [written]);
+}
+
+#[test]
+fn what_is_stored_survives_a_crash_of_the_server() {
+    let mut chat = Chat::online(&["alice", "bob"]);
+    chat.deregister("bob");
+    chat.run(SHORTLY);
+    chat.say("alice", "bob", "remember this");
+    while !chat.hears("alice").contains(&"stored: remember this".to_string()) {
+        chat.run(SECOND / 1000);
+    }
+    chat.crash("server");
+    chat.run(10 * SECOND);
+    chat.start("server");
+    chat.hears("bob");
+    chat.register("bob");
+    chat.run(60 * SECOND);
+    assert_eq!(
+        chat.hears("bob"),
+        ["welcome back, there is mail", "alice (saved): remember this", "that was all mail"]
+    );
+    assert_eq!(chat.hears("alice").last().unwrap(), "delivered: remember this");
+}
+
+#[test]
+fn whoever_leaves_first_deposits_what_is_open() {
+    let mut chat = Chat::online(&["alice", "bob"]);
+    chat.isolate("bob", 20 * SECOND);
+    chat.say("alice", "bob", "bye for now");
+    chat.run(SECOND / 100);
+    chat.deregister("alice");
+    chat.run(SHORTLY);
+    assert_eq!(
+        chat.hears("alice"),
+        [
+            "accepted: bye for now",
+            "deposited (Leaving): bye for now",
+            "relayed to bob",
+            "stored: bye for now",
+            "offline"
+        ]
+    );
+    chat.run(60 * SECOND);
+    assert_eq!(chat.hears("bob"), ["alice (relayed): bye for now"]);
+    chat.register("alice");
+    chat.run(SHORTLY);
+    assert_eq!(chat.hears("alice"), ["welcome back", "delivered: bye for now"]);
+}
+
+#[test]
+fn a_nick_belongs_to_the_first_key_that_asks_for_it() {
+    let mut chat = Chat::of(&["alice", "Alice", "bob"]);
+    for who in ["alice", "bob"] {
+        chat.register(who);
+        chat.run(SHORTLY);
+        assert_eq!(chat.hears(who), ["registered"]);
+    }
+    chat.register("Alice");
+    chat.run(SHORTLY);
+    assert_eq!(chat.hears("Alice"), ["RegisterRefused(Taken)"]);
+    assert_eq!(chat.status("Alice"), Status::Offline);
+    chat.say("bob", "ALICE", "is that you?");
+    chat.run(SHORTLY);
+    assert_eq!(chat.hears("alice"), ["bob: is that you?"]);
+    // Not even while its owner is away.
+    chat.deregister("alice");
+    chat.run(SHORTLY);
+    chat.register("Alice");
+    chat.run(SHORTLY);
+    assert_eq!(chat.hears("Alice"), ["RegisterRefused(Taken)"]);
+}
+
+#[test]
+fn an_owner_who_returns_from_elsewhere_displaces_their_own_ghost() {
+    let mut chat = Chat::online(&["alice", "bob"]);
+    chat.say("bob", "alice", "are you there?");
+    chat.run(SHORTLY);
+    chat.hears("alice");
+    chat.hears("bob");
+    // The server takes Alice for online yet when she is back.
+    chat.crash("alice");
+    let elsewhere = "198.51.100.99:5000".parse().unwrap();
+    chat.world.move_to(chat.at("alice"), elsewhere);
+    chat.start("alice");
+    chat.run(SHORTLY);
+    assert_eq!(chat.hears("alice"), ["welcome back"]);
+    let bob = chat.at("bob");
+    let mut known = Vec::new();
+    chat.world.nodes[bob].client().unwrap().for_each_peer(|peer| known.push(peer.address));
+    assert!(known.contains(&Some(elsewhere)), "{known:?}");
+
+    chat.say("bob", "alice", "welcome back");
+    chat.say("alice", "bob", "my battery was empty");
+    chat.run(SHORTLY);
+    let news = chat.hears("alice");
+    assert!(news.iter().any(|line| line.ends_with(": welcome back")), "{news:?}");
+    assert!(news.contains(&"delivered: my battery was empty".into()), "{news:?}");
+    assert_eq!(chat.hears("bob").last().unwrap(), "delivered: welcome back");
+}
+
+#[test]
+fn an_identity_that_is_used_elsewhere_is_told_and_does_not_fight_back() {
+    let mut chat = Chat::online(&["alice", "bob"]);
+    let (alice, twin) = (chat.at("alice"), chat.world.twin(chat.at("alice"), "alice elsewhere"));
+    chat.places.insert("alice elsewhere".into(), twin);
+    chat.register("alice elsewhere");
+    chat.run(SHORTLY);
+    assert_eq!(chat.hears("alice elsewhere"), ["welcome back"]);
+    assert_eq!(chat.hears("alice"), ["Displaced"]);
+    assert_eq!(chat.status("alice"), Status::Offline);
+
+    let sent = chat.world.nodes[alice].sent;
+    chat.run(300 * SECOND);
+    assert_eq!(chat.world.nodes[alice].sent, sent);
+    assert_eq!(chat.status("alice elsewhere"), Status::Online);
+    chat.say("bob", "alice", "which one are you?");
+    chat.run(SHORTLY);
+    assert_eq!(chat.hears("alice elsewhere"), ["bob: which one are you?"]);
+    assert_eq!(chat.hears("alice"), [""; 0]);
+}
+
+#[test]
+fn without_a_receipt_a_message_goes_by_the_server() {
+    let mut chat = Chat::online(&["alice", "bob"]);
+    chat.say("alice", "bob", "one");
+    chat.run(SHORTLY);
+    chat.hears("alice");
+    // They can both reach the server, but not each other.
+    chat.part("alice", "bob", 20 * SECOND);
+    chat.say("alice", "bob", "two");
+    chat.say("alice", "bob", "three");
+    chat.run(SHORTLY);
+    assert_eq!(
+        chat.hears("alice"),
+        [
+            "accepted: two",
+            "accepted: three",
+            "deposited (NoReceipt): two",
+            "deposited (InTurn): three",
+            "relayed to bob",
+            "delivered: two",
+            "delivered: three"
+        ]
+    );
+    assert_eq!(chat.hears("bob"), ["alice: one", "alice (relayed): two", "alice (relayed): three"]);
+}
+
+#[test]
+fn for_who_fell_silent_the_server_keeps_it() {
+    let mut chat = Chat::online(&["alice", "bob"]);
+    chat.crash("bob");
+    chat.say("alice", "bob", "still there?");
+    chat.run(SHORTLY);
+    assert_eq!(
+        chat.hears("alice"),
+        [
+            "accepted: still there?",
+            "deposited (NoReceipt): still there?",
+            "relayed to bob",
+            "stored: still there?"
+        ]
+    );
+    chat.run(300 * SECOND);
+    chat.start("bob");
+    chat.run(SHORTLY);
+    assert_eq!(
+        chat.hears("bob"),
+        ["welcome back, there is mail", "alice (saved): still there?", "that was all mail"]
+    );
+    assert_eq!(chat.hears("alice"), ["delivered: still there?"]);
+}
+
+#[test]
+fn two_who_open_to_each_other_at_once_share_one_conversation() {
+    let mut chat = Chat::online(&["alice", "bob"]);
+    let [alice, bob] = ["alice", "bob"].map(|who| chat.world.nodes[chat.at(who)].address);
+    let between = |capture: &mut Option<Vec<_>>, kind| -> Vec<_> {
+        let capture: Vec<(_, _, Vec<u8>)> = capture.take().unwrap_or_default();
+        let both = |from, to| (from, to) == (alice, bob) || (from, to) == (bob, alice);
+        let sent = capture.into_iter().filter(|(from, to, bytes)| both(*from, *to) && bytes[0] == kind);
+        sent.map(|(from, _, bytes)| (from, bytes)).collect()
+    };
+
+    chat.world.capture = Some(Vec::new());
+    chat.say("alice", "bob", "I was just about to write");
+    chat.say("bob", "alice", "so was I");
+    chat.run(SHORTLY);
+    let inits = between(&mut chat.world.capture, 4);
+    assert!(inits.iter().any(|(from, _)| *from == alice), "Alice sends an Init");
+    assert!(inits.iter().any(|(from, _)| *from == bob), "Bob sends an Init");
+    let (mine, other) = (chat.hears("alice"), chat.hears("bob"));
+    for line in ["bob: so was I", "delivered: I was just about to write"] {
+        assert!(mine.contains(&line.into()), "{mine:?}");
+    }
+    for line in ["alice: I was just about to write", "delivered: so was I"] {
+        assert!(other.contains(&line.into()), "{other:?}");
+    }
+
+    chat.world.capture = Some(Vec::new());
+    for _ in 0..5 {
+        chat.say("alice", "bob", "ping");
+        chat.say("bob", "alice", "pong");
+        chat.run(30 * SECOND);
+    }
+    let mut sessions: Vec<_> = between(&mut chat.world.capture, 6)
+        .into_iter()
+        .map(|(from, bytes)| (from, bytes[1..5].to_vec()))
+        .collect();
+    sessions.sort();
+    sessions.dedup();
+    assert_eq!(sessions.len(), 2, "one session id in each direction");
+    assert_eq!(chat.world.counts.direct, 12);
+    assert_eq!(chat.world.counts.deposits, 0);
+}
+
+#[test]
+fn a_server_that_falls_silent_is_told_of_and_so_is_its_return() {
+    let mut chat = Chat::online(&["alice", "bob", "carol"]);
+    chat.deregister("carol");
+    chat.run(SHORTLY);
+    chat.crash("server");
+    chat.say("alice", "carol", "are you at home?");
+    chat.run(SHORTLY);
+    assert_eq!(
+        chat.hears("alice"),
+        ["accepted: are you at home?", "deposited (Offline): are you at home?", "ServerSilent"]
+    );
+    // The two who are there need no server.
+    chat.say("alice", "bob", "is it me or the server?");
+    chat.run(SHORTLY);
+    assert_eq!(chat.hears("bob").last().unwrap(), "alice: is it me or the server?");
+    chat.run(600 * SECOND);
+    assert_eq!(chat.status("alice"), Status::Registering);
+
+    chat.hears("alice");
+    chat.start("server");
+    chat.run(65 * SECOND);
+    assert_eq!(chat.hears("alice"), ["ServerBack", "stored: are you at home?"]);
+    chat.hears("carol");
+    chat.register("carol");
+    chat.run(SHORTLY);
+    let news = chat.hears("carol");
+    assert!(news.contains(&"alice (saved): are you at home?".into()), "{news:?}");
+    assert_eq!(chat.hears("alice"), ["delivered: are you at home?"]);
+}
+
+#[test]
+fn a_server_whose_store_is_full_refuses_and_the_next_message_passes() {
+    let mut chat = Chat::online(&["alice", "bob"]);
+    chat.deregister("bob");
+    chat.run(SHORTLY);
+    chat.world.nodes[SERVER].store.behave(Manners { full: true, ..Manners::default() });
+    chat.say("alice", "bob", "is there room?");
+    chat.run(SHORTLY);
+    assert_eq!(
+        chat.hears("alice"),
+        [
+            "accepted: is there room?",
+            "deposited (Offline): is there room?",
+            "refused (Store): is there room?"
+        ]
+    );
+    chat.heal();
+    chat.say("alice", "bob", "and now?");
+    chat.run(SHORTLY);
+    assert_eq!(
+        chat.hears("alice"),
+        ["accepted: and now?", "deposited (Offline): and now?", "stored: and now?"]
+    );
+    chat.hears("bob");
+    chat.register("bob");
+    chat.run(SHORTLY);
+    assert_eq!(
+        chat.hears("bob"),
+        [
+            "welcome back, there is mail",
+            "1 of alice missing",
+            "alice (saved): and now?",
+            "that was all mail"
+        ]
+    );
+}
+
+#[test]
+fn what_cannot_be_sent_is_said_at_once() {
+    let mut chat = Chat::of(&["alice", "bob"]);
+    assert_eq!(chat.try_say("alice", "bob", "hello?"), Err(SayError::Offline));
+    chat.register("alice");
+    chat.run(SHORTLY);
+    assert_eq!(chat.try_say("alice", "nobody", "hello?"), Err(SayError::Unknown));
+    assert_eq!(chat.try_say("alice", "bob", "hello?"), Err(SayError::Unknown));
+    assert_eq!(chat.try_say("alice", "Alice", "hello?"), Err(SayError::Oneself));
+    assert_eq!(chat.try_say("alice", "bob", ""), Err(SayError::Empty));
+    chat.deregister("alice");
+    chat.run(SHORTLY);
+    assert_eq!(chat.try_say("alice", "bob", "hello?"), Err(SayError::Offline));
+    assert_eq!(chat.hears("alice"), ["registered", "offline"]);
+}
