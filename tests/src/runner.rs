@@ -93,10 +93,23 @@ pub fn draw(seed: Seed) -> (Setup, Vec<Step>) {
 /// Lives a world through to its end; what happened, and its fingerprint.
 pub fn live(seed: Seed, telling: Telling) -> (Counts, u64) {
     let (setup, steps) = draw(seed);
-    let mut world = World::new(&Setup { telling, ..setup });
-    world.follow(&steps);
-    world.finish(seed.kind == Kind::Lossy);
+    live_life(&Setup { telling, ..setup }, &steps, seed.kind == Kind::Lossy)
+}
+
+fn live_life(setup: &Setup, steps: &[Step], through: bool) -> (Counts, u64) {
+    let mut world = World::new(setup);
+    world.follow(steps);
+    world.finish(through);
     (world.counts, world.fingerprint())
+}
+
+/// Lives any world through to its end, as [`World::finish`] has it.
+///
+/// # Errors
+/// The law that was broken.
+pub fn attempt_life(setup: &Setup, steps: &[Step], through: bool) -> Result<Counts, String> {
+    silence_panics();
+    attempt(|| live_life(setup, steps, through).0)
 }
 
 /// How many worlds to live through: `UDPCHAT_WORLDS`, or 1,000.

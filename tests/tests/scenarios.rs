@@ -144,8 +144,10 @@ impl Chat {
             Event::Deposited { id, why, .. } => format!("deposited ({why:?}): {}", mine(id)),
             Event::Relayed { to } => format!("relayed to {to}"),
             Event::Verdict { id, verdict, .. } => match verdict {
+                Verdict::Delivered => format!("delivered: {}", mine(id)),
+                Verdict::Stored => format!("stored: {}", mine(id)),
+                Verdict::Expired => format!("expired: {}", mine(id)),
                 Verdict::Refused(why) => format!("refused ({why:?}): {}", mine(id)),
-                verdict => format!("{verdict:?}: {}", mine(id)).to_lowercase(),
             },
             Event::Message { from, waited: true, .. } => format!("{from} (saved): {text}"),
             Event::Message { from, by_server: true, .. } => format!("{from} (relayed): {text}"),
@@ -244,7 +246,10 @@ fn whoever_leaves_first_deposits_what_is_open() {
         ]
     );
     chat.run(60 * SECOND);
-    assert_eq!(chat.hears("bob"), ["alice (relayed): bye for now"]);
+    assert_eq!(
+        chat.hears("bob"),
+        ["ServerSilent", "ServerBack", "alice (saved): bye for now", "that was all mail"]
+    );
     chat.register("alice");
     chat.run(SHORTLY);
     assert_eq!(chat.hears("alice"), ["welcome back", "delivered: bye for now"]);
@@ -339,7 +344,7 @@ fn without_a_receipt_a_message_goes_by_the_server() {
             "accepted: two",
             "accepted: three",
             "deposited (NoReceipt): two",
-            "deposited (InTurn): three",
+            "deposited (NoReceipt): three",
             "relayed to bob",
             "delivered: two",
             "delivered: three"
@@ -450,6 +455,10 @@ fn a_server_that_falls_silent_is_told_of_and_so_is_its_return() {
 #[test]
 fn a_server_whose_store_is_full_refuses_and_the_next_message_passes() {
     let mut chat = Chat::online(&["alice", "bob"]);
+    // Of an author first heard of, nobody could tell that something is missing.
+    chat.say("alice", "bob", "hello");
+    chat.run(SHORTLY);
+    chat.hears("alice");
     chat.deregister("bob");
     chat.run(SHORTLY);
     chat.world.nodes[SERVER].store.behave(Manners { full: true, ..Manners::default() });

@@ -391,7 +391,7 @@ impl<'a> Engine<'a> {
         self.heard(link);
         let mut eliciting = false;
         let mut frames = Frames::new(plaintext);
-        while let Some(frame) = frames.next() {
+        for frame in frames.by_ref() {
             let taken = match frame {
                 Ok(frame) => {
                     eliciting |= !matches!(frame, Frame::Ack(_) | Frame::Close(_));

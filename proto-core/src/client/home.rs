@@ -347,10 +347,8 @@ impl Engine<'_> {
                 self.state.home.roster.changed = true;
                 continue;
             }
-            let Some((peer, changed)) = self.peers.update(&entry) else {
-                self.links.state.drops.no_room += 1;
-                continue;
-            };
+            // Who finds no room here can be written to by those who have more.
+            let Some((peer, changed)) = self.peers.update(&entry) else { continue };
             self.state.home.roster.changed |= changed;
             self.peer_changed(peer);
         }

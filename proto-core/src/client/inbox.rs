@@ -162,18 +162,33 @@ impl Engine<'_> {
         }
     }
 
-    /// Asks the host again to keep what it could not, in the order of before.
+    /// Asks the host again to keep what it could not: of each author in order, in
+    /// whatever order the answers came.
     pub(super) fn keep_again(&mut self) {
-        let mut unkept = core::mem::take(&mut self.state.unkept);
-        let mut at = unkept.front();
-        while let Some(message) = at.and_then(|id| self.messages.get_mut(id)) {
+        while let Some(first) = self.state.unkept.front() {
+            let next = self.first_unkept_beside(first);
+            self.state.unkept.remove(&mut self.messages, next);
+            let Some(message) = self.messages.get_mut(next) else { return };
             if message.stage == Stage::Unkept {
                 message.stage = Stage::Keeping;
             }
             message.ask = Ask::Owed;
-            at = message.asking.next();
+            self.state.asking_messages.push_back(&mut self.messages, next);
         }
-        self.state.asking_messages.append(&mut self.messages, &mut unkept);
+    }
+
+    /// Of what could not be kept of the same conversation, what was said first.
+    fn first_unkept_beside(&self, id: Id<Message>) -> Id<Message> {
+        let Some(mut first) = self.messages.get(id) else { return id };
+        let (mut found, mut at) = (id, first.asking.next());
+        while let Some((id, message)) = at.and_then(|id| Some((id, self.messages.get(id)?))) {
+            at = message.asking.next();
+            let beside = message.peer == first.peer && message.stage == first.stage;
+            if beside && message.position < first.position {
+                (found, first) = (id, message);
+            }
+        }
+        found
     }
 
     /// Mail that the server knows to be in the inbox goes.

@@ -59,6 +59,7 @@ pub struct Link<R: Role> {
 }
 
 /// A link's life.
+#[allow(clippy::large_enum_variant)] // most links are live, and there is no heap to box in
 pub(super) enum Phase<R: Role> {
     /// This side accepted; the other has not sent a packet yet.
     Unconfirmed { memo: AcceptMemo, expires: Instant },

@@ -141,7 +141,7 @@ impl Engine<'_> {
     pub(super) fn handle_entry_timeout(&mut self, id: Id<Entry>) {
         match self.entries.get(id).map(|entry| entry.stage) {
             Some(Stage::Relaying) => self.store(id),
-            Some(Stage::Storing) => self.saved(id, false),
+            Some(Stage::Storing) => self.unanswered(id),
             Some(Stage::Arriving | Stage::Waiting) => self.free_entry(id),
             Some(Stage::Stored | Stage::Delivered | Stage::Refused(_)) | None => {}
         }
@@ -163,6 +163,15 @@ impl Engine<'_> {
         self.entry_timers.set(id.slot(), Some(self.state.now + STORE));
         if let Some((to, index)) = behind {
             self.fall_behind(to, index);
+        }
+    }
+
+    /// The store has not answered in time, and may yet do what it was asked.
+    fn unanswered(&mut self, id: Id<Entry>) {
+        if let Some(entry) = self.entries.get_mut(id) {
+            // To call it refused might be untrue. Its author, told nothing, sends it again.
+            entry.relayed = true;
+            self.saved(id, false);
         }
     }
 

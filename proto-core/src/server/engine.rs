@@ -304,7 +304,7 @@ impl<'a> Engine<'a> {
     fn handle_packet(&mut self, link: Id<ServerLink>, number: u64, plaintext: &[u8]) {
         let mut eliciting = false;
         let mut frames = Frames::new(plaintext);
-        while let Some(frame) = frames.next() {
+        for frame in frames.by_ref() {
             let taken = match frame {
                 Ok(frame) => {
                     eliciting |= !matches!(frame, Frame::Ack(_) | Frame::Close(_));

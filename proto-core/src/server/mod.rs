@@ -184,7 +184,7 @@ impl<S: Storage> Server<S> {
     pub fn for_each_account(&mut self, mut visit: impl FnMut(AccountView)) {
         let now = self.state.kept.now;
         let engine = self.engine(now);
-        for (account, row) in engine.accounts.iter() {
+        for (account, row) in engine.accounts.iter().filter(|(_, row)| row.durable) {
             let link = row.link.and_then(|link| engine.links.get(link));
             visit(AccountView {
                 account,
