@@ -6,7 +6,7 @@ use proto_core::id::{Nick, NickError};
 
 /// What `/help` shows.
 pub(crate) const HELP: [&str; 9] = [
-    "send <nick> <text>   say something to someone     send bob are you there?",
+    "send <nick> <text>   say something to someone      send bob are you there?",
     "dereg [nick]         go offline, stay here         dereg",
     "reg [nick]           come back online              reg",
     "/who                 who is online and who is not  /who",

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-/// xoshiro256** (Blackman and Vigna), seeded by SplitMix64. Fast, and good
+/// xoshiro256** (Blackman and Vigna), seeded by `SplitMix64`. Fast, and good
 /// enough for everything but secrets.
 #[derive(Clone, Debug)]
 pub struct Dice {
@@ -66,11 +66,6 @@ impl Dice {
         for chunk in out.chunks_mut(8) {
             chunk.copy_from_slice(&self.u64().to_le_bytes()[..chunk.len()]);
         }
-    }
-
-    /// A generator of its own, for something whose throws must not shift those of others.
-    pub fn fork(&mut self) -> Self {
-        Self::new(self.u64())
     }
 }
 

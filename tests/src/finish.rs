@@ -48,9 +48,10 @@ impl World {
             self.boot(place);
             if place != SERVER {
                 let online = self.dice.chance(800);
-                match online {
-                    true => self.register(place),
-                    false => self.deregister(place),
+                if online {
+                    self.register(place);
+                } else {
+                    self.deregister(place);
                 }
             }
         }
@@ -188,7 +189,7 @@ impl World {
 
     /// Whatever was on its way is gone from memory.
     fn nothing_is_left_behind(&mut self) {
-        if let Some(usage) = self.nodes[SERVER].server().map(|server| server.usage()) {
+        if let Some(usage) = self.nodes[SERVER].server().map(proto_core::server::Server::usage) {
             let empty = usage.entries.0 == 0 && usage.blocks.0 == 0;
             self.demand(SERVER, empty, || format!("S9: everything is delivered, but {usage:?}"));
         }

@@ -50,7 +50,8 @@ impl World {
             Class::Partition => self.partition(place),
             Class::Rebinding => self.rebind(place),
             Class::Jump => {
-                let by = self.dice.below(7200 * SECOND) as i64 - 3600 * SECOND as i64;
+                let hour = (3600 * SECOND).cast_signed();
+                let by = self.dice.below(7200 * SECOND).cast_signed() - hour;
                 self.set_clock(place, by);
             }
             Class::Pause => {

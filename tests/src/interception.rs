@@ -131,7 +131,12 @@ impl World {
         })
     }
 
-    pub(crate) fn is_intercepted(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) -> bool {
+    pub(crate) fn is_intercepted(
+        &mut self,
+        from: SocketAddr,
+        to: SocketAddr,
+        bytes: &[u8],
+    ) -> bool {
         let Some(interception) = self.interception.as_mut() else { return false };
         let letter = Letter { from, to, bytes: bytes.to_vec() };
         let taken = interception.held.is_none() && (interception.wanted)(&letter);

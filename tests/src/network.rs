@@ -142,10 +142,7 @@ impl Network {
             let (loss, duplicates) = (up_to(faults.loss), up_to(faults.duplicates));
             let largest = if faults.narrow { dice.between(576..1501) } else { 1500 };
             let least = dice.between(500..20_000).min(faults.delay);
-            let spread = match faults.even_loss {
-                true => faults.delay,
-                false => dice.below(faults.delay + 1),
-            };
+            let spread = if faults.even_loss { faults.delay } else { dice.below(faults.delay + 1) };
             Path { loss, duplicates, largest: (largest - HEADERS) as usize, least, spread, cut: 0 }
         })
     }

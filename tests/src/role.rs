@@ -14,7 +14,7 @@ use proto_core::{
 
 use crate::{
     memory::{ClientMemory, ServerMemory},
-    store::{Answer, Request},
+    store::{Answer, Found, Request},
 };
 
 /// A client or a server.
@@ -231,8 +231,6 @@ fn take_client(
 fn stored(done: bool) -> Result<(), StoreError> {
     if done { Ok(()) } else { Err(StoreError) }
 }
-
-type Found = (Option<(u64, Vec<u8>)>, u64);
 
 fn loaded(found: Option<&Found>) -> Result<Loaded<'_>, StoreError> {
     let (record, head) = found.ok_or(StoreError)?;

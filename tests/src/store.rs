@@ -45,6 +45,9 @@ pub enum Request {
     },
 }
 
+/// What was read: a record with its number, and the log's head.
+pub type Found = (Option<(u64, Vec<u8>)>, u64);
+
 /// The store's answer.
 #[derive(Clone, Debug)]
 pub enum Answer {
@@ -60,7 +63,7 @@ pub enum Answer {
         /// Which request.
         ticket: Ticket,
         /// The record and the log's head, unless the store failed.
-        found: Option<(Option<(u64, Vec<u8>)>, u64)>,
+        found: Option<Found>,
     },
 }
 
@@ -181,23 +184,6 @@ impl Store {
     pub fn crash(&mut self) {
         self.waiting.clear();
         (self.busy, self.answered, self.broken) = (0, 0, None);
-    }
-
-    /// Everything is lost: another disk.
-    pub fn wipe(&mut self) {
-        self.crash();
-        self.logs.clear();
-    }
-
-    /// A copy of what is durable, to roll back to.
-    pub fn snapshot(&self) -> BTreeMap<Log, Records> {
-        self.logs.clone()
-    }
-
-    /// Everything is as it was: a backup was played in.
-    pub fn restore(&mut self, logs: BTreeMap<Log, Records>) {
-        self.crash();
-        self.logs = logs;
     }
 
     /// Every log that was ever put to.

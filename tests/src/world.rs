@@ -151,7 +151,7 @@ impl World {
         let address = SocketAddr::from((Ipv4Addr::new(198, 51, 100, 1), 12345));
         let mut server = server::Config::default();
         if self.faults.expiry {
-            server.mail = std::time::Duration::from_secs(300);
+            server.mail = std::time::Duration::from_mins(5);
             self.laws.expiry = true;
         }
         // A wall clock that jumps makes mail as old as it likes.
@@ -165,7 +165,7 @@ impl World {
             let Ok(name) = Nick::new(nick) else { continue };
             let mut config = client::Config::new(name, address, pinned);
             if self.faults.expiry {
-                config.expiry = std::time::Duration::from_secs(360);
+                config.expiry = std::time::Duration::from_mins(6);
             }
             let room = client_room(people, self.faults.tiny);
             let from = SocketAddr::from((Ipv4Addr::new(198, 51, 100, 10 + at as u8), 40_000));
@@ -185,7 +185,8 @@ impl World {
         let Ok(nick) = Nick::new(nick) else { return };
         let secret = self.dice.bytes();
         let key = PublicKey(suite.public(&secret));
-        let drift = if self.faults.drift { self.dice.below(100_001) as i64 - 50_000 } else { 0 };
+        let drift =
+            if self.faults.drift { self.dice.below(100_001).cast_signed() - 50_000 } else { 0 };
         let unix = 1_700_000_000 * SECOND + self.dice.below(SECOND);
         let place = self.nodes.len();
         self.laws.introduce(key, place);
@@ -447,7 +448,13 @@ impl World {
 
     // ---- what the network brings
 
-    pub(crate) fn arrive(&mut self, from: SocketAddr, to: SocketAddr, bytes: Vec<u8>, damaged: bool) {
+    pub(crate) fn arrive(
+        &mut self,
+        from: SocketAddr,
+        to: SocketAddr,
+        bytes: Vec<u8>,
+        damaged: bool,
+    ) {
         let Some(&place) = self.places.get(&to) else { return };
         if attacker::is_victim(from) {
             self.victims.entry((place, from)).or_default().0 += bytes.len();
@@ -728,9 +735,9 @@ impl World {
             }
             client::Event::Message { from, position, by_server, .. } => {
                 if by_server {
-                    counts.by_server += 1
+                    counts.by_server += 1;
                 } else {
-                    counts.direct += 1
+                    counts.direct += 1;
                 }
                 laws.shown(*key, run, &from, position.to_record_number(), text)
             }

@@ -30,9 +30,20 @@ fn some(most: u64) -> impl Strategy<Value = u64> {
 fn faults() -> impl Strategy<Value = Faults> {
     let numbers = (some(300), some(500), some(100), some(2 * SECOND));
     (numbers, any::<[bool; 18]>()).prop_map(|((loss, duplicates, damage, delay), on)| {
-        let [bursts, replays, narrow, partitions, rebinding, drift, jumps, pauses, crashes, ..] = on;
-        let [.., torn, stale_seed, slow_store, failing_store, full_store, attacker, sloppy, tiny, expiry] =
+        let [bursts, replays, narrow, partitions, rebinding, drift, jumps, pauses, crashes, ..] =
             on;
+        let [
+            ..,
+            torn,
+            stale_seed,
+            slow_store,
+            failing_store,
+            full_store,
+            attacker,
+            sloppy,
+            tiny,
+            expiry,
+        ] = on;
         Faults {
             loss: loss as u32,
             even_loss: false,
@@ -79,7 +90,8 @@ fn act() -> impl Strategy<Value = Act> {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let after = prop_oneof![11 => 0..100_u32, 7 => 0..1_500_u32, 4 => 0..15_000_u32, 1 => 0..180_000_u32];
+    let after =
+        prop_oneof![11 => 0..100_u32, 7 => 0..1_500_u32, 4 => 0..15_000_u32, 1 => 0..180_000_u32];
     (act(), after).prop_map(|(act, after)| Step { after, act })
 }
 
@@ -95,7 +107,8 @@ fn life() -> impl Strategy<Value = (Setup, Vec<Step>)> {
         Setup { seed, faults, nicks, real: false, telling: Telling::Silent }
     });
     (setup, prop::collection::vec(step(), 0..60)).prop_map(|(setup, steps)| {
-        let online = (0..setup.nicks.len() as u8).map(|who| Step { after: 100, act: Act::Register(who) });
+        let online =
+            (0..setup.nicks.len() as u8).map(|who| Step { after: 100, act: Act::Register(who) });
         let steps = online.chain(steps).collect();
         (setup, steps)
     })
@@ -113,8 +126,7 @@ fn drawn_worlds_keep_the_laws() {
     });
     let total = Cell::new(Counts::default());
     let lived = runner.run(&life(), |(setup, steps)| {
-        let counts =
-            runner::attempt_life(&setup, &steps, false).map_err(TestCaseError::fail)?;
+        let counts = runner::attempt_life(&setup, &steps, false).map_err(TestCaseError::fail)?;
         let mut sum = total.get();
         sum += counts;
         total.set(sum);

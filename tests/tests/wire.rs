@@ -105,9 +105,8 @@ fn a_capture_shows_no_piece_of_a_nick_or_a_text() {
 /// Takes the next datagram of a kind from one node to another off the network.
 fn hold(world: &mut World, kind: u8, from: Place, to: Place) {
     let (from, to) = (world.nodes[from].address, world.nodes[to].address);
-    world.intercept(move |letter| {
-        letter.bytes[0] == kind && letter.from == from && letter.to == to
-    });
+    world
+        .intercept(move |letter| letter.bytes[0] == kind && letter.from == from && letter.to == to);
 }
 
 fn probe(world: &mut World, letter: &Letter) -> Reaction {

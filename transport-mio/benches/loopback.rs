@@ -48,8 +48,12 @@ fn main() {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     println!("direct messages of {BYTES} bytes from one client to another over loopback, until");
     println!("their author has the receipt, against datagrams of {BYTES} bytes to a bare mio echo");
-    println!("and back; {IN_FLIGHT} on their way at once, each side on a thread of its own, best of");
-    println!("{ROUNDS} rounds of {ROUND:?} each; {cores} cores. Every message is made durable twice");
+    println!(
+        "and back; {IN_FLIGHT} on their way at once, each side on a thread of its own, best of"
+    );
+    println!(
+        "{ROUNDS} rounds of {ROUND:?} each; {cores} cores. Every message is made durable twice"
+    );
     println!("before its receipt, at both ends, on the disk of the temporary directory:");
 
     let directory = tempfile::tempdir().expect("a temporary directory");
@@ -61,7 +65,10 @@ fn main() {
         best.1 = best.1.max(echo.round().expect("sockets on loopback"));
     }
     let (messages, echoes) = best;
-    println!("  {:.3}x   ({messages:.0} messages/s against {echoes:.0} echoes/s)", messages / echoes);
+    println!(
+        "  {:.3}x   ({messages:.0} messages/s against {echoes:.0} echoes/s)",
+        messages / echoes
+    );
     let (direct, by_server) = chat.ways();
     println!("  {direct} messages went directly, {by_server} by way of the server");
 }

@@ -70,6 +70,7 @@ impl Session {
             }
             Command::Deregister(Whose::Own) => self.deregister(chat, at),
             Command::Register(Whose::Own) => self.register(chat, at),
+            Command::Who if self.phase == Phase::Offline => self.tell(at, Notice::YouAreOffline),
             Command::Who => {
                 let everyone = self.roster.everyone();
                 self.face.show(at.unix, Notice::Who(everyone), &mut self.lines);

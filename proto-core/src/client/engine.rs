@@ -189,10 +189,12 @@ impl<'a> Engine<'a> {
             return;
         }
         let own = links.state.identity.public();
-        // Of two peers that open to each other at once, the lower key's handshake wins.
+        // One place is always left for the server. Of two peers that open to each other at
+        // once, the lower key's handshake wins.
+        let spare = links.has_spare();
         let admit = &mut |key: &PublicKey| {
             let peer = peers.by_key(key).and_then(|id| peers.get(id));
-            peer.is_some_and(|peer| peer.dial.is_none() || own > *key)
+            spare && peer.is_some_and(|peer| peer.dial.is_none() || own > *key)
         };
         match links.receive(state.now, from, datagram, admit) {
             Incoming::Nothing => {}

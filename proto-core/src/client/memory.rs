@@ -88,7 +88,7 @@ impl<
     /// Untouched memory.
     #[must_use]
     pub const fn new() -> Self {
-        const { assert!(LINKS >= 3, "the server, a peer, and one that is not confirmed yet") }
+        const { assert!(LINKS >= 4, "the server, a peer, one to spare, one not confirmed yet") }
         const { assert!(WORK > record_bound(0) + 104, "no text would fit") }
         Self {
             links: [const { Slot::EMPTY }; LINKS],

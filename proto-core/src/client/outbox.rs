@@ -136,26 +136,34 @@ impl Engine<'_> {
     /// Something about a peer changed on the roster.
     pub(super) fn peer_changed(&mut self, id: Id<Peer>) {
         let Some(peer) = self.peers.get(id) else { return };
+        let asks = peer.path == Path::Server;
         if peer.news.key_changed {
             self.state.telling_peers.push_back(&mut self.peers.slab, id);
+        }
+        if asks {
+            self.inquire(id);
         }
         self.pump(id);
     }
 
     /// Asks the server after everything that it has of this client's.
     pub(super) fn inquire_all(&mut self) {
-        let Some(link) = self.state.home.online() else { return };
         let mut at = self.state.active.front();
         while let Some(id) = at {
             let Some(peer) = self.peers.get(id) else { return };
             at = peer.active.next();
-            if peer.path == Path::Server
-                && let Some(contact) = self.links.get_mut(link)
-            {
-                contact.role.inquiries.push_back(&mut self.peers.slab, id);
+            if peer.path == Path::Server {
+                self.inquire(id);
             }
         }
-        self.links.wake(link);
+    }
+
+    fn inquire(&mut self, id: Id<Peer>) {
+        let Some(link) = self.state.home.online() else { return };
+        if let Some(contact) = self.links.get_mut(link) {
+            contact.role.inquiries.push_back(&mut self.peers.slab, id);
+            self.links.wake(link);
+        }
     }
 
     /// How far a peer has what was said to it directly.
@@ -263,7 +271,7 @@ impl Engine<'_> {
     pub(super) fn dial_peer(&mut self, id: Id<Peer>) {
         let Some(peer) = self.peers.get(id) else { return };
         let (Some(to), None) = (peer.address, peer.dial) else { return };
-        if self.links.dials.len() + 1 >= self.links.dials.capacity() {
+        if self.links.dials.len() + 1 >= self.links.dials.capacity() || !self.links.has_spare() {
             return;
         }
         let dial = self.links.dial(self.state.now, to, Whom::Peer(peer.key), id.slot() + 1);

@@ -446,7 +446,10 @@ impl<R: Role> Links<'_, R> {
         if keep_alive.is_some_and(|span| link.asked + span <= now) {
             link.ping = true;
         }
-        // What is due now stays so until the drain sends it, and sets the next deadline.
+        // An Ack that is due stays so until the drain sends it, and sets the next deadline.
+        if !flow.received.deadline().is_some_and(|at| at <= now) {
+            self.reschedule(id, now);
+        }
         self.wake(id);
         self.feed();
         if probing { Expired::Probing(id) } else { Expired::Nothing }
@@ -507,6 +510,11 @@ impl<R: Role> Links<'_, R> {
 
     pub(super) fn unconfirmed_limit(&self) -> u32 {
         unconfirmed(self.links.capacity()) as u32
+    }
+
+    /// There is room for a link, and for one more beside it.
+    pub(crate) fn has_spare(&self) -> bool {
+        self.state.live + 1 < self.live_limit()
     }
 
     pub(super) fn live_limit(&self) -> u32 {
