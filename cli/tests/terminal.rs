@@ -127,7 +127,7 @@ fn host(directory: &Path) -> (Seat, String) {
     let arguments = ["host", "alice", "--port", &port, "--bind", "127.0.0.1"];
     let mut alice = Seat::take(&directory.join("alice"), &arguments);
     let shown = alice.expect("Nobody else is here yet.");
-    let line = shown.split_once("udpchat join <nick> ").unwrap().1;
+    let line = shown.split_once("udpchat join NICK ").unwrap().1;
     let address = line.split_whitespace().next().unwrap();
     assert!(address.starts_with(&format!("127.0.0.1:{port}#")), "{shown:?}");
     (alice, address.to_owned())

@@ -31,12 +31,19 @@ use super::{Form, RunError};
 /// How often a store that goes on failing is told of.
 const REMINDER: Duration = Duration::from_mins(1);
 
-/// The lines that tell others how to join.
+/// The lines that tell others how to join. A shell takes them as they are, with the
+/// program called as it was for this one.
 pub(super) fn invitation(server: SocketAddr, key: PublicKey) -> Vec<String> {
     let address = Address::new(server, Some(key));
+    let called = std::env::args().next();
+    let is_plain = |name: &String| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "/_-.".contains(c);
+        !name.is_empty() && name.chars().all(plain)
+    };
+    let program = called.filter(is_plain).unwrap_or_else(|| "udpchat".to_owned());
     vec![
-        "Others join with this line, with their own nick:".to_owned(),
-        format!("  udpchat join <nick> {address}"),
+        "Others join with this line, with their own nick for NICK:".to_owned(),
+        format!("  {program} join NICK {address}"),
     ]
 }
 

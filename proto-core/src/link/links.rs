@@ -447,7 +447,7 @@ impl<R: Role> Links<'_, R> {
             link.ping = true;
         }
         // An Ack that is due stays so until the drain sends it, and sets the next deadline.
-        if !flow.received.deadline().is_some_and(|at| at <= now) {
+        if flow.received.deadline().is_none_or(|at| at > now) {
             self.reschedule(id, now);
         }
         self.wake(id);
