@@ -153,7 +153,7 @@ impl Town {
                 match action {
                     Action::Send { to, datagram } if to == whom => last = datagram.to_vec(),
                     Action::Put { ticket, .. } | Action::Forget { ticket, .. } => {
-                        stored.push(ticket)
+                        stored.push(ticket);
                     }
                     Action::Load { ticket, .. } => loads.push(ticket),
                     Action::Send { .. } | Action::Event(_) => {}
