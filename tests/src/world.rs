@@ -475,7 +475,7 @@ impl World {
         if datagram.first() == Some(&5) && self.accepts.insert(fingerprint(0, datagram)) {
             self.counts.handshakes += 1;
         }
-        self.offline_sends_nothing(place, datagram);
+        self.offline_sends_nothing(place);
         if attacker::is_victim(to) {
             self.spare_victim(place, to, datagram);
             return;
@@ -517,14 +517,12 @@ impl World {
     }
 
     /// A client that is offline sends nothing but farewells.
-    fn offline_sends_nothing(&mut self, place: Place, datagram: &[u8]) {
+    fn offline_sends_nothing(&mut self, place: Place) {
         let (now, node) = (self.now, &mut self.nodes[place]);
         let Some(client) = node.client() else { return };
         let offline = client.status() == Status::Offline;
         node.offline = offline.then(|| node.offline.unwrap_or(now));
-        // A Hello is answered by whoever sits at the socket.
-        let late =
-            datagram.first() != Some(&3) && node.offline.is_some_and(|since| now - since > CLOSING);
+        let late = node.offline.is_some_and(|since| now - since > CLOSING);
         self.demand(place, !late, || "an offline client sends".into());
     }
 

@@ -122,6 +122,7 @@ fn drawn_worlds_keep_the_laws() {
         rng_seed: RngSeed::Fixed(draw),
         failure_persistence: None,
         max_shrink_iters: 2_000,
+        max_shrink_time: 60_000,
         ..Config::default()
     });
     let total = Cell::new(Counts::default());

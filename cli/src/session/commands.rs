@@ -100,7 +100,7 @@ impl Session {
     ) -> Done {
         let result = match to {
             _ if self.phase == Phase::Offline => {
-                self.refused = true;
+                self.refused |= self.scripted;
                 self.tell(at, Notice::YouAreOffline);
                 return Done::Yes;
             }
@@ -115,7 +115,7 @@ impl Session {
             // A script has time.
             Err(SayError::Full) if self.scripted => return Done::NotYet,
             Err(why) => {
-                self.refused = true;
+                self.refused |= self.scripted;
                 self.tell(at, Notice::NotSent { to: to.ok(), why });
             }
         }

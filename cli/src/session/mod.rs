@@ -150,7 +150,7 @@ pub(crate) struct Session {
     sent: HashMap<MessageId, Sent>,
     /// When the store's failure was told of the last time.
     told_failure: Option<Instant>,
-    /// A message was refused or expired.
+    /// A message was refused or expired; of a script, also one that was not taken.
     refused: bool,
     exit: Option<Exit>,
     lines: Vec<String>,
