@@ -6,7 +6,7 @@ use core::net::SocketAddr;
 use crate::{
     action::Action,
     id::{Epoch, PublicKey},
-    link::{Expired, Fate, Incoming, LinkConfig, LinkHeads, Links, LinksState},
+    link::{Expired, Fate, HOME, Incoming, LinkConfig, LinkHeads, Links, LinksState},
     random::Random,
     server::Resume,
     session::Identity,
@@ -24,9 +24,6 @@ use super::{
     message::{Asking, Stage, Telling},
     peer::{Active, Peers},
 };
-
-/// The dial purpose that means the server; peers have their slot plus one.
-pub(super) const HOME: u32 = 0;
 
 /// Tries to reach a peer before it is left to the server.
 const PEER_TRIES: u32 = 4;
@@ -97,6 +94,7 @@ impl State {
             datagram: config.datagram,
             credit: config.credit,
             dial_cap: core::time::Duration::from_secs(10),
+            reserved: 1,
             serves: false,
         };
         Self {

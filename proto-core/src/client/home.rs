@@ -4,7 +4,7 @@ use heapless::Deque;
 
 use crate::{
     id::{Account, Epoch},
-    link::{Dial, Packet, Whom},
+    link::{Dial, HOME, Packet, Whom},
     storage::Id,
     time::Instant,
     wire::{CloseReason, Frame, Limits, Register, RegisterRefusal, Registered, Roster},
@@ -13,7 +13,7 @@ use crate::{
 use super::{
     ClientLink, CommandError, Event, Status,
     conversation::{ClientRole, Token},
-    engine::{Engine, HOME, Taken},
+    engine::{Engine, Taken},
 };
 
 /// Tries with a wrong key after which the server counts as another one.

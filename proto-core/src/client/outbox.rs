@@ -178,7 +178,8 @@ impl Engine<'_> {
 
     /// How far the server is with what was deposited for a peer.
     pub(super) fn progress(&mut self, progress: &Progress) -> Taken {
-        let Some(id) = self.peers.by_account(progress.to) else { return Taken::NoRoom };
+        // Who is not on the roster yet is asked after once they are.
+        let Some(id) = self.peers.by_account(progress.to) else { return Taken::Done };
         let Some(peer) = self.peers.get(id) else { return Taken::Done };
         let at = |number| Position::new(progress.epoch, number);
         let waiting = self.first_open(id).map(|message| message.position);

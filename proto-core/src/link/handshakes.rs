@@ -15,7 +15,7 @@ use super::{
     credit::Credit,
     dial::{Dial, Whom},
     link::{Flow, Link, Phase, Role},
-    links::{Expired, Forge, Incoming, LinkConfig, Links, LinksState, Reply, UNCONFIRMED},
+    links::{Expired, Forge, HOME, Incoming, LinkConfig, Links, LinksState, Reply, UNCONFIRMED},
 };
 
 impl<R: Role> Links<'_, R> {
@@ -204,7 +204,8 @@ impl<R: Role> Links<'_, R> {
             return Incoming::Nothing;
         };
         let used = self.find(accept.session.0).is_some();
-        if used || self.state.live >= self.live_limit() || self.links.is_full() {
+        let room = purpose == HOME && self.state.live < self.live_limit() || self.has_spare();
+        if used || !room || self.links.is_full() {
             self.state.drops.no_room += 1;
             return Incoming::Nothing;
         }

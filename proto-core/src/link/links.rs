@@ -39,6 +39,9 @@ const MAX_UNCONFIRMED: usize = 4096;
 const DEAD_PROBES: u32 = 5;
 const DEAD_SILENCE: Duration = Duration::from_secs(10);
 
+/// The purpose of a dial that reserved links are for.
+pub(crate) const HOME: u32 = 0;
+
 /// What links go by.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LinkConfig {
@@ -54,6 +57,8 @@ pub(crate) struct LinkConfig {
     pub(crate) credit: u32,
     /// The longest wait between two tries to reach someone.
     pub(crate) dial_cap: Duration,
+    /// Live links that are left for those this side begins with [`HOME`] as their purpose.
+    pub(crate) reserved: u32,
     /// This endpoint answers a server's Hello rather than a peer's.
     pub(crate) serves: bool,
 }
@@ -373,7 +378,7 @@ impl<R: Role> Links<'_, R> {
             self.state.drops.no_session += 1;
             return Incoming::Nothing;
         };
-        let full = self.state.live >= self.live_limit();
+        let full = !self.has_spare();
         let Some(link) = self.links.get_mut(id) else { return Incoming::Nothing };
         let plaintext = match link.keys.open.open(suite, header, sealed) {
             Ok(plaintext) => plaintext,
@@ -512,9 +517,9 @@ impl<R: Role> Links<'_, R> {
         unconfirmed(self.links.capacity()) as u32
     }
 
-    /// There is room for a link, and for one more beside it.
+    /// There is room for a link beside those that are reserved.
     pub(crate) fn has_spare(&self) -> bool {
-        self.state.live + 1 < self.live_limit()
+        self.state.live + self.state.config.reserved < self.live_limit()
     }
 
     pub(super) fn live_limit(&self) -> u32 {

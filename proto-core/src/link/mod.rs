@@ -29,7 +29,7 @@ pub use recovery::{Fate, Sent};
 pub use units::{Run, Units};
 
 pub(crate) use dial::Whom;
-pub(crate) use links::{Expired, Incoming, LinkConfig, Links, LinksState};
+pub(crate) use links::{Expired, HOME, Incoming, LinkConfig, Links, LinksState};
 pub(crate) use memory::LinkHeads;
 pub(crate) use packet::Packet;
 

@@ -312,6 +312,7 @@ impl Engine<'_> {
             pair.dirty = true;
             if pair.loaded && pair.ask == Ask::Idle {
                 pair.ask = Ask::Owed;
+                self.state.unsaved_pairs.remove(&mut self.pairs, id);
                 self.state.unused.remove(&mut self.pairs, id);
                 self.state.asking_pairs.push_back(&mut self.pairs, id);
             }

@@ -73,6 +73,8 @@ pub(super) struct Kept {
     pub(super) asking_entries: List<Entry, Asking>,
     pub(super) asking_pairs: List<Pair, Asking>,
     pub(super) unused: List<Pair, Unused>,
+    /// Pairs that the store could not save; it is asked again.
+    pub(super) unsaved_pairs: List<Pair, Asking>,
     pub(super) serial: u32,
     pub(super) reading: Reading,
     events: Deque<Event, EVENTS>,
@@ -97,6 +99,7 @@ impl State {
             datagram: config.datagram,
             credit: config.credit,
             dial_cap: Duration::ZERO,
+            reserved: 0,
             serves: true,
         };
         // A run's numbers are above those of all runs before it, without asking the store.
@@ -127,6 +130,7 @@ impl State {
                 asking_entries: List::NEW,
                 asking_pairs: List::NEW,
                 unused: List::NEW,
+                unsaved_pairs: List::NEW,
                 serial: 0,
                 reading: Reading::start(),
                 events: Deque::new(),
@@ -224,6 +228,9 @@ impl<'a> Engine<'a> {
             self.state.stalled_at = None;
             while let Some(link) = self.state.stalled.pop_front(&mut self.links.links) {
                 self.read_mailbox(link);
+            }
+            while let Some(pair) = self.state.unsaved_pairs.pop_front(&mut self.pairs) {
+                self.save_pair(pair);
             }
         }
         self.read_on();

@@ -14,7 +14,7 @@ use crate::{
 use super::{
     Event, ServerLink,
     accounts::Row,
-    engine::Engine,
+    engine::{Engine, STALL},
     entry::{Entry, Pair},
 };
 
@@ -122,12 +122,13 @@ impl Engine<'_> {
                 let Some(id) = self.pairs.id_at(slot) else { return };
                 let Some(pair) = self.pairs.get_mut(id) else { return };
                 if pair.ask.answer(serial) {
-                    if pair.dirty && stored {
+                    if !stored {
+                        pair.dirty = true;
+                        self.state.unsaved_pairs.push_back(&mut self.pairs, id);
+                        let at = self.state.now + STALL;
+                        self.state.stalled_at.get_or_insert(at);
+                    } else if pair.dirty {
                         self.save_pair(id);
-                    }
-                    // A save that failed is made up for by the next.
-                    if let Some(pair) = self.pairs.get_mut(id).filter(|_| !stored) {
-                        pair.dirty = false;
                     }
                     self.consider_unused(id);
                 }

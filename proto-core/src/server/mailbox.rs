@@ -153,6 +153,10 @@ impl Engine<'_> {
                     pair.record.receipt = ack.receipt;
                     pair.taken = pair.taken.max(position);
                     pair.online = false;
+                    pair.dirty = true;
+                }
+                // Before the mail is forgotten, whatever failed before.
+                if pair.dirty {
                     self.save_pair(pair_id);
                 }
             }
