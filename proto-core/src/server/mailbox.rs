@@ -195,6 +195,10 @@ impl Engine<'_> {
         while let Some(found) = self.links.get_mut(link) {
             let Some(id) = found.role.sending.front() else { return };
             let Some(entry) = self.entries.get_mut(id) else { return };
+            if self.versions.get(entry.from.0) > found.role.reader.base {
+                // Its reader cannot take it in before it knows who wrote it.
+                return;
+            }
             let total = entry.body.len();
             let room = packet.room().saturating_sub(MAIL_HEADER);
             let mut piece = [0; 128 * FRAGMENT_UNIT / 16];

@@ -55,7 +55,10 @@ impl Engine<'_> {
         if member.caught_up.is_linked() || !member.reader.settle() {
             return;
         }
-        if member.reader.base < version && self.state.push_at.is_none() {
+        let behind = member.reader.base < version;
+        // Mail may have waited for its author's entry.
+        self.links.wake(link);
+        if behind && self.state.push_at.is_none() {
             self.begin_pass(link);
         } else {
             self.state.caught_up.push_back(&mut self.links.links, link);
