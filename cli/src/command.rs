@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use proto_core::id::{Nick, NickError};
+use proto_core::id::{NameError, Nick};
 
 /// What `/help` shows.
 pub(crate) const HELP: [&str; 9] = [
@@ -26,7 +26,7 @@ pub(crate) enum Command {
     /// Say `text` to `to`.
     Send {
         /// The recipient, if the word can be a nick.
-        to: Result<Nick, NickError>,
+        to: Result<Nick, NameError>,
         /// The text, as it was typed.
         text: String,
     },

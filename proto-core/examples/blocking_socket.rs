@@ -83,7 +83,7 @@ fn chat(nick: Nick, server: SocketAddr, mut say: Option<(Nick, &str)>) -> io::Re
         |event| matches!(dbg!(event), Event::Verdict { verdict: Verdict::Delivered, .. });
     while !turn!(client, socket, delivered) {
         // Nobody is known before the roster came.
-        say.take_if(|(to, text)| client.say(now(), to, text).is_ok());
+        say.take_if(|(to, text)| client.say(now(), *to, text).is_ok());
     }
     Ok(())
 }

@@ -13,7 +13,7 @@
 
 use core::{fmt, net::SocketAddr};
 
-use crate::id::{Account, PublicKey};
+use crate::id::{Account, PublicKey, Room};
 
 /// Something owed to the outside. Only a `Send` borrows the caller's scratch;
 /// the bytes of the others are lent by the drain that gave them.
@@ -99,13 +99,20 @@ pub enum Log {
     Accounts,
     /// A server's mail for one account, by place in the mailbox.
     Mailbox(Account),
-    /// How far each recipient has one author's deposits, by the recipient's account number.
+    /// How far each recipient has one author's deposits, by the recipient's account number;
+    /// above those, which entry of each room is the author's last.
     Pairs(Account),
+    /// A server's rooms, by room number.
+    Rooms,
+    /// The members of a room, by account number.
+    Members(Room),
+    /// What was said in a room.
+    Room(Room),
     /// A client's conversations, in the order in which they began.
     Conversations,
-    /// What a client's user said to one recipient.
+    /// What a client's user said to one recipient, or in one room.
     Outbox(PublicKey),
-    /// What one author said to a client's user.
+    /// What one author said to a client's user, or anyone in one room.
     Inbox(PublicKey),
 }
 
@@ -118,11 +125,14 @@ impl Log {
     pub fn to_bytes(&self) -> [u8; Self::LENGTH] {
         let (kind, owner) = match self {
             Self::Accounts => (0, [0; 32]),
-            Self::Mailbox(account) => (1, widen(*account)),
-            Self::Pairs(author) => (2, widen(*author)),
+            Self::Mailbox(account) => (1, widen(account.0)),
+            Self::Pairs(author) => (2, widen(author.0)),
             Self::Conversations => (3, [0; 32]),
             Self::Outbox(recipient) => (4, recipient.0),
             Self::Inbox(author) => (5, author.0),
+            Self::Rooms => (6, [0; 32]),
+            Self::Members(room) => (7, widen(room.0)),
+            Self::Room(room) => (8, widen(room.0)),
         };
         let mut bytes = [kind; Self::LENGTH];
         if let Some((_, rest)) = bytes.split_first_mut() {
@@ -132,10 +142,10 @@ impl Log {
     }
 }
 
-fn widen(account: Account) -> [u8; 32] {
+fn widen(number: u32) -> [u8; 32] {
     let mut owner = [0; 32];
     if let Some((front, _)) = owner.split_first_chunk_mut() {
-        *front = account.0.to_be_bytes();
+        *front = number.to_be_bytes();
     }
     owner
 }

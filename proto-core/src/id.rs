@@ -5,10 +5,20 @@ use core::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+use crate::session::Suite;
+
 /// An identity: an X25519 public key (RFC 7748 §6.1).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PublicKey(pub [u8; 32]);
+
+impl PublicKey {
+    /// The name of a room among keys, which tells rooms of different servers apart.
+    /// Nobody has the secret of it.
+    pub(crate) fn of_room(suite: &dyn Suite, server: &Self, room: Room) -> Self {
+        Self(suite.hash(&[b"udpchat 1 room", &server.0, &room.0.to_le_bytes()]))
+    }
+}
 
 impl fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -27,47 +37,48 @@ impl fmt::Debug for SecretKey {
     }
 }
 
-/// The longest nick, in bytes.
-pub const MAX_NICK: usize = 32;
+/// The longest nick or room name, in bytes.
+pub const MAX_NAME: usize = 32;
 
 /// A name that a person goes by: 1–32 ASCII letters, digits, `_`, `-` or `.`,
 /// starting with a letter or digit, and no word that is a command.
 ///
 /// ASCII on purpose: no two nicks can look alike in different scripts. The case
 /// is kept for display; two nicks that differ in case only are the same nick.
-#[derive(Clone, Copy)]
-pub struct Nick {
-    length: u8,
-    bytes: [u8; MAX_NICK],
-}
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Nick(Word);
 
-/// Why a text is no nick.
+/// A room's name: made like a [`Nick`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct RoomName(Word);
+
+/// Why a text is no nick or room name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NickError {
-    /// It is empty or longer than [`MAX_NICK`] bytes.
+pub enum NameError {
+    /// It is empty or longer than [`MAX_NAME`] bytes.
     Length,
-    /// It has a character that nicks do not have.
+    /// It has a character that names do not have.
     Character,
     /// It is a command's word.
     Reserved,
 }
 
-impl fmt::Display for NickError {
+impl fmt::Display for NameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Length => "a nick has 1 to 32 characters",
+            Self::Length => "a name has 1 to 32 characters",
             Self::Character => {
-                "a nick is made of the letters a-z, digits, '_', '-' and '.', and starts with a letter or digit"
+                "a name is made of the letters a-z, digits, '_', '-' and '.', and starts with a letter or digit"
             }
-            Self::Reserved => "that word is a command and cannot be a nick",
+            Self::Reserved => "that word is a command and cannot be a name",
         })
     }
 }
 
-impl core::error::Error for NickError {}
+impl core::error::Error for NameError {}
 
 /// Command words; a line that starts with one must never be ambiguous.
-const RESERVED: [&str; 26] = [
+const RESERVED: [&str; 32] = [
     "reg",
     "dereg",
     "send",
@@ -94,78 +105,141 @@ const RESERVED: [&str; 26] = [
     "lobby",
     "create_group",
     "join_group",
+    "leave_group",
+    "list_groups",
+    "list_members",
+    "accounts",
+    "here",
+    "password",
 ];
 
-impl Nick {
-    /// Reads a nick.
-    ///
-    /// # Errors
-    /// [`NickError`] says which rule `text` breaks.
-    pub fn new(text: &str) -> Result<Self, NickError> {
+macro_rules! name {
+    ($name:ident) => {
+        impl $name {
+            /// Reads a name.
+            ///
+            /// # Errors
+            /// [`NameError`] says which rule `text` breaks.
+            pub fn new(text: &str) -> Result<Self, NameError> {
+                Word::new(text).map(Self)
+            }
+
+            /// The name as it was written.
+            pub fn as_str(&self) -> &str {
+                self.0.as_str()
+            }
+
+            /// What two spellings of one name share: the name in lower case, zero-padded.
+            pub fn folded(&self) -> [u8; MAX_NAME] {
+                self.0.folded()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                Self::new(<&str>::deserialize(deserializer)?).map_err(de::Error::custom)
+            }
+        }
+    };
+}
+
+name!(Nick);
+name!(RoomName);
+
+/// What nicks and room names have in common.
+#[derive(Clone, Copy)]
+struct Word {
+    length: u8,
+    bytes: [u8; MAX_NAME],
+}
+
+impl Word {
+    fn new(text: &str) -> Result<Self, NameError> {
         let source = text.as_bytes();
-        let mut bytes = [0; MAX_NICK];
-        let target = bytes.get_mut(..source.len()).ok_or(NickError::Length)?;
+        let mut bytes = [0; MAX_NAME];
+        let target = bytes.get_mut(..source.len()).ok_or(NameError::Length)?;
         target.copy_from_slice(source);
-        let first = source.first().ok_or(NickError::Length)?;
+        let first = source.first().ok_or(NameError::Length)?;
         let allowed = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
         if !first.is_ascii_alphanumeric() || !source.iter().all(allowed) {
-            return Err(NickError::Character);
+            return Err(NameError::Character);
         }
         if RESERVED.iter().any(|word| word.eq_ignore_ascii_case(text)) {
-            return Err(NickError::Reserved);
+            return Err(NameError::Reserved);
         }
         Ok(Self { length: source.len() as u8, bytes })
     }
 
-    /// The nick as it was written.
-    pub fn as_str(&self) -> &str {
+    fn as_str(&self) -> &str {
         let written = self.bytes.get(..usize::from(self.length)).unwrap_or_default();
         core::str::from_utf8(written).unwrap_or_default()
     }
 
-    /// What two spellings of one nick share: the nick in lower case, zero-padded.
-    pub fn folded(&self) -> [u8; MAX_NICK] {
+    fn folded(&self) -> [u8; MAX_NAME] {
         self.bytes.map(|b| b.to_ascii_lowercase())
     }
 }
 
-impl PartialEq for Nick {
+impl PartialEq for Word {
     fn eq(&self, other: &Self) -> bool {
         self.folded() == other.folded()
     }
 }
 
-impl Eq for Nick {}
-
-impl fmt::Display for Nick {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl fmt::Debug for Nick {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl Serialize for Nick {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-impl<'de> Deserialize<'de> for Nick {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::new(<&str>::deserialize(deserializer)?).map_err(de::Error::custom)
-    }
-}
+impl Eq for Word {}
 
 /// A nick's number at its server, given once and for ever, from 0 upwards.
 /// On the wire it stands for the key of whoever holds the nick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Account(pub u32);
+
+/// A room's number at its server, given once and for ever, from 0 upwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Room(pub u32);
+
+impl Room {
+    /// The room that everyone is in.
+    pub const LOBBY: Self = Self(0);
+}
+
+/// Whom a deposit is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Recipient {
+    /// One person.
+    Account(Account),
+    /// The members of a room.
+    Room(Room),
+}
+
+impl Recipient {
+    /// As one number: different recipients differ.
+    pub(crate) const fn to_u64(self) -> u64 {
+        match self {
+            Self::Account(account) => account.0 as u64,
+            Self::Room(room) => 1 << 32 | room.0 as u64,
+        }
+    }
+}
 
 /// Which life of an author's outbox a message belongs to. A client whose state
 /// was lost or rolled back gets the next epoch; 24 bits.
@@ -258,13 +332,13 @@ mod tests {
             assert_eq!(Nick::new(good).unwrap().as_str(), good);
         }
         for (bad, why) in [
-            ("", NickError::Length),
-            (&"n".repeat(33), NickError::Length),
-            ("а\u{3b}lice", NickError::Character),
-            ("a b", NickError::Character),
-            ("-a", NickError::Character),
-            ("\u{1b}[2J", NickError::Character),
-            ("DEREG", NickError::Reserved),
+            ("", NameError::Length),
+            (&"n".repeat(33), NameError::Length),
+            ("а\u{3b}lice", NameError::Character),
+            ("a b", NameError::Character),
+            ("-a", NameError::Character),
+            ("\u{1b}[2J", NameError::Character),
+            ("DEREG", NameError::Reserved),
         ] {
             assert_eq!(Nick::new(bad).unwrap_err(), why, "{bad:?}");
         }

@@ -5,8 +5,8 @@ use crc::{CRC_32_ISCSI, Crc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    client::Verdict,
-    id::{Account, Epoch, Nick, Number, PublicKey},
+    client::{To, Verdict},
+    id::{Account, Epoch, Nick, Number, PublicKey, RoomName},
     storage::{Body, Pool},
     time::UnixTime,
     wire::MAX_BODY,
@@ -66,6 +66,49 @@ pub(crate) struct AccountRecord {
     pub(crate) nick: Nick,
     pub(crate) epoch: Epoch,
     pub(crate) boot: u64,
+    /// The last entry of the lobby's log that came before it.
+    pub(crate) since: u64,
+}
+
+/// A server's record of a room, in `Log::Rooms` under its number + 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RoomRecord {
+    pub(crate) name: RoomName,
+    pub(crate) creator: Account,
+    /// The creator's command's.
+    pub(crate) serial: u64,
+}
+
+/// A room's record of a member, in `Log::Members` under the account's number + 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct MemberRecord {
+    /// The last entry of the room's log that came before it joined.
+    pub(crate) since: u64,
+    /// It is a member no longer.
+    pub(crate) left: bool,
+}
+
+/// The header of an entry of a room's log; its body is the author's time and the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct EntryRecord {
+    pub(crate) from: Account,
+    pub(crate) nick: Nick,
+    pub(crate) epoch: Epoch,
+    pub(crate) number: Number,
+    pub(crate) received: UnixTime,
+    /// Bytes of all bodies in the log up to and including this one.
+    pub(crate) bytes: u64,
+}
+
+/// Where an author's last message is in a room's log, saved ahead of the message itself:
+/// only if the log has that entry, and it is this author's, was the message saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PlaceRecord {
+    pub(crate) epoch: Epoch,
+    pub(crate) number: Number,
+    pub(crate) index: u64,
+    /// The number of the author's message before it.
+    pub(crate) before: Number,
 }
 
 /// The header of a mailbox entry; its body is the sealed message.
@@ -91,7 +134,7 @@ pub(crate) struct PairRecord {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ConversationRecord {
     pub(crate) key: PublicKey,
-    pub(crate) nick: Nick,
+    pub(crate) with: To,
     /// The server has saved all up to here.
     pub(crate) epoch: Epoch,
     pub(crate) stored: Number,
@@ -115,11 +158,15 @@ pub(crate) struct OutboxRecord {
 pub(crate) struct InboxRecord {
     /// It came by way of the server.
     pub(crate) saved: bool,
+    /// Who said it, in a room.
+    pub(crate) author: Option<Nick>,
 }
 
 /// An inbox or outbox record as a person reads it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Said<'a> {
+    /// Who said it, in a room; else whoever the log is of.
+    pub author: Option<Nick>,
     /// When its author wrote it.
     pub time: UnixTime,
     /// The text, as it came.
@@ -129,14 +176,14 @@ pub struct Said<'a> {
 impl<'a> Said<'a> {
     /// Reads a record of `Log::Inbox`; `None` if it is damaged.
     pub fn from_inbox(record: &'a [u8]) -> Option<Self> {
-        let (InboxRecord { .. }, body) = decode(record)?;
-        Self::from_body(body)
+        let (InboxRecord { author, .. }, body) = decode(record)?;
+        Some(Self { author, ..Self::from_body(body)? })
     }
 
     /// Reads a message's body: the author's time and the text.
     pub(crate) fn from_body(body: &'a [u8]) -> Option<Self> {
         let (time, text) = body.split_first_chunk()?;
-        Some(Self { time: UnixTime(u64::from_le_bytes(*time)), text })
+        Some(Self { author: None, time: UnixTime(u64::from_le_bytes(*time)), text })
     }
 }
 

@@ -11,18 +11,21 @@
 use std::{collections::BTreeMap, fmt::Write as _, fs, net::SocketAddr, path::PathBuf};
 
 use proto_core::{
-    id::{Account, Epoch, MessageName, Nick, Number, Position, PublicKey, SecretKey, SessionId},
+    id::{
+        Account, Epoch, MessageName, Nick, Number, Position, PublicKey, Recipient, SecretKey,
+        SessionId,
+    },
     random::Random,
     session::{
         Cookies, Identity, Initiator, MAIL_OVERHEAD, Offer, Opened, Portable, Suite, check_hello,
         check_receipt, check_retry, hello_mac, open_mail, receipt, retry, seal_mail,
     },
-    time::Instant,
+    time::{Instant, UnixTime},
     wire::{
         Accept, Ack, AckGap, CloseReason, Datagram, Deposit, EntryRefusal, EntryRefused, Frame,
         FrameWriter, Frames, Hello, HelloTo, Init, Inquire, Limits, MAX_ACK_RANGES, MAX_DATAGRAM,
         Mail, MailAck, PacketHeader, Presence, Progress, Receipt, Register, RegisterRefusal,
-        Registered, Retry, Roster, RosterEntry, Say, VERSION,
+        Registered, Retention, Retry, Roster, RosterEntry, Say, VERSION,
     },
 };
 
@@ -346,7 +349,8 @@ fn handshake() {
         returning: false,
         roster: (1 << 40) + 1,
         mailbox: 0,
-        limits: Limits { text: 16_384, mail: 2_592_000 },
+        rooms: 1,
+        limits: LIMITS,
     };
     let plain = frames(&[Frame::Ack(ack), Frame::Registered(registered)]);
     let mut packet = room_for(&plain);
@@ -568,7 +572,13 @@ fn sample(
 /// 2^40, where the versions and places of a server's first run begin.
 const RUN: u64 = 1 << 40;
 
-fn roster_entry() -> (RosterEntry, Vec<u8>) {
+const LIMITS: Limits = Limits {
+    text: 16_384,
+    mail: 2_592_000,
+    room: Retention { entries: 10_000, bytes: 16_777_216, age: 2_592_000 },
+};
+
+fn roster_entry() -> (RosterEntry<'static>, Vec<u8>) {
     let candidates =
         [Some("192.0.2.7:5000".parse().unwrap()), Some("[2001:db8::7]:443".parse().unwrap())];
     let entry = RosterEntry {
@@ -578,6 +588,8 @@ fn roster_entry() -> (RosterEntry, Vec<u8>) {
         key: PublicKey(count(0x20)),
         presence: Presence::Online,
         candidates,
+        seen: UnixTime(1_497_408_017_501_063),
+        away: Some("tea"),
     };
     let by_hand = [
         n(1),
@@ -589,14 +601,18 @@ fn roster_entry() -> (RosterEntry, Vec<u8>) {
         n(5000),
         vec![1, 1, 0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7],
         n(443),
+        n(1_497_408_017_501_063),
+        vec![1],
+        counted(b"tea"),
     ];
     (entry, by_hand.concat())
 }
 
 fn refused(reason: EntryRefusal) -> Frame<'static> {
-    Frame::EntryRefused(EntryRefused { to: Account(1), epoch: EPOCH, number: NUMBER, reason })
+    Frame::EntryRefused(EntryRefused { to: BOB, epoch: EPOCH, number: NUMBER, reason })
 }
 
+const BOB: Recipient = Recipient::Account(Account(1));
 const EPOCH: Epoch = Epoch(3);
 const NUMBER: Number = Number(7);
 
@@ -639,7 +655,8 @@ fn registration_samples() -> Vec<Sample> {
         returning: true,
         roster: RUN + 6,
         mailbox: RUN + 9,
-        limits: Limits { text: 16_384, mail: 2_592_000 },
+        rooms: 1,
+        limits: LIMITS,
     };
     let not = |name, about, reason, number| {
         sample(name, about, Frame::RegisterRefused(reason), &[n(number)])
@@ -691,7 +708,7 @@ fn registration_samples() -> Vec<Sample> {
 
 /// What carries messages.
 fn message_samples() -> Vec<Sample> {
-    let (to, from) = (Account(1), Account(0));
+    let (to, from) = (BOB, Account(0));
     let (epoch, number, receipt) = (EPOCH, NUMBER, count(0xd0));
     let deposit = Deposit { to, epoch, number, skip: 6, total: 350, offset: 320, piece: SEALED };
     let progress = Progress {
@@ -714,7 +731,7 @@ fn message_samples() -> Vec<Sample> {
         piece: SEALED,
     };
     let not = |name, about, reason, code| {
-        sample(name, about, refused(reason), &[n(1), n(3), n(7), n(code)])
+        sample(name, about, refused(reason), &[n(0), n(1), n(3), n(7), n(code)])
     };
     vec![
         sample(
@@ -733,13 +750,13 @@ fn message_samples() -> Vec<Sample> {
             "deposit",
             "Deposit: to account 1, epoch 3, number 7, six before it do not count, 350 bytes in all, from 320 on",
             Frame::Deposit(deposit),
-            &[n(1), n(3), n(7), n(6), n(350), n(320), counted(SEALED)],
+            &[n(0), n(1), n(3), n(7), n(6), n(350), n(320), counted(SEALED)],
         ),
         sample(
             "progress",
             "Progress: to account 1, epoch 3, stored up to 9, delivered up to 7, 4 to 5 expired, online, a receipt",
             Frame::Progress(progress),
-            &[n(1), n(3), n(9), n(7), n(4), n(5), n(1), receipt.to_vec()],
+            &[n(0), n(1), n(3), n(9), n(7), n(4), n(5), n(1), receipt.to_vec()],
         ),
         not(
             "entry-refused.no-recipient",
@@ -747,9 +764,9 @@ fn message_samples() -> Vec<Sample> {
             EntryRefusal::NoRecipient,
             0,
         ),
-        not("entry-refused.too-long", "EntryRefused: TooLong", EntryRefusal::TooLong, 1),
-        not("entry-refused.store", "EntryRefused: Store", EntryRefusal::Store, 2),
-        not("entry-refused.superseded", "EntryRefused: Superseded", EntryRefusal::Superseded, 3),
+        not("entry-refused.too-long", "EntryRefused: TooLong", EntryRefusal::TooLong, 2),
+        not("entry-refused.store", "EntryRefused: Store", EntryRefusal::Store, 3),
+        not("entry-refused.superseded", "EntryRefused: Superseded", EntryRefusal::Superseded, 4),
         sample(
             "mail",
             "Mail: place 2^40 + 9 behind 2^40 + 8, from account 0, epoch 3, number 7, 350 bytes in all, from 320 on",
@@ -766,7 +783,7 @@ fn message_samples() -> Vec<Sample> {
             "inquire",
             "Inquire: to account 1, epoch 3",
             Frame::Inquire(Inquire { to, epoch }),
-            &[n(1), n(3)],
+            &[n(0), n(1), n(3)],
         ),
         sample("mailbox-empty", "MailboxEmpty", Frame::MailboxEmpty(()), &[]),
     ]

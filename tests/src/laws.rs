@@ -135,14 +135,22 @@ impl Laws {
                 }
                 Log::Accounts => self.account_put(*number, record),
                 Log::Mailbox(to) => self.mail_put(*to, record),
-                Log::Pairs(_) | Log::Conversations => Ok(()),
+                Log::Pairs(_)
+                | Log::Conversations
+                | Log::Rooms
+                | Log::Members(_)
+                | Log::Room(_) => Ok(()),
             },
             Change::Forgotten { log, records } => match log {
                 Log::Outbox(to) => self.outbox_forgotten(at, *to, records),
                 Log::Mailbox(to) => self.mail_forgotten(*to, now, records),
                 Log::Inbox(_) => law(records.is_empty(), || "an inbox was forgotten".into()),
                 Log::Accounts => law(records.is_empty(), || "an account was forgotten".into()),
-                Log::Pairs(_) | Log::Conversations => Ok(()),
+                Log::Pairs(_)
+                | Log::Conversations
+                | Log::Rooms
+                | Log::Members(_)
+                | Log::Room(_) => Ok(()),
             },
         }
     }

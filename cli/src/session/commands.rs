@@ -2,7 +2,7 @@
 
 use proto_core::{
     client::{CommandError, SayError},
-    id::{Nick, NickError},
+    id::{NameError, Nick},
     time::Instant,
 };
 
@@ -95,7 +95,7 @@ impl Session {
         &mut self,
         chat: &mut impl Chat,
         at: Moment,
-        to: &Result<Nick, NickError>,
+        to: &Result<Nick, NameError>,
         text: &str,
     ) -> Done {
         let result = match to {

@@ -8,7 +8,7 @@ use crate::{
 use super::{
     Message, Peer,
     message::{Chained, Sending},
-    peer::Inquiring,
+    peer::{Inquiring, Reading},
 };
 
 /// A client's use of links.
@@ -33,6 +33,12 @@ pub enum Token {
     MailAck(Id<Message>),
     /// A question after deposits.
     Inquiry(Id<Peer>),
+    /// How far a room is in the inbox.
+    Read(Id<Peer>),
+    /// What is wished of the server's rooms.
+    Command,
+    /// That the user is away, or back.
+    Away,
 }
 
 /// The other end of a link.
@@ -51,6 +57,11 @@ pub struct Contact {
     pub(super) acked: List<Message, Sending>,
     /// Peers to ask the server about.
     pub(super) inquiries: List<Peer, Inquiring>,
+    /// Rooms of which the server is to be told how far they are in the inbox.
+    pub(super) reads: List<Peer, Reading>,
+    /// The server is to be told what is wished of its rooms, and that the user is away.
+    pub(super) command: bool,
+    pub(super) away: bool,
     /// Mail that waits for what comes before it, and the last that did not have to.
     pub(super) mail: List<Message, Chained>,
     pub(super) last_mail: u64,

@@ -22,7 +22,8 @@ use super::{
     home::Home,
     host::Loading,
     message::{Asking, Stage, Telling},
-    peer::{Active, Peers},
+    peer::{Active, Joined, Peers},
+    rooms::Wishes,
 };
 
 /// Tries to reach a peer before it is left to the server.
@@ -66,6 +67,9 @@ pub(super) struct Kept {
     pub(super) telling_messages: List<Message, Telling>,
     pub(super) telling_peers: List<Peer, Telling>,
     pub(super) active: List<Peer, Active>,
+    /// Rooms that this client is a member of.
+    pub(super) joined: List<Peer, Joined>,
+    pub(super) wishes: Wishes,
     /// What the host could not keep, in the order in which it was asked to.
     pub(super) unkept: List<Message, Asking>,
     /// Messages that the host could not keep are tried again then.
@@ -122,6 +126,8 @@ impl State {
                 telling_messages: List::NEW,
                 telling_peers: List::NEW,
                 active: List::NEW,
+                joined: List::NEW,
+                wishes: Wishes::default(),
                 unkept: List::NEW,
                 retry_at: None,
                 serial: 0,
@@ -308,6 +314,7 @@ impl<'a> Engine<'a> {
             || !self.state.telling_peers.is_empty()
             || self.state.loading.is_owed()
             || self.state.home.is_owing()
+            || self.state.wishes.is_owing()
             || self.links.is_owing()
     }
 
@@ -483,6 +490,11 @@ impl<'a> Engine<'a> {
             Frame::EntryRefused(refused) if home => self.entry_refused(refused),
             Frame::Mail(mail) if home => self.mail(link, mail),
             Frame::MailboxEmpty(()) if home => self.mailbox_empty(),
+            Frame::Joined(joined) if home => self.joined(link, joined),
+            Frame::RoomEntry(entry) if home => self.room_entry(link, entry),
+            Frame::Gone(gone) if home => self.gone(*gone),
+            Frame::Outcome(outcome) if home => self.outcome(*outcome),
+            Frame::Names(names) if home => self.names(names),
             // The rest comes from nobody who keeps to the protocol, or from a
             // server that was left.
             _ if self.links.get(link).is_some_and(|link| link.role.peer.is_some()) || home => {
@@ -502,6 +514,7 @@ impl<'a> Engine<'a> {
                 self.write_request(link, packet);
                 self.write_acks(link, packet);
                 self.write_inquiries(link, packet);
+                self.write_rooms(link, packet);
                 self.write_messages(link, packet);
             }
             if let Some(sent) = self.links.finish(link, packet, now) {
@@ -540,6 +553,18 @@ fn settle(
         // Its memory is given back right after, where the pool is at hand.
         (Token::MailAck(id), Fate::Acked) => contact.acked.push_back(messages, id),
         (Token::Inquiry(id), Fate::Lost) => contact.inquiries.push_back(&mut peers.slab, id),
-        (Token::Request | Token::Receipt | Token::Piece(..) | Token::Inquiry(_), Fate::Acked) => {}
+        (Token::Read(id), Fate::Lost) => contact.reads.push_back(&mut peers.slab, id),
+        (Token::Command, Fate::Lost) => contact.command = true,
+        (Token::Away, Fate::Lost) => contact.away = true,
+        (
+            Token::Request
+            | Token::Receipt
+            | Token::Piece(..)
+            | Token::Inquiry(_)
+            | Token::Read(_)
+            | Token::Command
+            | Token::Away,
+            Fate::Acked,
+        ) => {}
     }
 }

@@ -3,12 +3,62 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    id::{Nick, Position, PublicKey},
+    id::{MAX_NAME, Nick, Position, PublicKey, RoomName},
     time::UnixTime,
-    wire::{CloseReason, EntryRefusal, Limits, RegisterRefusal},
+    wire::{CloseReason, EntryRefusal, Limits, RegisterRefusal, RoomRefusal, Wish},
 };
 
 use super::MessageId;
+
+/// Whom a message is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum To {
+    /// Whoever holds a nick.
+    Peer(Nick),
+    /// Everyone.
+    Lobby,
+    /// The members of a room.
+    Room(RoomName),
+}
+
+impl To {
+    /// The lobby or another room.
+    pub fn is_room(&self) -> bool {
+        !matches!(self, Self::Peer(_))
+    }
+
+    /// What two spellings of one name share: what it names, and the name in lower case.
+    pub(crate) fn folded(&self) -> [u8; 1 + MAX_NAME] {
+        let (kind, name) = match self {
+            Self::Peer(nick) => (0, nick.folded()),
+            Self::Lobby => (1, [0; MAX_NAME]),
+            Self::Room(name) => (2, name.folded()),
+        };
+        let mut folded = [kind; 1 + MAX_NAME];
+        if let Some((_, rest)) = folded.split_first_mut() {
+            rest.copy_from_slice(&name);
+        }
+        folded
+    }
+}
+
+impl From<Nick> for To {
+    fn from(nick: Nick) -> Self {
+        Self::Peer(nick)
+    }
+}
+
+impl From<&Nick> for To {
+    fn from(nick: &Nick) -> Self {
+        Self::Peer(*nick)
+    }
+}
+
+impl From<RoomName> for To {
+    fn from(name: RoomName) -> Self {
+        Self::Room(name)
+    }
+}
 
 /// Something that happened at a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,14 +91,14 @@ pub enum Event {
         /// Which.
         id: MessageId,
         /// To whom.
-        to: Nick,
+        to: To,
     },
     /// A message goes by way of the server.
     Deposited {
         /// Which.
         id: MessageId,
         /// To whom.
-        to: Nick,
+        to: To,
         /// Why.
         why: Deposit,
     },
@@ -57,12 +107,13 @@ pub enum Event {
         /// To whom.
         to: Nick,
     },
-    /// What became of a message. After `Stored` another follows, after any other none.
+    /// What became of a message. After `Stored` another follows, unless it was said in a
+    /// room; after any other none.
     Verdict {
         /// Which.
         id: MessageId,
         /// To whom.
-        to: Nick,
+        to: To,
         /// What.
         verdict: Verdict,
     },
@@ -86,6 +137,40 @@ pub enum Event {
         from: Nick,
         /// How many.
         missing: u64,
+    },
+    /// Someone else said something in a room; it is durable in the inbox. Its text is lent
+    /// by the drain.
+    RoomMessage {
+        /// The room.
+        room: To,
+        /// Its place in the room's log.
+        index: u64,
+        /// Who said it.
+        from: Nick,
+        /// When, by their clock.
+        time: UnixTime,
+    },
+    /// Entries of a room were given up by the server before they could be read.
+    RoomGap {
+        /// The room.
+        room: To,
+        /// How many.
+        missing: u64,
+    },
+    /// What came of a wish that asked for no names.
+    Outcome {
+        /// The wish.
+        wish: Wish,
+        /// It came true, or why it did not.
+        result: Result<(), RoomRefusal>,
+    },
+    /// A page of the names that were wished for. They are lent by the drain, as its text,
+    /// a line feed between any two.
+    Names {
+        /// The wish.
+        wish: Wish,
+        /// There are no more.
+        last: bool,
     },
     /// All mail that waited at registration was handed over.
     MailboxEmpty,

@@ -283,7 +283,7 @@ impl Engine<'_> {
     }
 
     pub(super) fn registered(&mut self, link: Id<ClientLink>, registered: &Registered) -> Taken {
-        let Registered { account, epoch, returning, roster, mailbox, limits } = *registered;
+        let Registered { account, epoch, returning, roster, mailbox, rooms, limits } = *registered;
         let home = &mut self.state.home;
         if home.phase != Phase::Registering || epoch == Epoch(0) {
             return Taken::Done;
@@ -309,6 +309,7 @@ impl Engine<'_> {
             self.state.epoch = epoch;
             self.save_self();
         }
+        self.begin_rooms(rooms);
         self.inquire_all();
         self.pump_all();
         self.consider_leaving();
@@ -348,7 +349,7 @@ impl Engine<'_> {
                 continue;
             }
             // Who finds no room here can be written to by those who have more.
-            let Some((peer, changed)) = self.peers.update(&entry) else { continue };
+            let Some((peer, changed)) = self.peers.update(&entry, &mut self.pool) else { continue };
             self.state.home.roster.changed |= changed;
             self.peer_changed(peer);
         }
@@ -379,6 +380,8 @@ impl Engine<'_> {
         home.asked = None;
         home.silent = false;
         home.wanted = false;
+        self.end_wishes();
+        let home = &mut self.state.home;
         if let Some(dial) = home.dial.take() {
             self.links.hang_up(dial);
         }

@@ -10,7 +10,7 @@ use crate::{
     time::Instant,
 };
 
-use super::{Event, Message, MessageId, Peer, engine::Engine, message::Stage};
+use super::{Event, Message, MessageId, Peer, To, engine::Engine, message::Stage};
 
 /// Who asked: the part of a ticket that says which table its slot is in.
 mod asker {
@@ -103,13 +103,22 @@ impl Engine<'_> {
         if let Some(event) = self.state.home.next_event() {
             return Some(event);
         }
+        if let Some(event) = self.names_event() {
+            return Some(event);
+        }
         while let Some(peer) = self.state.telling_peers.front() {
             if let Some(found) = self.peers.get_mut(peer) {
-                if core::mem::take(&mut found.news.key_changed) {
-                    return Some(Event::KeyChanged { nick: found.nick });
+                let missing = core::mem::take(&mut found.news.gone);
+                if missing > 0 {
+                    return Some(Event::RoomGap { room: found.with, missing });
                 }
-                if core::mem::take(&mut found.news.relayed) {
-                    return Some(Event::Relayed { to: found.nick });
+                if let To::Peer(nick) = found.with {
+                    if core::mem::take(&mut found.news.key_changed) {
+                        return Some(Event::KeyChanged { nick });
+                    }
+                    if core::mem::take(&mut found.news.relayed) {
+                        return Some(Event::Relayed { to: nick });
+                    }
                 }
             }
             self.state.telling_peers.pop_front(&mut self.peers.slab);
@@ -235,7 +244,7 @@ impl Engine<'_> {
             peer.save = Ask::Asked(ticket.serial);
             let header = ConversationRecord {
                 key: peer.key,
-                nick: peer.nick,
+                with: peer.with,
                 epoch: peer.stored.epoch,
                 stored: peer.stored.number,
             };
@@ -261,7 +270,7 @@ impl Engine<'_> {
         let total = usize::from(message.total);
         let (log, length) = match message.stage {
             Stage::Keeping => {
-                let header = InboxRecord { saved: message.by_server };
+                let header = InboxRecord { saved: message.by_server, author: message.author };
                 let length = record::encode(self.work, &header, &self.pool, &message.body, total)?;
                 (Log::Inbox(key), length)
             }
@@ -326,7 +335,7 @@ impl Engine<'_> {
             return;
         };
         let known = self.peers.by_key(&record.key);
-        let Some(of) = known.or_else(|| self.peers.add(record.key, record.nick)) else {
+        let Some(of) = known.or_else(|| self.peers.add(record.key, record.with)) else {
             // There is no room to go on without forgetting something.
             self.state.home.tell(Event::StoreFailed);
             self.load_later();
@@ -358,7 +367,7 @@ impl Engine<'_> {
     fn message_event(&mut self, id: Id<Message>) -> Option<Event> {
         let message = self.messages.get_mut(id)?;
         let peer = self.peers.get(message.peer)?;
-        let to = peer.nick;
+        let to = peer.with;
         let name = MessageId { recipient: peer.key, position: message.position };
         let news = &mut message.news;
         if core::mem::take(&mut news.accepted) {
@@ -376,10 +385,10 @@ impl Engine<'_> {
             return Some(Event::Verdict { id: name, to, verdict });
         }
         let missing = core::mem::take(&mut message.missing);
-        if missing > 0 && news.came {
-            return Some(Event::Gap { from: to, missing });
+        if let (true, true, To::Peer(from)) = (missing > 0, news.came, to) {
+            return Some(Event::Gap { from, missing });
         }
-        if !core::mem::take(&mut news.came) || message.unreadable {
+        if !core::mem::take(&mut news.came) || message.unreadable || message.own {
             return None;
         }
         let mut time = [0; BODY_HEADER];
@@ -388,10 +397,16 @@ impl Engine<'_> {
         let text = self.work.get_mut(..length)?;
         self.state.lent = self.pool.read(&message.body, BODY_HEADER, text);
         self.state.finished = Some(id);
+        let time = crate::time::UnixTime(u64::from_le_bytes(time));
+        if let Some(from) = message.author {
+            let index = message.position.number.0;
+            return Some(Event::RoomMessage { room: to, index, from, time });
+        }
+        let To::Peer(from) = to else { return None };
         Some(Event::Message {
-            from: to,
+            from,
             position: message.position,
-            time: crate::time::UnixTime(u64::from_le_bytes(time)),
+            time,
             by_server: message.by_server,
             waited: message.waited,
         })

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use crate::{
     action::Ask,
-    id::{MessageName, Position},
+    id::{MessageName, Position, Recipient},
     link::{Packet, Units},
     record::BODY_HEADER,
     session::{self, MAIL_OVERHEAD},
@@ -84,7 +84,9 @@ impl Engine<'_> {
             return Taken::Done;
         }
         // Its author is on the roster, which is on its way.
-        let Some(peer) = self.peers.by_account(mail.from) else { return Taken::NoRoom };
+        let Some(peer) = self.peers.by_recipient(Recipient::Account(mail.from)) else {
+            return Taken::NoRoom;
+        };
         let mut at = contact.mail.front();
         let known = loop {
             let Some(id) = at else { break None };
@@ -144,6 +146,10 @@ impl Engine<'_> {
         let Some(peer) = self.peers.get_mut(peer_id) else { return };
         peer.kept = peer.kept.max(position);
         let link = peer.link;
+        if peer.with.is_room() {
+            self.owe_read(peer_id);
+            return;
+        }
         match (mail, link) {
             (Some(_), _) => self.owe_mail_ack(id),
             (None, Some(link)) => self.owe_receipt(link),
@@ -209,10 +215,12 @@ impl Engine<'_> {
     /// another link or another way; what was arriving comes again.
     pub(super) fn leave(&mut self, link: Id<ClientLink>) {
         self.forget_home(link);
+        self.leave_rooms(link);
         let Some(found) = self.links.get_mut(link) else { return };
         let mut contact = core::mem::take(&mut found.role);
         while contact.sending.pop_front(&mut self.messages).is_some() {}
         while contact.inquiries.pop_front(&mut self.peers.slab).is_some() {}
+        while contact.reads.pop_front(&mut self.peers.slab).is_some() {}
         while let Some(id) = contact.mail.pop_front(&mut self.messages) {
             self.discard(id);
         }
@@ -352,7 +360,7 @@ impl Engine<'_> {
     }
 
     /// Takes in what a peer said directly, as far as nothing is missing before it.
-    fn take_in(&mut self, peer_id: Id<Peer>) {
+    pub(super) fn take_in(&mut self, peer_id: Id<Peer>) {
         loop {
             let Some(peer) = self.peers.get(peer_id) else { return };
             let next = self.arriving(peer_id, |message| {
@@ -455,7 +463,11 @@ impl Engine<'_> {
         }
     }
 
-    fn arriving(&self, peer: Id<Peer>, is: impl Fn(&Message) -> bool) -> Option<Id<Message>> {
+    pub(super) fn arriving(
+        &self,
+        peer: Id<Peer>,
+        is: impl Fn(&Message) -> bool,
+    ) -> Option<Id<Message>> {
         let mut at = self.peers.get(peer)?.inbox.front();
         while let Some(id) = at {
             let message = self.messages.get(id)?;
@@ -467,7 +479,7 @@ impl Engine<'_> {
         None
     }
 
-    fn add_arriving(
+    pub(super) fn add_arriving(
         &mut self,
         link: Id<ClientLink>,
         peer_id: Id<Peer>,
@@ -492,7 +504,7 @@ impl Engine<'_> {
     }
 
     /// Takes a message off its author's list of what is not in the inbox yet.
-    fn forget_arriving(&mut self, id: Id<Message>) {
+    pub(super) fn forget_arriving(&mut self, id: Id<Message>) {
         let Some(message) = self.messages.get(id).filter(|m| m.of_peer.is_linked()) else { return };
         if let Some(peer) = self.peers.get_mut(message.peer) {
             peer.arriving -= 1;
@@ -514,7 +526,7 @@ impl Engine<'_> {
     }
 
     /// Drops a message that nobody is to hear of.
-    fn discard(&mut self, id: Id<Message>) {
+    pub(super) fn discard(&mut self, id: Id<Message>) {
         self.release(id);
         List::remove(&mut self.state.telling_messages, &mut self.messages, id);
         self.messages.remove(id);

@@ -2,7 +2,7 @@
 
 use crate::{
     action::Ask,
-    id::Position,
+    id::{Nick, Position},
     link::Units,
     storage::{Body, Id, Linked, Node},
     time::{Instant, UnixTime},
@@ -42,6 +42,9 @@ pub struct Message {
     pub(super) missing: u64,
     /// It could not be opened.
     pub(super) unreadable: bool,
+    /// Of an entry of a room: who said it, and whether that is this client's user.
+    pub(super) author: Option<Nick>,
+    pub(super) own: bool,
     /// It came by way of the server, and waited there when this client registered.
     pub(super) by_server: bool,
     pub(super) waited: bool,
@@ -139,6 +142,8 @@ impl Message {
             skip: 0,
             missing: 0,
             unreadable: false,
+            author: None,
+            own: false,
             by_server: false,
             waited: false,
             asking: Node::UNLINKED,

@@ -10,21 +10,22 @@ mod memory;
 mod message;
 mod outbox;
 mod peer;
+mod rooms;
 
 use core::{fmt, net::SocketAddr, time::Duration};
 
 use crate::{
     action::{Action, Loaded, StoreError, Ticket},
-    id::{Nick, NickError, Position, PublicKey},
+    id::{NameError, Nick, Position, PublicKey},
     link::{Drops, Link},
     record::record_bound,
     server::Resume,
     session::Identity,
-    time::{Instant, WallClock},
-    wire::{DEFAULT_DATAGRAM, MAX_BODY, MAX_DATAGRAM, Presence},
+    time::{Instant, UnixTime, WallClock},
+    wire::{DEFAULT_DATAGRAM, MAX_AWAY, MAX_BODY, MAX_DATAGRAM, Presence, Wish},
 };
 
-pub use event::{Deposit, Event, Refusal, Verdict};
+pub use event::{Deposit, Event, Refusal, To, Verdict};
 pub use memory::{Fixed, Storage, Tables};
 pub use message::Message;
 pub use peer::Peer;
@@ -88,7 +89,7 @@ impl Config {
 /// Names a message of this client's user: to whom, and which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MessageId {
-    /// The recipient's key.
+    /// The recipient's key, or what stands for a room's.
     pub recipient: PublicKey,
     /// Its place in the outbox.
     pub position: Position,
@@ -199,7 +200,7 @@ impl<S: Storage> Client<S> {
         Ok(Actions { engine })
     }
 
-    /// Says `text` to whoever holds the nick `to`. The message is accepted once
+    /// Says `text` to whoever holds a nick, to everyone, or in a room. The message is accepted once
     /// [`Event::Accepted`] says so: it is durable then, and what becomes of it is
     /// told without fail.
     ///
@@ -208,12 +209,36 @@ impl<S: Storage> Client<S> {
     pub fn say(
         &mut self,
         now: Instant,
-        to: &Nick,
+        to: impl Into<To>,
         text: &str,
     ) -> Result<(MessageId, Actions<'_>), SayError> {
         let mut engine = self.engine(now);
-        let id = engine.say(to, text)?;
+        let id = engine.say(&to.into(), text)?;
         Ok((id, Actions { engine }))
+    }
+
+    /// Wishes something of the server's rooms, one thing at a time: [`Event::Outcome`] or
+    /// [`Event::Names`] tells what came of it. Going offline ends it without a word.
+    ///
+    /// # Errors
+    /// [`CommandError::Offline`] if the client is not online, [`CommandError::Busy`] while
+    /// the last wish is not answered.
+    pub fn wish(&mut self, now: Instant, wish: Wish) -> Result<Actions<'_>, CommandError> {
+        let mut engine = self.engine(now);
+        engine.wish(wish)?;
+        Ok(Actions { engine })
+    }
+
+    /// Has everyone know that the user is away from the keyboard, and what they say of
+    /// that; with an empty text, that they are back. Going offline ends it.
+    ///
+    /// # Errors
+    /// [`CommandError::Offline`] if the client is, [`CommandError::TooLong`] for a text of
+    /// more than [`crate::wire::MAX_AWAY`] bytes.
+    pub fn set_away(&mut self, now: Instant, text: &str) -> Result<Actions<'_>, CommandError> {
+        let mut engine = self.engine(now);
+        engine.set_away(text)?;
+        Ok(Actions { engine })
     }
 
     /// Closes every link at once, telling the others, and forgets what is not
@@ -252,10 +277,25 @@ impl<S: Storage> Client<S> {
         let now = self.state.kept.now;
         let engine = self.engine(now);
         for (_, peer) in engine.peers.iter() {
-            if peer.account.is_some() {
-                visit(peer.view());
-            }
+            let (To::Peer(nick), Some(_)) = (peer.with, peer.recipient) else { continue };
+            let mut away = [0; MAX_AWAY];
+            let said = engine.pool.read(&peer.away, 0, &mut away);
+            let away = away.get(..said).and_then(|text| core::str::from_utf8(text).ok());
+            visit(PeerView {
+                nick,
+                key: peer.key,
+                presence: peer.presence,
+                address: peer.address,
+                seen: peer.seen,
+                away: away.and_then(|text| text.try_into().ok()).unwrap_or_default(),
+            });
         }
+    }
+
+    /// Every room that the client is a member of, the lobby among them.
+    pub fn for_each_room(&mut self, visit: impl FnMut(RoomView)) {
+        let now = self.state.kept.now;
+        self.engine(now).for_each_room(visit);
     }
 
     /// What was dropped so far.
@@ -270,7 +310,7 @@ impl<S: Storage> Client<S> {
 }
 
 /// Someone on the roster.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct PeerView {
     /// The nick.
     pub nick: Nick,
@@ -280,6 +320,20 @@ pub struct PeerView {
     pub presence: Presence,
     /// Where to reach its holder directly, if known.
     pub address: Option<SocketAddr>,
+    /// When its holder was last online, by the server's clock; 0 for not since the server
+    /// was started.
+    pub seen: UnixTime,
+    /// What an online holder says of being away; empty for one who is there.
+    pub away: heapless::String<MAX_AWAY>,
+}
+
+/// A room that a client is a member of.
+#[derive(Clone, Copy, Debug)]
+pub struct RoomView {
+    /// The room.
+    pub room: To,
+    /// What stands for its key: its log in the store is `Log::Inbox` of it.
+    pub key: PublicKey,
 }
 
 /// Messages that are not settled.
@@ -298,14 +352,23 @@ pub enum CommandError {
     Online,
     /// The client is offline.
     Offline,
+    /// The last wish is not answered yet.
+    Busy,
+    /// The text is longer than `limit` bytes.
+    TooLong {
+        /// The longest text, in bytes.
+        limit: u32,
+    },
 }
 
 impl fmt::Display for CommandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Online => "you are registered already",
-            Self::Offline => "you are offline",
-        })
+        match self {
+            Self::Online => f.write_str("you are registered already"),
+            Self::Offline => f.write_str("you are offline"),
+            Self::Busy => f.write_str("the server has not answered the last command yet"),
+            Self::TooLong { limit } => write!(f, "the text is longer than {limit} bytes"),
+        }
     }
 }
 
@@ -317,9 +380,11 @@ pub enum SayError {
     /// The client is offline, or has not been registered in this run yet.
     Offline,
     /// The nick cannot be one.
-    Nick(NickError),
+    Nick(NameError),
     /// Nobody holds that nick.
     Unknown,
+    /// The client is no member of that room.
+    NotMember,
     /// It is one's own.
     Oneself,
     /// The text is empty.
@@ -339,6 +404,7 @@ impl fmt::Display for SayError {
             Self::Offline => f.write_str("you are offline; nothing was sent"),
             Self::Nick(why) => write!(f, "{why}; nothing was sent"),
             Self::Unknown => f.write_str("nobody here has that nick; nothing was sent"),
+            Self::NotMember => f.write_str("you are not in that room; nothing was sent"),
             Self::Oneself => f.write_str("that is your own nick; nothing was sent"),
             Self::Empty => f.write_str("there is no text; nothing was sent"),
             Self::TooLong { limit } => {
@@ -372,8 +438,9 @@ impl Actions<'_> {
         self.engine.lent()
     }
 
-    /// The text of the [`Event::Message`] that [`Self::next`] gave last, as it came:
-    /// nothing about it is safe to show as it is.
+    /// The text of the [`Event::Message`] or [`Event::RoomMessage`], or the names of the
+    /// [`Event::Names`], that [`Self::next`] gave last, as it came: nothing about it is safe
+    /// to show as it is.
     pub fn text(&self) -> &[u8] {
         self.engine.lent()
     }

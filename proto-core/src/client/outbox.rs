@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use crate::{
     action::Ask,
-    id::{MessageName, Nick, Number, Position},
+    id::{MessageName, Number, Position, Recipient},
     link::{Packet, Units, Whom},
     record::{BODY_HEADER, Said, record_bound},
     session::{self, MAIL_OVERHEAD},
@@ -18,7 +18,7 @@ use crate::{
 };
 
 use super::{
-    ClientLink, Deposit, Message, MessageId, Peer, SayError, Verdict,
+    ClientLink, Deposit, Message, MessageId, Peer, SayError, To, Verdict,
     conversation::{ClientRole, Token},
     engine::{Engine, Taken},
     message::Stage,
@@ -39,12 +39,12 @@ const RETRY: Duration = Duration::from_secs(1);
 const SAY_HEADER: usize = 3 * 5 + 10 + 3 * 3;
 
 impl Engine<'_> {
-    pub(super) fn say(&mut self, to: &Nick, text: &str) -> Result<MessageId, SayError> {
+    pub(super) fn say(&mut self, to: &To, text: &str) -> Result<MessageId, SayError> {
         let home = &self.state.home;
         if !home.was_online() || home.is_leaving() || self.state.epoch.0 == 0 {
             return Err(SayError::Offline);
         }
-        if *to == self.state.config.nick {
+        if *to == To::Peer(self.state.config.nick) {
             return Err(SayError::Oneself);
         }
         if text.is_empty() {
@@ -55,7 +55,10 @@ impl Engine<'_> {
         if text.len() > limit as usize {
             return Err(SayError::TooLong { limit });
         }
-        let id = self.peers.by_nick(to).ok_or(SayError::Unknown)?;
+        let id = match to {
+            To::Peer(_) => self.peers.by_name(to).ok_or(SayError::Unknown)?,
+            To::Lobby | To::Room(_) => self.member_of(to).ok_or(SayError::NotMember)?,
+        };
         self.accept(id, text.as_bytes()).ok_or(SayError::Full)
     }
 
@@ -93,7 +96,7 @@ impl Engine<'_> {
         let leaving = home.is_leaving();
         let Some(peer) = self.peers.get(id).filter(|peer| !peer.outbox.is_empty()) else { return };
         // Who is not on the roster yet may be anywhere.
-        if !home.was_online() || peer.account.is_none() {
+        if !home.was_online() || peer.recipient.is_none() {
             return;
         }
         match peer.path {
@@ -179,7 +182,7 @@ impl Engine<'_> {
     /// How far the server is with what was deposited for a peer.
     pub(super) fn progress(&mut self, progress: &Progress) -> Taken {
         // Who is not on the roster yet is asked after once they are.
-        let Some(id) = self.peers.by_account(progress.to) else { return Taken::Done };
+        let Some(id) = self.peers.by_recipient(progress.to) else { return Taken::Done };
         let Some(peer) = self.peers.get(id) else { return Taken::Done };
         let at = |number| Position::new(progress.epoch, number);
         let waiting = self.first_open(id).map(|message| message.position);
@@ -217,14 +220,15 @@ impl Engine<'_> {
 
     /// The server does not take a deposit.
     pub(super) fn entry_refused(&mut self, refused: &EntryRefused) -> Taken {
-        let Some(peer) = self.peers.by_account(refused.to) else { return Taken::Done };
+        let Some(peer) = self.peers.by_recipient(refused.to) else { return Taken::Done };
         let position = Position::new(refused.epoch, refused.number);
         let mut at = self.peers.get(peer).and_then(|peer| peer.outbox.front());
         while let Some(id) = at {
             let Some(message) = self.messages.get(id) else { break };
             at = message.of_peer.next();
             if message.position == position && message.stage == Stage::Deposited {
-                if message.ventured && refused.reason == EntryRefusal::Store {
+                let direct = matches!(refused.to, Recipient::Account(_));
+                if direct && message.ventured && refused.reason == EntryRefusal::Store {
                     // To call it refused might be untrue: the deposit is made again later.
                     break;
                 }
@@ -349,7 +353,7 @@ impl Engine<'_> {
     ) {
         while let Some(found) = self.links.get_mut(link) {
             let Some(id) = found.role.inquiries.front() else { return };
-            if let Some(to) = self.peers.get(id).and_then(|peer| peer.account) {
+            if let Some(to) = self.peers.get(id).and_then(|peer| peer.recipient) {
                 let epoch = self.state.epoch;
                 if !packet.push(&Frame::Inquire(Inquire { to, epoch }), Token::Inquiry(id)) {
                     return;
@@ -456,18 +460,24 @@ impl Engine<'_> {
         };
         peer.last = position;
         peer.outbox.push_back(&mut self.messages, added);
-        if peer.conversation.is_none() {
-            peer.conversation = Some(self.state.next_conversation);
-            self.state.next_conversation += 1;
-            peer.save = Ask::Owed;
-            self.state.asking_peers.push_back(&mut self.peers.slab, id);
-        }
+        self.begin_conversation(id);
         self.state.active.push_back(&mut self.peers.slab, id);
         self.state.asking_messages.push_back(&mut self.messages, added);
         self.state.open.open += 1;
         self.state.open.unsaved += 1;
         let recipient = self.peers.get(id)?.key;
         Some(MessageId { recipient, position })
+    }
+
+    /// A conversation is known from now on, also after a restart.
+    pub(super) fn begin_conversation(&mut self, id: Id<Peer>) {
+        let Some(peer) = self.peers.get_mut(id).filter(|peer| peer.conversation.is_none()) else {
+            return;
+        };
+        peer.conversation = Some(self.state.next_conversation);
+        self.state.next_conversation += 1;
+        peer.save = Ask::Owed;
+        self.state.asking_peers.push_back(&mut self.peers.slab, id);
     }
 
     /// Sends a message that just became durable.
@@ -560,6 +570,11 @@ impl Engine<'_> {
             contact.role.sending.remove(&mut self.messages, id);
         }
         let Some(message) = self.messages.get_mut(id) else { return };
+        if peer.with.is_room() {
+            // Its members are many: the server reads it.
+            message.stage = Stage::Deposited;
+            return;
+        }
         let total = usize::from(message.total);
         let state = &mut *self.links.state;
         let name = MessageName {
@@ -614,7 +629,7 @@ impl Engine<'_> {
         Some(if message.stage == Stage::Open {
             Frame::Say(Say { epoch, number, skip, total, offset, piece })
         } else {
-            let to = self.peers.get(message.peer)?.account?;
+            let to = self.peers.get(message.peer)?.recipient?;
             Frame::Deposit(DepositFrame { to, epoch, number, skip, total, offset, piece })
         })
     }
@@ -666,6 +681,7 @@ impl Engine<'_> {
 
     fn stored_upto(&mut self, peer: Id<Peer>, cursor: Position) {
         let mut at = self.peers.get(peer).and_then(|peer| peer.outbox.front());
+        let in_room = self.peers.get(peer).is_some_and(|peer| peer.with.is_room());
         let mut news = false;
         while let Some(id) = at {
             let Some(message) = self.messages.get(id) else { break };
@@ -673,7 +689,9 @@ impl Engine<'_> {
             if message.position > cursor {
                 break;
             }
-            if message.stage == Stage::Deposited {
+            if message.stage == Stage::Deposited && in_room {
+                self.done(id, Verdict::Stored);
+            } else if message.stage == Stage::Deposited {
                 self.unlist(id);
                 self.free_body(id);
                 if let Some(message) = self.messages.get_mut(id) {
@@ -714,7 +732,7 @@ impl Engine<'_> {
     }
 
     /// What became of a message is known.
-    fn done(&mut self, id: Id<Message>, verdict: Verdict) {
+    pub(super) fn done(&mut self, id: Id<Message>, verdict: Verdict) {
         self.unlist(id);
         self.free_body(id);
         let Some(message) = self.messages.get_mut(id) else { return };
@@ -734,7 +752,8 @@ impl Engine<'_> {
 
     /// Once all that went by way of the server is settled, the direct way is open again.
     fn consider_direct(&mut self, id: Id<Peer>) {
-        let Some(peer) = self.peers.get(id).filter(|peer| peer.path == Path::Server) else {
+        let by_server = |peer: &&Peer| peer.path == Path::Server && !peer.with.is_room();
+        let Some(peer) = self.peers.get(id).filter(by_server) else {
             return;
         };
         let mut at = peer.outbox.front();

@@ -1,30 +1,36 @@
-//! The people a client knows of: the roster, and the conversation with each.
+//! The people and rooms a client knows of, and the conversation with each.
 
 use core::{cmp::Ordering, net::SocketAddr};
 
 use crate::{
     action::Ask,
-    id::{Account, Nick, Number, Position, PublicKey},
+    id::{Number, Position, PublicKey, Recipient},
     link::Dial,
-    storage::{Id, Index, Linked, List, Node, Slab},
+    storage::{Body, Id, Index, Linked, List, Node, Pool, Slab},
+    time::UnixTime,
     wire::{Presence, RosterEntry},
 };
 
 use super::{
-    ClientLink, PeerView,
+    ClientLink, To,
     message::{Asking, Message, OfPeer, Telling},
 };
 
-/// Someone, and the conversation with them.
+/// Someone, or a room, and the conversation with them.
 #[derive(Debug)]
 pub struct Peer {
-    /// Their number at the server, while the roster has them.
-    pub(super) account: Option<Account>,
+    /// Their number at the server: of someone, while the roster has them; of a room, while
+    /// this client is a member.
+    pub(super) recipient: Option<Recipient>,
+    /// Of a room, what stands for a key.
     pub(super) key: PublicKey,
-    pub(super) nick: Nick,
+    pub(super) with: To,
     pub(super) presence: Presence,
     pub(super) address: Option<SocketAddr>,
     pub(super) version: u64,
+    pub(super) seen: UnixTime,
+    /// What they say of being away.
+    pub(super) away: Body,
     pub(super) link: Option<Id<ClientLink>>,
     pub(super) dial: Option<Id<Dial>>,
     /// The number of the conversation's record; none before the first message.
@@ -43,6 +49,8 @@ pub struct Peer {
     /// The inbox was asked to keep all up to here, and has all up to here.
     pub(super) asked: Position,
     pub(super) kept: Position,
+    /// Of a room, from where it is read in this session.
+    pub(super) began: Position,
     /// How far the epoch before that of `asked` was taken in.
     pub(super) before: Position,
     /// The deposit under way was reported as relayed already.
@@ -57,6 +65,10 @@ pub struct Peer {
     pub(super) inquiring: Node<Self>,
     /// In the list of those with messages that are not settled.
     pub(super) active: Node<Self>,
+    /// In the list of rooms whose server is to be told how far they are in the inbox.
+    pub(super) reading: Node<Self>,
+    /// In the list of rooms that this client is a member of.
+    pub(super) joined: Node<Self>,
 }
 
 /// The one way that a conversation's messages go at a time.
@@ -73,6 +85,8 @@ pub(super) enum Path {
 pub(super) struct PeerNews {
     pub(super) relayed: bool,
     pub(super) key_changed: bool,
+    /// Entries of a room that are gone.
+    pub(super) gone: u64,
 }
 
 /// The lists that peers are in.
@@ -80,6 +94,10 @@ pub(super) struct PeerNews {
 pub(super) struct Active;
 #[derive(Debug)]
 pub(super) struct Inquiring;
+#[derive(Debug)]
+pub(super) struct Reading;
+#[derive(Debug)]
+pub(super) struct Joined;
 
 impl Linked<Asking> for Peer {
     fn node(&mut self) -> &mut Node<Self> {
@@ -105,26 +123,41 @@ impl Linked<Active> for Peer {
     }
 }
 
+impl Linked<Reading> for Peer {
+    fn node(&mut self) -> &mut Node<Self> {
+        &mut self.reading
+    }
+}
+
+impl Linked<Joined> for Peer {
+    fn node(&mut self) -> &mut Node<Self> {
+        &mut self.joined
+    }
+}
+
 impl Peer {
-    pub(super) fn new(key: PublicKey, nick: Nick) -> Self {
+    pub(super) fn new(key: PublicKey, with: To) -> Self {
         Self {
-            account: None,
+            recipient: None,
             key,
-            nick,
+            with,
             presence: Presence::Offline,
             address: None,
             version: 0,
+            seen: UnixTime(0),
+            away: Body::EMPTY,
             link: None,
             dial: None,
             conversation: None,
             outbox: List::NEW,
             last: Position::default(),
-            path: Path::Direct,
+            path: if with.is_room() { Path::Server } else { Path::Direct },
             stored: Position::default(),
             inbox: List::NEW,
             arriving: 0,
             asked: Position::default(),
             kept: Position::default(),
+            began: Position::default(),
             before: Position::default(),
             relayed: false,
             news: PeerNews::default(),
@@ -135,11 +168,9 @@ impl Peer {
             telling: Node::UNLINKED,
             inquiring: Node::UNLINKED,
             active: Node::UNLINKED,
+            reading: Node::UNLINKED,
+            joined: Node::UNLINKED,
         }
-    }
-
-    pub(super) fn view(&self) -> PeerView {
-        PeerView { nick: self.nick, key: self.key, presence: self.presence, address: self.address }
     }
 
     /// `cursor`, which is `asked` or `kept`, has passed this message. Of an older
@@ -188,7 +219,7 @@ impl Peer {
     }
 }
 
-/// All peers, found by key, by nick and by account.
+/// All peers, found by key, by name and by number at the server.
 #[derive(Debug)]
 pub(super) struct Peers<'a> {
     pub(super) slab: Slab<'a, Peer>,
@@ -214,33 +245,37 @@ impl Peers<'_> {
         self.find(&self.by_key, &key.0, |peer| peer.key == *key)
     }
 
-    pub(super) fn by_nick(&self, nick: &Nick) -> Option<Id<Peer>> {
-        self.find(&self.by_nick, &nick.folded(), |peer| peer.nick == *nick)
+    pub(super) fn by_name(&self, with: &To) -> Option<Id<Peer>> {
+        self.find(&self.by_nick, &with.folded(), |peer| peer.with == *with)
     }
 
-    pub(super) fn by_account(&self, account: Account) -> Option<Id<Peer>> {
-        let name = account.0.to_le_bytes();
-        self.find(&self.by_account, &name, |peer| peer.account == Some(account))
+    pub(super) fn by_recipient(&self, recipient: Recipient) -> Option<Id<Peer>> {
+        let name = recipient.to_u64().to_le_bytes();
+        self.find(&self.by_account, &name, |peer| peer.recipient == Some(recipient))
     }
 
     /// Adds someone known from the store or new on the roster; `None` if there is
     /// no room.
-    pub(super) fn add(&mut self, key: PublicKey, nick: Nick) -> Option<Id<Peer>> {
-        let id = self.slab.insert(Peer::new(key, nick)).ok()?;
+    pub(super) fn add(&mut self, key: PublicKey, with: To) -> Option<Id<Peer>> {
+        let id = self.slab.insert(Peer::new(key, with)).ok()?;
         let indexed =
-            self.by_key.insert(&key.0, id.slot()) && self.by_nick.insert(&nick.folded(), id.slot());
+            self.by_key.insert(&key.0, id.slot()) && self.by_nick.insert(&with.folded(), id.slot());
         debug_assert!(indexed, "the indexes have more buckets than there are peers");
         Some(id)
     }
 
     /// Takes in a roster entry: whose it is, and whether people see a difference.
-    pub(super) fn update(&mut self, entry: &RosterEntry) -> Option<(Id<Peer>, bool)> {
+    pub(super) fn update(
+        &mut self,
+        entry: &RosterEntry<'_>,
+        pool: &mut Pool<'_>,
+    ) -> Option<(Id<Peer>, bool)> {
         let mut changed = false;
         let id = match self.by_key(&entry.key) {
             Some(id) => id,
             None => {
                 // A nick that another key held before is another person now.
-                let former = self.by_nick(&entry.nick);
+                let former = self.by_name(&To::Peer(entry.nick));
                 let id = self.add_renamed(entry, former)?;
                 if let (Some(_), Some(peer)) = (former, self.slab.get_mut(id)) {
                     peer.news.key_changed = true;
@@ -253,15 +288,22 @@ impl Peers<'_> {
         if known.version >= entry.version {
             return Some((id, changed));
         }
-        if known.account != Some(entry.account) {
+        let recipient = Recipient::Account(entry.account);
+        if known.recipient != Some(recipient) {
             changed = true;
-            self.set_account(id, entry.account);
+            self.set_recipient(id, recipient);
         }
         let peer = self.slab.get_mut(id)?;
         changed |= peer.presence != entry.presence;
         peer.presence = entry.presence;
         peer.address = entry.candidates.into_iter().flatten().next();
         peer.version = entry.version;
+        peer.seen = entry.seen;
+        pool.free(core::mem::replace(&mut peer.away, Body::EMPTY));
+        if let Some(text) = entry.away {
+            // Without room for it, they are online and no more.
+            peer.away = pool.store(text.as_bytes()).unwrap_or(Body::EMPTY);
+        }
         Some((id, changed))
     }
 
@@ -274,37 +316,47 @@ impl Peers<'_> {
         }
     }
 
-    fn add_renamed(&mut self, entry: &RosterEntry, former: Option<Id<Peer>>) -> Option<Id<Peer>> {
+    fn add_renamed(
+        &mut self,
+        entry: &RosterEntry<'_>,
+        former: Option<Id<Peer>>,
+    ) -> Option<Id<Peer>> {
         if let Some(former) = former {
-            let slab = &self.slab;
-            self.by_nick.remove(&entry.nick.folded(), former.slot(), |slot| {
-                Some(slab.get(slab.id_at(slot)?)?.nick.folded())
-            });
-            self.clear_account(former);
+            self.forget_name(former);
+            self.clear_recipient(former);
         }
-        self.add(entry.key, entry.nick)
+        self.add(entry.key, To::Peer(entry.nick))
     }
 
-    fn set_account(&mut self, id: Id<Peer>, account: Account) {
-        if let Some(former) = self.by_account(account) {
-            self.clear_account(former);
+    /// The name of a peer is another's now.
+    pub(super) fn forget_name(&mut self, id: Id<Peer>) {
+        let Some(with) = self.slab.get(id).map(|peer| peer.with) else { return };
+        let slab = &self.slab;
+        self.by_nick.remove(&with.folded(), id.slot(), |slot| {
+            Some(slab.get(slab.id_at(slot)?)?.with.folded())
+        });
+    }
+
+    pub(super) fn set_recipient(&mut self, id: Id<Peer>, recipient: Recipient) {
+        if let Some(former) = self.by_recipient(recipient) {
+            self.clear_recipient(former);
         }
-        self.clear_account(id);
+        self.clear_recipient(id);
         if let Some(peer) = self.slab.get_mut(id) {
-            peer.account = Some(account);
-            let indexed = self.by_account.insert(&account.0.to_le_bytes(), id.slot());
+            peer.recipient = Some(recipient);
+            let indexed = self.by_account.insert(&recipient.to_u64().to_le_bytes(), id.slot());
             debug_assert!(indexed, "the index has more buckets than there are peers");
         }
     }
 
-    fn clear_account(&mut self, id: Id<Peer>) {
-        let Some(account) = self.slab.get_mut(id).and_then(|peer| peer.account) else { return };
+    pub(super) fn clear_recipient(&mut self, id: Id<Peer>) {
+        let Some(recipient) = self.slab.get(id).and_then(|peer| peer.recipient) else { return };
         let slab = &self.slab;
-        self.by_account.remove(&account.0.to_le_bytes(), id.slot(), |slot| {
-            Some(slab.get(slab.id_at(slot)?)?.account?.0.to_le_bytes())
+        self.by_account.remove(&recipient.to_u64().to_le_bytes(), id.slot(), |slot| {
+            Some(slab.get(slab.id_at(slot)?)?.recipient?.to_u64().to_le_bytes())
         });
         if let Some(peer) = self.slab.get_mut(id) {
-            peer.account = None;
+            peer.recipient = None;
         }
     }
 

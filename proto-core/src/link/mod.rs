@@ -28,6 +28,7 @@ pub use memory::{LinkTables, SentPacket};
 pub use recovery::{Fate, Sent};
 pub use units::{Run, Units};
 
+pub(crate) use credit::Credit;
 pub(crate) use dial::Whom;
 pub(crate) use links::{Expired, HOME, Incoming, LinkConfig, Links, LinksState};
 pub(crate) use memory::LinkHeads;

@@ -16,6 +16,16 @@ pub struct Run {
 }
 
 impl Run {
+    /// The run's first unit.
+    pub(crate) fn first(self) -> u8 {
+        self.first
+    }
+
+    /// The unit after the run's last.
+    pub(crate) fn end(self) -> u8 {
+        self.first.saturating_add(self.count)
+    }
+
     /// Where the run begins in the message, in bytes.
     pub fn offset(self) -> usize {
         usize::from(self.first) * FRAGMENT_UNIT
@@ -41,6 +51,11 @@ impl Units {
     /// It has none.
     pub fn is_empty(self) -> bool {
         self.0 == 0
+    }
+
+    /// All units of a message of `total` bytes but the first `done`.
+    pub(crate) fn all_after(total: usize, done: u8) -> Self {
+        Self(Self::all(total).0 & u128::MAX.checked_shl(done.into()).unwrap_or(0))
     }
 
     /// Its first run, cut so that it takes no more than `room` bytes; `None` if

@@ -3,12 +3,15 @@
 
 use crate::{
     id::{Account, Epoch, Nick, PublicKey},
-    storage::{Id, Index},
+    storage::{Body, Id, Index, List},
     time::UnixTime,
     wire::Presence,
 };
 
-use super::ServerLink;
+use super::{
+    ServerLink,
+    room::{Membership, OfAccount},
+};
 
 /// One account's place in the table.
 #[derive(Debug)]
@@ -32,6 +35,10 @@ pub(crate) struct Row {
     pub(crate) link: Option<Id<ServerLink>>,
     /// When it was last online.
     pub(crate) seen: UnixTime,
+    /// What it says of being away, while it is online.
+    pub(crate) away: Body,
+    /// Its places in rooms.
+    pub(super) rooms: List<Membership, OfAccount>,
     /// The store has it.
     pub(crate) durable: bool,
 }

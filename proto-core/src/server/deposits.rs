@@ -4,7 +4,7 @@
 
 use crate::{
     action::Ask,
-    id::{Account, Position},
+    id::{Account, Position, Recipient},
     link::{Packet, Units},
     record::{BODY_HEADER, record_bound},
     session::MAIL_OVERHEAD,
@@ -42,14 +42,18 @@ impl Engine<'_> {
         let total = usize::from(deposit.total);
         let position = Position::new(deposit.epoch, deposit.number);
         let run = Units::run(usize::from(deposit.offset), deposit.piece.len(), total);
-        let sound = total > MAIL_OVERHEAD + BODY_HEADER && position.is_sound();
+        let least = match deposit.to {
+            Recipient::Account(_) => MAIL_OVERHEAD + BODY_HEADER,
+            Recipient::Room(_) => BODY_HEADER,
+        };
+        let sound = total > least && position.is_sound();
         let Some(run) = run.filter(|_| sound) else {
             return Taken::Close(crate::wire::CloseReason::Malformed);
         };
-        if self.accounts.get(deposit.to).is_none() || deposit.to == author {
-            return self.refuse_new(link, author, deposit, EntryRefusal::NoRecipient);
+        if let Err(reason) = self.may_deposit(author, deposit.to) {
+            return self.refuse_new(link, author, deposit, reason);
         }
-        if total - MAIL_OVERHEAD - BODY_HEADER > self.text_limit() as usize {
+        if total - least > self.text_limit() as usize {
             return self.refuse_new(link, author, deposit, EntryRefusal::TooLong);
         }
         let Some(pair_id) = self.pair(author, deposit.to) else { return Taken::NoRoom };
@@ -97,6 +101,16 @@ impl Engine<'_> {
         Taken::Done
     }
 
+    fn may_deposit(&self, author: Account, to: Recipient) -> Result<(), EntryRefusal> {
+        match to {
+            Recipient::Account(to) if to == author || self.accounts.get(to).is_none() => {
+                Err(EntryRefusal::NoRecipient)
+            }
+            Recipient::Account(_) => Ok(()),
+            Recipient::Room(room) => self.may_say(author, room),
+        }
+    }
+
     /// The longest text taken, in bytes: no longer than there is room to save.
     pub(super) fn text_limit(&self) -> u32 {
         let room = self.work.len().saturating_sub(record_bound(MAIL_OVERHEAD + BODY_HEADER));
@@ -106,7 +120,11 @@ impl Engine<'_> {
     /// An author asks how its deposits are doing.
     pub(super) fn inquire(&mut self, link: Id<ServerLink>, inquire: Inquire) -> Taken {
         let Some(author) = self.author(link) else { return Taken::NoRoom };
-        if self.accounts.get(inquire.to).is_none() {
+        let known = match inquire.to {
+            Recipient::Account(to) => self.accounts.get(to).is_some(),
+            Recipient::Room(room) => self.rooms.by_number(room).is_some(),
+        };
+        if !known {
             return Taken::Done;
         }
         let Some(pair) = self.pair(author, inquire.to) else { return Taken::NoRoom };
@@ -183,6 +201,10 @@ impl Engine<'_> {
         let (to, position, index, pair) = (entry.to, entry.position, entry.index, entry.pair);
         entry.ask = Ask::Idle;
         self.entry_timers.set(id.slot(), None);
+        if let Recipient::Room(room) = to {
+            self.appended(id, room, saved);
+            return;
+        }
         match (stage, saved) {
             (Stage::Delivered, _) => {
                 self.free_entry(id);
@@ -261,11 +283,17 @@ impl Engine<'_> {
         }
     }
 
-    /// Gives an entry's body back to the pool, and its length to its author as credit.
+    /// Gives an entry's body back to the pool.
     fn free_body(&mut self, id: Id<Entry>) {
+        self.release(id);
+        let Some(entry) = self.entries.get_mut(id) else { return };
+        self.pool.free(core::mem::replace(&mut entry.body, Body::EMPTY));
+    }
+
+    /// Gives the length of an entry's body to its author as credit.
+    pub(super) fn release(&mut self, id: Id<Entry>) {
         let Some(entry) = self.entries.get_mut(id) else { return };
         let (source, length) = (entry.source.take(), entry.body.len());
-        self.pool.free(core::mem::replace(&mut entry.body, Body::EMPTY));
         if let Some((source, link)) = source.and_then(|id| Some((id, self.links.get_mut(id)?))) {
             link.credit.release(length);
             if link.credit.is_owed() {
@@ -320,7 +348,7 @@ impl Engine<'_> {
     }
 
     /// Finds a pair or makes room for it; `None` if all are in use.
-    pub(super) fn pair(&mut self, author: Account, recipient: Account) -> Option<Id<Pair>> {
+    pub(super) fn pair(&mut self, author: Account, recipient: Recipient) -> Option<Id<Pair>> {
         let name = Pair::name(author, recipient);
         let found = self.by_pair.find(&name, |slot| {
             let pair = self.pairs.id_at(slot).and_then(|id| self.pairs.get(id));
@@ -430,6 +458,7 @@ impl Engine<'_> {
             at = entry.of_pair.next();
         }
         let author = self.pairs.get(pair_id).filter(|p| p.count < PAIR_ENTRIES)?.author;
+        self.make_room(deposit.total.into());
         if self.entries.is_full() {
             return None;
         }
@@ -477,9 +506,13 @@ impl Engine<'_> {
         }
     }
 
-    /// Relays or saves an entry that was just taken in.
+    /// Relays, saves or appends an entry that was just taken in.
     fn route(&mut self, id: Id<Entry>) {
         let Some(entry) = self.entries.get(id) else { return };
+        if let Recipient::Room(room) = entry.to {
+            self.append(id, room);
+            return;
+        }
         match self.open_mailbox(entry.to, entry.body.len()) {
             Some(link) => {
                 let pair = entry.pair;
@@ -582,7 +615,7 @@ impl Entry {
     /// With nothing but its name and body.
     pub(super) fn new(
         from: Account,
-        to: Account,
+        to: Recipient,
         position: Position,
         body: Body,
         stage: Stage,
@@ -590,6 +623,7 @@ impl Entry {
         Self {
             from,
             to,
+            author: None,
             position,
             skip: 0,
             body,
@@ -599,12 +633,14 @@ impl Entry {
             credited: false,
             index: 0,
             previous: 0,
+            bytes: 0,
             told: false,
             relayed: false,
             received: crate::time::UnixTime(0),
             source: None,
             pair: None,
             ask: Ask::Idle,
+            placed: Ask::Idle,
             asking: Node::UNLINKED,
             of_pair: Node::UNLINKED,
             queued: Node::UNLINKED,

@@ -14,15 +14,16 @@ use crate::{
     storage::{Id, Index, List, Pool, PoolHead, Slab, SlabHead},
     time::{Instant, UnixTime, WallClock},
     timers::Timers,
-    wire::{CloseReason, Frame, FrameError, Frames, MAX_DATAGRAM},
+    wire::{CloseReason, Frame, FrameError, Frames, MAX_DATAGRAM, Presence},
 };
 
 use super::{
     Config, Event, Resume, ServerLink, Tables,
     accounts::{Accounts, AccountsHead},
-    entry::{Asking, Entry, Pair, Unused},
-    host::Reading,
+    entry::{Asking, Entry, Pair, Queued, Unused},
     member::{CaughtUp, Empty, Member, ServerRole, Stalled, Token},
+    reading::Reading,
+    room::{Membership, Queue, RoomRow, Rooms, RoomsHead, Turn},
     versions::Versions,
 };
 
@@ -49,6 +50,7 @@ struct Heads {
     entries: SlabHead,
     entry_timers: u32,
     pairs: SlabHead,
+    rooms: RoomsHead,
     pool: PoolHead,
 }
 
@@ -75,6 +77,13 @@ pub(super) struct Kept {
     pub(super) unused: List<Pair, Unused>,
     /// Pairs that the store could not save; it is asked again.
     pub(super) unsaved_pairs: List<Pair, Asking>,
+    pub(super) asking_rooms: List<RoomRow, Asking>,
+    pub(super) asking_members: List<Membership, Asking>,
+    /// Members whose room moved on.
+    pub(super) moved_rooms: List<Membership, Turn>,
+    pub(super) stalled_members: List<Membership, Turn>,
+    /// Entries of rooms in memory, the oldest there first.
+    pub(super) recent: List<Entry, Queued>,
     pub(super) serial: u32,
     pub(super) reading: Reading,
     events: Deque<Event, EVENTS>,
@@ -113,6 +122,7 @@ impl State {
                 entries: SlabHead::NEW,
                 entry_timers: 0,
                 pairs: SlabHead::NEW,
+                rooms: RoomsHead::NEW,
                 pool: PoolHead::NEW,
             },
             kept: Kept {
@@ -131,6 +141,11 @@ impl State {
                 asking_pairs: List::NEW,
                 unused: List::NEW,
                 unsaved_pairs: List::NEW,
+                asking_rooms: List::NEW,
+                asking_members: List::NEW,
+                moved_rooms: List::NEW,
+                stalled_members: List::NEW,
+                recent: List::NEW,
                 serial: 0,
                 reading: Reading::start(),
                 events: Deque::new(),
@@ -150,6 +165,8 @@ pub(super) struct Engine<'a> {
     pub(super) entry_timers: Timers<'a>,
     pub(super) pairs: Slab<'a, Pair>,
     pub(super) by_pair: Index<'a>,
+    pub(super) rooms: Rooms<'a>,
+    pub(super) by_place: Index<'a>,
     pub(super) pool: Pool<'a>,
     pub(super) work: &'a mut [u8],
 }
@@ -188,6 +205,8 @@ impl<'a> Engine<'a> {
             entry_timers: Timers::new(tables.entry_timers, &mut heads.entry_timers),
             pairs: Slab::new(tables.pairs, &mut heads.pairs),
             by_pair: Index::new(tables.by_pair, heads.hash),
+            rooms: Rooms::new(tables.rooms, &mut heads.rooms, heads.hash),
+            by_place: Index::new(tables.by_place, heads.hash),
             pool: Pool::new(tables.blocks, &mut heads.pool),
             work: tables.work,
         }
@@ -206,9 +225,10 @@ impl<'a> Engine<'a> {
     pub(super) fn handle_timeouts(&mut self) {
         let now = self.state.now;
         loop {
-            let Self { links, pairs, entries, .. } = self;
+            let Self { links, pairs, entries, rooms, state, .. } = self;
             let visit = &mut |member: &mut Member, token, fate| {
                 settle(member, pairs, entries, token, fate);
+                settle_room(rooms, &mut state.moved_rooms, token, fate);
             };
             match links.timeout(now, visit) {
                 Some(Expired::Dead(link)) => self.lose(link),
@@ -229,6 +249,7 @@ impl<'a> Engine<'a> {
             while let Some(link) = self.state.stalled.pop_front(&mut self.links.links) {
                 self.read_mailbox(link);
             }
+            self.retry_members();
             while let Some(pair) = self.state.unsaved_pairs.pop_front(&mut self.pairs) {
                 self.save_pair(pair);
             }
@@ -267,6 +288,7 @@ impl<'a> Engine<'a> {
         while let Some(link) = self.state.moved_on.pop_front(&mut self.links.links) {
             self.begin_pass(link);
         }
+        self.take_turns();
         let (to, length) = self.next_datagram(scratch)?;
         Some(Action::Send { to, datagram: scratch.get(..length)? })
     }
@@ -302,6 +324,9 @@ impl<'a> Engine<'a> {
             || !self.state.asking_links.is_empty()
             || !self.state.asking_entries.is_empty()
             || !self.state.asking_pairs.is_empty()
+            || !self.state.asking_rooms.is_empty()
+            || !self.state.asking_members.is_empty()
+            || !self.state.moved_rooms.is_empty()
             || self.state.reading.is_owed()
             || self.links.is_owing()
     }
@@ -340,11 +365,13 @@ impl<'a> Engine<'a> {
     fn handle_frame(&mut self, link: Id<ServerLink>, frame: &Frame<'_>) -> Taken {
         match frame {
             Frame::Ack(ack) => {
-                let Self { links, pairs, entries, state, .. } = self;
+                let Self { links, pairs, entries, rooms, state, .. } = self;
+                let now = state.now;
                 let visit = &mut |member: &mut Member, token, fate| {
                     settle(member, pairs, entries, token, fate);
+                    settle_room(rooms, &mut state.moved_rooms, token, fate);
                 };
-                if !links.acknowledged(link, ack, state.now, visit) {
+                if !links.acknowledged(link, ack, now, visit) {
                     return Taken::Close(CloseReason::Malformed);
                 }
                 self.free_refusals(link);
@@ -369,6 +396,9 @@ impl<'a> Engine<'a> {
             Frame::Deposit(deposit) => self.deposit(link, deposit),
             Frame::Inquire(inquire) => self.inquire(link, *inquire),
             Frame::MailAck(ack) => self.mail_acknowledged(link, ack),
+            Frame::Read(read) => self.read_upto(link, *read),
+            Frame::Command(command) => self.command(link, *command),
+            Frame::Away(away) => self.away(link, away),
             Frame::Registered(_)
             | Frame::RegisterRefused(_)
             | Frame::Deregistered(())
@@ -378,7 +408,12 @@ impl<'a> Engine<'a> {
             | Frame::Progress(_)
             | Frame::EntryRefused(_)
             | Frame::Mail(_)
-            | Frame::MailboxEmpty(()) => Taken::Close(CloseReason::Malformed),
+            | Frame::MailboxEmpty(())
+            | Frame::Joined(_)
+            | Frame::RoomEntry(_)
+            | Frame::Gone(_)
+            | Frame::Outcome(_)
+            | Frame::Names(_) => Taken::Close(CloseReason::Malformed),
         }
     }
 
@@ -387,7 +422,8 @@ impl<'a> Engine<'a> {
         let account = self.links.get(link).and_then(|link| link.role.registration.online());
         self.leave(link);
         self.links.remove(link);
-        if let Some((account, row)) = account.and_then(|a| Some((a, self.accounts.get(a)?))) {
+        if let Some((account, row)) = account.and_then(|a| Some((a, self.accounts.get_mut(a)?))) {
+            row.presence = Presence::Lost;
             let nick = row.nick;
             self.tell(Event::Lost { account, nick });
         }
@@ -406,10 +442,12 @@ impl<'a> Engine<'a> {
         while let Some((link, mut packet)) = self.links.begin(now, scratch) {
             if let Some(packet) = packet.as_mut().filter(|packet| !packet.is_closing()) {
                 self.write_answer(link, packet);
+                self.write_reply(link, packet);
                 self.write_refusals(link, packet);
                 self.write_progress(link, packet);
                 self.write_roster(link, packet);
                 self.write_mail(link, packet);
+                self.write_rooms(link, packet);
             }
             if let Some(sent) = self.links.finish(link, packet, now) {
                 return Some(sent);
@@ -429,6 +467,7 @@ fn settle(
 ) {
     match (token, fate) {
         (Token::Answer, Fate::Lost) => member.answer = true,
+        (Token::Reply, Fate::Lost) => member.reply_owed = true,
         (Token::Empty, Fate::Lost) => member.mailbox.empty = Empty::Owed,
         (Token::Page { serial, low }, fate) => {
             member.reader.fate(serial, low, fate == Fate::Lost);
@@ -448,6 +487,40 @@ fn settle(
                 member.sending.push_back(entries, id);
             }
         }
-        (Token::Answer | Token::Empty | Token::Progress(_) | Token::Piece(..), Fate::Acked) => {}
+        (
+            Token::Answer
+            | Token::Reply
+            | Token::Empty
+            | Token::Progress(_)
+            | Token::Piece(..)
+            | Token::Joined(_)
+            | Token::Gone(_)
+            | Token::Entry { .. },
+            _,
+        ) => {}
+    }
+}
+
+/// The same for what it carried of rooms: whose cursor goes back has something to be sent.
+fn settle_room(
+    rooms: &mut Rooms<'_>,
+    moved_on: &mut List<Membership, Turn>,
+    token: Token,
+    fate: Fate,
+) {
+    let (Token::Joined(id) | Token::Gone(id) | Token::Entry { reader: id, .. }) = token else {
+        return;
+    };
+    let Some(membership) = rooms.members.get_mut(id).filter(|_| fate == Fate::Lost) else { return };
+    match token {
+        Token::Joined(_) => membership.greet = true,
+        Token::Entry { index, run, .. } => membership.cursor.lost(index, run),
+        _ => membership.cursor.gone_told(false),
+    }
+    if membership.queue == Queue::Waiting
+        && let Some(row) = rooms.slab.get_mut(membership.room)
+    {
+        List::remove_from_either([&mut row.caught_up, moved_on], &mut rooms.members, id);
+        moved_on.push_back(&mut rooms.members, id);
     }
 }

@@ -1,11 +1,11 @@
-//! What the server holds in memory of messages and of the pairs of people they
-//! go between.
+//! What the server holds in memory of messages and of the pairs of authors and
+//! recipients that they go between.
 
 use crate::{
     action::Ask,
-    id::{Account, Number, Position},
+    id::{Account, Nick, Number, Position, Recipient},
     link::Units,
-    record::PairRecord,
+    record::{PairRecord, PlaceRecord},
     storage::{Body, Id, Linked, List, Node},
     time::{Instant, UnixTime},
     wire::EntryRefusal,
@@ -13,11 +13,13 @@ use crate::{
 
 use super::ServerLink;
 
-/// A deposit on its way in, or a mailbox entry on its way out.
+/// A deposit on its way in, or an entry of a mailbox or a room on its way out.
 #[derive(Debug)]
 pub struct Entry {
     pub(crate) from: Account,
-    pub(crate) to: Account,
+    pub(crate) to: Recipient,
+    /// The author's nick, of an entry of a room.
+    pub(crate) author: Option<Nick>,
     pub(crate) position: Position,
     /// Numbers right before it that the server has nothing to do with.
     pub(crate) skip: u32,
@@ -29,9 +31,13 @@ pub struct Entry {
     pub(crate) todo: Units,
     /// Credit on the recipient's link was used for it.
     pub(crate) credited: bool,
-    /// Its place in the mailbox, and that of the entry sent before it; 0 for none.
+    /// Its place in the mailbox or the room's log.
     pub(crate) index: u64,
+    /// In a mailbox, the place of the entry sent before it; in a room, the number of its
+    /// author's message before it. 0 for none.
     pub(crate) previous: u64,
+    /// Bytes of all bodies before it in a room's log.
+    pub(crate) bytes: u64,
     /// Its author has heard that it was refused.
     pub(crate) told: bool,
     /// It was sent to its recipient from memory, who may have it without its being saved.
@@ -41,10 +47,12 @@ pub struct Entry {
     pub(crate) source: Option<Id<ServerLink>>,
     pub(crate) pair: Option<Id<Pair>>,
     pub(crate) ask: Ask,
+    /// Where it will be in a room's log is saved ahead of it.
+    pub(crate) placed: Ask,
     pub(crate) asking: Node<Self>,
     /// In its pair's list, while it is neither durable nor delivered.
     pub(crate) of_pair: Node<Self>,
-    /// In its recipient's mailbox queue.
+    /// In its recipient's mailbox queue, or among the entries of rooms in memory.
     pub(crate) queued: Node<Self>,
     /// In the list of what its recipient's link has to send, or, refused, its author's.
     pub(crate) sending: Node<Self>,
@@ -107,10 +115,14 @@ impl Linked<Sending> for Entry {
 #[derive(Debug)]
 pub struct Pair {
     pub(crate) author: Account,
-    pub(crate) recipient: Account,
+    pub(crate) recipient: Recipient,
     /// The last one that was taken in, whatever became of it.
     pub(crate) taken: Position,
     pub(crate) record: PairRecord,
+    /// What the record of a room says, which is to be checked against its log.
+    pub(crate) place: Option<PlaceRecord>,
+    /// The last number that its room's log was asked to take.
+    pub(crate) appended: Number,
     /// The record was read from the store.
     pub(crate) loaded: bool,
     /// The record has changed since it was last asked to be saved.
@@ -160,12 +172,14 @@ impl Linked<Unused> for Pair {
 }
 
 impl Pair {
-    pub(crate) fn new(author: Account, recipient: Account) -> Self {
+    pub(crate) fn new(author: Account, recipient: Recipient) -> Self {
         Self {
             author,
             recipient,
             taken: Position::default(),
             record: PairRecord::default(),
+            place: None,
+            appended: Number(0),
             loaded: false,
             dirty: false,
             online: false,
@@ -182,8 +196,13 @@ impl Pair {
     }
 
     /// What a pair is found by.
-    pub(crate) fn name(author: Account, recipient: Account) -> [u8; 8] {
-        (u64::from(author.0) << 32 | u64::from(recipient.0)).to_le_bytes()
+    pub(crate) fn name(author: Account, recipient: Recipient) -> [u8; 16] {
+        (u128::from(author.0) << 64 | u128::from(recipient.to_u64())).to_le_bytes()
+    }
+
+    /// The number of its record among its author's.
+    pub(crate) fn number(&self) -> u64 {
+        self.recipient.to_u64() + 1
     }
 
     /// Moves on to the epoch of `position`: its author began a new outbox.
@@ -191,7 +210,9 @@ impl Pair {
         if position.epoch > self.record.epoch {
             self.record = PairRecord { epoch: position.epoch, ..PairRecord::default() };
             self.taken = Position::new(position.epoch, Number(0));
-            self.dirty = true;
+            self.appended = Number(0);
+            // How far an author is in a room is saved with each of its messages.
+            self.dirty = matches!(self.recipient, Recipient::Account(_));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use core::net::SocketAddr;
 
-use crate::id::{Account, Nick};
+use crate::id::{Account, Nick, RoomName};
 
 /// Something that happened at a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,13 @@ pub enum Event {
         account: Account,
         /// The nick.
         nick: Nick,
+    },
+    /// A client created a room.
+    RoomCreated {
+        /// The room's name.
+        room: RoomName,
+        /// The client's account.
+        by: Account,
     },
     /// The store failed at something. What depended on it was refused.
     StoreFailed,

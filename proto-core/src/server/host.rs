@@ -1,81 +1,36 @@
 //! What the server asks its host, and what it does with the answers.
 
-use core::time::Duration;
-
 use crate::{
     action::{Action, Ask, Loaded, Log, Ticket},
-    id::Account,
-    record::{self, AccountRecord, MailRecord, PairRecord},
+    id::{Account, Number, Recipient, Room},
+    record::{
+        self, AccountRecord, EntryRecord, MailRecord, MemberRecord, PairRecord, PlaceRecord,
+        RoomRecord,
+    },
     storage::{Body, Id},
-    time::Instant,
-    wire::Presence,
 };
 
 use super::{
     Event, ServerLink,
-    accounts::Row,
     engine::{Engine, STALL},
     entry::{Entry, Pair},
+    room::{Membership, RoomRow, Standing},
 };
 
 /// Who asked: the part of a ticket that says which table its slot is in.
-mod asker {
-    pub(super) const SAVE: u8 = 1;
-    pub(super) const LOAD: u8 = 2;
-    pub(super) const FORGET: u8 = 3;
-    pub(super) const ENTRY: u8 = 4;
-    pub(super) const PAIR: u8 = 5;
-    pub(super) const READING: u8 = 6;
-}
-
-/// How long to wait before the store is asked again for what it failed to read.
-const AGAIN: Duration = Duration::from_secs(1);
-
-/// The shortest and the longest pause between two looks for expired mail.
-const SWEEP: (Duration, Duration) = (Duration::from_millis(100), Duration::from_hours(1));
-
-/// A reading of the store from one end to the other: first of the accounts, then,
-/// over and over, of the first entry of each mailbox, for those that expired.
-#[derive(Debug)]
-pub(super) struct Reading {
-    what: What,
-    ask: Ask,
-    again: Option<Instant>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum What {
-    Accounts {
-        from: u64,
-    },
-    Mail {
-        of: Account,
-    },
-    /// An expired entry is being forgotten.
-    Expired {
-        of: Account,
-        upto: u64,
-    },
-}
-
-impl Reading {
-    /// Of the accounts, from the first.
-    pub(super) fn start() -> Self {
-        Self { what: What::Accounts { from: 1 }, ask: Ask::Owed, again: None }
-    }
-
-    /// The accounts are read.
-    pub(super) fn is_done(&self) -> bool {
-        !matches!(self.what, What::Accounts { .. })
-    }
-
-    pub(super) fn is_owed(&self) -> bool {
-        self.ask == Ask::Owed
-    }
-
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        self.again
-    }
+pub(super) mod asker {
+    pub(in super::super) const SAVE: u8 = 1;
+    pub(in super::super) const LOAD: u8 = 2;
+    pub(in super::super) const FORGET: u8 = 3;
+    pub(in super::super) const ENTRY: u8 = 4;
+    pub(in super::super) const PAIR: u8 = 5;
+    pub(in super::super) const READING: u8 = 6;
+    pub(in super::super) const PLACE: u8 = 7;
+    pub(in super::super) const ROOM: u8 = 8;
+    pub(in super::super) const OLDEST: u8 = 9;
+    pub(in super::super) const GONE: u8 = 10;
+    pub(in super::super) const MEMBERSHIP: u8 = 11;
+    pub(in super::super) const READER: u8 = 12;
 }
 
 impl Engine<'_> {
@@ -84,8 +39,23 @@ impl Engine<'_> {
         if let Some(pair) = self.state.asking_pairs.pop_front(&mut self.pairs) {
             return self.request_pair(pair);
         }
-        if let Some(entry) = self.state.asking_entries.pop_front(&mut self.entries) {
-            return self.request_entry(entry);
+        if let Some(entry) = self.state.asking_entries.front() {
+            return self.request_place(entry).or_else(|| {
+                self.state.asking_entries.remove(&mut self.entries, entry);
+                self.request_entry(entry)
+            });
+        }
+        while let Some(room) = self.state.asking_rooms.front() {
+            if let Some(request) = self.request_room(room) {
+                return Some(request);
+            }
+            self.state.asking_rooms.pop_front(&mut self.rooms.slab);
+        }
+        while let Some(membership) = self.state.asking_members.front() {
+            if let Some(request) = self.request_membership(membership) {
+                return Some(request);
+            }
+            self.state.asking_members.pop_front(&mut self.rooms.members);
         }
         while let Some(link) = self.state.asking_links.front() {
             if let Some(request) = self.request_link(link) {
@@ -133,11 +103,34 @@ impl Engine<'_> {
                     self.consider_unused(id);
                 }
             }
-            asker::READING if self.state.reading.ask.answer(serial) => {
-                if let What::Expired { of, .. } = self.state.reading.what {
-                    self.state.reading.what = What::Mail { of };
-                    self.state.reading.ask = Ask::Owed;
+            asker::PLACE => {
+                let entry = self.entries.id_at(slot).and_then(|id| self.entries.get_mut(id));
+                // Unless the entry was asked for meanwhile, which fails with it.
+                if let Some(entry) = entry.filter(|entry| entry.placed == Ask::Asked(serial))
+                    && !stored
+                    && entry.ask == Ask::Owed
+                {
+                    entry.placed = Ask::Idle;
                 }
+            }
+            asker::ROOM | asker::GONE => {
+                let Some(id) = self.rooms.slab.id_at(slot) else { return };
+                let Some(row) = self.rooms.get_mut(id) else { return };
+                if asker == asker::ROOM && row.save.answer(serial) {
+                    self.room_saved(id, stored);
+                } else if asker == asker::GONE && row.forget.answer(serial) {
+                    let number = row.number;
+                    self.trim(number);
+                }
+            }
+            asker::MEMBERSHIP => {
+                let Some(id) = self.rooms.members.id_at(slot) else { return };
+                if self.rooms.members.get_mut(id).is_some_and(|m| m.save.answer(serial)) {
+                    self.membership_saved(id, stored);
+                }
+            }
+            asker::READING if self.state.reading.ask.answer(serial) => {
+                self.expired_forgotten();
             }
             _ => {}
         }
@@ -158,9 +151,12 @@ impl Engine<'_> {
                 if !pair.ask.answer(serial) {
                     return;
                 }
-                let number = u64::from(pair.recipient.0) + 1;
+                let (number, room) = (pair.number(), pair.recipient);
                 match loaded {
                     None => self.pair_unread(id),
+                    Some(loaded) if matches!(room, Recipient::Room(_)) => {
+                        self.place_loaded(id, loaded);
+                    }
                     Some(Loaded { record: Some((found, bytes)), .. }) if found == number => {
                         let record = record::decode::<PairRecord>(bytes);
                         if record.is_none() {
@@ -172,17 +168,20 @@ impl Engine<'_> {
                 }
                 self.consider_unused(id);
             }
+            asker::OLDEST => {
+                let Some(id) = self.rooms.slab.id_at(slot) else { return };
+                if self.rooms.get_mut(id).is_some_and(|row| row.look.answer(serial)) {
+                    self.oldest_loaded(id, loaded);
+                }
+            }
+            asker::READER => {
+                let Some(id) = self.rooms.members.id_at(slot) else { return };
+                if self.rooms.members.get_mut(id).is_some_and(|m| m.load.answer(serial)) {
+                    self.entry_loaded(id, loaded);
+                }
+            }
             asker::READING if self.state.reading.ask.answer(serial) => self.read(loaded),
             _ => {}
-        }
-    }
-
-    /// Goes on reading when its pause is over.
-    pub(super) fn read_on(&mut self) {
-        let reading = &mut self.state.reading;
-        if reading.again.is_some_and(|at| at <= self.state.now) {
-            reading.again = None;
-            reading.ask = Ask::Owed;
         }
     }
 
@@ -191,7 +190,10 @@ impl Engine<'_> {
         let pair = self.pairs.get_mut(id)?;
         pair.ask = Ask::Asked(ticket.serial);
         let log = Log::Pairs(pair.author);
-        let number = u64::from(pair.recipient.0) + 1;
+        let number = pair.number();
+        if let (Recipient::Room(room), Some(place)) = (pair.recipient, pair.place) {
+            return Some(Action::Load { ticket, log: Log::Room(room), from: place.index });
+        }
         if !pair.loaded {
             return Some(Action::Load { ticket, log, from: number });
         }
@@ -204,6 +206,10 @@ impl Engine<'_> {
         let ticket = self.ticket(asker::ENTRY, id.slot());
         let entry = self.entries.get_mut(id)?;
         entry.ask = Ask::Asked(ticket.serial);
+        let to = match entry.to {
+            Recipient::Account(to) => to,
+            Recipient::Room(room) => return self.request_append(id, ticket, room),
+        };
         let header = MailRecord {
             from: entry.from,
             epoch: entry.position.epoch,
@@ -212,7 +218,145 @@ impl Engine<'_> {
         };
         self.state.record =
             record::encode(self.work, &header, &self.pool, &entry.body, entry.body.len())?;
-        Some(Action::Put { ticket, log: Log::Mailbox(entry.to), number: entry.index })
+        Some(Action::Put { ticket, log: Log::Mailbox(to), number: entry.index })
+    }
+
+    /// Ahead of an entry of a room goes where it will be, once.
+    fn request_place<E>(&mut self, id: Id<Entry>) -> Option<Action<'static, E>> {
+        let entry = self.entries.get(id)?;
+        if !matches!(entry.to, Recipient::Room(_)) || entry.placed != Ask::Idle {
+            return None;
+        }
+        let pair = self.pairs.get(entry.pair?)?;
+        let header = PlaceRecord {
+            epoch: entry.position.epoch,
+            number: entry.position.number,
+            index: entry.index,
+            before: Number(entry.previous),
+        };
+        let (log, number) = (Log::Pairs(pair.author), pair.number());
+        let ticket = self.ticket(asker::PLACE, id.slot());
+        self.entries.get_mut(id)?.placed = Ask::Asked(ticket.serial);
+        self.state.record = record::encode(self.work, &header, &self.pool, &Body::EMPTY, 0)?;
+        Some(Action::Put { ticket, log, number })
+    }
+
+    fn request_append<E>(
+        &mut self,
+        id: Id<Entry>,
+        ticket: Ticket,
+        room: Room,
+    ) -> Option<Action<'static, E>> {
+        let entry = self.entries.get(id)?;
+        let header = EntryRecord {
+            from: entry.from,
+            nick: entry.author?,
+            epoch: entry.position.epoch,
+            number: entry.position.number,
+            received: entry.received,
+            bytes: entry.bytes,
+        };
+        self.state.record =
+            record::encode(self.work, &header, &self.pool, &entry.body, entry.body.len())?;
+        Some(Action::Put { ticket, log: Log::Room(room), number: entry.index })
+    }
+
+    fn request_room<E>(&mut self, id: Id<RoomRow>) -> Option<Action<'static, E>> {
+        let row = self.rooms.get(id)?;
+        let asker = match (row.save, row.look, row.forget) {
+            (Ask::Owed, ..) => asker::ROOM,
+            (_, Ask::Owed, _) => asker::OLDEST,
+            (.., Ask::Owed) => asker::GONE,
+            _ => return None,
+        };
+        let ticket = self.ticket(asker, id.slot());
+        let row = self.rooms.get_mut(id)?;
+        let log = Log::Room(row.number);
+        match asker {
+            asker::OLDEST => {
+                row.look = Ask::Asked(ticket.serial);
+                Some(Action::Load { ticket, log, from: row.first })
+            }
+            asker::GONE => {
+                row.forget = Ask::Asked(ticket.serial);
+                row.forgotten = row.first - 1;
+                Some(Action::Forget { ticket, log, upto: row.forgotten })
+            }
+            _ => {
+                row.save = Ask::Asked(ticket.serial);
+                let header =
+                    RoomRecord { name: row.name?, creator: row.creator, serial: row.serial };
+                let number = u64::from(row.number.0) + 1;
+                self.state.record =
+                    record::encode(self.work, &header, &self.pool, &Body::EMPTY, 0)?;
+                Some(Action::Put { ticket, log: Log::Rooms, number })
+            }
+        }
+    }
+
+    fn request_membership<E>(&mut self, id: Id<Membership>) -> Option<Action<'static, E>> {
+        let membership = self.rooms.members.get(id)?;
+        let room = self.rooms.get(membership.room)?.number;
+        let asker = match (membership.save, membership.load) {
+            (Ask::Owed, _) => asker::MEMBERSHIP,
+            (_, Ask::Owed) => asker::READER,
+            _ => return None,
+        };
+        let ticket = self.ticket(asker, id.slot());
+        let membership = self.rooms.members.get_mut(id)?;
+        if asker == asker::READER {
+            membership.load = Ask::Asked(ticket.serial);
+            return Some(Action::Load { ticket, log: Log::Room(room), from: membership.loading });
+        }
+        membership.save = Ask::Asked(ticket.serial);
+        let left = membership.standing == Standing::Leaving;
+        let header = MemberRecord { since: membership.since, left };
+        let number = u64::from(membership.account.0) + 1;
+        self.state.record = record::encode(self.work, &header, &self.pool, &Body::EMPTY, 0)?;
+        Some(Action::Put { ticket, log: Log::Members(room), number })
+    }
+
+    /// How far an author is in a room: what the store says of it, then whether the room's
+    /// log bears that out.
+    fn place_loaded(&mut self, id: Id<Pair>, loaded: Loaded<'_>) {
+        let Some(pair) = self.pairs.get_mut(id) else { return };
+        let Recipient::Room(room) = pair.recipient else { return };
+        let number = pair.number();
+        let bytes = loaded.record.filter(|(found, _)| match pair.place {
+            None => *found == number,
+            Some(place) => *found == place.index,
+        });
+        let Some(place) = pair.place.take() else {
+            let place = bytes.and_then(|(_, bytes)| record::decode::<PlaceRecord>(bytes));
+            let room = self.rooms.by_number(room).and_then(|id| self.rooms.get(id));
+            let (Some((place, _)), Some(room)) = (place, room) else {
+                self.pair_loaded(id, PairRecord::default());
+                return;
+            };
+            if (room.first..=room.head).contains(&place.index) {
+                pair.place = Some(place);
+                pair.ask = Ask::Owed;
+                self.state.asking_pairs.push_back(&mut self.pairs, id);
+            } else {
+                // What is gone already was there.
+                self.placed(id, place, place.index < room.first);
+            }
+            return;
+        };
+        let there = bytes.and_then(|(_, bytes)| record::decode::<EntryRecord>(bytes));
+        let own = there.is_none_or(|(entry, _)| {
+            (entry.from, entry.epoch, entry.number) == (pair.author, place.epoch, place.number)
+        });
+        self.placed(id, place, own);
+    }
+
+    fn placed(&mut self, id: Id<Pair>, place: PlaceRecord, there: bool) {
+        let stored = if there { place.number } else { place.before };
+        let record = PairRecord { epoch: place.epoch, stored, ..PairRecord::default() };
+        if let Some(pair) = self.pairs.get_mut(id) {
+            pair.appended = stored;
+        }
+        self.pair_loaded(id, record);
     }
 
     fn request_link<E>(&mut self, id: Id<ServerLink>) -> Option<Action<'static, E>> {
@@ -249,6 +393,7 @@ impl Engine<'_> {
                     nick: row.nick,
                     epoch: row.epoch,
                     boot: row.boot,
+                    since: self.lobby_since(account),
                 };
                 self.state.record =
                     record::encode(self.work, &header, &self.pool, &Body::EMPTY, 0)?;
@@ -257,90 +402,15 @@ impl Engine<'_> {
         })
     }
 
-    fn request_reading<E>(&mut self) -> Action<'static, E> {
-        let ticket = self.ticket(asker::READING, 0);
-        self.state.reading.ask = Ask::Asked(ticket.serial);
-        match self.state.reading.what {
-            What::Accounts { from } => Action::Load { ticket, log: Log::Accounts, from },
-            What::Mail { of } => Action::Load { ticket, log: Log::Mailbox(of), from: 0 },
-            What::Expired { of, upto } => Action::Forget { ticket, log: Log::Mailbox(of), upto },
-        }
-    }
-
-    fn ticket(&mut self, asker: u8, slot: u32) -> Ticket {
+    pub(super) fn ticket(&mut self, asker: u8, slot: u32) -> Ticket {
         self.state.serial = self.state.serial.wrapping_add(1);
         Ticket { asker, slot, serial: self.state.serial }
     }
 
-    fn read(&mut self, loaded: Option<Loaded<'_>>) {
-        let Some(Loaded { record, .. }) = loaded else {
-            self.tell(Event::StoreFailed);
-            self.state.reading.again = Some(self.state.now + AGAIN);
-            return;
-        };
-        match (self.state.reading.what, record) {
-            (What::Accounts { .. }, Some((number, bytes))) => {
-                self.read_account(number, bytes);
-                self.state.reading.what = What::Accounts { from: number + 1 };
-                self.state.reading.ask = Ask::Owed;
-            }
-            (What::Accounts { .. }, None) => {
-                self.tell(Event::Ready);
-                self.sweep_later(Account(0));
-            }
-            (What::Mail { of }, Some((index, bytes))) => {
-                // Those who are online are read to by their own cursor.
-                let offline = self.accounts.get(of).is_some_and(|row| row.link.is_none());
-                match record::decode::<MailRecord>(bytes) {
-                    Some((mail, _)) if offline && self.is_expired(mail.received) => {
-                        if self.expire(of, &mail) {
-                            self.state.reading.what = What::Expired { of, upto: index };
-                            self.state.reading.ask = Ask::Owed;
-                        } else {
-                            self.sweep_later(of);
-                        }
-                    }
-                    _ => self.sweep_later(Account(of.0 + 1)),
-                }
-            }
-            (What::Mail { of }, None) => self.sweep_later(Account(of.0 + 1)),
-            (What::Expired { .. }, _) => {}
-        }
-    }
-
-    fn read_account(&mut self, number: u64, bytes: &[u8]) {
-        let account = number.checked_sub(1).and_then(|n| u32::try_from(n).ok()).map(Account);
-        let decoded = record::decode::<AccountRecord>(bytes);
-        let (Some(account), Some((record, _))) = (account, decoded) else {
-            self.tell(Event::Damaged);
-            return;
-        };
-        let taken = self.accounts.by_nick(&record.nick).is_some()
-            || self.accounts.by_key(&record.key).is_some();
-        let row = Row {
-            key: record.key,
-            nick: record.nick,
-            epoch: record.epoch,
-            boot: record.boot,
-            presence: Presence::Offline,
-            link: None,
-            seen: crate::time::UnixTime(0),
-            durable: true,
-        };
-        if taken || self.accounts.put(account, row).is_none() {
-            self.tell(Event::Damaged);
-            return;
-        }
-        self.change(account);
-    }
-
-    /// Looks for expired mail again after a pause, in the mailbox `of`.
-    fn sweep_later(&mut self, of: Account) {
-        let count = self.accounts.count();
-        let of = if of.0 < count { of } else { Account(0) };
-        self.state.reading.what = What::Mail { of };
-        let pause = self.state.config.mail / (count + 1) / 8;
-        self.state.reading.again = Some(self.state.now + pause.clamp(SWEEP.0, SWEEP.1));
+    fn lobby_since(&self, account: Account) -> u64 {
+        let lobby = self.rooms.by_number(Room::LOBBY);
+        let place = lobby.and_then(|lobby| self.rooms.member(lobby, account));
+        place.and_then(|id| self.rooms.members.get(id)).map_or(0, |place| place.since)
     }
 
     /// The store failed to say how far a pair is: its deposits wait, and whoever

@@ -3,7 +3,7 @@
 
 use crate::{
     action::{Ask, Loaded},
-    id::{Account, Position},
+    id::{Account, Position, Recipient},
     link::{Packet, Units},
     record::{self, MailRecord},
     storage::Id,
@@ -27,7 +27,8 @@ const MAIL_HEADER: usize = 3 * 10 + 2 * 5 + 3 * 3;
 impl Engine<'_> {
     /// The link of a recipient that can be sent a new entry of `length` bytes right
     /// away: it is online, and nothing older waits for it in the store.
-    pub(super) fn open_mailbox(&self, to: Account, length: usize) -> Option<Id<ServerLink>> {
+    pub(super) fn open_mailbox(&self, to: Recipient, length: usize) -> Option<Id<ServerLink>> {
+        let Recipient::Account(to) = to else { return None };
         let id = self.accounts.get(to)?.link?;
         let link = self.links.get(id).filter(|link| link.is_live())?;
         let mailbox = &link.role.mailbox;
@@ -53,7 +54,8 @@ impl Engine<'_> {
 
     /// An entry goes into the store that its recipient, if online, does not have in
     /// its queue: nothing newer is relayed before it was read back.
-    pub(super) fn fall_behind(&mut self, to: Account, index: u64) {
+    pub(super) fn fall_behind(&mut self, to: Recipient, index: u64) {
+        let Recipient::Account(to) = to else { return };
         let Some(link) = self.accounts.get(to).and_then(|row| row.link) else { return };
         if let Some(member) = self.member(link) {
             member.mailbox.backlog = true;
@@ -63,9 +65,10 @@ impl Engine<'_> {
     }
 
     /// An entry was saved that its recipient, if online, is to read back.
-    pub(super) fn more_mail(&mut self, to: Account, index: u64) {
+    pub(super) fn more_mail(&mut self, to: Recipient, index: u64) {
+        let Recipient::Account(account) = to else { return };
         self.fall_behind(to, index);
-        let Some(link) = self.accounts.get(to).and_then(|row| row.link) else { return };
+        let Some(link) = self.accounts.get(account).and_then(|row| row.link) else { return };
         if self.author(link).is_some() {
             self.read_mailbox(link);
         }
@@ -73,7 +76,8 @@ impl Engine<'_> {
 
     /// An entry was handed over that the store has: it is forgotten once all
     /// before it were handed over too.
-    pub(super) fn handed_over(&mut self, to: Account, index: u64) {
+    pub(super) fn handed_over(&mut self, to: Recipient, index: u64) {
+        let Recipient::Account(to) = to else { return };
         let Some(link) = self.accounts.get(to).and_then(|row| row.link) else { return };
         if let Some(member) = self.member(link) {
             member.mailbox.done = member.mailbox.done.max(index);
@@ -175,7 +179,7 @@ impl Engine<'_> {
             }
             Stage::Stored => {
                 self.free_entry(id);
-                self.handed_over(account, ack.index);
+                self.handed_over(Recipient::Account(account), ack.index);
             }
             _ => self.free_entry(id),
         }
@@ -283,17 +287,19 @@ impl Engine<'_> {
             return true;
         }
         let Some((record, sealed)) = decoded else { return true };
+        self.make_room(sealed.len());
         if self.entries.is_full() {
             return false;
         }
-        let Some(pair) = self.pair(record.from, account) else { return false };
+        let to = Recipient::Account(account);
+        let Some(pair) = self.pair(record.from, to) else { return false };
         let Some(body) = self.pool.store(sealed) else { return false };
         let position = Position::new(record.epoch, record.number);
         let entry = Entry {
             index,
             received: record.received,
             pair: Some(pair),
-            ..Entry::new(record.from, account, position, body, Stage::Stored)
+            ..Entry::new(record.from, to, position, body, Stage::Stored)
         };
         let Ok(id) = self.entries.insert(entry) else { return false };
         self.state.unused.remove(&mut self.pairs, pair);
@@ -310,7 +316,7 @@ impl Engine<'_> {
     /// Mail that is kept no longer: its author is told. `false` if there is no
     /// room for that now.
     pub(super) fn expire(&mut self, to: Account, record: &MailRecord) -> bool {
-        let Some(id) = self.pair(record.from, to) else { return false };
+        let Some(id) = self.pair(record.from, Recipient::Account(to)) else { return false };
         if let Some(pair) = self.pairs.get_mut(id)
             && pair.record.epoch <= record.epoch
         {

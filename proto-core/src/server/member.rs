@@ -8,7 +8,11 @@ use crate::{
     wire::RegisterRefusal,
 };
 
-use super::entry::{Asking, Entry, Owed, Pair, Queued, Sending};
+use super::{
+    commands::Reply,
+    entry::{Asking, Entry, Owed, Pair, Queued, Sending},
+    room::{Membership, Turn},
+};
 
 /// The server's use of links.
 #[derive(Debug)]
@@ -34,6 +38,14 @@ pub enum Token {
     Refusal(Id<Entry>),
     /// A piece of mail.
     Piece(Id<Entry>, Run),
+    /// That it is a member of a room.
+    Joined(Id<Membership>),
+    /// That entries of a room are gone.
+    Gone(Id<Membership>),
+    /// A piece of an entry of a room, told by the low bits of its index.
+    Entry { reader: Id<Membership>, index: u16, run: Run },
+    /// What came of its last command.
+    Reply,
 }
 
 /// A client at the other end of a link.
@@ -52,6 +64,10 @@ pub struct Member {
     pub(super) told: List<Entry, Sending>,
     /// Pieces of mail to send.
     pub(super) sending: List<Entry, Sending>,
+    /// Its places in rooms of which something is to be sent.
+    pub(super) turns: List<Membership, Turn>,
+    pub(super) reply: Reply,
+    pub(super) reply_owed: bool,
     pub(super) save: Ask,
     pub(super) load: Ask,
     pub(super) forget: Ask,

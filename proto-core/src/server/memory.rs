@@ -12,6 +12,7 @@ use super::{
     accounts::AccountSlot,
     entry::{Entry, Pair},
     member::ServerRole,
+    room::{Membership, RoomRow, RoomTables},
     versions::Versions,
 };
 
@@ -36,6 +37,10 @@ pub struct Tables<'a> {
     pub pairs: &'a mut [Slot<Pair>],
     /// [`crate::storage::Index::buckets`] for the pairs.
     pub by_pair: &'a mut [Bucket],
+    /// Rooms and who is in them.
+    pub rooms: RoomTables<'a>,
+    /// [`crate::storage::Index::buckets`] for the entries.
+    pub by_place: &'a mut [Bucket],
     /// Message bodies.
     pub blocks: &'a mut [Block],
     /// Room for one record: [`record_bound`] of the longest sealed message.
@@ -67,7 +72,7 @@ impl<S: Storage + ?Sized> Storage for &mut S {
 
 /// Memory of a size fixed at compile time: a `static`, lent as `&mut`.
 ///
-/// `ACCOUNTS` is a power of two. `WORK` is [`record_bound`] of the longest sealed
+/// `ACCOUNTS` is a power of two; there are as many rooms, and twice as many places in them. `WORK` is [`record_bound`] of the longest sealed
 /// message: its text, 8 bytes of time and 96 of seal.
 #[allow(missing_debug_implementations)] // kilobytes
 pub struct Fixed<
@@ -93,6 +98,12 @@ pub struct Fixed<
     entry_timers: [TimerCell; ENTRIES],
     pairs: [[Slot<Pair>; 2]; ENTRIES],
     by_pair: [[Bucket; 4]; ENTRIES],
+    rooms: [Slot<RoomRow>; ACCOUNTS],
+    by_room_number: [[Bucket; 2]; ACCOUNTS],
+    by_room_name: [[Bucket; 2]; ACCOUNTS],
+    members: [[Slot<Membership>; 2]; ACCOUNTS],
+    by_member: [[Bucket; 4]; ACCOUNTS],
+    by_place: [[Bucket; 2]; ENTRIES],
     blocks: [Block; BLOCKS],
     work: [u8; WORK],
 }
@@ -127,6 +138,12 @@ impl<
             entry_timers: [TimerCell::EMPTY; ENTRIES],
             pairs: [const { [const { Slot::EMPTY }; 2] }; ENTRIES],
             by_pair: [[None; 4]; ENTRIES],
+            rooms: [const { Slot::EMPTY }; ACCOUNTS],
+            by_room_number: [[None; 2]; ACCOUNTS],
+            by_room_name: [[None; 2]; ACCOUNTS],
+            members: [const { [const { Slot::EMPTY }; 2] }; ACCOUNTS],
+            by_member: [[None; 4]; ACCOUNTS],
+            by_place: [[None; 2]; ENTRIES],
             blocks: [const { Block::EMPTY }; BLOCKS],
             work: [0; WORK],
         }
@@ -177,6 +194,14 @@ impl<
             entry_timers: &mut self.entry_timers,
             pairs: self.pairs.as_flattened_mut(),
             by_pair: self.by_pair.as_flattened_mut(),
+            rooms: RoomTables {
+                rooms: &mut self.rooms,
+                by_number: self.by_room_number.as_flattened_mut(),
+                by_name: self.by_room_name.as_flattened_mut(),
+                members: self.members.as_flattened_mut(),
+                by_member: self.by_member.as_flattened_mut(),
+            },
+            by_place: self.by_place.as_flattened_mut(),
             blocks: &mut self.blocks,
             work: &mut self.work,
         }

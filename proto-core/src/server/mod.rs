@@ -1,6 +1,7 @@
 //! The server's role: who is there, and what waits for those who are not.
 
 mod accounts;
+mod commands;
 mod deposits;
 mod engine;
 mod entry;
@@ -9,7 +10,10 @@ mod host;
 mod mailbox;
 mod member;
 mod memory;
+mod reading;
 mod registration;
+mod room;
+mod rooms;
 mod roster;
 mod versions;
 
@@ -22,7 +26,7 @@ use crate::{
     record::record_bound,
     session::Identity,
     time::{Instant, UnixTime, WallClock},
-    wire::{DEFAULT_DATAGRAM, MAX_BODY, MAX_DATAGRAM, Presence},
+    wire::{DEFAULT_DATAGRAM, MAX_BODY, MAX_DATAGRAM, Presence, Retention},
 };
 
 pub use accounts::AccountSlot;
@@ -30,6 +34,7 @@ pub use entry::{Entry, Pair};
 pub use event::Event;
 pub use member::Member;
 pub use memory::{Fixed, Sizes, Storage, Tables};
+pub use room::{Membership, RoomRow, RoomTables};
 
 use engine::{Engine, State};
 
@@ -55,6 +60,10 @@ pub struct Config {
     pub mail: Duration,
     /// The longest message text taken, in bytes; at most 16,384.
     pub text: u32,
+    /// How much of each room's log is kept.
+    pub room: Retention,
+    /// How many members a room can have; the lobby has everyone.
+    pub members: u32,
 }
 
 impl Default for Config {
@@ -68,6 +77,8 @@ impl Default for Config {
             push: Duration::from_millis(20),
             mail: Duration::from_hours(30 * 24),
             text: 16 * 1024,
+            room: Retention { entries: 10_000, bytes: 16 * 1024 * 1024, age: 30 * 24 * 3600 },
+            members: 10_000,
         }
     }
 }
@@ -105,7 +116,9 @@ impl<S: Storage> Server<S> {
         let credit =
             if longest < MAX_BODY { config.credit.min(longest as u32) } else { config.credit };
         let config = Config { credit, ..config };
-        Self { state: State::new(config, identity, seed, resume, now), storage }
+        let mut server = Self { state: State::new(config, identity, seed, resume, now), storage };
+        server.engine(now).open_lobby();
+        server
     }
 
     /// Takes in what came over UDP. Nothing that comes is an error: what does not
@@ -206,6 +219,8 @@ impl<S: Storage> Server<S> {
             accounts: (engine.accounts.count() as usize, engine.accounts.rows.len()),
             entries: (engine.entries.len(), engine.entries.capacity()),
             blocks: (engine.pool.used(), engine.pool.capacity()),
+            rooms: (engine.rooms.slab.len(), engine.rooms.slab.capacity()),
+            members: (engine.rooms.members.len(), engine.rooms.members.capacity()),
         }
     }
 
@@ -243,6 +258,10 @@ pub struct Usage {
     pub entries: (usize, usize),
     /// Blocks of 256 bytes of message bodies.
     pub blocks: (usize, usize),
+    /// Rooms, the lobby among them.
+    pub rooms: (usize, usize),
+    /// Places of accounts in rooms.
+    pub members: (usize, usize),
 }
 
 /// What the server owes the outside, picked and encoded one at a time. Dropping

@@ -2,10 +2,12 @@
 
 use crate::{
     action::Ask,
-    id::{Account, Epoch},
+    id::{Account, Epoch, Room},
     link::Packet,
-    storage::{Id, List},
-    wire::{CloseReason, Frame, Limits, Presence, Register, RegisterRefusal, Registered},
+    storage::{Body, Id, List},
+    wire::{
+        Away, CloseReason, Frame, Limits, MAX_AWAY, Presence, Register, RegisterRefusal, Registered,
+    },
 };
 
 use super::{
@@ -106,6 +108,7 @@ impl Engine<'_> {
         if let Some(row) = self.accounts.get_mut(account) {
             row.link = None;
             if fresh {
+                self.leave_lobby(account);
                 self.accounts.remove(account);
             } else {
                 // What could not be saved did not happen.
@@ -136,6 +139,7 @@ impl Engine<'_> {
         self.answer(link, Registration::Online { account, returning, mailbox });
         self.change(account);
         self.begin_pass(link);
+        self.enter_rooms(link, account);
         if let Some(address) = self.links.get(link).map(|link| link.address) {
             self.tell(Event::Registered { account, nick, address, returning });
         }
@@ -149,6 +153,11 @@ impl Engine<'_> {
             &mut self.links.links,
             link,
         );
+        if let Some(account) =
+            self.links.get(link).and_then(|link| link.role.registration.account())
+        {
+            self.leave_rooms(link, account);
+        }
         let Some(found) = self.links.get_mut(link) else { return };
         let mut member = core::mem::take(&mut found.role);
         // The nodes are what the lists know this link by.
@@ -180,7 +189,35 @@ impl Engine<'_> {
         if row.presence == Presence::Online {
             row.presence = Presence::Offline;
             row.seen = seen;
+            self.set_away(account, Body::EMPTY);
             self.change(account);
+        }
+    }
+
+    fn leave_lobby(&mut self, account: Account) {
+        let lobby = self.rooms.by_number(Room::LOBBY);
+        if let Some(place) = lobby.and_then(|lobby| self.rooms.member(lobby, account)) {
+            self.end_membership(place);
+        }
+    }
+
+    /// A client is away from its keyboard, or back.
+    pub(super) fn away(&mut self, link: Id<ServerLink>, away: &Away<'_>) -> Taken {
+        let Some(account) = self.author(link) else { return Taken::Done };
+        let text = away.text.unwrap_or_default();
+        if text.len() > MAX_AWAY {
+            return Taken::Close(CloseReason::Malformed);
+        }
+        self.make_room(text.len());
+        let Some(body) = self.pool.store(text.as_bytes()) else { return Taken::NoRoom };
+        self.set_away(account, body);
+        self.change(account);
+        Taken::Done
+    }
+
+    fn set_away(&mut self, account: Account, text: Body) {
+        if let Some(row) = self.accounts.get_mut(account) {
+            self.pool.free(core::mem::replace(&mut row.away, text));
         }
     }
 
@@ -200,9 +237,11 @@ impl Engine<'_> {
                     returning,
                     roster: self.state.version,
                     mailbox,
+                    rooms: self.rooms.count(&row.rooms),
                     limits: Limits {
                         text: self.text_limit(),
                         mail: self.state.config.mail.as_secs() as u32,
+                        room: self.state.config.room,
                     },
                 })
             }
@@ -239,9 +278,17 @@ impl Engine<'_> {
             presence: Presence::Offline,
             link: None,
             seen: self.unix(),
+            away: Body::EMPTY,
+            rooms: List::NEW,
             durable: false,
         };
+        let lobby = self.rooms.by_number(Room::LOBBY).and_then(|id| self.rooms.get(id));
+        let since = lobby.map_or(0, |lobby| lobby.head);
         let account = self.accounts.add(row).ok_or(RegisterRefusal::Full)?;
+        if !self.admit_to_lobby(account, since) {
+            self.accounts.remove(account);
+            return Err(RegisterRefusal::Full);
+        }
         Ok((account, false))
     }
 

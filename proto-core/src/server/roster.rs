@@ -6,7 +6,7 @@ use crate::{
     id::Account,
     link::Packet,
     storage::Id,
-    wire::{Frame, MAX_DATAGRAM, Presence, Roster, RosterEntry},
+    wire::{Frame, MAX_AWAY, MAX_DATAGRAM, Presence, Roster, RosterEntry},
 };
 
 use super::{
@@ -112,7 +112,8 @@ impl Engine<'_> {
         let mut written = 0;
         let mut from = low;
         while let Some(at) = self.versions.next_after(from, base) {
-            if let Some(entry) = self.roster_entry(Account(at), reader) {
+            let mut away = [0; MAX_AWAY];
+            if let Some(entry) = self.roster_entry(Account(at), reader, &mut away) {
                 let room = buffer.get_mut(written..limit).unwrap_or_default();
                 let Some(encoded) = entry.encode(room) else { return (written, Some(at)) };
                 written += encoded.len();
@@ -122,8 +123,15 @@ impl Engine<'_> {
         (written, None)
     }
 
-    fn roster_entry(&self, account: Account, reader: SocketAddr) -> Option<RosterEntry> {
+    fn roster_entry<'a>(
+        &self,
+        account: Account,
+        reader: SocketAddr,
+        away: &'a mut [u8; MAX_AWAY],
+    ) -> Option<RosterEntry<'a>> {
         let row = self.accounts.get(account)?;
+        let said = self.pool.read(&row.away, 0, away);
+        let away = away.get(..said).and_then(|text| core::str::from_utf8(text).ok());
         let online = row.presence == Presence::Online;
         let address = row.link.and_then(|link| self.links.get(link)).map(|link| link.address);
         let candidate = address.filter(|to| online && is_reachable(*to, reader));
@@ -134,6 +142,8 @@ impl Engine<'_> {
             key: row.key,
             presence: row.presence,
             candidates: [candidate, None],
+            seen: row.seen,
+            away: away.filter(|text| !text.is_empty()),
         })
     }
 }

@@ -6,7 +6,10 @@ use core::{fmt, net::SocketAddr, ops::RangeInclusive};
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{Account, Epoch, Nick, Number, PublicKey};
+use crate::{
+    id::{Account, Epoch, Nick, Number, PublicKey, Recipient, Room, RoomName},
+    time::UnixTime,
+};
 
 use super::{MIN_DATAGRAM, PACKET_OVERHEAD};
 
@@ -27,7 +30,8 @@ mod bound {
     pub(super) const U32: usize = 5;
     pub(super) const U64: usize = 10;
     pub(super) const ADDRESS: usize = 1 + 16 + U16;
-    pub(super) const NICK: usize = 1 + crate::id::MAX_NICK;
+    pub(super) const NAME: usize = 1 + crate::id::MAX_NAME;
+    pub(super) const RECIPIENT: usize = TAG + U32;
 }
 
 macro_rules! frames {
@@ -82,9 +86,9 @@ frames! {
     Credit(u64) = 0x04, bound bound::U64;
 
     /// A client asks for its nick.
-    Register(Register) = 0x10, bound bound::NICK + bound::TAG + bound::U32 + 2 * bound::U64;
+    Register(Register) = 0x10, bound bound::NAME + bound::TAG + bound::U32 + 2 * bound::U64;
     /// It has it.
-    Registered(Registered) = 0x11, bound 3 * bound::U32 + bound::TAG + 2 * bound::U64 + bound::U32;
+    Registered(Registered) = 0x11, bound 7 * bound::U32 + bound::TAG + 3 * bound::U64;
     /// It does not get it.
     RegisterRefused(RegisterRefusal) = 0x12, bound bound::TAG;
     /// A client goes offline.
@@ -99,19 +103,36 @@ frames! {
     /// How far the recipient has the author's messages, durably.
     Receipt(Receipt) = 0x21, bound bound::U32 + bound::U64;
     /// A piece of a sealed message that the server takes in the recipient's stead.
-    Deposit(Deposit<'a>) = 0x22, bound 3 * bound::U32 + bound::U64 + 3 * bound::U16 + super::FRAGMENT_UNIT;
+    Deposit(Deposit<'a>) = 0x22, bound bound::RECIPIENT + 2 * bound::U32 + bound::U64 + 3 * bound::U16 + super::FRAGMENT_UNIT;
     /// What became of the deposits for one recipient.
-    Progress(Progress) = 0x23, bound 2 * bound::U32 + 4 * bound::U64 + bound::TAG + 16;
+    Progress(Progress) = 0x23, bound bound::RECIPIENT + bound::U32 + 4 * bound::U64 + bound::TAG + 16;
     /// A deposit that the server did not take.
-    EntryRefused(EntryRefused) = 0x24, bound 2 * bound::U32 + bound::U64 + bound::TAG;
+    EntryRefused(EntryRefused) = 0x24, bound bound::RECIPIENT + bound::U32 + bound::U64 + bound::TAG;
     /// A piece of an entry of the reader's mailbox.
     Mail(Mail<'a>) = 0x25, bound 2 * bound::U64 + 2 * bound::U32 + bound::U64 + 3 * bound::U16 + super::FRAGMENT_UNIT;
     /// The reader has a mailbox entry durably.
     MailAck(MailAck) = 0x26, bound bound::U64 + 16;
     /// An author asks what became of its deposits for one recipient.
-    Inquire(Inquire) = 0x27, bound 2 * bound::U32;
+    Inquire(Inquire) = 0x27, bound bound::RECIPIENT + bound::U32;
     /// All mail that waited at the registration was handed over.
     MailboxEmpty(()) = 0x28, bound 0;
+
+    /// The reader is a member of a room.
+    Joined(Joined) = 0x30, bound bound::U32 + bound::U64 + bound::NAME;
+    /// How far a member has a room's log, durably.
+    Read(Read) = 0x31, bound bound::U32 + bound::U64;
+    /// A piece of an entry of a room's log.
+    RoomEntry(RoomEntry<'a>) = 0x32, bound bound::U32 + bound::U64 + bound::NAME + 3 * bound::U16 + super::FRAGMENT_UNIT;
+    /// Entries of a room's log that are kept no longer.
+    Gone(Gone) = 0x33, bound bound::U32 + bound::U64;
+    /// What a client wants of the server's rooms.
+    Command(Command) = 0x34, bound bound::U64 + 2 * bound::TAG + bound::NAME + bound::U32;
+    /// What came of that.
+    Outcome(Outcome) = 0x35, bound bound::U64 + 2 * bound::TAG;
+    /// A page of the names that were asked for.
+    Names(Names<'a>) = 0x36, bound bound::U64 + bound::TAG + bound::U32 + bound::U16 + bound::NAME;
+    /// A client is away from its keyboard, or back.
+    Away(Away<'a>) = 0x37, bound 2 * bound::TAG + MAX_AWAY;
 }
 
 /// The most gaps that one Ack can tell.
@@ -196,6 +217,8 @@ pub struct Registered {
     pub roster: u64,
     /// The last entry of the mailbox if anything waits in it, else 0.
     pub mailbox: u64,
+    /// How many rooms the client is a member of, the lobby among them.
+    pub rooms: u32,
     /// What the server allows.
     pub limits: Limits,
 }
@@ -207,6 +230,20 @@ pub struct Limits {
     pub text: u32,
     /// How long mail is kept, in seconds.
     pub mail: u32,
+    /// How much of each room's log is kept.
+    pub room: Retention,
+}
+
+/// How much of a room's log is kept: what goes beyond any of the three is gone,
+/// the oldest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retention {
+    /// How many entries.
+    pub entries: u32,
+    /// How many bytes of texts, author's times included.
+    pub bytes: u64,
+    /// How long, in seconds.
+    pub age: u32,
 }
 
 /// Why a nick is refused.
@@ -250,7 +287,7 @@ impl<'a> Roster<'a> {
 
 /// Who someone is and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RosterEntry {
+pub struct RosterEntry<'a> {
     /// The nick's number.
     pub account: Account,
     /// The roster version of this entry's last change.
@@ -263,15 +300,29 @@ pub struct RosterEntry {
     pub presence: Presence,
     /// Where its holder can be reached by the reader.
     pub candidates: Candidates,
+    /// When its holder was last online, by the server's clock; 0 for not in this run of it.
+    pub seen: UnixTime,
+    /// What an online holder says of being away: at most [`MAX_AWAY`] bytes.
+    pub away: Option<&'a str>,
 }
+
+/// The longest text of who is away, in bytes.
+pub const MAX_AWAY: usize = 48;
 
 /// Addresses to try, the best first; none when the reader can reach none.
 pub type Candidates = [Option<SocketAddr>; 2];
 
-impl RosterEntry {
+impl RosterEntry<'_> {
     /// The most bytes of an encoded entry.
-    pub const SIZE_BOUND: usize =
-        bound::U32 + bound::U64 + bound::NICK + 32 + bound::TAG + 2 * (bound::TAG + bound::ADDRESS);
+    pub const SIZE_BOUND: usize = bound::U32
+        + bound::U64
+        + bound::NAME
+        + 32
+        + bound::TAG
+        + 2 * (bound::TAG + bound::ADDRESS)
+        + bound::U64
+        + 2 * bound::TAG
+        + MAX_AWAY;
 
     /// Encodes into the front of `out`; `None` if it is too short.
     pub fn encode<'b>(&self, out: &'b mut [u8]) -> Option<&'b mut [u8]> {
@@ -284,8 +335,17 @@ impl RosterEntry {
 pub enum Presence {
     /// Registered, and the link is alive.
     Online,
-    /// Deregistered, or silent for too long.
+    /// Deregistered, or not there in this run of the server.
     Offline,
+    /// Silent for too long.
+    Lost,
+}
+
+impl Presence {
+    /// Someone is there.
+    pub fn is_online(self) -> bool {
+        self == Self::Online
+    }
 }
 
 /// Reads the entries of a [`Roster`] page.
@@ -294,19 +354,19 @@ pub struct RosterEntries<'a> {
     rest: &'a [u8],
 }
 
-impl Iterator for RosterEntries<'_> {
-    type Item = Result<RosterEntry, FrameError>;
+impl<'a> Iterator for RosterEntries<'a> {
+    type Item = Result<RosterEntry<'a>, FrameError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.rest.is_empty() {
             return None;
         }
-        match postcard::take_from_bytes(self.rest) {
-            Ok((entry, rest)) => {
+        match postcard::take_from_bytes::<RosterEntry<'a>>(self.rest) {
+            Ok((entry, rest)) if entry.away.is_none_or(|text| text.len() <= MAX_AWAY) => {
                 self.rest = rest;
                 Some(Ok(entry))
             }
-            Err(_) => {
+            _ => {
                 self.rest = &[];
                 Some(Err(FrameError::Body))
             }
@@ -341,11 +401,12 @@ pub struct Receipt {
     pub number: Number,
 }
 
-/// A piece of a sealed message for the server to hand over.
+/// A piece of a message for the server to hand over: sealed to its recipient, or,
+/// for a room, as it was said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deposit<'a> {
     /// The recipient.
-    pub to: Account,
+    pub to: Recipient,
     /// The author's epoch.
     pub epoch: Epoch,
     /// The message's number.
@@ -353,7 +414,7 @@ pub struct Deposit<'a> {
     /// How many numbers right before it are none of the server's business:
     /// delivered directly, refused or expired.
     pub skip: u32,
-    /// Bytes of the whole sealed body.
+    /// Bytes of the whole body.
     pub total: u16,
     /// Where this piece begins, a multiple of [`super::FRAGMENT_UNIT`].
     pub offset: u16,
@@ -362,11 +423,12 @@ pub struct Deposit<'a> {
     pub piece: &'a [u8],
 }
 
-/// What became of an author's deposits for one recipient: three cursors.
+/// What became of an author's deposits for one recipient: three cursors. Of those
+/// for a room, `stored` says all: they are in its log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     /// The recipient.
-    pub to: Account,
+    pub to: Recipient,
     /// The author's epoch.
     pub epoch: Epoch,
     /// All up to here are saved durably or delivered.
@@ -385,7 +447,7 @@ pub struct Progress {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EntryRefused {
     /// The recipient.
-    pub to: Account,
+    pub to: Recipient,
     /// The author's epoch.
     pub epoch: Epoch,
     /// The message's number.
@@ -397,8 +459,10 @@ pub struct EntryRefused {
 /// Why a message is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EntryRefusal {
-    /// The server knows no such account.
+    /// The server knows no such account or room.
     NoRecipient,
+    /// The author is no member of the room.
+    NotMember,
     /// It is longer than the server takes.
     TooLong,
     /// The server could not save it.
@@ -442,9 +506,144 @@ pub struct MailAck {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inquire {
     /// The recipient.
-    pub to: Account,
+    pub to: Recipient,
     /// The author's epoch.
     pub epoch: Epoch,
+}
+
+/// The reader is a member of a room; it answers with a [`Read`] that says from where
+/// it wants to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Joined {
+    /// The room.
+    pub room: Room,
+    /// The last entry of its log that came before the reader joined.
+    pub since: u64,
+    /// Its name; none for the lobby.
+    pub name: Option<RoomName>,
+}
+
+/// A member has every entry of a room's log up to `upto`, durably.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Read {
+    /// The room.
+    pub room: Room,
+    /// The cursor.
+    pub upto: u64,
+}
+
+/// A piece of an entry of a room's log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomEntry<'a> {
+    /// The room.
+    pub room: Room,
+    /// The entry's place in its log: from 1 upwards, none left out.
+    pub index: u64,
+    /// Who said it.
+    pub from: Nick,
+    /// Bytes of the whole body.
+    pub total: u16,
+    /// Where this piece begins, a multiple of [`super::FRAGMENT_UNIT`].
+    pub offset: u16,
+    /// The piece.
+    #[serde(borrow, with = "bytes")]
+    pub piece: &'a [u8],
+}
+
+/// Every entry of a room's log up to `upto` is kept no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gone {
+    /// The room.
+    pub room: Room,
+    /// The last entry that is gone.
+    pub upto: u64,
+}
+
+/// What a client wants; one at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Command {
+    /// Picked at random: a command that is sent again is recognised by it.
+    pub serial: u64,
+    /// What.
+    pub wish: Wish,
+}
+
+/// What a client can want of the server's rooms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Wish {
+    /// That there be a room of this name.
+    Create(RoomName),
+    /// To be a member of it.
+    Join(RoomName),
+    /// To be one no longer.
+    Leave(RoomName),
+    /// The names of all rooms, from this one on.
+    Rooms {
+        /// The first room.
+        from: Room,
+    },
+    /// The nicks of a room's members, from this account on; without a room, of the lobby's.
+    Members {
+        /// The room.
+        of: Option<RoomName>,
+        /// The first account.
+        from: Account,
+    },
+}
+
+/// What came of a [`Command`] that asked for no names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// The command's.
+    pub serial: u64,
+    /// It was done, or why it was not.
+    pub result: Result<(), RoomRefusal>,
+}
+
+/// Why a command about a room is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RoomRefusal {
+    /// A room of that name exists.
+    Exists,
+    /// None does.
+    Unknown,
+    /// The room has as many members as it can have.
+    RoomFull,
+    /// The server has no room for another room or member.
+    ServerFull,
+    /// The server could not save it.
+    Store,
+}
+
+/// A page of names: the answer to [`Wish::Rooms`] and [`Wish::Members`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Names<'a> {
+    /// The command's.
+    pub serial: u64,
+    /// From where to ask for the next page; none after the last.
+    pub next: Option<u32>,
+    /// The names, each in postcard, one after the other.
+    #[serde(borrow, with = "bytes")]
+    pub names: &'a [u8],
+}
+
+impl<'a> Names<'a> {
+    /// Reads the names; it ends early at one that is none.
+    pub fn names(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        let mut rest = self.names;
+        core::iter::from_fn(move || {
+            let (name, after) = postcard::take_from_bytes(rest).ok()?;
+            rest = after;
+            Some(name)
+        })
+    }
+}
+
+/// A client is away from its keyboard, or back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Away<'a> {
+    /// What it says of being away, at most [`MAX_AWAY`] bytes; none when it is back.
+    pub text: Option<&'a str>,
 }
 
 /// Why a packet's content is not understood.

@@ -8,9 +8,11 @@ mod frame;
 
 pub use datagram::{Accept, Datagram, DatagramError, Hello, HelloTo, Init, PacketHeader, Retry};
 pub use frame::{
-    Ack, AckGap, Candidates, CloseReason, Deposit, EntryRefusal, EntryRefused, Frame, FrameError,
-    FrameWriter, Frames, Inquire, Limits, MAX_ACK_RANGES, Mail, MailAck, Presence, Progress,
-    Receipt, Register, RegisterRefusal, Registered, Roster, RosterEntries, RosterEntry, Say,
+    Ack, AckGap, Away, Candidates, CloseReason, Command, Deposit, EntryRefusal, EntryRefused,
+    Frame, FrameError, FrameWriter, Frames, Gone, Inquire, Joined, Limits, MAX_ACK_RANGES,
+    MAX_AWAY, Mail, MailAck, Names, Outcome, Presence, Progress, Read, Receipt, Register,
+    RegisterRefusal, Registered, Retention, RoomEntry, RoomRefusal, Roster, RosterEntries,
+    RosterEntry, Say, Wish,
 };
 
 /// The protocol's version, in every `Hello` and `Retry` and in every handshake's prologue.

@@ -1,7 +1,10 @@
 use proto_core::{
     link::{LinkTables, Remembered},
     record,
-    server::{AccountSlot, Entry, Pair, ServerLink, Sizes, Storage, Tables},
+    server::{
+        AccountSlot, Entry, Membership, Pair, RoomRow, RoomTables, ServerLink, Sizes, Storage,
+        Tables,
+    },
     storage::{Block, Bucket, Slot},
     timers::TimerCell,
     wire::MAX_BODY,
@@ -22,6 +25,10 @@ pub struct ServerSizes {
     pub blocks: usize,
     /// Packets in flight, to all clients together.
     pub packets: usize,
+    /// Rooms ever created, and the lobby.
+    pub rooms: usize,
+    /// Places of accounts in rooms, beside everyone's in the lobby.
+    pub members: usize,
 }
 
 impl ServerSizes {
@@ -30,7 +37,8 @@ impl ServerSizes {
     pub const fn for_clients(clients: usize) -> Self {
         let entries = 128 + clients / 16;
         let (blocks, packets) = (1024 + entries, 512 + clients / 8);
-        Self { clients, accounts: clients, entries, blocks, packets }
+        let (rooms, members) = (64 + clients / 64, 256 + clients / 4);
+        Self { clients, accounts: clients, entries, blocks, packets, rooms, members }
     }
 
     /// The core keeps an eighth of the links for those that are not confirmed yet.
@@ -48,7 +56,7 @@ impl ServerSizes {
 impl Default for ServerSizes {
     /// For 1,000 clients at once, of 10,000 that come and go: some 4 MiB.
     fn default() -> Self {
-        Self { accounts: 10_000, ..Self::for_clients(1_000) }
+        Self { accounts: 10_000, rooms: 1_000, members: 10_000, ..Self::for_clients(1_000) }
     }
 }
 
@@ -70,6 +78,12 @@ pub struct ServerMemory {
     entry_timers: Box<[TimerCell]>,
     pairs: Box<[Slot<Pair>]>,
     by_pair: Box<[Bucket]>,
+    rooms: Box<[Slot<RoomRow>]>,
+    by_room_number: Box<[Bucket]>,
+    by_room_name: Box<[Bucket]>,
+    members: Box<[Slot<Membership>]>,
+    by_member: Box<[Bucket]>,
+    by_place: Box<[Bucket]>,
     blocks: Box<[Block]>,
     work: Box<[u8]>,
 }
@@ -80,6 +94,7 @@ impl ServerMemory {
         let (links, handshakes) = (sizes.links(), sizes.handshakes());
         let (accounts, entries) = (sizes.accounts, sizes.entries);
         let pairs = 2 * entries;
+        let members = accounts + sizes.members;
         Self {
             links: table(links, || Slot::EMPTY),
             by_session: buckets(links),
@@ -96,6 +111,12 @@ impl ServerMemory {
             entry_timers: table(entries, || TimerCell::EMPTY),
             pairs: table(pairs, || Slot::EMPTY),
             by_pair: buckets(pairs),
+            rooms: table(sizes.rooms, || Slot::EMPTY),
+            by_room_number: buckets(sizes.rooms),
+            by_room_name: buckets(sizes.rooms),
+            members: table(members, || Slot::EMPTY),
+            by_member: buckets(members),
+            by_place: buckets(entries),
             blocks: table(sizes.blocks, || Block::EMPTY),
             work: table(record::record_bound(MAX_BODY), || 0),
         }
@@ -119,6 +140,12 @@ impl ServerMemory {
             TableBytes::of("entry timers", &self.entry_timers),
             TableBytes::of("pairs", &self.pairs),
             TableBytes::of("by pair", &self.by_pair),
+            TableBytes::of("rooms", &self.rooms),
+            TableBytes::of("by room number", &self.by_room_number),
+            TableBytes::of("by room name", &self.by_room_name),
+            TableBytes::of("members", &self.members),
+            TableBytes::of("by member", &self.by_member),
+            TableBytes::of("by place", &self.by_place),
             TableBytes::of("blocks", &self.blocks),
             TableBytes::of("work", &self.work),
         ]
@@ -147,6 +174,14 @@ impl Storage for ServerMemory {
             entry_timers: &mut self.entry_timers,
             pairs: &mut self.pairs,
             by_pair: &mut self.by_pair,
+            rooms: RoomTables {
+                rooms: &mut self.rooms,
+                by_number: &mut self.by_room_number,
+                by_name: &mut self.by_room_name,
+                members: &mut self.members,
+                by_member: &mut self.by_member,
+            },
+            by_place: &mut self.by_place,
             blocks: &mut self.blocks,
             work: &mut self.work,
         }

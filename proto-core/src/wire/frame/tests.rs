@@ -4,10 +4,16 @@ use std::{format, vec, vec::Vec as List};
 
 use super::*;
 
+/// [`MAX_AWAY`] bytes.
+const AWAY: &str = "I am away from here and shall be back by and by.";
+
+#[allow(clippy::too_many_lines)] // one item a frame
 /// Each frame with every number at its largest and every list full.
 fn largest() -> List<Frame<'static>> {
     let (account, epoch, number) = (Account(u32::MAX), Epoch(u32::MAX), Number(u64::MAX));
     let nick = Nick::new(&"n".repeat(32)).unwrap();
+    let name = RoomName::new(&"r".repeat(32)).unwrap();
+    let (room, to) = (Room(u32::MAX), Recipient::Room(Room(u32::MAX)));
     let (total, offset, skip) = (u16::MAX, u16::MAX, u32::MAX);
     let unit: &'static [u8] = &[7; crate::wire::FRAGMENT_UNIT];
     let address = SocketAddr::from(([u16::MAX; 8], u16::MAX));
@@ -18,6 +24,8 @@ fn largest() -> List<Frame<'static>> {
         key: PublicKey([1; 32]),
         presence: Presence::Offline,
         candidates: [Some(address); 2],
+        seen: UnixTime(u64::MAX),
+        away: Some(AWAY),
     };
     let mut buffer = vec![0; RosterEntry::SIZE_BOUND];
     let length = entry.encode(&mut buffer).unwrap().len();
@@ -41,7 +49,12 @@ fn largest() -> List<Frame<'static>> {
             returning: true,
             roster: u64::MAX,
             mailbox: u64::MAX,
-            limits: Limits { text: u32::MAX, mail: u32::MAX },
+            rooms: u32::MAX,
+            limits: Limits {
+                text: u32::MAX,
+                mail: u32::MAX,
+                room: Retention { entries: u32::MAX, bytes: u64::MAX, age: u32::MAX },
+            },
         }),
         Frame::RegisterRefused(RegisterRefusal::Store),
         Frame::Deregister(()),
@@ -56,9 +69,9 @@ fn largest() -> List<Frame<'static>> {
         }),
         Frame::Say(Say { epoch, number, skip, total, offset, piece: unit }),
         Frame::Receipt(Receipt { epoch, number }),
-        Frame::Deposit(Deposit { to: account, epoch, number, skip, total, offset, piece: unit }),
+        Frame::Deposit(Deposit { to, epoch, number, skip, total, offset, piece: unit }),
         Frame::Progress(Progress {
-            to: account,
+            to,
             epoch,
             stored: number,
             delivered: number,
@@ -66,12 +79,7 @@ fn largest() -> List<Frame<'static>> {
             online: true,
             receipt: [9; 16],
         }),
-        Frame::EntryRefused(EntryRefused {
-            to: account,
-            epoch,
-            number,
-            reason: EntryRefusal::Superseded,
-        }),
+        Frame::EntryRefused(EntryRefused { to, epoch, number, reason: EntryRefusal::Superseded }),
         Frame::Mail(Mail {
             index: u64::MAX,
             previous: u64::MAX,
@@ -83,8 +91,30 @@ fn largest() -> List<Frame<'static>> {
             piece: unit,
         }),
         Frame::MailAck(MailAck { index: u64::MAX, receipt: [9; 16] }),
-        Frame::Inquire(Inquire { to: account, epoch }),
+        Frame::Inquire(Inquire { to, epoch }),
         Frame::MailboxEmpty(()),
+        Frame::Joined(Joined { room, since: u64::MAX, name: Some(name) }),
+        Frame::Read(Read { room, upto: u64::MAX }),
+        Frame::RoomEntry(RoomEntry {
+            room,
+            index: u64::MAX,
+            from: nick,
+            total,
+            offset,
+            piece: unit,
+        }),
+        Frame::Gone(Gone { room, upto: u64::MAX }),
+        Frame::Command(Command {
+            serial: u64::MAX,
+            wish: Wish::Members { of: Some(name), from: account },
+        }),
+        Frame::Outcome(Outcome { serial: u64::MAX, result: Err(RoomRefusal::Store) }),
+        Frame::Names(Names {
+            serial: u64::MAX,
+            next: Some(u32::MAX),
+            names: b"\x20nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn",
+        }),
+        Frame::Away(Away { text: Some(AWAY) }),
     ]
 }
 

@@ -1,0 +1,385 @@
+//! Rooms as a member sees them: entries of their logs, read in order into the inbox, and
+//! what the user wishes of the server's rooms.
+
+use crate::{
+    id::{Account, Epoch, Number, Position, PublicKey, Recipient, Room},
+    link::{Packet, Units},
+    record::BODY_HEADER,
+    storage::{Body, Id},
+    wire::{
+        Away, CloseReason, Command, Frame, Gone, Joined, MAX_AWAY, MAX_BODY, Names, Outcome, Read,
+        RoomEntry, RoomRefusal, Wish,
+    },
+};
+
+use super::{
+    ClientLink, CommandError, Event, Message, Peer, RoomView, To, Verdict,
+    conversation::{ClientRole, Token},
+    engine::{Engine, Taken},
+    message::Stage,
+};
+
+/// What the user wishes of the server's rooms.
+#[derive(Debug, Default)]
+pub(super) struct Wishes {
+    command: Option<Command>,
+    /// It came true, and is told once the room is there.
+    joins: bool,
+    /// A page of names to be told, and what to ask for next.
+    page: Option<(Wish, Body, Option<u32>)>,
+    away: heapless::String<MAX_AWAY>,
+    /// Rooms that the server has this client down for, and those it has named since.
+    rooms: u32,
+    named: u32,
+}
+
+impl Wishes {
+    pub(super) fn is_owing(&self) -> bool {
+        self.page.is_some()
+    }
+}
+
+impl Engine<'_> {
+    /// The user wishes something of the server's rooms.
+    pub(super) fn wish(&mut self, wish: Wish) -> Result<(), CommandError> {
+        if self.state.home.online().is_none() {
+            return Err(CommandError::Offline);
+        }
+        if self.state.wishes.command.is_some() || self.state.wishes.page.is_some() {
+            return Err(CommandError::Busy);
+        }
+        self.begin_wish(wish);
+        Ok(())
+    }
+
+    /// The user is away from the keyboard, or, without a text, back.
+    pub(super) fn set_away(&mut self, text: &str) -> Result<(), CommandError> {
+        if !self.state.home.was_online() {
+            return Err(CommandError::Offline);
+        }
+        let text = heapless::String::try_from(text);
+        self.state.wishes.away =
+            text.map_err(|_| CommandError::TooLong { limit: MAX_AWAY as u32 })?;
+        self.tell_server(|contact| contact.away = true);
+        Ok(())
+    }
+
+    /// The server has this client down for `rooms` rooms, and names them now.
+    pub(super) fn begin_rooms(&mut self, rooms: u32) {
+        while let Some(id) = self.state.joined.pop_front(&mut self.peers.slab) {
+            self.peers.clear_recipient(id);
+        }
+        (self.state.wishes.rooms, self.state.wishes.named) = (rooms, 0);
+        let away = !self.state.wishes.away.is_empty();
+        let wishes = self.state.wishes.command.is_some();
+        self.tell_server(|contact| {
+            contact.away |= away;
+            contact.command |= wishes;
+        });
+    }
+
+    /// The user goes offline: what was wished is wished no more.
+    pub(super) fn end_wishes(&mut self) {
+        let wishes = core::mem::take(&mut self.state.wishes);
+        if let Some((_, names, _)) = wishes.page {
+            self.pool.free(names);
+        }
+    }
+
+    /// This client is a member of a room.
+    pub(super) fn joined(&mut self, link: Id<ClientLink>, joined: &Joined) -> Taken {
+        let with = match (joined.room, joined.name) {
+            (Room::LOBBY, _) => To::Lobby,
+            (_, Some(name)) => To::Room(name),
+            (_, None) => return Taken::Close(CloseReason::Malformed),
+        };
+        let Some(server) = self.links.get(link).map(|link| link.peer) else { return Taken::Done };
+        let suite = self.links.state.identity.suite();
+        let key = PublicKey::of_room(suite, &server, joined.room);
+        let recipient = Recipient::Room(joined.room);
+        // Which finds no room here is not read.
+        let Some(id) = self.room_peer(key, with) else { return Taken::Done };
+        let fresh = self.peers.get(id).is_some_and(|peer| peer.recipient != Some(recipient));
+        if fresh {
+            self.peers.set_recipient(id, recipient);
+            self.state.joined.push_back(&mut self.peers.slab, id);
+            self.state.wishes.named += 1;
+        }
+        self.begin_conversation(id);
+        let Some(peer) = self.peers.get_mut(id) else { return Taken::Done };
+        let since = at(joined.since);
+        (peer.asked, peer.kept) = (peer.asked.max(since), peer.kept.max(since));
+        if fresh {
+            peer.began = peer.asked;
+        }
+        self.owe_read(id);
+        self.pump(id);
+        if self.state.wishes.named >= self.state.wishes.rooms {
+            self.refuse_orphans();
+        }
+        if core::mem::take(&mut self.state.wishes.joins) {
+            self.finish_wish(Ok(()));
+        }
+        Taken::Done
+    }
+
+    /// A piece of an entry of a room's log.
+    pub(super) fn room_entry(&mut self, link: Id<ClientLink>, entry: &RoomEntry<'_>) -> Taken {
+        let total = usize::from(entry.total);
+        let run = Units::run(usize::from(entry.offset), entry.piece.len(), total);
+        let Some(run) = run.filter(|_| total > BODY_HEADER && total <= MAX_BODY) else {
+            return Taken::Close(CloseReason::Malformed);
+        };
+        // That this client is a member is on its way.
+        let Some(id) = self.peers.by_recipient(Recipient::Room(entry.room)) else {
+            return Taken::NoRoom;
+        };
+        let Some(peer) = self.peers.get(id) else { return Taken::NoRoom };
+        let position = at(entry.index);
+        if position <= peer.asked {
+            if position <= peer.kept {
+                self.owe_read(id);
+            }
+            return Taken::Done;
+        }
+        let known = self.arriving(id, |message| message.position == position);
+        let Some(message_id) = known.or_else(|| self.add_arriving(link, id, position, entry.total))
+        else {
+            return Taken::NoRoom;
+        };
+        let own = entry.from == self.state.config.nick;
+        let Some(message) = self.messages.get_mut(message_id) else { return Taken::NoRoom };
+        if message.total != entry.total {
+            return Taken::Close(CloseReason::Malformed);
+        }
+        (message.author, message.own, message.by_server) = (Some(entry.from), own, true);
+        message.units.insert(run);
+        self.pool.write(&mut message.body, run.offset(), entry.piece);
+        if message.units == Units::all(total) && message.stage == Stage::Arriving {
+            message.stage = Stage::Whole;
+        }
+        self.take_in(id);
+        Taken::Done
+    }
+
+    /// Entries of a room's log were given up by the server.
+    pub(super) fn gone(&mut self, gone: Gone) -> Taken {
+        let Some(id) = self.peers.by_recipient(Recipient::Room(gone.room)) else {
+            return Taken::NoRoom;
+        };
+        let Some(peer) = self.peers.get_mut(id) else { return Taken::NoRoom };
+        let upto = at(gone.upto);
+        if upto > peer.asked {
+            peer.news.gone += upto.number.0 - peer.asked.number.0;
+            peer.asked = upto;
+            peer.kept = peer.kept.max(upto);
+            self.state.telling_peers.push_back(&mut self.peers.slab, id);
+            self.discard_passed(id);
+            self.take_in(id);
+        }
+        self.owe_read(id);
+        Taken::Done
+    }
+
+    /// What came of a wish.
+    pub(super) fn outcome(&mut self, outcome: Outcome) -> Taken {
+        let Some(command) = self.state.wishes.command.filter(|c| c.serial == outcome.serial) else {
+            return Taken::Done;
+        };
+        match (command.wish, outcome.result) {
+            (Wish::Join(name), Ok(())) if self.member_of(&To::Room(name)).is_none() => {
+                self.state.wishes.joins = true;
+                return Taken::Done;
+            }
+            (Wish::Leave(name), Ok(())) => {
+                if let Some(id) = self.member_of(&To::Room(name)) {
+                    self.leave_room(id);
+                }
+            }
+            _ => {}
+        }
+        self.finish_wish(outcome.result);
+        Taken::Done
+    }
+
+    /// A page of the names that were wished for.
+    pub(super) fn names(&mut self, names: &Names<'_>) -> Taken {
+        let Some(command) = self.state.wishes.command.filter(|c| c.serial == names.serial) else {
+            return Taken::Done;
+        };
+        let length = names.names().map(|name| name.len() + 1).sum();
+        let Some(mut page) = self.pool.allocate(length) else { return Taken::NoRoom };
+        let mut written = 0;
+        for name in names.names() {
+            self.pool.write(&mut page, written, name.as_bytes());
+            self.pool.write(&mut page, written + name.len(), b"\n");
+            written += name.len() + 1;
+        }
+        self.state.wishes.command = None;
+        self.state.wishes.page = Some((command.wish, page, names.next));
+        Taken::Done
+    }
+
+    /// The page of names to be told, lent.
+    pub(super) fn names_event(&mut self) -> Option<Event> {
+        let (wish, page, next) = self.state.wishes.page.take()?;
+        // Without the line feed at its end.
+        let length = page.len().saturating_sub(1);
+        let text = self.work.get_mut(..length).unwrap_or_default();
+        self.state.lent = self.pool.read(&page, 0, text);
+        self.pool.free(page);
+        if let Some(next) = next {
+            self.begin_wish(match wish {
+                Wish::Members { of, .. } => Wish::Members { of, from: Account(next) },
+                _ => Wish::Rooms { from: Room(next) },
+            });
+        }
+        Some(Event::Names { wish, last: next.is_none() })
+    }
+
+    /// How far a room is in the inbox is to be told to the server.
+    pub(super) fn owe_read(&mut self, id: Id<Peer>) {
+        let Some(link) = self.state.home.online() else { return };
+        if let Some(found) = self.links.get_mut(link) {
+            found.role.reads.push_back(&mut self.peers.slab, id);
+            self.links.wake(link);
+        }
+    }
+
+    /// Drops what was arriving of rooms through a link that ends: it comes again.
+    pub(super) fn leave_rooms(&mut self, link: Id<ClientLink>) {
+        let mut at = self.state.joined.front();
+        while let Some(id) = at {
+            at = self.peers.get(id).and_then(|peer| peer.joined.next());
+            self.discard_arriving(id, |message| message.link == Some(link));
+        }
+    }
+
+    pub(super) fn write_rooms(
+        &mut self,
+        link: Id<ClientLink>,
+        packet: &mut Packet<'_, ClientRole>,
+    ) {
+        while let Some(found) = self.links.get_mut(link) {
+            let Some(id) = found.role.reads.front() else { break };
+            if let Some(peer) = self.peers.get(id)
+                && let Some(Recipient::Room(room)) = peer.recipient
+            {
+                let read = Read { room, upto: peer.kept.max(peer.began).number.0 };
+                if !packet.push(&Frame::Read(read), Token::Read(id)) {
+                    return;
+                }
+            }
+            found.role.reads.pop_front(&mut self.peers.slab);
+        }
+        let Some(found) = self.links.get_mut(link) else { return };
+        if found.role.command
+            && let Some(command) = self.state.wishes.command
+        {
+            found.role.command = !packet.push(&Frame::Command(command), Token::Command);
+        }
+        if found.role.away {
+            let text = Some(self.state.wishes.away.as_str()).filter(|text| !text.is_empty());
+            found.role.away = !packet.push(&Frame::Away(Away { text }), Token::Away);
+        }
+    }
+
+    /// The room of this name, if this client is a member.
+    pub(super) fn member_of(&self, with: &To) -> Option<Id<Peer>> {
+        let id = self.peers.by_name(with)?;
+        self.peers.get(id).filter(|peer| peer.recipient.is_some()).map(|_| id)
+    }
+
+    /// Every room that this client is a member of, the lobby among them.
+    pub(super) fn for_each_room(&self, mut visit: impl FnMut(RoomView)) {
+        let mut at = self.state.joined.front();
+        while let Some(peer) = at.and_then(|id| self.peers.get(id)) {
+            at = peer.joined.next();
+            visit(RoomView { room: peer.with, key: peer.key });
+        }
+    }
+
+    fn begin_wish(&mut self, wish: Wish) {
+        let serial = u64::from_le_bytes(self.links.state.random.bytes());
+        self.state.wishes.command = Some(Command { serial, wish });
+        self.tell_server(|contact| contact.command = true);
+        self.expect_answer();
+    }
+
+    fn finish_wish(&mut self, result: Result<(), RoomRefusal>) {
+        if let Some(command) = self.state.wishes.command.take() {
+            self.state.home.tell(Event::Outcome { wish: command.wish, result });
+        }
+    }
+
+    fn tell_server(&mut self, set: impl FnOnce(&mut super::conversation::Contact)) {
+        let Some(link) = self.state.home.online() else { return };
+        if let Some(contact) = self.contact(link) {
+            set(contact);
+            self.links.wake(link);
+        }
+    }
+
+    /// The place of a room among the peers; `None` if there is no room.
+    fn room_peer(&mut self, key: PublicKey, with: To) -> Option<Id<Peer>> {
+        if let Some(id) = self.peers.by_key(&key) {
+            return Some(id);
+        }
+        if let Some(former) = self.peers.by_name(&with) {
+            // Another server's.
+            self.peers.forget_name(former);
+            self.peers.clear_recipient(former);
+        }
+        self.peers.add(key, with)
+    }
+
+    fn leave_room(&mut self, id: Id<Peer>) {
+        self.peers.clear_recipient(id);
+        self.state.joined.remove(&mut self.peers.slab, id);
+        self.discard_arriving(id, |_| true);
+        self.refuse_open(id);
+    }
+
+    /// What waits for rooms that the server has not named is refused.
+    fn refuse_orphans(&mut self) {
+        let mut at = self.state.active.front();
+        while let Some((id, peer)) = at.and_then(|id| Some((id, self.peers.get(id)?))) {
+            at = peer.active.next();
+            if peer.with.is_room() && peer.recipient.is_none() {
+                self.refuse_open(id);
+            }
+        }
+    }
+
+    fn refuse_open(&mut self, id: Id<Peer>) {
+        let mut at = self.peers.get(id).and_then(|peer| peer.outbox.front());
+        while let Some((id, message)) = at.and_then(|id| Some((id, self.messages.get(id)?))) {
+            at = message.of_peer.next();
+            if matches!(message.stage, Stage::Open | Stage::Deposited) {
+                self.done(id, Verdict::Refused(crate::wire::EntryRefusal::NotMember));
+            }
+        }
+    }
+
+    /// Drops what came of a room that its cursor has passed.
+    fn discard_passed(&mut self, id: Id<Peer>) {
+        let Some(asked) = self.peers.get(id).map(|peer| peer.asked) else { return };
+        self.discard_arriving(id, |message| message.position <= asked);
+    }
+
+    fn discard_arriving(&mut self, id: Id<Peer>, is: impl Fn(&Message) -> bool) {
+        let mut at = self.peers.get(id).and_then(|peer| peer.inbox.front());
+        while let Some((id, message)) = at.and_then(|id| Some((id, self.messages.get(id)?))) {
+            at = message.of_peer.next();
+            if matches!(message.stage, Stage::Arriving | Stage::Whole) && is(message) {
+                self.forget_arriving(id);
+                self.discard(id);
+            }
+        }
+    }
+}
+
+/// A place in a room's log, as a cursor.
+fn at(index: u64) -> Position {
+    Position::new(Epoch(0), Number(index))
+}

@@ -1,0 +1,287 @@
+//! What the server reads of its own accord: at its start, who and what there is; then,
+//! over and over, what has expired.
+
+use core::time::Duration;
+
+use crate::{
+    action::{Action, Ask, Loaded, Log},
+    id::{Account, Room},
+    record::{self, AccountRecord, EntryRecord, MailRecord, MemberRecord, RoomRecord},
+    storage::{Body, Id, List},
+    time::{Instant, UnixTime},
+    wire::Presence,
+};
+
+use super::{
+    Event,
+    accounts::Row,
+    engine::Engine,
+    host::asker,
+    room::{Membership, Oldest, RoomRow, Standing},
+};
+
+/// How long to wait before the store is asked again for what it failed to read.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// The shortest and the longest pause between two looks for what expired.
+const SWEEP: (Duration, Duration) = (Duration::from_millis(100), Duration::from_hours(1));
+
+/// A reading of the store from one end to the other.
+#[derive(Debug)]
+pub(super) struct Reading {
+    pub(super) what: What,
+    pub(super) ask: Ask,
+    again: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    /// The next account.
+    Accounts { from: u64 },
+    /// The next room.
+    Rooms { from: u64 },
+    /// The beginning of a room's log.
+    Beginning { of: Id<RoomRow> },
+    /// The last entry of a room's log.
+    End { of: Id<RoomRow> },
+    /// The next member of a room.
+    Members { of: Id<RoomRow>, from: u64 },
+    /// The first entry of a mailbox.
+    Mail { of: Account },
+    /// An expired entry is being forgotten.
+    Expired { of: Account, upto: u64 },
+}
+
+impl Reading {
+    /// Of all there is, from the first account on.
+    pub(super) fn start() -> Self {
+        Self { what: What::Accounts { from: 1 }, ask: Ask::Owed, again: None }
+    }
+
+    /// All there is was read.
+    pub(super) fn is_done(&self) -> bool {
+        matches!(self.what, What::Mail { .. } | What::Expired { .. })
+    }
+
+    pub(super) fn is_owed(&self) -> bool {
+        self.ask == Ask::Owed
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.again
+    }
+}
+
+impl Engine<'_> {
+    /// The room that everyone is in, before anything is read.
+    pub(super) fn open_lobby(&mut self) {
+        let lobby = RoomRow::new(Room::LOBBY, None, Account(0), 0);
+        let opened = self.rooms.put(RoomRow { durable: true, ..lobby });
+        debug_assert!(opened.is_some(), "there is room for one room");
+    }
+
+    /// Goes on reading when its pause is over.
+    pub(super) fn read_on(&mut self) {
+        let reading = &mut self.state.reading;
+        if reading.again.is_some_and(|at| at <= self.state.now) {
+            reading.again = None;
+            reading.ask = Ask::Owed;
+        }
+    }
+
+    pub(super) fn request_reading<E>(&mut self) -> Action<'static, E> {
+        let ticket = self.ticket(asker::READING, 0);
+        self.state.reading.ask = Ask::Asked(ticket.serial);
+        let number = |of| self.rooms.get(of).map_or(Room::LOBBY, |row| row.number);
+        let (log, from) = match self.state.reading.what {
+            What::Accounts { from } => (Log::Accounts, from),
+            What::Rooms { from } => (Log::Rooms, from),
+            What::Beginning { of } => (Log::Room(number(of)), 1),
+            What::End { of } => {
+                (Log::Room(number(of)), self.rooms.get(of).map_or(0, |row| row.head))
+            }
+            What::Members { of, from } => (Log::Members(number(of)), from),
+            What::Mail { of } => (Log::Mailbox(of), 0),
+            What::Expired { of, upto } => {
+                return Action::Forget { ticket, log: Log::Mailbox(of), upto };
+            }
+        };
+        Action::Load { ticket, log, from }
+    }
+
+    pub(super) fn read(&mut self, loaded: Option<Loaded<'_>>) {
+        let Some(Loaded { record, head }) = loaded else {
+            self.tell(Event::StoreFailed);
+            self.state.reading.again = Some(self.state.now + AGAIN);
+            return;
+        };
+        match (self.state.reading.what, record) {
+            (What::Accounts { .. }, Some((number, bytes))) => {
+                self.read_account(number, bytes);
+                self.read_next(What::Accounts { from: number + 1 });
+            }
+            (What::Accounts { .. }, None) => match self.rooms.by_number(Room::LOBBY) {
+                Some(of) => self.read_next(What::Beginning { of }),
+                None => self.read_next(What::Rooms { from: 1 }),
+            },
+            (What::Rooms { .. }, Some((number, bytes))) => match self.read_room(number, bytes) {
+                Some(of) => self.read_next(What::Beginning { of }),
+                None => self.read_next(What::Rooms { from: number + 1 }),
+            },
+            (What::Rooms { .. }, None) => {
+                self.tell(Event::Ready);
+                self.sweep_later(Account(0));
+            }
+            (What::Beginning { of }, record) => {
+                self.read_beginning(of, record, head);
+                match record {
+                    Some(_) => self.read_next(What::End { of }),
+                    None => self.read_next(What::Members { of, from: 1 }),
+                }
+            }
+            (What::End { of }, record) => {
+                if let (Some(row), Some((_, bytes))) = (self.rooms.get_mut(of), record)
+                    && let Some((last, body)) = record::decode::<EntryRecord>(bytes)
+                {
+                    row.bytes = last.bytes + body.len() as u64;
+                }
+                self.read_next(What::Members { of, from: 1 });
+            }
+            (What::Members { of, .. }, Some((number, bytes))) => {
+                self.read_member(of, number, bytes);
+                self.read_next(What::Members { of, from: number + 1 });
+            }
+            (What::Members { of, .. }, None) => {
+                let room = self.rooms.get(of).map_or(Room::LOBBY, |row| row.number);
+                self.read_next(What::Rooms { from: u64::from(room.0) + 2 });
+            }
+            (What::Mail { of }, Some((index, bytes))) => {
+                // Those who are online are read to by their own cursor.
+                let offline = self.accounts.get(of).is_some_and(|row| row.link.is_none());
+                match record::decode::<MailRecord>(bytes) {
+                    Some((mail, _)) if offline && self.is_expired(mail.received) => {
+                        if self.expire(of, &mail) {
+                            self.read_next(What::Expired { of, upto: index });
+                        } else {
+                            self.sweep_later(of);
+                        }
+                    }
+                    _ => self.sweep_later(Account(of.0 + 1)),
+                }
+            }
+            (What::Mail { of }, None) => self.sweep_later(Account(of.0 + 1)),
+            (What::Expired { .. }, _) => {}
+        }
+    }
+
+    /// What was expired is forgotten by the store.
+    pub(super) fn expired_forgotten(&mut self) {
+        if let What::Expired { of, .. } = self.state.reading.what {
+            self.read_next(What::Mail { of });
+        }
+    }
+
+    fn read_next(&mut self, what: What) {
+        self.state.reading.what = what;
+        self.state.reading.ask = Ask::Owed;
+    }
+
+    fn read_account(&mut self, number: u64, bytes: &[u8]) {
+        let account = number.checked_sub(1).and_then(|n| u32::try_from(n).ok()).map(Account);
+        let decoded = record::decode::<AccountRecord>(bytes);
+        let (Some(account), Some((record, _))) = (account, decoded) else {
+            self.tell(Event::Damaged);
+            return;
+        };
+        let taken = self.accounts.by_nick(&record.nick).is_some()
+            || self.accounts.by_key(&record.key).is_some();
+        let row = Row {
+            key: record.key,
+            nick: record.nick,
+            epoch: record.epoch,
+            boot: record.boot,
+            presence: Presence::Offline,
+            link: None,
+            seen: UnixTime(0),
+            away: Body::EMPTY,
+            rooms: List::NEW,
+            durable: true,
+        };
+        if taken || self.accounts.put(account, row).is_none() {
+            self.tell(Event::Damaged);
+            return;
+        }
+        if !self.admit_to_lobby(account, record.since) {
+            self.tell(Event::Damaged);
+        }
+        self.change(account);
+    }
+
+    /// Gives an account its place in the lobby; `false` if there is no room.
+    pub(super) fn admit_to_lobby(&mut self, account: Account, since: u64) -> bool {
+        let Some(lobby) = self.rooms.by_number(Room::LOBBY) else { return false };
+        self.add_membership(Membership::new(lobby, account, since, Standing::Member)).is_some()
+    }
+
+    fn read_room(&mut self, number: u64, bytes: &[u8]) -> Option<Id<RoomRow>> {
+        let room = number.checked_sub(1).and_then(|n| u32::try_from(n).ok()).map(Room);
+        let decoded = record::decode::<RoomRecord>(bytes);
+        let added = room.zip(decoded).and_then(|(room, (record, _))| {
+            if self.rooms.by_name(&record.name).is_some() {
+                return None;
+            }
+            let row = RoomRow::new(room, Some(record.name), record.creator, record.serial);
+            self.rooms.put(RoomRow { durable: true, ..row })
+        });
+        if added.is_none() {
+            self.tell(Event::Damaged);
+        }
+        added
+    }
+
+    /// What a room's log keeps: `record` is its first entry, `head` the number of its last.
+    fn read_beginning(&mut self, of: Id<RoomRow>, record: Option<(u64, &[u8])>, head: u64) {
+        let Some(row) = self.rooms.get_mut(of) else { return };
+        (row.head, row.asked) = (head, head);
+        row.first = record.map_or(head + 1, |(index, _)| index);
+        row.forgotten = row.first - 1;
+        if let Some((index, bytes)) = record
+            && let Some((oldest, _)) = record::decode::<EntryRecord>(bytes)
+        {
+            row.oldest = Oldest { index, received: oldest.received, bytes: oldest.bytes };
+        }
+    }
+
+    fn read_member(&mut self, of: Id<RoomRow>, number: u64, bytes: &[u8]) {
+        let account = number.checked_sub(1).and_then(|n| u32::try_from(n).ok()).map(Account);
+        let decoded = record::decode::<MemberRecord>(bytes);
+        let (Some(account), Some((record, _))) = (account, decoded) else {
+            self.tell(Event::Damaged);
+            return;
+        };
+        if record.left || self.accounts.get(account).is_none() {
+            return;
+        }
+        let membership = Membership::new(of, account, record.since, Standing::Member);
+        if self.add_membership(membership).is_none() {
+            self.tell(Event::Damaged);
+        }
+    }
+
+    /// Looks for what expired again after a pause, in the mailbox `of`; between the last
+    /// and the first, in all rooms.
+    fn sweep_later(&mut self, of: Account) {
+        let count = self.accounts.count();
+        let again = of.0 >= count;
+        if again {
+            for slot in 0..self.rooms.slab.capacity() as u32 {
+                if let Some(room) = self.rooms.slab.id_at(slot) {
+                    self.look_at_oldest(room);
+                }
+            }
+        }
+        self.state.reading.what = What::Mail { of: if again { Account(0) } else { of } };
+        let pause = self.state.config.mail / (count + 1) / 8;
+        self.state.reading.again = Some(self.state.now + pause.clamp(SWEEP.0, SWEEP.1));
+    }
+}

@@ -1,0 +1,458 @@
+//! What is said in rooms: appended to the room's log once, durable before its author is
+//! told, and read by each member through a cursor. The newest entries are in memory for
+//! all; whoever is further behind has them read from the store.
+
+use core::time::Duration;
+
+use crate::{
+    action::{Ask, Loaded},
+    id::{Account, Number, Position, Recipient, Room},
+    link::{Packet, Units},
+    record::{self, EntryRecord},
+    storage::{Id, Pool},
+    time::Instant,
+    wire::{EntryRefusal, FRAGMENT_UNIT, Frame, Gone, Joined, Read, RoomEntry},
+};
+
+use super::{
+    Event, ServerLink,
+    engine::{Engine, STALL, Taken},
+    entry::{Entry, Stage},
+    member::{ServerRole, Token},
+    room::{Membership, Next, Oldest, Queue, RoomRow, Standing},
+};
+
+/// Bytes of a `RoomEntry` frame's body that are not the piece.
+const ROOM_HEADER: usize = 5 + 10 + 33 + 3 * 3;
+
+/// What came of writing for one member.
+enum Turned {
+    /// It waits for its room to move on, or for the member.
+    Over,
+    /// The packet is full, or the link may send no more.
+    Full,
+    /// It waits for the store.
+    Loading,
+}
+
+impl Engine<'_> {
+    /// Whether an account may say something in a room.
+    pub(super) fn may_say(&self, author: Account, room: Room) -> Result<(), EntryRefusal> {
+        let room = self.rooms.by_number(room).ok_or(EntryRefusal::NoRecipient)?;
+        let membership = self.rooms.member(room, author).and_then(|id| self.rooms.members.get(id));
+        membership
+            .filter(|membership| membership.standing == Standing::Member)
+            .map(|_| ())
+            .ok_or(EntryRefusal::NotMember)
+    }
+
+    /// Asks the store to save an entry behind all others of its room.
+    pub(super) fn append(&mut self, id: Id<Entry>, room: Room) {
+        let row = self.rooms.by_number(room).and_then(|id| self.rooms.get_mut(id));
+        let (Some(row), Some(entry)) = (row, self.entries.get_mut(id)) else { return };
+        row.asked += 1;
+        entry.index = row.asked;
+        entry.bytes = row.bytes;
+        row.bytes += entry.body.len() as u64;
+        if let Some(pair) = entry.pair.and_then(|pair| self.pairs.get_mut(pair)) {
+            let number = entry.position.number;
+            entry.previous = core::mem::replace(&mut pair.appended, number).0;
+        }
+        entry.author = self.accounts.get(entry.from).map(|row| row.nick);
+        entry.stage = Stage::Storing;
+        entry.ask = Ask::Owed;
+        self.state.asking_entries.push_back(&mut self.entries, id);
+        // How long the store may take is up to the author: to say that it failed might be untrue.
+        self.entry_timers.set(id.slot(), None);
+    }
+
+    /// An entry is durable in its room's log, or could not be made so.
+    pub(super) fn appended(&mut self, id: Id<Entry>, room: Room, saved: bool) {
+        let Some(row_id) = self.rooms.by_number(room) else { return };
+        let row = self.rooms.slab.get_mut(row_id);
+        let (Some(row), Some(entry)) = (row, self.entries.get_mut(id)) else { return };
+        if !saved {
+            // Those asked for after it fail with it.
+            row.asked = row.asked.min(entry.index - 1);
+            row.bytes = row.bytes.min(entry.bytes);
+            let before = Number(entry.previous);
+            if let Some(pair) = entry.pair.and_then(|pair| self.pairs.get_mut(pair)) {
+                pair.appended = pair.appended.min(before);
+            }
+            self.tell(Event::StoreFailed);
+            self.refuse(id, EntryRefusal::Store);
+            return;
+        }
+        row.head = row.head.max(entry.index);
+        self.state.moved_rooms.append(&mut self.rooms.members, &mut row.caught_up);
+        entry.stage = Stage::Stored;
+        self.unlist(id);
+        self.release(id);
+        if let Some(pair) = self.entries.get_mut(id).and_then(|entry| entry.pair.take()) {
+            self.settle_stored(pair);
+            if let Some(pair) = self.pairs.get_mut(pair) {
+                pair.uses -= 1;
+            }
+            self.owe_progress(pair);
+            self.consider_unused(pair);
+        }
+        self.remember(id, room);
+        self.trim(room);
+    }
+
+    /// Those whose room moved on take their turns on their links.
+    pub(super) fn take_turns(&mut self) {
+        while let Some(id) = self.state.moved_rooms.pop_front(&mut self.rooms.members) {
+            if let Some(membership) = self.rooms.members.get_mut(id) {
+                membership.queue = Queue::None;
+            }
+            self.take_turn(id);
+        }
+    }
+
+    /// Begins to read to an account that came online, in all its rooms.
+    pub(super) fn enter_rooms(&mut self, link: Id<ServerLink>, account: Account) {
+        let mut at = self.accounts.get(account).and_then(|row| row.rooms.front());
+        while let Some(id) = at {
+            at = self.rooms.members.get(id).and_then(|membership| membership.of_account.next());
+            self.enter_room(link, id);
+        }
+    }
+
+    /// Begins to read to a member that is online.
+    pub(super) fn enter_room(&mut self, link: Id<ServerLink>, id: Id<Membership>) {
+        let Some(membership) = self.rooms.members.get_mut(id) else { return };
+        if membership.standing == Standing::Member {
+            (membership.link, membership.greet) = (Some(link), true);
+            self.take_turn(id);
+        }
+    }
+
+    /// Reads no more to an account through a link.
+    pub(super) fn leave_rooms(&mut self, link: Id<ServerLink>, account: Account) {
+        let mut at = self.accounts.get(account).and_then(|row| row.rooms.front());
+        while let Some((id, membership)) = at.and_then(|id| Some((id, self.rooms.members.get(id)?)))
+        {
+            at = membership.of_account.next();
+            // Another link may be the account's by now.
+            if membership.link == Some(link) {
+                self.leave_room(id);
+            }
+        }
+    }
+
+    /// Reads no more to a member.
+    pub(super) fn leave_room(&mut self, id: Id<Membership>) {
+        let Some(membership) = self.rooms.members.get_mut(id) else { return };
+        let (room, queue, link) = (membership.room, membership.queue, membership.link.take());
+        membership.queue = Queue::None;
+        membership.greet = false;
+        membership.cursor = super::room::Cursor::default();
+        membership.load = Ask::Idle;
+        let members = &mut self.rooms.members;
+        self.state.asking_members.remove(members, id);
+        match queue {
+            Queue::None => {}
+            Queue::Waiting => {
+                let Some(row) = self.rooms.slab.get_mut(room) else { return };
+                let lists = [&mut row.caught_up, &mut self.state.moved_rooms];
+                crate::storage::List::remove_from_either(lists, members, id);
+            }
+            Queue::Ready => {
+                if let Some(found) = link.and_then(|link| self.links.get_mut(link)) {
+                    found.role.turns.remove(members, id);
+                }
+            }
+            Queue::Stalled => self.state.stalled_members.remove(members, id),
+        }
+        if self.rooms.members.get(id).is_some_and(|m| m.save == Ask::Owed) {
+            self.state.asking_members.push_back(&mut self.rooms.members, id);
+        }
+    }
+
+    /// A member says how far it has a room's log.
+    pub(super) fn read_upto(&mut self, link: Id<ServerLink>, read: Read) -> Taken {
+        let room = self.rooms.by_number(read.room);
+        let (Some(account), Some(room)) = (self.author(link), room) else { return Taken::Done };
+        let Some(id) = self.rooms.member(room, account) else { return Taken::Done };
+        let head = self.rooms.get(room).map_or(0, |row| row.head);
+        let Some(membership) = self.rooms.members.get_mut(id).filter(|m| m.link == Some(link))
+        else {
+            return Taken::Done;
+        };
+        membership.cursor.read(read.upto.min(head).max(membership.since));
+        self.take_turn(id);
+        Taken::Done
+    }
+
+    /// The store has an entry for a member that is behind, or failed to read it.
+    pub(super) fn entry_loaded(&mut self, id: Id<Membership>, loaded: Option<Loaded<'_>>) {
+        let Some(membership) = self.rooms.members.get(id) else { return };
+        let (room, wanted) = (membership.room, membership.loading);
+        let Some(row) = self.rooms.get(room) else { return };
+        let (number, first) = (row.number, row.first);
+        let Some(Loaded { record, .. }) = loaded else {
+            self.tell(Event::StoreFailed);
+            self.stall_member(id);
+            return;
+        };
+        let found = record.filter(|(index, _)| *index == wanted);
+        let whole = found.and_then(|(_, bytes)| record::decode::<EntryRecord>(bytes));
+        let there = match whole {
+            Some((record, body)) => self.recall(number, wanted, &record, body),
+            // What was given up meanwhile is not missed.
+            None if wanted < first => true,
+            None => {
+                self.tell(Event::Damaged);
+                let membership = self.rooms.members.get_mut(id);
+                membership.is_some_and(|membership| membership.cursor.pass_over(wanted))
+            }
+        };
+        if there { self.take_turn(id) } else { self.stall_member(id) }
+    }
+
+    /// Members that the store could not serve try again.
+    pub(super) fn retry_members(&mut self) {
+        while let Some(id) = self.state.stalled_members.pop_front(&mut self.rooms.members) {
+            if let Some(membership) = self.rooms.members.get_mut(id) {
+                membership.queue = Queue::None;
+            }
+            self.take_turn(id);
+        }
+    }
+
+    pub(super) fn write_rooms(
+        &mut self,
+        link: Id<ServerLink>,
+        packet: &mut Packet<'_, ServerRole>,
+    ) {
+        while let Some(id) = self.links.get(link).and_then(|link| link.role.turns.front()) {
+            let turned = self.write_room(link, id, packet);
+            if matches!(turned, Turned::Full) {
+                return;
+            }
+            let Some(found) = self.links.get_mut(link) else { return };
+            found.role.turns.remove(&mut self.rooms.members, id);
+            let Some(membership) = self.rooms.members.get_mut(id) else { return };
+            membership.queue = Queue::None;
+            if let (Turned::Over, Some(row)) = (turned, self.rooms.slab.get_mut(membership.room)) {
+                membership.queue = Queue::Waiting;
+                row.caught_up.push_back(&mut self.rooms.members, id);
+            }
+        }
+    }
+
+    /// Makes room for one more entry with a body of `bytes` bytes, if entries of rooms that
+    /// the store has as well take it up.
+    pub(super) fn make_room(&mut self, bytes: usize) {
+        let lacks = |pool: &Pool<'_>| pool.capacity() - pool.used() < Pool::blocks(bytes);
+        while (self.entries.is_full() || lacks(&self.pool)) && self.forget_oldest() {}
+    }
+
+    /// What is gone of a room beyond what is kept is passed over, and forgotten by the store.
+    pub(super) fn trim(&mut self, room: Room) {
+        let now = self.unix();
+        let kept = self.state.config.room;
+        let Some(id) = self.rooms.by_number(room) else { return };
+        let Some(row) = self.rooms.get_mut(id) else { return };
+        row.first = row.first.max((row.head + 1).saturating_sub(kept.entries.into()));
+        let over = row.bytes.saturating_sub(row.oldest.bytes) > kept.bytes;
+        let expired = now.since(row.oldest.received) >= Duration::from_secs(kept.age.into());
+        let known = row.oldest.index == row.first && row.first <= row.head;
+        let due = known && (over || expired);
+        row.first += u64::from(due);
+        let look = (over || due) && row.oldest.index != row.first;
+        if row.first > row.forgotten + 1 && row.forget == Ask::Idle {
+            row.forget = Ask::Owed;
+            self.state.asking_rooms.push_back(&mut self.rooms.slab, id);
+        }
+        if look {
+            self.look_at_oldest(id);
+        }
+    }
+
+    /// Looks at the oldest entry of a room: whether it is to be kept.
+    pub(super) fn look_at_oldest(&mut self, id: Id<RoomRow>) {
+        let Some(row) = self.rooms.get_mut(id) else { return };
+        if row.first <= row.head && row.look == Ask::Idle {
+            row.look = Ask::Owed;
+            self.state.asking_rooms.push_back(&mut self.rooms.slab, id);
+        }
+    }
+
+    /// The oldest entry of a room, as the store has it.
+    pub(super) fn oldest_loaded(&mut self, id: Id<RoomRow>, loaded: Option<Loaded<'_>>) {
+        let Some(row) = self.rooms.get_mut(id) else { return };
+        let room = row.number;
+        let Some(Loaded { record: Some((index, bytes)), .. }) = loaded else { return };
+        let Some((record, _)) = record::decode::<EntryRecord>(bytes) else { return };
+        row.first = row.first.max(index);
+        row.oldest = Oldest { index, received: record.received, bytes: record.bytes };
+        self.trim(room);
+    }
+
+    /// A member has something to be sent, unless it waits for the store.
+    pub(super) fn take_turn(&mut self, id: Id<Membership>) {
+        let Some(membership) = self.rooms.members.get_mut(id) else { return };
+        let Some(link) = membership.link.filter(|_| membership.load == Ask::Idle) else { return };
+        if membership.queue == Queue::Waiting {
+            let Some(row) = self.rooms.slab.get_mut(membership.room) else { return };
+            let lists = [&mut row.caught_up, &mut self.state.moved_rooms];
+            crate::storage::List::remove_from_either(lists, &mut self.rooms.members, id);
+        }
+        let Some(membership) = self.rooms.members.get_mut(id) else { return };
+        if membership.queue == Queue::Stalled {
+            return;
+        }
+        membership.queue = Queue::Ready;
+        if let Some(found) = self.links.get_mut(link) {
+            found.role.turns.push_back(&mut self.rooms.members, id);
+            self.links.wake(link);
+        }
+    }
+
+    fn write_room(
+        &mut self,
+        link: Id<ServerLink>,
+        id: Id<Membership>,
+        packet: &mut Packet<'_, ServerRole>,
+    ) -> Turned {
+        let Some(membership) = self.rooms.members.get_mut(id) else { return Turned::Over };
+        let Some(row) = self.rooms.slab.get(membership.room) else { return Turned::Over };
+        let room = row.number;
+        if membership.greet {
+            let joined = Joined { room, since: membership.since, name: row.name };
+            if !packet.push(&Frame::Joined(joined), Token::Joined(id)) {
+                return Turned::Full;
+            }
+            membership.greet = false;
+        }
+        loop {
+            let index = match membership.cursor.next(row.first, row.head) {
+                Next::Nothing => return Turned::Over,
+                Next::Gone { upto } => {
+                    if !packet.push(&Frame::Gone(Gone { room, upto }), Token::Gone(id)) {
+                        return Turned::Full;
+                    }
+                    membership.cursor.gone_told(true);
+                    continue;
+                }
+                Next::Entry { index } => index,
+            };
+            let slot = self.by_place.find(&place(room, index), |slot| {
+                let entry = self.entries.id_at(slot).and_then(|id| self.entries.get(id));
+                entry.is_some_and(|e| e.index == index && e.to == Recipient::Room(room))
+            });
+            let entry = slot.and_then(|slot| self.entries.id_at(slot));
+            let Some(entry) = entry.and_then(|id| self.entries.get(id)) else {
+                membership.load = Ask::Owed;
+                membership.loading = index;
+                self.state.asking_members.push_back(&mut self.rooms.members, id);
+                return Turned::Loading;
+            };
+            let (Some(found), Some(from)) = (self.links.links.get_mut(link), entry.author) else {
+                return Turned::Over;
+            };
+            let total = entry.body.len();
+            if total > found.credit.longest() {
+                if !membership.cursor.pass_over(index) {
+                    return Turned::Over;
+                }
+                continue;
+            }
+            if !membership.cursor.spend(index, total, &mut found.credit) {
+                return Turned::Full;
+            }
+            let mut piece = [0; 8 * FRAGMENT_UNIT];
+            let room_for = packet.room().saturating_sub(ROOM_HEADER).min(piece.len());
+            let left = Units::all_after(total, membership.cursor.done());
+            let Some(run) = left.first_run(total, room_for) else { return Turned::Full };
+            let piece = piece.get_mut(..run.len(total)).unwrap_or_default();
+            self.pool.read(&entry.body, run.offset(), piece);
+            let said = RoomEntry {
+                room,
+                index,
+                from,
+                total: total as u16,
+                offset: run.offset() as u16,
+                piece,
+            };
+            let token = Token::Entry { reader: id, index: index as u16, run };
+            if !packet.push(&Frame::RoomEntry(said), token) {
+                return Turned::Full;
+            }
+            let whole = run.offset() + run.len(total) >= total;
+            membership.cursor.sent(index, (!whole).then(|| run.end()));
+        }
+    }
+
+    /// Puts an entry from the store among those in memory; `false` if there is no room.
+    fn recall(&mut self, room: Room, index: u64, record: &EntryRecord, body: &[u8]) -> bool {
+        self.make_room(body.len());
+        if self.entries.is_full() {
+            return false;
+        }
+        let Some(body) = self.pool.store(body) else { return false };
+        let position = Position::new(record.epoch, record.number);
+        let entry = Entry {
+            index,
+            author: Some(record.nick),
+            received: record.received,
+            ..Entry::new(record.from, Recipient::Room(room), position, body, Stage::Stored)
+        };
+        let Ok(id) = self.entries.insert(entry) else { return false };
+        self.remember(id, room);
+        true
+    }
+
+    /// Keeps an entry in memory for its readers, within half of what memory there is.
+    fn remember(&mut self, id: Id<Entry>, room: Room) {
+        let Some(index) = self.entries.get(id).map(|entry| entry.index) else { return };
+        let indexed = self.by_place.insert(&place(room, index), id.slot());
+        debug_assert!(indexed, "the index has more buckets than there are entries");
+        self.state.recent.push_back(&mut self.entries, id);
+        let crowded = |engine: &Self| {
+            engine.entries.len() * 2 > engine.entries.capacity()
+                || engine.pool.used() * 2 > engine.pool.capacity()
+        };
+        while crowded(self) && self.state.recent.front() != Some(id) && self.forget_oldest() {}
+    }
+
+    /// Forgets the entry of a room that has been in memory for longest; `false` if there is none.
+    fn forget_oldest(&mut self) -> bool {
+        let Some(id) = self.state.recent.pop_front(&mut self.entries) else { return false };
+        if let Some(entry) = self.entries.get(id)
+            && let Recipient::Room(room) = entry.to
+        {
+            let (entries, index) = (&self.entries, entry.index);
+            self.by_place.remove(&place(room, index), id.slot(), |slot| {
+                let other = entries.get(entries.id_at(slot)?)?;
+                match other.to {
+                    Recipient::Room(room) => Some(place(room, other.index)),
+                    Recipient::Account(_) => None,
+                }
+            });
+        }
+        self.free_entry(id);
+        true
+    }
+
+    fn stall_member(&mut self, id: Id<Membership>) {
+        let Some(membership) = self.rooms.members.get_mut(id) else { return };
+        if membership.link.is_some() && membership.queue == Queue::None {
+            membership.queue = Queue::Stalled;
+            self.state.stalled_members.push_back(&mut self.rooms.members, id);
+            let at: Instant = self.state.now + STALL;
+            self.state.stalled_at.get_or_insert(at);
+        }
+    }
+}
+
+/// What an entry of a room is found by.
+fn place(room: Room, index: u64) -> [u8; 12] {
+    let mut name = [0; 12];
+    let (front, back) = name.split_at_mut(4);
+    front.copy_from_slice(&room.0.to_le_bytes());
+    back.copy_from_slice(&index.to_le_bytes());
+    name
+}
