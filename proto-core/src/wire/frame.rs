@@ -118,7 +118,7 @@ frames! {
     MailboxEmpty(()) = 0x28, bound 0;
 
     /// The reader is a member of a room.
-    Joined(Joined) = 0x30, bound bound::U32 + bound::U64 + bound::NAME;
+    Joined(Joined) = 0x30, bound bound::U32 + bound::U64 + bound::TAG + bound::NAME;
     /// How far a member has a room's log, durably.
     Read(Read) = 0x31, bound bound::U32 + bound::U64;
     /// A piece of an entry of a room's log.
