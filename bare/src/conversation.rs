@@ -41,11 +41,12 @@ pub struct Memory {
 impl Memory {
     /// What is in it, in bytes.
     #[cfg(target_os = "none")]
-    pub const SIZES: [(&str, usize); 4] = [
-        ("server's tables", size_of::<ServerTables>()),
-        ("server beside them", size_of::<LentServer>()),
-        ("client's tables", size_of::<ClientTables>()),
-        ("client beside them", size_of::<LentClient>()),
+    pub const SIZES: [(&str, usize); 5] = [
+        ("the server's tables", size_of::<ServerTables>()),
+        ("the server beside them", size_of::<LentServer>()),
+        ("the server's store", size_of::<Store>()),
+        ("each client's tables", size_of::<ClientTables>()),
+        ("each client beside them", size_of::<LentClient>()),
     ];
 
     pub const fn new() -> Self {
