@@ -208,7 +208,7 @@ impl<R: Role> Links<'_, R> {
             Ok(Datagram::Hello(hello)) => self.hello(from, hello),
             Ok(Datagram::Retry(retry)) => self.retry(now, from, &retry),
             Ok(Datagram::Init(init)) => self.init(now, from, &init, admit),
-            Ok(Datagram::Accept(accept)) => return self.finish_dial(now, from, &accept),
+            Ok(Datagram::Accept(accept)) => return self.finish_dial(now, from, accept),
             Err(DatagramError::Length | DatagramError::Type) => self.state.drops.malformed += 1,
         }
         Incoming::Nothing
