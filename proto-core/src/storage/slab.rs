@@ -1,13 +1,14 @@
 //! A table of slots with O(1) insertion and removal, and names for what is in
 //! it that do not outlive it.
 
-use core::{fmt, marker::PhantomData};
+use core::{fmt, marker::PhantomData, num::NonZeroU32};
 
 /// Names an entry of a [`Slab`]; stale once the entry was removed, even after
 /// its slot was taken again.
 pub struct Id<T> {
     slot: u32,
-    generation: u32,
+    // Never 0, so that an `Option` of a name takes no more than a name.
+    generation: NonZeroU32,
     of: PhantomData<fn() -> T>,
 }
 
@@ -17,13 +18,13 @@ impl<T> Id<T> {
         self.slot
     }
 
-    /// How many entries the slot had before.
-    pub const fn generation(self) -> u32 {
+    /// Which of the slot's entries, one after the other, it is.
+    pub const fn generation(self) -> NonZeroU32 {
         self.generation
     }
 
     /// The name with these parts; it finds something only if it was once given.
-    pub const fn from_parts(slot: u32, generation: u32) -> Self {
+    pub const fn from_parts(slot: u32, generation: NonZeroU32) -> Self {
         Self { slot, generation, of: PhantomData }
     }
 }
@@ -53,7 +54,7 @@ impl<T> fmt::Debug for Id<T> {
 /// One slot of a [`Slab`].
 #[derive(Debug)]
 pub struct Slot<T> {
-    generation: u32,
+    generation: NonZeroU32,
     content: Content<T>,
 }
 
@@ -65,7 +66,8 @@ enum Content<T> {
 
 impl<T> Slot<T> {
     /// A slot that was never used.
-    pub const EMPTY: Self = Self { generation: 0, content: Content::Vacant { next: NONE } };
+    pub const EMPTY: Self =
+        Self { generation: NonZeroU32::MIN, content: Content::Vacant { next: NONE } };
 }
 
 const NONE: u32 = u32::MAX;
@@ -145,7 +147,7 @@ impl<'a, T> Slab<'a, T> {
             return None;
         }
         let vacant = Content::Vacant { next: self.head.free };
-        slot.generation = slot.generation.wrapping_add(1);
+        slot.generation = slot.generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
         self.head.free = id.slot;
         self.head.used -= 1;
         match core::mem::replace(&mut slot.content, vacant) {
