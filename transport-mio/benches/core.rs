@@ -12,10 +12,11 @@ use std::{
 use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, KeyInit};
 use proto_core::{
     action::{Action, Loaded},
-    id::{Nick, SecretKey, SessionId},
+    id::{Nick, PublicKey, SecretKey, SessionId},
     random::Random,
-    server::{Actions, Config, Resume, Server},
+    server::{Actions, Config, Member, Resume, Server, ServerLink},
     session::{Identity, Initiator, Keys, Offer, Portable, Suite},
+    storage::Slot,
     time::{Instant, UnixTime, WallClock},
     wire::{
         Ack, Datagram, Frame, FrameWriter, Hello, HelloTo, Init, MAX_DATAGRAM, PacketHeader,
@@ -73,18 +74,25 @@ fn per_client() {
     let memory = ServerMemory::new(&ServerSizes::for_clients(clients));
     let tables = memory.bytes();
     let total: usize = tables.iter().map(|table| table.total()).sum();
-    println!("\nmemory of a server for {clients} clients, default pools:");
+    println!("\nmemory of a server for {clients} clients, default pools, bytes a client:");
     println!(
-        "  {:.2}x of 1 KiB a client   ({} bytes)",
-        total as f64 / clients as f64 / 1024.0,
-        total / clients
+        "  {:>6.1}  in all, {:.2}x of 1 KiB",
+        total as f64 / clients as f64,
+        total as f64 / clients as f64 / 1024.0
     );
     for table in tables {
-        println!(
-            "  {:>6.1} bytes a client: {}",
-            table.total() as f64 / clients as f64,
-            table.table
-        );
+        println!("  {:>6.1}  {}", table.total() as f64 / clients as f64, table.table);
+    }
+    let link = size_of::<Slot<ServerLink>>();
+    let parts = [
+        ("keys, counters and replay window", size_of::<Keys>()),
+        ("the client's key and address", size_of::<PublicKey>() + size_of::<SocketAddr>()),
+        ("registration, cursors and lists", size_of::<Member>()),
+    ];
+    let rest = link - parts.iter().map(|(_, bytes)| bytes).sum::<usize>();
+    println!("one link, {link} bytes:");
+    for (part, bytes) in parts.into_iter().chain([("Acks, loss, round trip, credit", rest)]) {
+        println!("  {bytes:>6}  {part}");
     }
 }
 
