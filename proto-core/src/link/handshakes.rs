@@ -173,6 +173,7 @@ impl<R: Role> Links<'_, R> {
             alarm: None,
             ping: false,
             ready: Node::UNLINKED,
+            held: Node::UNLINKED,
             starved: false,
             role: R::State::default(),
         };
@@ -225,6 +226,7 @@ impl<R: Role> Links<'_, R> {
             // The responder waits for a packet before it sends any.
             ping: true,
             ready: Node::UNLINKED,
+            held: Node::UNLINKED,
             starved: false,
             role: R::State::default(),
         };
