@@ -249,13 +249,15 @@ impl Town {
         client
     }
 
-    /// One round of datagrams from clients picked at random. They are sealed beforehand.
+    /// One round of datagrams from clients picked at random. They are sealed beforehand, and
+    /// lie one behind the other: what a host has just received is at hand.
     fn round(&mut self) -> Round {
         let mut datagrams: Vec<_> = (0..DATAGRAMS)
             .map(|_| {
                 let pick = self.dice.u64() as usize % self.clients.len();
                 let client = &mut self.clients[pick];
-                (client.address, client.packet(&Frame::Ping(())))
+                let packet = client.packet(&Frame::Ping(()));
+                (client.address, heapless::Vec::<_, 64>::from_slice(&packet).expect("a Ping"))
             })
             .collect();
         let mut round = Round::default();

@@ -16,6 +16,7 @@ pub(crate) const MAX_ACK_DELAY: Duration = Duration::from_millis(25);
 /// The packet numbers received on one link, as far back as the replay window lets any
 /// in: what is older may go unacknowledged, which costs its sender a resend.
 #[derive(Debug)]
+#[repr(Rust, packed(8))] // as the replay window
 pub(crate) struct Received {
     largest: u64,
     /// Bit `i` stands for `largest - i`; no bit is set before the first packet only.
