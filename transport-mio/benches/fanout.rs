@@ -199,7 +199,8 @@ impl Town {
         };
         let (keys, theirs) =
             initiator.finish(&identity, &mut accept.noise.to_vec()).expect("it is the answer");
-        let mut member = Member { keys, ours: offer.session, theirs: theirs.session, sink, next: 0 };
+        let mut member =
+            Member { keys, ours: offer.session, theirs: theirs.session, sink, next: 0 };
         let nick = Nick::new(&format!("c{number}")).expect("a nick");
         // It claims to know everyone so far: full rosters are not at issue.
         let roster = (1 << 40) + number as u64;
@@ -302,11 +303,8 @@ impl Town {
         let ciphers: Vec<_> = (0..self.members.len())
             .map(|_| ChaCha20Poly1305::new(&self.dice.bytes::<32>().into()))
             .collect();
-        let addresses: Vec<SocketAddrAny> = self
-            .sinks
-            .iter()
-            .map(|sink| sink.local_addr().expect("it is bound").into())
-            .collect();
+        let addresses: Vec<SocketAddrAny> =
+            self.sinks.iter().map(|sink| sink.local_addr().expect("it is bound").into()).collect();
         let from = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket on loopback");
         let plain = vec![7; length];
         let mut batch = vec![vec![0; MAX_DATAGRAM]; BATCH];

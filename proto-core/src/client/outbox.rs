@@ -638,8 +638,9 @@ impl Engine<'_> {
     fn skip(&self, id: Id<Message>) -> u32 {
         let Some(message) = self.messages.get(id) else { return 0 };
         let Position { epoch, number } = message.position;
-        let mut at = message.of_peer.previous();
-        while let Some(before) = at.and_then(|id| self.messages.get(id)) {
+        let Some(outbox) = self.peers.get(message.peer).map(|peer| peer.outbox) else { return 0 };
+        let mut at = outbox.before(id, &message.of_peer);
+        while let Some((id, before)) = at.and_then(|id| Some((id, self.messages.get(id)?))) {
             if before.position.epoch != epoch {
                 break;
             }
@@ -651,7 +652,7 @@ impl Engine<'_> {
             if counts {
                 return (number.0 - before.position.number.0 - 1) as u32;
             }
-            at = before.of_peer.previous();
+            at = outbox.before(id, &before.of_peer);
         }
         number.0.saturating_sub(1).min(u32::MAX.into()) as u32
     }

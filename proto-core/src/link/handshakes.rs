@@ -172,6 +172,7 @@ impl<R: Role> Links<'_, R> {
             alarm: None,
             ping: false,
             ready: Node::UNLINKED,
+            held: Node::UNLINKED,
             starved: false,
             role: R::State::default(),
         };
@@ -221,6 +222,7 @@ impl<R: Role> Links<'_, R> {
             // The responder waits for a packet before it sends any.
             ping: true,
             ready: Node::UNLINKED,
+            held: Node::UNLINKED,
             starved: false,
             role: R::State::default(),
         };

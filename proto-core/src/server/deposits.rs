@@ -577,7 +577,8 @@ impl Engine<'_> {
         reason: EntryRefusal,
     ) -> Taken {
         let position = Position::new(deposit.epoch, deposit.number);
-        let last = self.links.get(link).and_then(|link| link.role.refused.back());
+        let refused = self.links.get(link).map(|link| link.role.refused);
+        let last = refused.and_then(|refused| refused.back(&mut self.entries));
         let told = last.and_then(|id| self.entries.get(id));
         if told.is_some_and(|entry| (entry.to, entry.position) == (deposit.to, position)) {
             return Taken::Done;

@@ -1,13 +1,14 @@
 //! A table of slots with O(1) insertion and removal, and names for what is in
 //! it that do not outlive it.
 
-use core::{fmt, marker::PhantomData};
+use core::{fmt, marker::PhantomData, num::NonZeroU32};
 
 /// Names an entry of a [`Slab`]; stale once the entry was removed, even after
 /// its slot was taken again.
 pub struct Id<T> {
     slot: u32,
-    generation: u32,
+    // Never 0, so that an `Option` of a name takes no more than a name.
+    generation: NonZeroU32,
     of: PhantomData<fn() -> T>,
 }
 
@@ -17,13 +18,13 @@ impl<T> Id<T> {
         self.slot
     }
 
-    /// How many entries the slot had before.
-    pub const fn generation(self) -> u32 {
+    /// Which of the slot's entries, one after the other, it is.
+    pub const fn generation(self) -> NonZeroU32 {
         self.generation
     }
 
     /// The name with these parts; it finds something only if it was once given.
-    pub const fn from_parts(slot: u32, generation: u32) -> Self {
+    pub const fn from_parts(slot: u32, generation: NonZeroU32) -> Self {
         Self { slot, generation, of: PhantomData }
     }
 }
@@ -58,14 +59,21 @@ pub struct Slot<T>(Content<T>);
 #[derive(Debug)]
 #[repr(u8)]
 enum Content<T> {
-    Vacant { generation: u32, next: u32 },
-    Occupied { generation: u32, value: T },
+    /// `last` is the generation of what was there; 0 if nothing ever was.
+    Vacant {
+        last: u32,
+        next: u32,
+    },
+    Occupied {
+        generation: NonZeroU32,
+        value: T,
+    },
 }
 
 impl<T> Slot<T> {
     /// A slot that was never used. All zeros, so that a static of them takes no room in a
     /// program's image.
-    pub const EMPTY: Self = Self(Content::Vacant { generation: 0, next: 0 });
+    pub const EMPTY: Self = Self(Content::Vacant { last: 0, next: 0 });
 }
 
 const NONE: u32 = u32::MAX;
@@ -128,7 +136,8 @@ impl<'a, T> Slab<'a, T> {
     pub fn insert(&mut self, value: T) -> Result<Id<T>, T> {
         let at = if self.head.free == NONE { self.head.untouched } else { self.head.free };
         let Some(slot) = self.slots.get_mut(at as usize) else { return Err(value) };
-        let Content::Vacant { generation, next } = slot.0 else { return Err(value) };
+        let Content::Vacant { last, next } = slot.0 else { return Err(value) };
+        let generation = NonZeroU32::new(last.wrapping_add(1)).unwrap_or(NonZeroU32::MIN);
         if at == self.head.free {
             self.head.free = next;
         } else {
@@ -145,8 +154,7 @@ impl<'a, T> Slab<'a, T> {
         if !matches!(slot.0, Content::Occupied { generation, .. } if generation == id.generation) {
             return None;
         }
-        let generation = id.generation.wrapping_add(1);
-        let vacant = Content::Vacant { generation, next: self.head.free };
+        let vacant = Content::Vacant { last: id.generation.get(), next: self.head.free };
         self.head.free = id.slot;
         self.head.used -= 1;
         match core::mem::replace(&mut slot.0, vacant) {
