@@ -80,11 +80,6 @@ impl<R: Role> Flow<R> {
     pub(super) fn new(initial_rtt: Duration, datagram: u16) -> Self {
         Self { recovery: Recovery::new(initial_rtt, datagram.into()), received: Received::NEW }
     }
-
-    /// When it must be looked at again.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        self.received.deadline().into_iter().chain(self.recovery.deadline()).min()
-    }
 }
 
 /// The list of links that have something to send.

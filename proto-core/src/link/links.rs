@@ -451,12 +451,9 @@ impl<R: Role> Links<'_, R> {
         if keep_alive.is_some_and(|span| link.asked + span <= now) {
             link.ping = true;
         }
-        // An Ack that is due stays so until the drain sends it, and sets the next deadline.
-        if flow.received.deadline().is_none_or(|at| at > now) {
-            self.reschedule(id, now);
-        }
         self.wake(id);
         self.feed();
+        self.reschedule(id, now);
         if probing { Expired::Probing(id) } else { Expired::Nothing }
     }
 
@@ -468,10 +465,16 @@ impl<R: Role> Links<'_, R> {
             Phase::Unconfirmed { expires, .. } => *expires,
             Phase::Closing { until, .. } => *until,
             Phase::Live(flow) => {
-                [flow.deadline(), keep_alive.filter(|_| !link.ping).map(|span| link.asked + span)]
-                    .into_iter()
-                    .flatten()
-                    .fold(link.heard + idle, Instant::min)
+                // An Ack that is due is no deadline once the link is on its way to send it.
+                let woken = link.ready.is_linked() && !link.starved;
+                [
+                    flow.received.deadline().filter(|at| *at > now || !woken),
+                    flow.recovery.deadline(),
+                    keep_alive.filter(|_| !link.ping).map(|span| link.asked + span),
+                ]
+                .into_iter()
+                .flatten()
+                .fold(link.heard + idle, Instant::min)
             }
         };
         if link.alarm.is_none_or(|set| deadline < set || set <= now) {
