@@ -443,7 +443,8 @@ fn settle(
             list.push_back(entries, id);
         }
         (Token::Piece(id, run), Fate::Lost) => {
-            if let Some(entry) = entries.get_mut(id) {
+            // Another copy may have been acknowledged meanwhile.
+            if let Some(entry) = entries.get_mut(id).filter(|entry| entry.queued.is_linked()) {
                 entry.todo.insert(run);
                 member.sending.push_back(entries, id);
             }

@@ -149,6 +149,8 @@ impl Engine<'_> {
             &mut self.links.links,
             link,
         );
+        // The link may go on without this client: what gets lost on it is owed to nobody.
+        self.links.disown(link);
         let Some(found) = self.links.get_mut(link) else { return };
         let mut member = core::mem::take(&mut found.role);
         // The nodes are what the lists know this link by.
