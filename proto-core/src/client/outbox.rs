@@ -595,6 +595,8 @@ impl Engine<'_> {
         let Some(message) = self.messages.get_mut(id) else { return };
         if message.link != Some(link) {
             message.units = Units::all(message.total.into());
+            // A server that crashed meanwhile may have handed it over, and not know.
+            message.ventured |= message.link.is_some();
         }
         if let Some(found) = self.links.get_mut(link) {
             found.role.sending.push_back(&mut self.messages, id);

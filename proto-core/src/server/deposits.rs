@@ -168,11 +168,14 @@ impl Engine<'_> {
 
     /// The store has not answered in time, and may yet do what it was asked.
     fn unanswered(&mut self, id: Id<Entry>) {
-        if let Some(entry) = self.entries.get_mut(id) {
-            // To call it refused might be untrue. Its author, told nothing, sends it again.
-            entry.relayed = true;
-            self.saved(id, false);
+        let Some(entry) = self.entries.get_mut(id) else { return };
+        // To call it refused might be untrue. Its author, told nothing, sends it again.
+        entry.ventured = true;
+        let position = entry.position;
+        if let Some(pair) = entry.pair.and_then(|pair| self.pairs.get_mut(pair)) {
+            pair.ventured = pair.ventured.max(position);
         }
+        self.saved(id, false);
     }
 
     /// The store has an entry, or could not take it.
@@ -218,7 +221,7 @@ impl Engine<'_> {
                         entry.stage = Stage::Relaying;
                     }
                     self.entry_timers.set(id.slot(), Some(now + self.state.config.relay));
-                } else if self.entries.get(id).is_some_and(|entry| entry.relayed) {
+                } else if self.entries.get(id).is_some_and(|entry| entry.ventured) {
                     // To call it refused might be untrue. Its author, told nothing, sends it again.
                     self.forget_taken(id);
                     self.free_entry(id);
@@ -469,9 +472,9 @@ impl Engine<'_> {
             };
             let Some(entry) = self.entries.get(next) else { return };
             pair.taken = entry.position;
-            let relayed = entry.position <= pair.relayed;
+            let ventured = entry.position <= pair.ventured;
             if let Some(entry) = self.entries.get_mut(next) {
-                entry.relayed |= relayed;
+                entry.ventured |= ventured;
             }
             self.route(next);
         }
@@ -487,7 +490,7 @@ impl Engine<'_> {
                 if let Some(pair_id) = pair {
                     if let Some(pair) = self.pairs.get_mut(pair_id) {
                         pair.online = true;
-                        pair.relayed = pair.relayed.max(pair.taken);
+                        pair.ventured = pair.ventured.max(pair.taken);
                     }
                     self.owe_progress(pair_id);
                 }
@@ -600,7 +603,7 @@ impl Entry {
             index: 0,
             previous: 0,
             told: false,
-            relayed: false,
+            ventured: false,
             received: crate::time::UnixTime(0),
             source: None,
             pair: None,

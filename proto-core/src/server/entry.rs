@@ -34,8 +34,9 @@ pub struct Entry {
     pub(crate) previous: u64,
     /// Its author has heard that it was refused.
     pub(crate) told: bool,
-    /// It was sent to its recipient from memory, who may have it without its being saved.
-    pub(crate) relayed: bool,
+    /// It was sent to its recipient from memory, or the store may yet save it: that it is
+    /// not taken might be untrue.
+    pub(crate) ventured: bool,
     pub(crate) received: UnixTime,
     /// Where it came in: there its credit is given back.
     pub(crate) source: Option<Id<ServerLink>>,
@@ -117,8 +118,8 @@ pub struct Pair {
     pub(crate) dirty: bool,
     /// A deposit is being relayed.
     pub(crate) online: bool,
-    /// Up to here, entries were sent to the recipient from memory at least once.
-    pub(crate) relayed: Position,
+    /// Up to here, entries were ventured at least once.
+    pub(crate) ventured: Position,
     /// Up to here, what came through this link was refused, and until then late pieces of
     /// it are not taken for another try.
     pub(crate) refused: Option<(Position, Id<ServerLink>, Instant)>,
@@ -169,7 +170,7 @@ impl Pair {
             loaded: false,
             dirty: false,
             online: false,
-            relayed: Position::default(),
+            ventured: Position::default(),
             refused: None,
             entries: List::NEW,
             count: 0,

@@ -44,7 +44,7 @@ impl Engine<'_> {
         let index = self.state.index;
         if let Some(entry) = self.entries.get_mut(id) {
             entry.stage = Stage::Relaying;
-            entry.relayed = true;
+            entry.ventured = true;
             entry.index = index;
         }
         self.entry_timers.set(id.slot(), Some(self.state.now + self.state.config.relay));
