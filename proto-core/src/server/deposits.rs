@@ -17,7 +17,7 @@ use core::time::Duration;
 use super::{
     Event, ServerLink,
     engine::{Engine, Taken},
-    entry::{Entry, Pair, Stage},
+    entry::{Entry, Pair, Refused, Stage},
     member::{ServerRole, Token},
 };
 
@@ -28,8 +28,8 @@ const PAIR_ENTRIES: u16 = 64;
 /// told nothing, sends it again.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How late a piece of a refused deposit may come; well below the time after which an
-/// author that could not believe a refusal tries again.
+/// How long after its author heard of its refusal a piece of a deposit may come; well below
+/// the time after which an author that could not believe a refusal tries again.
 const LATE: Duration = Duration::from_secs(4);
 
 /// How long the store may take before it counts as failed.
@@ -63,8 +63,8 @@ impl Engine<'_> {
             self.owe_progress(pair_id);
             return Taken::Done;
         }
-        let refused = pair.refused.filter(|(upto, by, _)| *by == link && position <= *upto);
-        if refused.is_some_and(|(.., until)| self.state.now < until) {
+        let refused = pair.refused.filter(|refused| refused.by == link && position <= refused.upto);
+        if refused.is_some_and(|refused| refused.unheard > 0 || self.state.now < refused.until) {
             self.return_credit(link, deposit);
             return Taken::Done;
         }
@@ -291,8 +291,16 @@ impl Engine<'_> {
     /// Refusals that their authors have heard of are forgotten.
     pub(super) fn free_refusals(&mut self, link: Id<ServerLink>) {
         while let Some(found) = self.links.get_mut(link) {
-            let Some(entry) = found.role.told.pop_front(&mut self.entries) else { return };
-            self.free_entry(entry);
+            let Some(id) = found.role.told.pop_front(&mut self.entries) else { return };
+            let pair = self.entries.get(id).and_then(|entry| entry.pair);
+            let pair = pair.and_then(|pair| self.pairs.get_mut(pair));
+            if let Some(refused) = pair.and_then(|pair| pair.refused.as_mut())
+                && refused.by == link
+            {
+                refused.unheard = refused.unheard.saturating_sub(1);
+                refused.until = self.state.now + LATE;
+            }
+            self.free_entry(id);
         }
     }
 
@@ -513,8 +521,15 @@ impl Engine<'_> {
         self.unlist(id);
         self.free_body(id);
         let link = self.accounts.get(author).and_then(|row| row.link);
+        let link = link.filter(|link| self.author(*link).is_some());
         if let Some(pair) = pair.and_then(|pair| self.pairs.get_mut(pair)) {
-            pair.refused = link.map(|link| (position, link, self.state.now + LATE));
+            let fresh = |by| Refused { upto: position, by, unheard: 0, until: self.state.now };
+            let before = pair.refused.filter(|refused| Some(refused.by) == link);
+            pair.refused = before.or(link.map(fresh)).map(|refused| Refused {
+                upto: refused.upto.max(position),
+                unheard: refused.unheard.saturating_add(1),
+                ..refused
+            });
         }
         self.owe_refusal(id, author);
     }

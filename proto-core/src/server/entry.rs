@@ -120,9 +120,7 @@ pub struct Pair {
     pub(crate) online: bool,
     /// Up to here, entries were ventured at least once.
     pub(crate) ventured: Position,
-    /// Up to here, what came through this link was refused, and until then late pieces of
-    /// it are not taken for another try.
-    pub(crate) refused: Option<(Position, Id<ServerLink>, Instant)>,
+    pub(crate) refused: Option<Refused>,
     /// What is neither durable nor delivered, in the order of arrival.
     pub(crate) entries: List<Entry, OfPair>,
     /// How many those are, and how many entries of any kind refer to the pair.
@@ -134,6 +132,18 @@ pub struct Pair {
     pub(crate) owed: Node<Self>,
     /// In the list of those that could make room for others.
     pub(crate) unused: Node<Self>,
+}
+
+/// Deposits that were refused. Late pieces of them are not taken for another try.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Refused {
+    /// The last of them, and the link that they came through.
+    pub(crate) upto: Position,
+    pub(crate) by: Id<ServerLink>,
+    /// Of how many their author may not have heard.
+    pub(crate) unheard: u16,
+    /// Once it has heard of all: for how long pieces may still be on their way.
+    pub(crate) until: Instant,
 }
 
 /// The lists that pairs are in.
