@@ -317,17 +317,30 @@ impl Engine<'_> {
         }
     }
 
-    /// A pair's record is to be saved.
+    /// A pair's record is to be saved, behind what the store was asked before and ahead of
+    /// what it is asked after: an answer to an earlier request for it counts no more.
     pub(super) fn save_pair(&mut self, id: Id<Pair>) {
         if let Some(pair) = self.pairs.get_mut(id) {
             pair.dirty = true;
-            if pair.loaded && pair.ask == Ask::Idle {
+            if pair.loaded && pair.ask != Ask::Owed {
                 pair.ask = Ask::Owed;
                 self.state.unsaved_pairs.remove(&mut self.pairs, id);
                 self.state.unused.remove(&mut self.pairs, id);
                 self.state.asking_pairs.push_back(&mut self.pairs, id);
             }
         }
+    }
+
+    /// Pairs that the store could not save are to be saved now.
+    pub(super) fn save_unsaved(&mut self) {
+        while let Some(pair) = self.state.unsaved_pairs.pop_front(&mut self.pairs) {
+            self.save_pair(pair);
+        }
+    }
+
+    /// What the store has of a pair is known.
+    pub(super) fn is_loaded(&self, id: Id<Pair>) -> bool {
+        self.pairs.get(id).is_some_and(|pair| pair.loaded)
     }
 
     /// Finds a pair or makes room for it; `None` if all are in use.

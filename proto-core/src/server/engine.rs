@@ -229,9 +229,7 @@ impl<'a> Engine<'a> {
             while let Some(link) = self.state.stalled.pop_front(&mut self.links.links) {
                 self.read_mailbox(link);
             }
-            while let Some(pair) = self.state.unsaved_pairs.pop_front(&mut self.pairs) {
-                self.save_pair(pair);
-            }
+            self.save_unsaved();
         }
         self.read_on();
     }

@@ -297,7 +297,7 @@ impl Engine<'_> {
                             self.state.reading.what = What::Expired { of, upto: index };
                             self.state.reading.ask = Ask::Owed;
                         } else {
-                            self.sweep_later(of);
+                            self.state.reading.again = Some(self.state.now + AGAIN);
                         }
                     }
                     _ => self.sweep_later(Account(of.0 + 1)),

@@ -127,10 +127,7 @@ impl Engine<'_> {
     /// The recipient has an entry, durably.
     pub(super) fn mail_acknowledged(&mut self, link: Id<ServerLink>, ack: &MailAck) -> Taken {
         let Some(account) = self.author(link) else { return Taken::Done };
-        let Some(member) = self.links.get_mut(link).map(|link| &mut link.role) else {
-            return Taken::Done;
-        };
-        let mut at = member.mailbox.queue.front();
+        let mut at = self.links.get(link).and_then(|link| link.role.mailbox.queue.front());
         let id = loop {
             let Some(id) = at else { return Taken::Done };
             let Some(entry) = self.entries.get(id) else { return Taken::Done };
@@ -138,6 +135,14 @@ impl Engine<'_> {
                 break id;
             }
             at = entry.queued.next();
+        };
+        let from = self.entries.get(id).map_or(account, |entry| entry.from);
+        if !self.pair(from, account).is_some_and(|pair| self.is_loaded(pair)) {
+            // The mail must not be forgotten before the pair can be saved.
+            return Taken::NoRoom;
+        }
+        let Some(member) = self.links.get_mut(link).map(|link| &mut link.role) else {
+            return Taken::Done;
         };
         member.mailbox.queue.remove(&mut self.entries, id);
         member.mailbox.queued -= 1;
@@ -307,10 +312,12 @@ impl Engine<'_> {
         true
     }
 
-    /// Mail that is kept no longer: its author is told. `false` if there is no
-    /// room for that now.
+    /// Mail that is kept no longer: its author is told. `false` if that cannot be made
+    /// durable now, ahead of the mail's being forgotten.
     pub(super) fn expire(&mut self, to: Account, record: &MailRecord) -> bool {
-        let Some(id) = self.pair(record.from, to) else { return false };
+        let Some(id) = self.pair(record.from, to).filter(|id| self.is_loaded(*id)) else {
+            return false;
+        };
         if let Some(pair) = self.pairs.get_mut(id)
             && pair.record.epoch <= record.epoch
         {
@@ -335,6 +342,8 @@ impl Engine<'_> {
         if mailbox.done != 0 && mailbox.done <= upto {
             mailbox.forget = mailbox.done;
             mailbox.done = 0;
+            // That it was handed over is durable first.
+            self.save_unsaved();
             self.ask_link(link, |member| &mut member.forget);
         }
     }
