@@ -34,6 +34,8 @@ pub(crate) struct Row {
     pub(crate) seen: UnixTime,
     /// The store has it.
     pub(crate) durable: bool,
+    /// The store may have it: what it answered was not waited for.
+    pub(crate) ventured: bool,
 }
 
 /// How many account numbers were given out, and how many of them are held.

@@ -326,6 +326,7 @@ impl Engine<'_> {
             link: None,
             seen: crate::time::UnixTime(0),
             durable: true,
+            ventured: false,
         };
         if taken || self.accounts.put(account, row).is_none() {
             self.tell(Event::Damaged);

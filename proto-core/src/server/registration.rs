@@ -73,13 +73,11 @@ impl Engine<'_> {
     /// A client goes offline by its own will. The link stays, for its answer.
     pub(super) fn deregister(&mut self, link: Id<ServerLink>) -> Taken {
         let Some(found) = self.links.get(link) else { return Taken::Done };
-        let address = found.address;
-        if let Some(account) = found.role.registration.online() {
-            self.leave(link);
-            if let Some(row) = self.accounts.get(account) {
-                let nick = row.nick;
-                self.tell(Event::Deregistered { account, nick, address });
-            }
+        let (address, online) = (found.address, found.role.registration.online());
+        self.leave(link);
+        if let Some((account, row)) = online.and_then(|a| Some((a, self.accounts.get(a)?))) {
+            let nick = row.nick;
+            self.tell(Event::Deregistered { account, nick, address });
         }
         self.answer(link, Registration::Left);
         Taken::Done
@@ -105,7 +103,7 @@ impl Engine<'_> {
         self.tell(Event::StoreFailed);
         if let Some(row) = self.accounts.get_mut(account) {
             row.link = None;
-            if fresh {
+            if fresh && !row.ventured {
                 self.accounts.remove(account);
             } else {
                 // What could not be saved did not happen.
@@ -174,6 +172,11 @@ impl Engine<'_> {
             }
         }
         let Some(account) = member.registration.account() else { return };
+        if let (Registration::Saving { .. }, Some(row)) =
+            (member.registration, self.accounts.get_mut(account))
+        {
+            row.ventured = true;
+        }
         let seen = self.unix();
         let Some(row) = self.accounts.get_mut(account).filter(|row| row.link == Some(link)) else {
             return;
@@ -242,6 +245,7 @@ impl Engine<'_> {
             link: None,
             seen: self.unix(),
             durable: false,
+            ventured: false,
         };
         let account = self.accounts.add(row).ok_or(RegisterRefusal::Full)?;
         Ok((account, false))
