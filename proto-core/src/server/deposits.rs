@@ -16,7 +16,7 @@ use core::time::Duration;
 
 use super::{
     Event, ServerLink,
-    engine::{Engine, Taken},
+    engine::{Engine, STALL, Taken},
     entry::{Entry, Pair, Refused, Stage},
     member::{ServerRole, Token},
 };
@@ -324,17 +324,38 @@ impl Engine<'_> {
             pair.dirty = true;
             if pair.loaded && pair.ask != Ask::Owed {
                 pair.ask = Ask::Owed;
-                self.state.unsaved_pairs.remove(&mut self.pairs, id);
+                self.state.failed_pairs.remove(&mut self.pairs, id);
                 self.state.unused.remove(&mut self.pairs, id);
                 self.state.asking_pairs.push_back(&mut self.pairs, id);
             }
         }
     }
 
-    /// Pairs that the store could not save are to be saved now.
-    pub(super) fn save_unsaved(&mut self) {
-        while let Some(pair) = self.state.unsaved_pairs.pop_front(&mut self.pairs) {
-            self.save_pair(pair);
+    /// The store failed to read or save a pair's record: it is asked again.
+    pub(super) fn pair_failed(&mut self, id: Id<Pair>) {
+        self.state.failed_pairs.push_back(&mut self.pairs, id);
+        let at = self.state.now + STALL;
+        self.state.stalled_at.get_or_insert(at);
+    }
+
+    /// What the store failed to do for pairs, it is asked for now.
+    pub(super) fn ask_for_failed(&mut self) {
+        while let Some(pair) = self.state.failed_pairs.pop_front(&mut self.pairs) {
+            if self.is_loaded(pair) {
+                self.save_pair(pair);
+            } else {
+                self.load_pair(pair);
+            }
+        }
+    }
+
+    /// A pair's record is to be read, unless it was or is being.
+    fn load_pair(&mut self, id: Id<Pair>) {
+        if let Some(pair) = self.pairs.get_mut(id).filter(|p| !p.loaded && p.ask == Ask::Idle) {
+            pair.ask = Ask::Owed;
+            self.state.failed_pairs.remove(&mut self.pairs, id);
+            self.state.unused.remove(&mut self.pairs, id);
+            self.state.asking_pairs.push_back(&mut self.pairs, id);
         }
     }
 
@@ -352,15 +373,12 @@ impl Engine<'_> {
         });
         if let Some(id) = found.and_then(|slot| self.pairs.id_at(slot)) {
             // What the store failed to say is asked again.
-            if let Some(pair) = self.pairs.get_mut(id).filter(|p| !p.loaded && p.ask == Ask::Idle) {
-                pair.ask = Ask::Owed;
-                self.state.unused.remove(&mut self.pairs, id);
-                self.state.asking_pairs.push_back(&mut self.pairs, id);
-            }
+            self.load_pair(id);
             return Some(id);
         }
         if self.pairs.is_full() {
             let unused = self.state.unused.pop_front(&mut self.pairs)?;
+            self.state.failed_pairs.remove(&mut self.pairs, unused);
             let gone = self.pairs.remove(unused)?;
             let pairs = &self.pairs;
             self.by_pair.remove(&Pair::name(gone.author, gone.recipient), unused.slot(), |slot| {

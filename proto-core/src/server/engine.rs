@@ -73,8 +73,8 @@ pub(super) struct Kept {
     pub(super) asking_entries: List<Entry, Asking>,
     pub(super) asking_pairs: List<Pair, Asking>,
     pub(super) unused: List<Pair, Unused>,
-    /// Pairs that the store could not save; it is asked again.
-    pub(super) unsaved_pairs: List<Pair, Asking>,
+    /// Pairs that the store failed to read or save; it is asked again.
+    pub(super) failed_pairs: List<Pair, Asking>,
     pub(super) serial: u32,
     pub(super) reading: Reading,
     events: Deque<Event, EVENTS>,
@@ -130,7 +130,7 @@ impl State {
                 asking_entries: List::NEW,
                 asking_pairs: List::NEW,
                 unused: List::NEW,
-                unsaved_pairs: List::NEW,
+                failed_pairs: List::NEW,
                 serial: 0,
                 reading: Reading::start(),
                 events: Deque::new(),
@@ -229,7 +229,7 @@ impl<'a> Engine<'a> {
             while let Some(link) = self.state.stalled.pop_front(&mut self.links.links) {
                 self.read_mailbox(link);
             }
-            self.save_unsaved();
+            self.ask_for_failed();
         }
         self.read_on();
     }

@@ -14,7 +14,7 @@ use crate::{
 use super::{
     Event, ServerLink,
     accounts::Row,
-    engine::{Engine, STALL},
+    engine::Engine,
     entry::{Entry, Pair},
 };
 
@@ -124,9 +124,7 @@ impl Engine<'_> {
                 if pair.ask.answer(serial) {
                     if !stored {
                         pair.dirty = true;
-                        self.state.unsaved_pairs.push_back(&mut self.pairs, id);
-                        let at = self.state.now + STALL;
-                        self.state.stalled_at.get_or_insert(at);
+                        self.pair_failed(id);
                     } else if pair.dirty {
                         self.save_pair(id);
                     }
@@ -344,18 +342,13 @@ impl Engine<'_> {
         self.state.reading.again = Some(self.state.now + pause.clamp(SWEEP.0, SWEEP.1));
     }
 
-    /// The store failed to say how far a pair is: its deposits wait, and whoever
-    /// next needs the pair asks again.
+    /// The store failed to say how far a pair is: the first of its deposits is refused, and
+    /// it is asked again.
     fn pair_unread(&mut self, id: Id<Pair>) {
         self.tell(Event::StoreFailed);
-        let Some(pair) = self.pairs.get_mut(id) else { return };
-        let waiting = pair.entries.front();
-        if let Some(entry) = waiting {
-            self.refuse(entry, crate::wire::EntryRefusal::Store);
-            if let Some(pair) = self.pairs.get_mut(id) {
-                pair.ask = Ask::Owed;
-                self.state.asking_pairs.push_back(&mut self.pairs, id);
-            }
+        if let Some(first) = self.pairs.get(id).and_then(|pair| pair.entries.front()) {
+            self.refuse(first, crate::wire::EntryRefusal::Store);
         }
+        self.pair_failed(id);
     }
 }

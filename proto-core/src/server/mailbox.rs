@@ -343,7 +343,7 @@ impl Engine<'_> {
             mailbox.forget = mailbox.done;
             mailbox.done = 0;
             // That it was handed over is durable first.
-            self.save_unsaved();
+            self.ask_for_failed();
             self.ask_link(link, |member| &mut member.forget);
         }
     }
