@@ -28,16 +28,17 @@ const PAIR_ENTRIES: u16 = 64;
 /// told nothing, sends it again.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How long after its author heard of its refusal a piece of a deposit may come; well below
-/// the time after which an author that could not believe a refusal tries again.
-const LATE: Duration = Duration::from_secs(4);
-
 /// How long the store may take before it counts as failed.
 const STORE: Duration = Duration::from_secs(10);
 
 impl Engine<'_> {
-    /// A piece of a deposit.
-    pub(super) fn deposit(&mut self, link: Id<ServerLink>, deposit: &Deposit<'_>) -> Taken {
+    /// A piece of a deposit, in the packet `packet` of its link.
+    pub(super) fn deposit(
+        &mut self,
+        link: Id<ServerLink>,
+        packet: u64,
+        deposit: &Deposit<'_>,
+    ) -> Taken {
         let Some(author) = self.author(link) else { return Taken::NoRoom };
         let total = usize::from(deposit.total);
         let position = Position::new(deposit.epoch, deposit.number);
@@ -63,12 +64,15 @@ impl Engine<'_> {
             self.owe_progress(pair_id);
             return Taken::Done;
         }
-        let refused = pair.refused.filter(|refused| refused.by == link && position <= refused.upto);
-        if refused.is_some_and(|refused| refused.unheard > 0 || self.state.now < refused.until) {
+        let known = self.find_entry(pair_id, position);
+        let unheard = pair.refused.is_some_and(|r| r.by == link && position <= r.upto);
+        let heard = self.links.get(link).map_or(0, |link| link.role.heard);
+        if known.is_none() && (unheard || packet < heard) {
+            // It may have been sent before its author heard that it is not taken.
             self.return_credit(link, deposit);
             return Taken::Done;
         }
-        let Some(id) = self.find_or_add(link, pair_id, position, deposit) else {
+        let Some(id) = known.or_else(|| self.add_entry(link, pair_id, position, deposit)) else {
             return Taken::NoRoom;
         };
         if self.entries.get(id).is_some_and(|entry| entry.stage != Stage::Arriving) {
@@ -288,17 +292,16 @@ impl Engine<'_> {
         }
     }
 
-    /// Refusals that their authors have heard of are forgotten.
-    pub(super) fn free_refusals(&mut self, link: Id<ServerLink>) {
+    /// Refusals that their author has heard of, by word in the packet `packet`, are forgotten.
+    pub(super) fn free_refusals(&mut self, link: Id<ServerLink>, packet: u64) {
         while let Some(found) = self.links.get_mut(link) {
             let Some(id) = found.role.told.pop_front(&mut self.entries) else { return };
+            found.role.heard = found.role.heard.max(packet);
             let pair = self.entries.get(id).and_then(|entry| entry.pair);
-            let pair = pair.and_then(|pair| self.pairs.get_mut(pair));
-            if let Some(refused) = pair.and_then(|pair| pair.refused.as_mut())
-                && refused.by == link
-            {
-                refused.unheard = refused.unheard.saturating_sub(1);
-                refused.until = self.state.now + LATE;
+            if let Some(pair) = pair.and_then(|pair| self.pairs.get_mut(pair)) {
+                let others =
+                    pair.refused.map(|r| Refused { count: r.count.saturating_sub(1), ..r });
+                pair.refused = others.filter(|refused| refused.count > 0);
             }
             self.free_entry(id);
         }
@@ -456,14 +459,9 @@ impl Engine<'_> {
         }
     }
 
-    fn find_or_add(
-        &mut self,
-        link: Id<ServerLink>,
-        pair_id: Id<Pair>,
-        position: Position,
-        deposit: &Deposit<'_>,
-    ) -> Option<Id<Entry>> {
-        let mut at = self.pairs.get(pair_id)?.entries.front();
+    /// A deposit of a pair that is neither durable nor delivered.
+    fn find_entry(&self, pair: Id<Pair>, position: Position) -> Option<Id<Entry>> {
+        let mut at = self.pairs.get(pair)?.entries.front();
         while let Some(id) = at {
             let entry = self.entries.get(id)?;
             if entry.position == position {
@@ -471,6 +469,16 @@ impl Engine<'_> {
             }
             at = entry.of_pair.next();
         }
+        None
+    }
+
+    fn add_entry(
+        &mut self,
+        link: Id<ServerLink>,
+        pair_id: Id<Pair>,
+        position: Position,
+        deposit: &Deposit<'_>,
+    ) -> Option<Id<Entry>> {
         let author = self.pairs.get(pair_id).filter(|p| p.count < PAIR_ENTRIES)?.author;
         if self.entries.is_full() {
             return None;
@@ -554,12 +562,11 @@ impl Engine<'_> {
         let link = self.accounts.get(author).and_then(|row| row.link);
         let link = link.filter(|link| self.author(*link).is_some());
         if let Some(pair) = pair.and_then(|pair| self.pairs.get_mut(pair)) {
-            let fresh = |by| Refused { upto: position, by, unheard: 0, until: self.state.now };
             let before = pair.refused.filter(|refused| Some(refused.by) == link);
-            pair.refused = before.or(link.map(fresh)).map(|refused| Refused {
-                upto: refused.upto.max(position),
-                unheard: refused.unheard.saturating_add(1),
-                ..refused
+            pair.refused = link.map(|by| Refused {
+                upto: before.map_or(position, |refused| refused.upto.max(position)),
+                by,
+                count: before.map_or(0, |refused| refused.count).saturating_add(1),
             });
         }
         self.owe_refusal(id, author);

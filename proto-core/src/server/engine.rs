@@ -313,7 +313,7 @@ impl<'a> Engine<'a> {
             let taken = match frame {
                 Ok(frame) => {
                     eliciting |= !matches!(frame, Frame::Ack(_) | Frame::Close(_));
-                    self.handle_frame(link, &frame)
+                    self.handle_frame(link, number, &frame)
                 }
                 Err(FrameError::Unsupported(_)) => Taken::Close(CloseReason::Unsupported),
                 Err(FrameError::Length | FrameError::Body) => Taken::Close(CloseReason::Malformed),
@@ -335,7 +335,7 @@ impl<'a> Engine<'a> {
         self.links.accept(link, number, eliciting, self.state.now);
     }
 
-    fn handle_frame(&mut self, link: Id<ServerLink>, frame: &Frame<'_>) -> Taken {
+    fn handle_frame(&mut self, link: Id<ServerLink>, number: u64, frame: &Frame<'_>) -> Taken {
         match frame {
             Frame::Ack(ack) => {
                 let Self { links, pairs, entries, state, .. } = self;
@@ -345,7 +345,7 @@ impl<'a> Engine<'a> {
                 if !links.acknowledged(link, ack, state.now, visit) {
                     return Taken::Close(CloseReason::Malformed);
                 }
-                self.free_refusals(link);
+                self.free_refusals(link, number);
                 self.settle_reader(link);
                 Taken::Done
             }
@@ -364,7 +364,7 @@ impl<'a> Engine<'a> {
             }
             Frame::Register(register) => self.register(link, register),
             Frame::Deregister(()) => self.deregister(link),
-            Frame::Deposit(deposit) => self.deposit(link, deposit),
+            Frame::Deposit(deposit) => self.deposit(link, number, deposit),
             Frame::Inquire(inquire) => self.inquire(link, *inquire),
             Frame::MailAck(ack) => self.mail_acknowledged(link, ack),
             Frame::Registered(_)

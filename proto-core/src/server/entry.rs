@@ -7,7 +7,7 @@ use crate::{
     link::Units,
     record::PairRecord,
     storage::{Body, Id, Linked, List, Node},
-    time::{Instant, UnixTime},
+    time::UnixTime,
     wire::EntryRefusal,
 };
 
@@ -134,16 +134,15 @@ pub struct Pair {
     pub(crate) unused: Node<Self>,
 }
 
-/// Deposits that were refused. Late pieces of them are not taken for another try.
+/// Deposits whose refusal their author may not have heard of: pieces of them are not taken
+/// for another try.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Refused {
     /// The last of them, and the link that they came through.
     pub(crate) upto: Position,
     pub(crate) by: Id<ServerLink>,
-    /// Of how many their author may not have heard.
-    pub(crate) unheard: u16,
-    /// Once it has heard of all: for how long pieces may still be on their way.
-    pub(crate) until: Instant,
+    /// How many they are.
+    pub(crate) count: u16,
 }
 
 /// The lists that pairs are in.

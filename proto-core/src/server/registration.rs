@@ -155,6 +155,7 @@ impl Engine<'_> {
         found.role.asking = core::mem::replace(&mut member.asking, crate::storage::Node::UNLINKED);
         found.role.stalled =
             core::mem::replace(&mut member.stalled, crate::storage::Node::UNLINKED);
+        found.role.heard = member.heard;
         self.state.asking_links.remove(&mut self.links.links, link);
         self.state.stalled.remove(&mut self.links.links, link);
         while member.progress.pop_front(&mut self.pairs).is_some() {}
