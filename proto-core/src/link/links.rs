@@ -263,6 +263,20 @@ impl<R: Role> Links<'_, R> {
         self.state.ready.push_back(&mut self.links, id);
     }
 
+    /// What packets under way carried is the role's no longer: it hears no more of it.
+    pub(crate) fn disown(&mut self, id: Id<Link<R>>) {
+        let Some(Link { phase: Phase::Live(flow), credit, .. }) = self.links.get_mut(id) else {
+            return;
+        };
+        let visit = &mut |carry, _| {
+            if matches!(carry, Carry::Credit) {
+                credit.forget_announcement();
+            }
+        };
+        flow.recovery.clear(&mut self.sent, visit);
+        self.feed();
+    }
+
     /// Ends a link, telling the other side why. What the role kept there comes back.
     pub(crate) fn close(
         &mut self,
@@ -478,9 +492,9 @@ impl<R: Role> Links<'_, R> {
         if keep_alive.is_some_and(|span| link.asked + span <= now) {
             link.ping = true;
         }
-        self.reschedule(id, now);
         self.wake(id);
         self.feed();
+        self.reschedule(id, now);
         if probing { Expired::Probing(id) } else { Expired::Nothing }
     }
 

@@ -56,12 +56,15 @@ pub(crate) struct Row {
     pub(super) rooms: List<Membership, OfAccount>,
     /// The store has it.
     pub(crate) durable: bool,
+    /// The store may have it: what it answered was not waited for.
+    pub(crate) ventured: bool,
 }
 
-/// How many account numbers were given out.
+/// How many account numbers were given out, and how many of them are held.
 #[derive(Debug, Default)]
 pub(crate) struct AccountsHead {
     next: u32,
+    held: u32,
 }
 
 /// The table of accounts, found by number, by nick and by key.
@@ -102,9 +105,18 @@ impl Accounts<'_> {
         self.head.next
     }
 
-    /// Adds an account under the next number; `None` if the table is full.
+    /// Adds an account under the next number, or, after the last, under one that the store
+    /// did not get; `None` if the table is full.
     pub(crate) fn add(&mut self, row: Row) -> Option<Account> {
-        self.put(Account(self.head.next), row)
+        let places = self.rows.len() as u32;
+        let free = |at: &u32| self.get(Account(*at)).is_none();
+        let number = match self.head.next {
+            next if next < places => next,
+            // Looked for only where there is one: a full server stays quick to say so.
+            _ if self.head.held < places => (0..places).find(free)?,
+            _ => return None,
+        };
+        self.put(Account(number), row)
     }
 
     /// Adds an account under a number from the store.
@@ -113,15 +125,17 @@ impl Accounts<'_> {
         let (nick, key) = (row.nick.folded(), row.key.0);
         slot.0 = Place::Taken(row);
         self.head.next = self.head.next.max(account.0 + 1);
+        self.head.held += 1;
         let indexed = self.by_nick.insert(&nick, account.0) && self.by_key.insert(&key, account.0);
         debug_assert!(indexed, "the indexes have more buckets than the table has rows");
         Some(account)
     }
 
-    /// Takes out an account that the store did not get. Its number is free again once those above it are.
+    /// Takes out an account that the store did not get.
     pub(crate) fn remove(&mut self, account: Account) {
         let Some(slot) = self.rows.get_mut(account.0 as usize) else { return };
         let Place::Taken(row) = core::mem::replace(&mut slot.0, Place::Empty) else { return };
+        self.head.held -= 1;
         // While the store fails, numbers are not used up.
         while self.head.next > 0 && self.get(Account(self.head.next - 1)).is_none() {
             self.head.next -= 1;
