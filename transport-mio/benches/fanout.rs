@@ -36,6 +36,8 @@ const ROUNDS: usize = 7;
 const SINKS: usize = 64;
 /// Datagrams per system call, as the server has it.
 const BATCH: usize = 32;
+/// How long the server may wait for something to do.
+const MOMENT: Duration = Duration::from_millis(10);
 /// Bytes that one member may have under way to the server.
 const CREDIT: u32 = 1 << 20;
 
@@ -99,8 +101,9 @@ struct Member {
     ours: SessionId,
     theirs: SessionId,
     sink: usize,
-    /// The next packet number to expect.
+    /// The next packet number to expect, and up to which they were acknowledged.
     next: u64,
+    acked: u64,
 }
 
 impl Town {
@@ -140,9 +143,11 @@ impl Town {
             town.by_session.insert(member.ours.0, number);
             town.members.push(member);
             // What came behind the answer.
-            town.turn();
+            town.turn(Duration::ZERO);
             town.drain(&mut HashSet::new());
-            town.acknowledge_from(number);
+            if number % 16 == 15 {
+                town.acknowledge();
+            }
         }
         town
     }
@@ -152,23 +157,29 @@ impl Town {
     fn answer(&mut self, sink: usize, session: Option<SessionId>) -> Vec<u8> {
         let mut datagram = vec![0; MAX_DATAGRAM];
         for _ in 0..1000 {
-            self.turn();
+            self.turn(MOMENT);
             while let Ok(length) = self.sinks[sink].recv(&mut datagram) {
                 let of = match Datagram::parse(&mut datagram[..length]) {
-                    Ok(Datagram::Packet(header, _)) => Some(header.session),
+                    Ok(Datagram::Packet(header, _)) => Some(header),
                     _ => None,
                 };
-                if of == session {
+                if of.map(|header| header.session) == session {
                     datagram.truncate(length);
                     return datagram;
+                }
+                if let Some(header) = of
+                    && let Some(at) = self.by_session.get(&header.session.0)
+                {
+                    self.members[*at].took(header);
                 }
             }
         }
         panic!("the server does not answer");
     }
 
-    fn turn(&mut self) {
-        self.server.turn(Some(Duration::from_millis(10)), |_, _| {}).expect("it can wait");
+    /// Lets the server work, or wait until it can for a moment.
+    fn turn(&mut self, moment: Duration) {
+        self.server.turn(Some(moment), |_, _| {}).expect("it can wait");
     }
 
     fn send(&self, sink: usize, datagram: &[u8]) {
@@ -200,10 +211,11 @@ impl Town {
         let (keys, theirs) =
             initiator.finish(&identity, &mut accept.noise.to_vec()).expect("it is the answer");
         let mut member =
-            Member { keys, ours: offer.session, theirs: theirs.session, sink, next: 0 };
+            Member { keys, ours: offer.session, theirs: theirs.session, sink, next: 0, acked: 0 };
         let nick = Nick::new(&format!("c{number}")).expect("a nick");
-        // It claims to know everyone so far: full rosters are not at issue.
-        let roster = (1 << 40) + number as u64;
+        // It claims to know everyone so far: full rosters are not at issue. Each of those
+        // changed the roster twice, when it was new and when it came online.
+        let roster = (1 << 40) + 2 * number as u64;
         let register = Register { nick, epoch: None, boot: 1, roster };
         self.send(sink, &member.packet(&[Frame::Register(register)]));
         // Until it knows that it is in the lobby, and has said from where it reads.
@@ -242,10 +254,12 @@ impl Town {
         let mut length = 0;
         for _ in 0..1000 {
             let start = cpu();
-            self.turn();
+            self.turn(MOMENT);
             cost += cpu() - start;
-            length = length.max(self.drain(&mut heard));
-            if heard.len() == self.members.len() {
+            let came = self.drain(&mut heard);
+            length = length.max(came);
+            // To its end: a burst may take more than one datagram each.
+            if came == 0 && heard.len() == self.members.len() {
                 break;
             }
         }
@@ -263,26 +277,25 @@ impl Town {
                 let Ok(Datagram::Packet(header, _)) = Datagram::parse(&mut out[..length]) else {
                     continue;
                 };
-                let Some(at) = self.by_session.get(&header.session.0) else { continue };
-                let member = &mut self.members[*at];
-                member.next = member.next.max(header.counter + 1);
+                let session = header.session.0;
+                let Some(at) = self.by_session.get(&session).copied() else { continue };
+                self.members[at].took(header);
+                heard.insert(at);
                 longest = longest.max(length);
-                heard.insert(*at);
             }
         }
         longest
     }
 
-    /// Every member acknowledges all that came; what that costs.
+    /// Every member to whom something came acknowledges it; what that costs.
     fn acknowledge(&mut self) -> Cost {
-        self.acknowledge_from(0)
-    }
-
-    fn acknowledge_from(&mut self, first: usize) -> Cost {
         let mut cost = Cost::ZERO;
-        for chunk in (first..self.members.len()).step_by(256) {
+        for chunk in (0..self.members.len()).step_by(256) {
             for at in chunk..self.members.len().min(chunk + 256) {
                 let member = &mut self.members[at];
+                if core::mem::replace(&mut member.acked, member.next) == member.next {
+                    continue;
+                }
                 let (ack, upto) = (member.ack(), self.said);
                 let read = Frame::Read(Read { room: Room::LOBBY, upto });
                 let packet = member.packet(&[ack, read]);
@@ -290,9 +303,10 @@ impl Town {
                 self.send(sink, &packet);
             }
             let start = cpu();
-            self.turn();
-            self.turn();
+            self.turn(MOMENT);
+            self.turn(Duration::ZERO);
             cost += cpu() - start;
+            self.drain(&mut HashSet::new());
         }
         self.drain(&mut HashSet::new());
         cost
@@ -354,9 +368,14 @@ impl Member {
     /// Takes a datagram in; whether any of its frames is `wanted`.
     fn open(&mut self, datagram: &mut [u8], wanted: impl Fn(&Frame<'_>) -> bool) -> bool {
         let Ok(Datagram::Packet(header, sealed)) = Datagram::parse(datagram) else { return false };
-        self.next = self.next.max(header.counter + 1);
+        self.took(header);
         let Ok(plain) = self.keys.open.open(&Portable, header, sealed) else { return false };
         Frames::new(plain).flatten().any(|frame| wanted(&frame))
+    }
+
+    /// A packet came.
+    fn took(&mut self, header: PacketHeader) {
+        self.next = self.next.max(header.counter + 1);
     }
 
     /// That all packets came.

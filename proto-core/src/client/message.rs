@@ -118,6 +118,11 @@ pub(super) struct News {
 }
 
 impl Message {
+    /// It was given up, which is not durable yet: a crash would have it sent again.
+    pub(super) fn is_undecided(&self) -> bool {
+        self.stage.is_given_up() && (self.ask != Ask::Idle || self.asking.is_linked())
+    }
+
     pub(super) fn new(
         peer: Id<Peer>,
         position: Position,

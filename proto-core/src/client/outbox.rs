@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use crate::{
     action::Ask,
-    id::{MessageName, Number, Position, Recipient},
+    id::{Epoch, MessageName, Number, Position, Recipient},
     link::{Packet, Units, Whom},
     record::{BODY_HEADER, Said, record_bound},
     session::{self, MAIL_OVERHEAD},
@@ -74,7 +74,9 @@ impl Engine<'_> {
             }
             (Stage::Saving, false) => {
                 self.state.home.tell(super::Event::StoreFailed);
+                let peer = message.peer;
                 self.done(id, Verdict::Refused(EntryRefusal::Store));
+                self.move_up(peer);
             }
             // A verdict is durable before it is told: after a restart, none contradicts it.
             (Stage::Done(_), true) => {
@@ -84,6 +86,7 @@ impl Engine<'_> {
                 if given_up {
                     // Those after it waited for its number, which is passed over now.
                     self.deposit_again(peer);
+                    self.move_up(peer);
                 }
             }
             _ => {
@@ -487,9 +490,12 @@ impl Engine<'_> {
     fn start(&mut self, id: Id<Message>) {
         let Some(peer_id) = self.messages.get(id).map(|message| message.peer) else { return };
         let Some(peer) = self.peers.get(peer_id) else { return };
+        let epoch = self.sent_epoch(peer_id);
+        let first =
+            self.messages.get(id).is_some_and(|message| Some(message.position.epoch) == epoch);
         match (peer.path, peer.link) {
             // The common case goes past all that is under way already.
-            (Path::Direct, Some(link)) if !self.state.home.is_leaving() => {
+            (Path::Direct, Some(link)) if first && !self.state.home.is_leaving() => {
                 self.enqueue(id, link);
                 self.rearm(peer_id);
             }
@@ -501,9 +507,12 @@ impl Engine<'_> {
     fn send_open(&mut self, id: Id<Peer>) {
         let Some(peer) = self.peers.get(id) else { return };
         let (link, mut at) = (peer.link, peer.outbox.front());
-        let now = self.state.now;
+        let (now, epoch) = (self.state.now, self.sent_epoch(id));
         while let Some(message_id) = at {
             let Some(message) = self.messages.get_mut(message_id) else { break };
+            if Some(message.position.epoch) > epoch {
+                break;
+            }
             at = message.of_peer.next();
             if message.stage == Stage::Open {
                 match link {
@@ -528,9 +537,13 @@ impl Engine<'_> {
 
     /// Seals what is open and hands it to the server.
     fn deposit_open(&mut self, id: Id<Peer>, why: Deposit) {
+        let epoch = self.sent_epoch(id);
         let mut at = self.peers.get(id).and_then(|peer| peer.outbox.front());
         while let Some(message_id) = at {
             let Some(message) = self.messages.get(message_id) else { break };
+            if Some(message.position.epoch) > epoch {
+                break;
+            }
             at = message.of_peer.next();
             if message.stage == Stage::Open {
                 self.seal(message_id, why);
@@ -649,10 +662,8 @@ impl Engine<'_> {
             if before.position.epoch != epoch {
                 break;
             }
-            // Until that it was given up is durable, a crash would have it sent again.
-            let undecided = before.ask != Ask::Idle || before.asking.is_linked();
             let counts = match (message.stage, before.stage.is_given_up()) {
-                (_, true) => undecided,
+                (_, true) => before.is_undecided(),
                 // What the server has already is none of its readers' concern here.
                 (Stage::Deposited, false) => before.stage == Stage::Deposited,
                 (_, false) => true,
@@ -736,6 +747,10 @@ impl Engine<'_> {
             && let Some(message) = self.messages.get_mut(next)
         {
             message.since = message.since.map(|_| self.state.now);
+            if message.since.is_none() {
+                // It may have waited for an earlier epoch.
+                self.pump(peer);
+            }
         }
         self.rearm(peer);
     }
@@ -800,6 +815,19 @@ impl Engine<'_> {
             let message = self.messages.get(id)?;
             if is(message.stage) {
                 return Some((id, message));
+            }
+            at = message.of_peer.next();
+        }
+        None
+    }
+
+    /// The epoch that is being sent: a later one waits until its reader has, or may pass
+    /// over, all of this, since a cursor in it speaks for all before.
+    fn sent_epoch(&self, peer: Id<Peer>) -> Option<Epoch> {
+        let mut at = self.peers.get(peer)?.outbox.front();
+        while let Some(message) = at.and_then(|id| self.messages.get(id)) {
+            if message.stage.is_unsaved() || message.is_undecided() {
+                return Some(message.position.epoch);
             }
             at = message.of_peer.next();
         }
