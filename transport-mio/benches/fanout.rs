@@ -236,20 +236,24 @@ impl Town {
     /// a member, and what it costs to bring it to all.
     fn say(&mut self, count: u64) -> (usize, Cost) {
         let body = [7; 8 + BYTES];
-        for _ in 0..count {
-            self.said += 1;
-            let deposit = Deposit {
-                to: Recipient::Room(Room::LOBBY),
-                epoch: Epoch(1),
-                number: Number(self.said),
-                skip: 0,
-                total: body.len() as u16,
-                offset: 0,
-                piece: &body,
-            };
-            let packet = self.members[0].packet(&[Frame::Deposit(deposit)]);
-            self.send(0, &packet);
-        }
+        let first = self.said + 1;
+        self.said += count;
+        // As a client does, in one datagram.
+        let deposits: Vec<_> = (first..=self.said)
+            .map(|number| {
+                Frame::Deposit(Deposit {
+                    to: Recipient::Room(Room::LOBBY),
+                    epoch: Epoch(1),
+                    number: Number(number),
+                    skip: 0,
+                    total: body.len() as u16,
+                    offset: 0,
+                    piece: &body,
+                })
+            })
+            .collect();
+        let packet = self.members[0].packet(&deposits);
+        self.send(0, &packet);
         let (mut heard, mut cost) = (HashSet::new(), Cost::ZERO);
         let mut length = 0;
         for _ in 0..1000 {
