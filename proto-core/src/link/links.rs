@@ -13,6 +13,7 @@ use crate::{
     timers::Timers,
     wire::{
         Ack, CloseReason, Datagram, DatagramError, Hello, MAX_DATAGRAM, MIN_DATAGRAM, PacketHeader,
+        SMALLEST_ROOM,
     },
 };
 
@@ -392,9 +393,11 @@ impl<R: Role> Links<'_, R> {
         let suite = self.state.identity.suite();
         self.state.ready.remove(&mut self.links, id);
         let link = self.links.get_mut(id)?;
+        // Whoever had room for any frame had no more to write.
+        let more = packet.as_ref().is_some_and(|packet| packet.room() < SMALLEST_ROOM);
         let sent = packet.and_then(|packet| packet.finish(link, &mut self.sent, suite, now));
         let live = link.is_live();
-        if sent.is_some() && live {
+        if sent.is_some() && live && (more || link.credit.is_owed()) {
             self.state.ready.push_back(&mut self.links, id);
         } else if self.sent.is_full() && live {
             link.starved = true;

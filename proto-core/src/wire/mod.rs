@@ -7,6 +7,7 @@ mod datagram;
 mod frame;
 
 pub use datagram::{Accept, Datagram, DatagramError, Hello, HelloTo, Init, PacketHeader, Retry};
+pub(crate) use frame::SMALLEST_ROOM;
 pub use frame::{
     Ack, AckGap, Away, Candidates, CloseReason, Command, Deposit, EntryRefusal, EntryRefused,
     Frame, FrameError, FrameWriter, Frames, Gone, Inquire, Joined, Limits, MAX_ACK_RANGES,
