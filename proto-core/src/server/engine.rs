@@ -206,9 +206,9 @@ impl<'a> Engine<'a> {
     pub(super) fn handle_timeouts(&mut self) {
         let now = self.state.now;
         loop {
-            let Self { links, pairs, entries, .. } = self;
+            let Self { links, pairs, entries, state, .. } = self;
             let visit = &mut |member: &mut Member, token, fate| {
-                settle(member, pairs, entries, token, fate);
+                settle(member, pairs, &mut state.unused, entries, token, fate);
             };
             match links.timeout(now, visit) {
                 Some(Expired::Dead(link)) => self.lose(link),
@@ -341,10 +341,11 @@ impl<'a> Engine<'a> {
         match frame {
             Frame::Ack(ack) => {
                 let Self { links, pairs, entries, state, .. } = self;
+                let now = state.now;
                 let visit = &mut |member: &mut Member, token, fate| {
-                    settle(member, pairs, entries, token, fate);
+                    settle(member, pairs, &mut state.unused, entries, token, fate);
                 };
-                if !links.acknowledged(link, ack, state.now, visit) {
+                if !links.acknowledged(link, ack, now, visit) {
                     return Taken::Close(CloseReason::Malformed);
                 }
                 self.free_refusals(link);
@@ -423,6 +424,7 @@ impl<'a> Engine<'a> {
 fn settle(
     member: &mut Member,
     pairs: &mut Slab<'_, Pair>,
+    unused: &mut List<Pair, Unused>,
     entries: &mut Slab<'_, Entry>,
     token: Token,
     fate: Fate,
@@ -433,7 +435,14 @@ fn settle(
         (Token::Page { serial, low }, fate) => {
             member.reader.fate(serial, low, fate == Fate::Lost);
         }
-        (Token::Progress(pair), Fate::Lost) => member.progress.push_back(pairs, pair),
+        (Token::Progress(pair), Fate::Lost) => {
+            // Who is no longer online asks when it returns.
+            if member.registration.online().is_some() {
+                // What is owed must not make room for another pair.
+                unused.remove(pairs, pair);
+                member.progress.push_back(pairs, pair);
+            }
+        }
         (Token::Refusal(id), fate) => {
             let Some(entry) = entries.get_mut(id).filter(|entry| !entry.told) else { return };
             entry.told = fate == Fate::Acked;
@@ -443,7 +452,8 @@ fn settle(
             list.push_back(entries, id);
         }
         (Token::Piece(id, run), Fate::Lost) => {
-            if let Some(entry) = entries.get_mut(id) {
+            // Its reader may have said that it has it, while the store was busy with it.
+            if let Some(entry) = entries.get_mut(id).filter(|entry| entry.queued.is_linked()) {
                 entry.todo.insert(run);
                 member.sending.push_back(entries, id);
             }
