@@ -195,9 +195,8 @@ impl Engine<'_> {
     pub(super) fn free_acknowledged(&mut self, link: Id<ClientLink>) {
         while let Some(found) = self.links.get_mut(link) {
             let Some(id) = found.role.acked.pop_front(&mut self.messages) else { return };
-            let Some(message) = self.messages.get_mut(id) else { continue };
+            let Some(message) = self.messages.get(id) else { continue };
             // It may not be told yet.
-            message.mail = None;
             if !message.news.came && self.state.finished != Some(id) {
                 self.release(id);
                 self.messages.remove(id);
@@ -216,7 +215,7 @@ impl Engine<'_> {
         while let Some(id) = contact.mail.pop_front(&mut self.messages) {
             self.discard(id);
         }
-        for mut list in [contact.acks, contact.acked] {
+        for mut list in [contact.acks, contact.acking, contact.acked] {
             while let Some(id) = list.pop_front(&mut self.messages) {
                 let Some(message) = self.messages.get_mut(id) else { continue };
                 message.mail = None;
@@ -259,6 +258,7 @@ impl Engine<'_> {
             }
             if let Some(found) = self.links.get_mut(link) {
                 found.role.acks.pop_front(&mut self.messages);
+                found.role.acking.push_back(&mut self.messages, id);
             }
         }
     }
