@@ -213,11 +213,26 @@ impl<R: Role> World<R> {
         self.step(Step::Frames(end, &plaintext(frame)));
     }
 
-    fn run(mut self, steps: &[u8]) {
+    fn run(&mut self, steps: &[u8]) {
         for step in Steps(steps) {
             self.step(step);
         }
         self.wake();
+    }
+}
+
+impl World<Client<ClientMemory>> {
+    /// Offline, with nothing asked of its host and nothing open, a client keeps no message.
+    fn rest(&mut self) {
+        self.settle();
+        self.step(Step::Register(false));
+        for _ in 0..2 {
+            self.step(Step::Time(5000));
+            self.settle();
+        }
+        if self.role.open_messages().open == 0 {
+            assert_eq!(self.role.usage().messages.0, 0, "messages are left behind");
+        }
     }
 }
 
@@ -302,7 +317,9 @@ pub fn server(data: &[u8]) {
 
 /// Steps at a client with its server and its peers.
 pub fn client(data: &[u8]) {
-    at_client().run(data);
+    let mut world = at_client();
+    world.run(data);
+    world.rest();
 }
 
 /// What goes on when the packet of [`frames`] comes: in each, some frame does what it

@@ -38,6 +38,8 @@ fn main() -> io::Result<()> {
             }
         }
         for end in End::ALL {
+            let alone = [Step::Frames(end, frame), Step::Host(true)];
+            seeds.steps(&format!("alone-{at}-{}", end as u8), &alone)?;
             seeds.steps(
                 &format!("frame-{at}-{}", end as u8),
                 &[
