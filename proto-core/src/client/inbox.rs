@@ -309,9 +309,13 @@ impl Engine<'_> {
             return;
         }
         if peer.has_passed(position, peer.asked) {
-            // It came directly too, and is on its way into the inbox.
-            peer.inbox.push_back(&mut self.messages, id);
-            peer.arriving += 1;
+            if self.unseal(id) {
+                // It came directly too, and is on its way into the inbox.
+                self.await_inbox(peer_id, id);
+            } else {
+                // It was passed over before, and nothing of it will ever be in the inbox.
+                self.pass_over(id);
+            }
             return;
         }
         let missing = peer.missing(position);
@@ -320,17 +324,29 @@ impl Engine<'_> {
         let Some(message) = self.messages.get_mut(id) else { return };
         message.missing = missing + u64::from(!opened);
         if opened {
-            if let Some(peer) = self.peers.get_mut(peer_id) {
-                peer.inbox.push_back(&mut self.messages, id);
-                peer.arriving += 1;
-            }
+            self.await_inbox(peer_id, id);
             self.keep(id);
         } else {
-            message.unreadable = true;
             message.news.came = true;
             self.tell(id);
-            self.keep_quietly(id);
+            self.pass_over(id);
         }
+    }
+
+    /// Counts mail to what is not in the inbox yet.
+    fn await_inbox(&mut self, peer: Id<Peer>, id: Id<Message>) {
+        if let Some(peer) = self.peers.get_mut(peer) {
+            peer.inbox.push_back(&mut self.messages, id);
+            peer.arriving += 1;
+        }
+    }
+
+    /// Acknowledges mail that cannot be read.
+    fn pass_over(&mut self, id: Id<Message>) {
+        if let Some(message) = self.messages.get_mut(id) {
+            message.unreadable = true;
+        }
+        self.keep_quietly(id);
     }
 
     /// Puts the plaintext in the place of the sealed body.
