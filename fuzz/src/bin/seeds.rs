@@ -143,6 +143,28 @@ fn stories(seeds: &Seeds<'_>) -> io::Result<()> {
             Step::Time(600),
         ],
     )?;
+    // What cannot be read comes again, its acknowledgement having been lost with the link.
+    let unreadable = plaintext(&Frame::Mail(Mail {
+        index: 3,
+        previous: 0,
+        from: to,
+        epoch,
+        number,
+        total: 160,
+        offset: 0,
+        piece,
+    }));
+    seeds.steps(
+        "unreadable",
+        &[
+            Step::Frames(first, &unreadable),
+            Step::Time(15_000),
+            Step::Time(15_000),
+            Step::Answer(first, &[]),
+            Step::Answer(first, &[]),
+            Step::Frames(first, &unreadable),
+        ],
+    )?;
     // A piece is found lost after its reader has said that it has all of it.
     seeds.steps(
         "late",
