@@ -227,7 +227,7 @@ impl<'a> Engine<'a> {
         loop {
             let Self { links, pairs, entries, rooms, state, .. } = self;
             let visit = &mut |member: &mut Member, token, fate| {
-                settle(member, pairs, entries, token, fate);
+                settle(member, pairs, &mut state.unused, entries, token, fate);
                 settle_room(rooms, &mut state.moved_rooms, token, fate);
             };
             match links.timeout(now, visit) {
@@ -366,7 +366,7 @@ impl<'a> Engine<'a> {
                 let Self { links, pairs, entries, rooms, state, .. } = self;
                 let now = state.now;
                 let visit = &mut |member: &mut Member, token, fate| {
-                    settle(member, pairs, entries, token, fate);
+                    settle(member, pairs, &mut state.unused, entries, token, fate);
                     settle_room(rooms, &mut state.moved_rooms, token, fate);
                 };
                 if !links.acknowledged(link, ack, now, visit) {
@@ -459,6 +459,7 @@ impl<'a> Engine<'a> {
 fn settle(
     member: &mut Member,
     pairs: &mut Slab<'_, Pair>,
+    unused: &mut List<Pair, Unused>,
     entries: &mut Slab<'_, Entry>,
     token: Token,
     fate: Fate,
@@ -470,7 +471,14 @@ fn settle(
         (Token::Page { serial, low }, fate) => {
             member.reader.fate(serial, low, fate == Fate::Lost);
         }
-        (Token::Progress(pair), Fate::Lost) => member.progress.push_back(pairs, pair),
+        (Token::Progress(pair), Fate::Lost) => {
+            // Who is no longer online asks when it returns.
+            if member.registration.online().is_some() {
+                // What is owed must not make room for another pair.
+                unused.remove(pairs, pair);
+                member.progress.push_back(pairs, pair);
+            }
+        }
         (Token::Refusal(id), fate) => {
             let Some(entry) = entries.get_mut(id).filter(|entry| !entry.told) else { return };
             entry.told = fate == Fate::Acked;

@@ -167,7 +167,9 @@ impl Engine<'_> {
         found.role.heard = member.heard;
         self.state.asking_links.remove(&mut self.links.links, link);
         self.state.stalled.remove(&mut self.links.links, link);
-        while member.progress.pop_front(&mut self.pairs).is_some() {}
+        while let Some(pair) = member.progress.pop_front(&mut self.pairs) {
+            self.consider_unused(pair);
+        }
         while member.sending.pop_front(&mut self.entries).is_some() {}
         for mut list in [member.refused, member.said, member.told] {
             while let Some(entry) = list.pop_front(&mut self.entries) {
