@@ -54,8 +54,10 @@ struct Line {
     nick: Nick,
     body: Vec<u8>,
     received: UnixTime,
-    /// Bytes of all bodies before it.
+    /// Bytes of all bodies before it, and what its record says of that: it may count from
+    /// any entry that was the first one kept.
     before: u64,
+    says: u64,
 }
 
 /// A member as it was saved last.
@@ -213,12 +215,15 @@ impl Rooms {
         law(last < position, || {
             format!("S3: {room:?} has {position:#x} of {from:?} after {last:#x}")
         })?;
-        law(entry.bytes == log.bytes, || {
-            let (says, are) = (entry.bytes, log.bytes);
-            format!("entry {index} of {room:?} says that {says} bytes come before it, not {are}")
+        let before = log.lines.last().filter(|_| log.first < index);
+        let bytes = before.map_or(entry.bytes, |line| line.says + line.body.len() as u64);
+        law(entry.bytes == bytes, || {
+            let says = entry.bytes;
+            format!("entry {index} of {room:?} says that {says} bytes come before it, not {bytes}")
         })?;
         let (body, received) = (body.to_vec(), entry.received);
-        let line = Line { nick: entry.nick, body, received, before: log.bytes };
+        let (nick, says) = (entry.nick, entry.bytes);
+        let line = Line { nick, body, received, before: log.bytes, says };
         log.bytes += line.body.len() as u64;
         log.lines.push(line);
         Ok(Some(Appended { from, position, text }))
