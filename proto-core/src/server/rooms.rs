@@ -436,6 +436,17 @@ impl Engine<'_> {
         while crowded(self) && self.state.recent.front() != Some(id) && self.forget_oldest() {}
     }
 
+    /// How many entries of rooms are in memory for their readers, and in how many blocks.
+    pub(super) fn recent(&self) -> (usize, usize) {
+        let (mut count, mut blocks, mut at) = (0, 0, self.state.recent.front());
+        while let Some(entry) = at.and_then(|id| self.entries.get(id)) {
+            at = entry.queued.next();
+            count += 1;
+            blocks += Pool::blocks(entry.body.len());
+        }
+        (count, blocks)
+    }
+
     /// Forgets the entry of a room that has been in memory for longest; `false` if there is none.
     fn forget_oldest(&mut self) -> bool {
         let Some(id) = self.state.recent.pop_front(&mut self.entries) else { return false };
