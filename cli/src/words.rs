@@ -8,7 +8,10 @@ use proto_core::{
     wire::{CloseReason, Presence, RegisterRefusal, Retention, RoomRefusal, Wish},
 };
 
-use crate::notice::{Notice, RoomNotice, Someone};
+use crate::{
+    arguments::DAY,
+    notice::{Notice, RoomNotice, Someone},
+};
 
 /// What is shown for a time that no calendar has: a peer may claim anything.
 const NO_TIME: &str = "at no possible time";
@@ -58,7 +61,6 @@ pub(crate) fn whom(to: &To) -> String {
 
 /// How much of a room's log a server keeps.
 pub(crate) fn retention(kept: Retention) -> String {
-    const DAY: u32 = 24 * 60 * 60;
     const KIB: u64 = 1024;
     let days = kept.age.div_ceil(DAY);
     let size = match kept.bytes.div_ceil(KIB) {
@@ -223,6 +225,10 @@ fn closed(why: CloseReason, offline: bool) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proto_core::id::Nick;
+
+    use crate::safe_text::SafeText;
+
     use super::*;
 
     #[test]
@@ -231,6 +237,20 @@ mod tests {
         assert_eq!(utc(UnixTime(0)), "1970-01-01 00:00:00.000000");
         assert_eq!(utc(UnixTime(u64::MAX)), NO_TIME);
         assert_eq!(utc(UnixTime(i64::MAX as u64)), NO_TIME);
+    }
+
+    #[test]
+    fn who_left_is_told_from_who_fell_silent() {
+        let line = |presence, seen, away: &str| {
+            let (nick, away) = (Nick::new("y").unwrap(), SafeText::new(away.as_bytes()));
+            let one = Someone { nick, presence, seen: UnixTime(seen), away };
+            someone(&one, |time| time.0.to_string())
+        };
+        assert_eq!(line(Presence::Online, 7, ""), "y online");
+        assert_eq!(line(Presence::Online, 7, "tea\u{7}"), "y online, away: tea\\u{7}");
+        assert_eq!(line(Presence::Offline, 7, ""), "y offline, left 7");
+        assert_eq!(line(Presence::Lost, 7, ""), "y offline, fell silent 7");
+        assert_eq!(line(Presence::Offline, 0, ""), "y offline");
     }
 
     #[test]

@@ -30,7 +30,6 @@ impl Session {
         text: &[u8],
     ) {
         match *event {
-            Event::Ready | Event::Accepted { .. } => {}
             Event::Registered { returning, mail, limits, .. } => {
                 self.rooms.registered(at.now, limits.room);
                 self.registered(at, returning, mail);
@@ -48,7 +47,7 @@ impl Session {
                 self.tell(at, Notice::Deposited { to, why, is_offline });
             }
             // The server is the only way into a room.
-            Event::Deposited { .. } => {}
+            Event::Deposited { .. } | Event::Ready | Event::Accepted { .. } => {}
             Event::Relayed { to } => self.tell(at, Notice::Relayed { to }),
             Event::Verdict { id, to, verdict } => self.verdict(at, id, to, verdict),
             Event::Message { from, time, waited, .. } => {

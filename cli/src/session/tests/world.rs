@@ -100,7 +100,7 @@ impl Chat for FakeChat {
             presence: if online { Presence::Online } else { Presence::Offline },
             address: None,
             seen: UnixTime(0),
-            away: Default::default(),
+            away: "".try_into().unwrap(),
         };
         self.roster.iter().map(view).collect()
     }
