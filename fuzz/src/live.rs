@@ -232,7 +232,7 @@ pub fn client(data: &[u8]) {
     let (keys, memo) = opened.accept(&us, offer, 1200, &mut outside.random, 1).expect("sound");
     let mut noise = [0; MAX_DATAGRAM];
     let length = memo.encode(&Cheap, &mut noise).expect("room");
-    let accept = Accept { session: theirs.session, noise: &noise[..length] };
+    let accept = Accept { session: theirs.session, noise: &mut noise[..length] };
     drive!(outside, role.handle_datagram(outside.now, at(FUZZER), accept.encode(&mut out)));
     outside.session = Some((keys, theirs.session));
     let registered = Registered {

@@ -549,7 +549,12 @@ fn settle(
                 contact.sending.push_back(messages, id);
             }
         }
-        (Token::MailAck(id), Fate::Lost) => contact.acks.push_back(messages, id),
+        // The server may know by another copy.
+        (Token::MailAck(id), Fate::Lost) => {
+            if messages.get(id).is_some_and(|message| message.mail.is_some()) {
+                contact.acks.push_back(messages, id);
+            }
+        }
         // Its memory is given back right after, where the pool is at hand.
         (Token::MailAck(id), Fate::Acked) => contact.acked.push_back(messages, id),
         (Token::Inquiry(id), Fate::Lost) => contact.inquiries.push_back(&mut peers.slab, id),

@@ -28,8 +28,8 @@ pub struct Message {
     pub(super) link: Option<Id<ClientLink>>,
     /// When the first datagram for it was sent.
     pub(super) since: Option<Instant>,
-    /// Some of it was sent to its recipient, who may have it all without a receipt's
-    /// getting through.
+    /// Some of it was sent to its recipient, or to the server on an earlier link: its
+    /// recipient may have it all, or get it, whatever a server says now.
     pub(super) ventured: bool,
     pub(super) news: News,
     pub(super) ask: Ask,

@@ -79,7 +79,12 @@ impl Engine<'_> {
             // A verdict is durable before it is told: after a restart, none contradicts it.
             (Stage::Done(_), true) => {
                 message.news.verdict = true;
+                let (peer, given_up) = (message.peer, message.stage.is_given_up());
                 self.tell(id);
+                if given_up {
+                    // Those after it waited for its number, which is passed over now.
+                    self.deposit_again(peer);
+                }
             }
             _ => {
                 self.state.home.tell(super::Event::StoreFailed);
@@ -233,8 +238,6 @@ impl Engine<'_> {
                     break;
                 }
                 self.done(id, Verdict::Refused(refused.reason));
-                // Those after it waited for its number, which is passed over now.
-                self.deposit_again(peer);
                 break;
             }
         }
@@ -610,6 +613,8 @@ impl Engine<'_> {
         let Some(message) = self.messages.get_mut(id) else { return };
         if message.link != Some(link) {
             message.units = Units::all(message.total.into());
+            // A server that crashed meanwhile may have handed it over, and not know.
+            message.ventured |= message.link.is_some();
         }
         if let Some(found) = self.links.get_mut(link) {
             found.role.sending.push_back(&mut self.messages, id);
@@ -638,20 +643,24 @@ impl Engine<'_> {
     fn skip(&self, id: Id<Message>) -> u32 {
         let Some(message) = self.messages.get(id) else { return 0 };
         let Position { epoch, number } = message.position;
-        let mut at = message.of_peer.previous();
-        while let Some(before) = at.and_then(|id| self.messages.get(id)) {
+        let Some(outbox) = self.peers.get(message.peer).map(|peer| peer.outbox) else { return 0 };
+        let mut at = outbox.before(id, &message.of_peer);
+        while let Some((id, before)) = at.and_then(|id| Some((id, self.messages.get(id)?))) {
             if before.position.epoch != epoch {
                 break;
             }
-            // What the server has already is none of its readers' concern here.
-            let counts = match message.stage {
-                Stage::Deposited => before.stage == Stage::Deposited,
-                _ => !before.stage.is_given_up(),
+            // Until that it was given up is durable, a crash would have it sent again.
+            let undecided = before.ask != Ask::Idle || before.asking.is_linked();
+            let counts = match (message.stage, before.stage.is_given_up()) {
+                (_, true) => undecided,
+                // What the server has already is none of its readers' concern here.
+                (Stage::Deposited, false) => before.stage == Stage::Deposited,
+                (_, false) => true,
             };
             if counts {
                 return (number.0 - before.position.number.0 - 1) as u32;
             }
-            at = before.of_peer.previous();
+            at = outbox.before(id, &before.of_peer);
         }
         number.0.saturating_sub(1).min(u32::MAX.into()) as u32
     }

@@ -15,11 +15,26 @@ use super::{
 
 /// One account's place in the table.
 #[derive(Debug)]
-pub struct AccountSlot(Option<Row>);
+pub struct AccountSlot(Place);
+
+// With a tag of its own, 0 for empty, which an `Option` would hide in the row.
+#[derive(Debug)]
+#[repr(u8)]
+enum Place {
+    Empty,
+    Taken(Row),
+}
 
 impl AccountSlot {
-    /// Never used.
-    pub const EMPTY: Self = Self(None);
+    /// Never used. All zeros, so that a static of them takes no room in a program's image.
+    pub const EMPTY: Self = Self(Place::Empty);
+
+    fn row(&self) -> Option<&Row> {
+        match &self.0 {
+            Place::Taken(row) => Some(row),
+            Place::Empty => None,
+        }
+    }
 }
 
 /// An account.
@@ -41,12 +56,15 @@ pub(crate) struct Row {
     pub(super) rooms: List<Membership, OfAccount>,
     /// The store has it.
     pub(crate) durable: bool,
+    /// The store may have it: what it answered was not waited for.
+    pub(crate) ventured: bool,
 }
 
-/// How many account numbers were given out.
+/// How many account numbers were given out, and how many of them are held.
 #[derive(Debug, Default)]
 pub(crate) struct AccountsHead {
     next: u32,
+    held: u32,
 }
 
 /// The table of accounts, found by number, by nick and by key.
@@ -60,11 +78,14 @@ pub(crate) struct Accounts<'a> {
 
 impl Accounts<'_> {
     pub(crate) fn get(&self, account: Account) -> Option<&Row> {
-        self.rows.get(account.0 as usize)?.0.as_ref()
+        self.rows.get(account.0 as usize)?.row()
     }
 
     pub(crate) fn get_mut(&mut self, account: Account) -> Option<&mut Row> {
-        self.rows.get_mut(account.0 as usize)?.0.as_mut()
+        match &mut self.rows.get_mut(account.0 as usize)?.0 {
+            Place::Taken(row) => Some(row),
+            Place::Empty => None,
+        }
     }
 
     pub(crate) fn by_nick(&self, nick: &Nick) -> Option<Account> {
@@ -84,39 +105,49 @@ impl Accounts<'_> {
         self.head.next
     }
 
-    /// Adds an account under the next number; `None` if the table is full.
+    /// Adds an account under the next number, or, after the last, under one that the store
+    /// did not get; `None` if the table is full.
     pub(crate) fn add(&mut self, row: Row) -> Option<Account> {
-        self.put(Account(self.head.next), row)
+        let places = self.rows.len() as u32;
+        let free = |at: &u32| self.get(Account(*at)).is_none();
+        let number = match self.head.next {
+            next if next < places => next,
+            // Looked for only where there is one: a full server stays quick to say so.
+            _ if self.head.held < places => (0..places).find(free)?,
+            _ => return None,
+        };
+        self.put(Account(number), row)
     }
 
     /// Adds an account under a number from the store.
     pub(crate) fn put(&mut self, account: Account, row: Row) -> Option<Account> {
-        let slot = self.rows.get_mut(account.0 as usize).filter(|slot| slot.0.is_none())?;
+        let slot = self.rows.get_mut(account.0 as usize).filter(|slot| slot.row().is_none())?;
         let (nick, key) = (row.nick.folded(), row.key.0);
-        slot.0 = Some(row);
+        slot.0 = Place::Taken(row);
         self.head.next = self.head.next.max(account.0 + 1);
+        self.head.held += 1;
         let indexed = self.by_nick.insert(&nick, account.0) && self.by_key.insert(&key, account.0);
         debug_assert!(indexed, "the indexes have more buckets than the table has rows");
         Some(account)
     }
 
-    /// Takes out an account that the store did not get. Its number is free again once those above it are.
+    /// Takes out an account that the store did not get.
     pub(crate) fn remove(&mut self, account: Account) {
-        let Some(row) = self.rows.get_mut(account.0 as usize).and_then(|slot| slot.0.take()) else {
-            return;
-        };
+        let Some(slot) = self.rows.get_mut(account.0 as usize) else { return };
+        let Place::Taken(row) = core::mem::replace(&mut slot.0, Place::Empty) else { return };
+        self.head.held -= 1;
         // While the store fails, numbers are not used up.
         while self.head.next > 0 && self.get(Account(self.head.next - 1)).is_none() {
             self.head.next -= 1;
         }
         let rows = &*self.rows;
-        let row_at = |at: u32| rows.get(at as usize).and_then(|slot| slot.0.as_ref());
+        let row_at = |at: u32| rows.get(at as usize).and_then(AccountSlot::row);
         self.by_nick.remove(&row.nick.folded(), account.0, |at| Some(row_at(at)?.nick.folded()));
         self.by_key.remove(&row.key.0, account.0, |at| Some(row_at(at)?.key.0));
     }
 
     /// Every account, for people to look at.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Account, &Row)> {
-        (0..).zip(self.rows.iter()).filter_map(|(at, slot)| Some((Account(at), slot.0.as_ref()?)))
+        (0..).zip(self.rows.iter()).filter_map(|(at, slot)| Some((Account(at), slot.row()?)))
     }
 }

@@ -75,8 +75,8 @@ pub(super) struct Kept {
     pub(super) asking_entries: List<Entry, Asking>,
     pub(super) asking_pairs: List<Pair, Asking>,
     pub(super) unused: List<Pair, Unused>,
-    /// Pairs that the store could not save; it is asked again.
-    pub(super) unsaved_pairs: List<Pair, Asking>,
+    /// Pairs that the store failed to read or save; it is asked again.
+    pub(super) failed_pairs: List<Pair, Asking>,
     pub(super) asking_rooms: List<RoomRow, Asking>,
     pub(super) asking_members: List<Membership, Asking>,
     /// Members whose room moved on.
@@ -140,7 +140,7 @@ impl State {
                 asking_entries: List::NEW,
                 asking_pairs: List::NEW,
                 unused: List::NEW,
-                unsaved_pairs: List::NEW,
+                failed_pairs: List::NEW,
                 asking_rooms: List::NEW,
                 asking_members: List::NEW,
                 moved_rooms: List::NEW,
@@ -250,9 +250,7 @@ impl<'a> Engine<'a> {
                 self.read_mailbox(link);
             }
             self.retry_members();
-            while let Some(pair) = self.state.unsaved_pairs.pop_front(&mut self.pairs) {
-                self.save_pair(pair);
-            }
+            self.ask_for_failed();
         }
         self.read_on();
     }
@@ -340,7 +338,7 @@ impl<'a> Engine<'a> {
             let taken = match frame {
                 Ok(frame) => {
                     eliciting |= !matches!(frame, Frame::Ack(_) | Frame::Close(_));
-                    self.handle_frame(link, &frame)
+                    self.handle_frame(link, number, &frame)
                 }
                 Err(FrameError::Unsupported(_)) => Taken::Close(CloseReason::Unsupported),
                 Err(FrameError::Length | FrameError::Body) => Taken::Close(CloseReason::Malformed),
@@ -362,7 +360,7 @@ impl<'a> Engine<'a> {
         self.links.accept(link, number, eliciting, self.state.now);
     }
 
-    fn handle_frame(&mut self, link: Id<ServerLink>, frame: &Frame<'_>) -> Taken {
+    fn handle_frame(&mut self, link: Id<ServerLink>, number: u64, frame: &Frame<'_>) -> Taken {
         match frame {
             Frame::Ack(ack) => {
                 let Self { links, pairs, entries, rooms, state, .. } = self;
@@ -374,7 +372,7 @@ impl<'a> Engine<'a> {
                 if !links.acknowledged(link, ack, now, visit) {
                     return Taken::Close(CloseReason::Malformed);
                 }
-                self.free_refusals(link);
+                self.free_refusals(link, number);
                 self.settle_reader(link);
                 Taken::Done
             }
@@ -393,7 +391,7 @@ impl<'a> Engine<'a> {
             }
             Frame::Register(register) => self.register(link, register),
             Frame::Deregister(()) => self.deregister(link),
-            Frame::Deposit(deposit) => self.deposit(link, deposit),
+            Frame::Deposit(deposit) => self.deposit(link, number, deposit),
             Frame::Inquire(inquire) => self.inquire(link, *inquire),
             Frame::MailAck(ack) => self.mail_acknowledged(link, ack),
             Frame::Read(read) => self.read_upto(link, *read),
@@ -482,7 +480,8 @@ fn settle(
             list.push_back(entries, id);
         }
         (Token::Piece(id, run), Fate::Lost) => {
-            if let Some(entry) = entries.get_mut(id) {
+            // Another copy may have been acknowledged meanwhile.
+            if let Some(entry) = entries.get_mut(id).filter(|entry| entry.queued.is_linked()) {
                 entry.todo.insert(run);
                 member.sending.push_back(entries, id);
             }

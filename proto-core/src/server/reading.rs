@@ -163,7 +163,7 @@ impl Engine<'_> {
                         if self.expire(of, &mail) {
                             self.read_next(What::Expired { of, upto: index });
                         } else {
-                            self.sweep_later(of);
+                            self.state.reading.again = Some(self.state.now + AGAIN);
                         }
                     }
                     _ => self.sweep_later(Account(of.0 + 1)),
@@ -206,6 +206,7 @@ impl Engine<'_> {
             away: Body::EMPTY,
             rooms: List::NEW,
             durable: true,
+            ventured: false,
         };
         if taken || self.accounts.put(account, row).is_none() {
             self.tell(Event::Damaged);
