@@ -40,7 +40,7 @@ impl ClassicServer {
         let (data, account, nick, address) = match *event {
             Event::Registered { account, nick, address, .. } => ("REG", account, nick, address),
             Event::Deregistered { account, nick, address } => ("DEREG", account, nick, address),
-            Event::Ready | Event::Lost { .. } => return Vec::new(),
+            Event::Ready | Event::Lost { .. } | Event::RoomCreated { .. } => return Vec::new(),
             Event::StoreFailed | Event::Damaged => return trouble(event).into_iter().collect(),
         };
         self.addresses.insert(account, address);
@@ -74,6 +74,7 @@ pub(crate) fn line(event: &Event, now: UnixTime, zone: &TimeZone) -> Option<Stri
         }
         Event::Deregistered { nick, .. } => format!("{nick} has left"),
         Event::Lost { nick, .. } => format!("{nick} is silent, and offline"),
+        Event::RoomCreated { room, .. } => format!("there is a room #{room} now"),
         Event::StoreFailed | Event::Damaged => return trouble(event),
     };
     Some(format!("{} {text}", words::clock(now, now, zone)))

@@ -5,6 +5,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
+        mpsc::{self, Sender},
     },
 };
 
@@ -21,18 +22,21 @@ pub(crate) struct Terminal {
     pub(crate) screen: Screen,
     /// Nobody edits lines: a pipe or a file.
     pub(crate) scripted: bool,
+    /// Where someone types: the prompt for each line.
+    prompts: Option<Sender<String>>,
+    /// The next line was not asked for yet.
+    owed: bool,
     restore: Option<Restore>,
 }
 
 impl Terminal {
-    /// Starts reading into `inputs`, with line editing and `prompt` where someone
-    /// types; `wake` is called after each input.
+    /// Starts reading into `inputs`, with line editing where someone types: there,
+    /// each line is to be [asked](Self::ask) for. `wake` is called after each input.
     ///
     /// # Errors
     /// If the system gives no thread.
     pub(crate) fn start(
         inputs: &mut Inputs,
-        prompt: &'static str,
         wake: impl Fn() + Clone + Send + 'static,
     ) -> io::Result<Self> {
         let someone_types = io::stdin().is_terminal() && io::stdout().is_terminal();
@@ -40,20 +44,39 @@ impl Terminal {
         let Some(Editing { mut editor, mut printer }) = editing else {
             let screen = Screen::plain(wake.clone())?;
             inputs.read_lines(|| read_line(&mut io::stdin().lock()), wake)?;
-            return Ok(Self { screen, scripted: !someone_types, restore: None });
+            let scripted = !someone_types;
+            return Ok(Self { screen, scripted, prompts: None, owed: false, restore: None });
         };
         let restore = Restore::new();
         let reading = Arc::clone(&restore.reading);
         let print = move |line| printer.print(line).map_err(io::Error::other);
         let screen = Screen::new(print, wake.clone())?;
+        let (prompts, next_prompt) = mpsc::channel::<String>();
         let read = move || {
+            // Nobody asks any more when the chat has ended.
+            let Ok(prompt) = next_prompt.recv() else { return Input::End };
             reading.store(true, Ordering::SeqCst);
-            let input = read_edited(&mut editor, prompt);
+            let input = read_edited(&mut editor, &prompt);
             reading.store(false, Ordering::SeqCst);
             input
         };
         inputs.read_lines(read, wake)?;
-        Ok(Self { screen, scripted: false, restore: Some(restore) })
+        let prompts = Some(prompts);
+        Ok(Self { screen, scripted: false, prompts, owed: true, restore: Some(restore) })
+    }
+
+    /// Asks for the next line, unless that was done.
+    pub(crate) fn ask(&mut self, prompt: String) {
+        if let Some(prompts) = self.prompts.as_ref().filter(|_| self.owed) {
+            self.owed = false;
+            // If nobody reads any more, the input has ended.
+            let _ = prompts.send(prompt);
+        }
+    }
+
+    /// A line came.
+    pub(crate) fn heard(&mut self) {
+        self.owed = true;
     }
 
     /// Shows what is left and leaves the terminal as it was.

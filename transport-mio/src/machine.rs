@@ -150,4 +150,10 @@ macro_rules! machine {
 }
 
 machine!(Server, server);
-machine!(Client, client, text with client::Event::Message { .. });
+machine!(
+    Client,
+    client,
+    text with client::Event::Message { .. }
+        | client::Event::RoomMessage { .. }
+        | client::Event::Names { .. }
+);

@@ -19,7 +19,7 @@ use transport_mio::{
 
 use crate::{
     address::{self, Address},
-    arguments::{Arguments, ClassicClient, Host, Join, Role, Server},
+    arguments::{Arguments, ClassicClient, Host, Join, Role},
     session::Exit,
 };
 
@@ -66,19 +66,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, RunError> {
     match &arguments.role {
         Role::Host(host) => run_host(&directories, host),
         Role::Join(join) => run_join(&directories, join),
-        Role::Server(Server { port, bind }) => {
-            server::run(&directories, server_side(*bind, *port), Form::Modern)
-        }
-        Role::ClassicServer(Server { port, bind }) => {
-            server::run(&directories, server_side(*bind, *port), Form::Classic)
-        }
+        Role::Server(server) => server::run(&directories, *server, Form::Modern),
+        Role::ClassicServer(server) => server::run(&directories, *server, Form::Classic),
         Role::ClassicClient(client) => run_classic(&directories, client),
     }
 }
 
 fn run_host(directories: &Directories, host: &Host) -> Result<Exit, RunError> {
     let bind = server_side(host.server.bind, host.server.port);
-    let hosted = server::Hosted::start(directories, bind)?;
+    let hosted = server::Hosted::start(directories, host.server)?;
     // By the address that others see it at, so that they can reach this chat directly.
     let server = address::reachable(bind);
     let side = if server.ip() == bind.ip() { bind.ip() } else { address::client_side(server.ip()) };

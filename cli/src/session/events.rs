@@ -1,25 +1,26 @@
 //! Taking in what the client tells.
 
 use proto_core::{
-    client::{Event, MessageId, PeerView, Status, Verdict},
+    client::{Event, MessageId, PeerView, Status, To, Verdict},
     id::Nick,
     time::UnixTime,
-    wire::{CloseReason, Presence, RegisterRefusal},
+    wire::{CloseReason, RegisterRefusal},
 };
 
 use crate::{
-    notice::{Message, Notice, Outcome, Someone},
+    notice::{Message, Notice, Outcome, RoomMessage, Someone},
     safe_text::SafeText,
 };
 
 use super::{Chat, Exit, MAILBOX, Moment, Phase, REMINDER, SETTLE, Session};
 
-pub(super) fn someone(peer: PeerView) -> Someone {
-    Someone { nick: peer.nick, online: peer.presence == Presence::Online }
+pub(super) fn someone(peer: &PeerView) -> Someone {
+    let PeerView { nick, presence, seen, ref away, .. } = *peer;
+    Someone { nick, presence, seen, away: SafeText::new(away.as_bytes()) }
 }
 
 impl Session {
-    /// The client tells of `event`; `text` is what an [`Event::Message`] says.
+    /// The client tells of `event`; `text` is what it lends: what was said, or names.
     /// [`Self::advance`] is to be called after the last one of a batch.
     pub(crate) fn handle_event(
         &mut self,
@@ -29,12 +30,14 @@ impl Session {
         text: &[u8],
     ) {
         match *event {
-            Event::Ready | Event::Accepted { .. } => {}
-            Event::Registered { returning, mail, .. } => self.registered(at, returning, mail),
+            Event::Registered { returning, mail, limits, .. } => {
+                self.rooms.registered(at.now, limits.room);
+                self.registered(at, returning, mail);
+            }
             Event::RegisterRefused(why) => self.register_refused(chat, at, why),
             Event::Deregistered { answered } => self.deregistered(chat, at, answered),
             Event::RosterChanged => self.roster_changed = true,
-            Event::Deposited { id, to, why } => {
+            Event::Deposited { id, to: To::Peer(to), why } => {
                 if let Some(sent) = self.sent.get_mut(&id) {
                     sent.deposited = Some(at.now);
                 }
@@ -43,11 +46,20 @@ impl Session {
                 let is_offline = self.roster.is_offline(&to);
                 self.tell(at, Notice::Deposited { to, why, is_offline });
             }
+            // The server is the only way into a room.
+            Event::Deposited { .. } | Event::Ready | Event::Accepted { .. } => {}
             Event::Relayed { to } => self.tell(at, Notice::Relayed { to }),
             Event::Verdict { id, to, verdict } => self.verdict(at, id, to, verdict),
             Event::Message { from, time, waited, .. } => {
                 self.message(at, from, time, waited, text);
             }
+            Event::RoomMessage { room, from, time, .. } => {
+                let text = SafeText::new(text);
+                self.room_message(at, RoomMessage { room, from, time, text });
+            }
+            Event::RoomGap { room, missing } => self.room_gap(at, room, missing),
+            Event::Outcome { wish, result } => self.outcome(chat, at, wish, result),
+            Event::Names { wish, last } => self.names(chat, at, (wish, last), text),
             Event::Gap { from, missing } => self.tell(at, Notice::Gap { from, missing }),
             Event::MailboxEmpty => {
                 if self.mailbox.take().is_some() {
@@ -144,6 +156,7 @@ impl Session {
         self.silent = None;
         self.settling = None;
         self.mailbox = None;
+        self.rooms.offline();
     }
 
     fn store_failed(&mut self, chat: &mut impl Chat, at: Moment) {
@@ -154,7 +167,7 @@ impl Session {
         }
     }
 
-    fn verdict(&mut self, at: Moment, id: MessageId, to: Nick, verdict: Verdict) {
+    fn verdict(&mut self, at: Moment, id: MessageId, to: To, verdict: Verdict) {
         let outcome = match verdict {
             Verdict::Delivered => Outcome::Delivered,
             Verdict::Stored => Outcome::Stored,
@@ -165,7 +178,7 @@ impl Session {
         let sent = self.sent.remove(&id);
         let text = sent.as_ref().map(|sent| &sent.text);
         self.face.show(at.unix, Notice::Outcome { to, text, outcome }, &mut self.lines);
-        if let Some(sent) = sent.filter(|_| verdict == Verdict::Stored) {
+        if let Some(sent) = sent.filter(|_| verdict == Verdict::Stored && !to.is_room()) {
             // Another verdict follows.
             self.sent.insert(id, super::Sent { deposited: None, stored: true, ..sent });
         }
