@@ -96,9 +96,6 @@ impl Engine<'_> {
             if let Some(row) = self.accounts.get_mut(account) {
                 row.durable = true;
             }
-            if fresh {
-                self.change(account);
-            }
             self.look(link, account, returning);
             return;
         }
