@@ -700,8 +700,12 @@ impl Engine<'_> {
     }
 
     fn stored_upto(&mut self, peer: Id<Peer>, cursor: Position) {
+        if self.peers.get(peer).is_some_and(|peer| peer.with.is_room()) {
+            // There is no more to be heard of it.
+            self.settle_upto(peer, cursor, |_| Verdict::Stored);
+            return;
+        }
         let mut at = self.peers.get(peer).and_then(|peer| peer.outbox.front());
-        let in_room = self.peers.get(peer).is_some_and(|peer| peer.with.is_room());
         let mut news = false;
         while let Some(id) = at {
             let Some(message) = self.messages.get(id) else { break };
@@ -709,9 +713,7 @@ impl Engine<'_> {
             if message.position > cursor {
                 break;
             }
-            if message.stage == Stage::Deposited && in_room {
-                self.done(id, Verdict::Stored);
-            } else if message.stage == Stage::Deposited {
+            if message.stage == Stage::Deposited {
                 self.unlist(id);
                 self.free_body(id);
                 if let Some(message) = self.messages.get_mut(id) {

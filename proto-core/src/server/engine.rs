@@ -398,8 +398,8 @@ impl<'a> Engine<'a> {
             Frame::Inquire(inquire) => self.inquire(link, *inquire),
             Frame::MailAck(ack) => self.mail_acknowledged(link, ack),
             Frame::Read(read) => self.read_upto(link, *read),
-            Frame::Command(command) => self.command(link, *command),
-            Frame::Away(away) => self.away(link, away),
+            Frame::Command(command) => self.command(link, number, *command),
+            Frame::Away(away) => self.away(link, number, away),
             Frame::Registered(_)
             | Frame::RegisterRefused(_)
             | Frame::Deregistered(())

@@ -71,6 +71,10 @@ pub struct Member {
     pub(super) turns: List<Membership, Turn>,
     pub(super) reply: Reply,
     pub(super) reply_owed: bool,
+    /// The packets that brought the last command, and the last word of being away. What an
+    /// earlier one says is no longer so.
+    pub(super) commanded: u64,
+    pub(super) away: u64,
     pub(super) save: Ask,
     pub(super) load: Ask,
     pub(super) forget: Ask,

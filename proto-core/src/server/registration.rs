@@ -161,7 +161,8 @@ impl Engine<'_> {
         found.role.asking = core::mem::replace(&mut member.asking, crate::storage::Node::UNLINKED);
         found.role.stalled =
             core::mem::replace(&mut member.stalled, crate::storage::Node::UNLINKED);
-        found.role.heard = member.heard;
+        (found.role.heard, found.role.commanded) = (member.heard, member.commanded);
+        found.role.away = member.away;
         self.state.asking_links.remove(&mut self.links.links, link);
         self.state.stalled.remove(&mut self.links.links, link);
         while let Some(pair) = member.progress.pop_front(&mut self.pairs) {
@@ -181,6 +182,10 @@ impl Engine<'_> {
             }
         }
         let Some(account) = member.registration.account() else { return };
+        if member.registration.online().is_some() {
+            // What it said of being away ends with the link, whoever holds the account by now.
+            self.set_away(account, Body::EMPTY);
+        }
         if let (Registration::Saving { .. }, Some(row)) =
             (member.registration, self.accounts.get_mut(account))
         {
@@ -194,7 +199,6 @@ impl Engine<'_> {
         if row.presence == Presence::Online {
             row.presence = Presence::Offline;
             row.seen = seen;
-            self.set_away(account, Body::EMPTY);
             self.change(account);
         }
     }
@@ -206,14 +210,19 @@ impl Engine<'_> {
         }
     }
 
-    /// A client is away from its keyboard, or back.
-    pub(super) fn away(&mut self, link: Id<ServerLink>, away: &Away<'_>) -> Taken {
+    /// A client is away from its keyboard, or back, says the packet `packet` of its link.
+    pub(super) fn away(&mut self, link: Id<ServerLink>, packet: u64, away: &Away<'_>) -> Taken {
         let Some(account) = self.author(link) else { return Taken::Done };
         let text = away.text.unwrap_or_default();
         if text.len() > MAX_AWAY {
             return Taken::Close(CloseReason::Malformed);
         }
         self.make_room(text.len());
+        let Some(member) = self.member(link) else { return Taken::Done };
+        if packet < member.away {
+            return Taken::Done;
+        }
+        member.away = packet;
         let Some(body) = self.pool.store(text.as_bytes()) else { return Taken::NoRoom };
         self.set_away(account, body);
         self.change(account);
