@@ -51,6 +51,7 @@ impl Outside {
             Action::Load { ticket, .. } => {
                 let _ = self.asked.push_back((ticket, true));
             }
+            Action::Authenticate { .. } => {}
             Action::Event(event) => self.delivered |= is_delivery(&event),
         }
     }

@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
 };
 
-use clap::{Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use proto_core::id::Nick;
 
 use crate::address::Address;
@@ -16,9 +16,13 @@ pub(crate) const DEFAULT_PORT: u16 = 12345;
 const USAGE: &str = "\
 udpchat host <NICK>
        udpchat join <NICK> <ADDRESS[#KEY]>
-       udpchat server [--port <PORT>] [--bind <IP>]
+       udpchat server [--port <PORT>] [--bind <IP>] [--accounts open|password]
        udpchat -s <PORT>
        udpchat -c <NICK> <SERVER-IP> <SERVER-PORT> <CLIENT-PORT>";
+
+const PASSWORD_FD: &str = "The number of a file descriptor to read your password from, if the \
+                           server wants one [default: UDPCHAT_PASSWORD in the environment, or else \
+                           you are asked]";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -72,6 +76,14 @@ struct CommandLine {
     )]
     client: Option<Vec<String>>,
 
+    /// Who gets a nick from the classic server
+    #[arg(long, value_name = "RULE", value_enum, requires = "server")]
+    accounts: Option<Accounts>,
+
+    /// Where the classic client reads its password: the number of a file descriptor
+    #[arg(long, value_name = "NUMBER", requires = "client")]
+    password_fd: Option<u32>,
+
     /// Where identities and messages are kept [default: the user's data directory, such as
     /// ~/.local/share/udpchat]
     #[arg(long, global = true, value_name = "DIRECTORY")]
@@ -100,6 +112,16 @@ pub(crate) struct Host {
     pub(crate) nick: Nick,
     #[command(flatten)]
     pub(crate) server: Server,
+    #[command(flatten)]
+    pub(crate) secret: Secret,
+}
+
+/// Where a password comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Args)]
+pub(crate) struct Secret {
+    /// Where your password is read, if the server wants one
+    #[arg(long = "password-fd", value_name = "NUMBER", help = PASSWORD_FD)]
+    pub(crate) descriptor: Option<u32>,
 }
 
 /// `join`.
@@ -118,10 +140,12 @@ pub(crate) struct Join {
     /// Your own IP address [default: all, or loopback if the server is there]
     #[arg(long, value_name = "IP")]
     pub(crate) bind: Option<IpAddr>,
+    #[command(flatten)]
+    pub(crate) secret: Secret,
 }
 
 /// `server`.
-#[derive(Clone, Debug, PartialEq, Eq, Args)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Args)]
 pub(crate) struct Server {
     /// The server's UDP port
     #[arg(long, default_value_t = DEFAULT_PORT, value_parser = port())]
@@ -129,6 +153,19 @@ pub(crate) struct Server {
     /// The IP address to listen at [default: all]
     #[arg(long, value_name = "IP")]
     pub(crate) bind: Option<IpAddr>,
+    /// Who gets a nick
+    #[arg(long, value_name = "RULE", value_enum, default_value_t)]
+    pub(crate) accounts: Accounts,
+}
+
+/// Who gets a nick.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Accounts {
+    /// Whoever takes it first, from that device only
+    #[default]
+    Open,
+    /// Whoever sets its password first, and then every device that gives it
+    Password,
 }
 
 /// The classic client.
@@ -140,6 +177,8 @@ pub(crate) struct ClassicClient {
     pub(crate) server: SocketAddr,
     /// The client's own port.
     pub(crate) port: u16,
+    /// Where its password comes from.
+    pub(crate) secret: Secret,
 }
 
 /// What the program is to be.
@@ -181,14 +220,16 @@ impl Arguments {
     fn parse(
         arguments: impl IntoIterator<Item = impl Into<std::ffi::OsString> + Clone>,
     ) -> Result<Self, clap::Error> {
-        let CommandLine { form, server, bind, client, data_dir } =
+        let CommandLine { form, server, bind, client, accounts, password_fd, data_dir } =
             CommandLine::try_parse_from(arguments)?;
+        let accounts = accounts.unwrap_or_default();
+        let secret = Secret { descriptor: password_fd };
         let role = match (form, server, client) {
             (Some(Form::Host(host)), None, None) => Role::Host(host),
             (Some(Form::Join(join)), None, None) => Role::Join(join),
             (Some(Form::Server(server)), None, None) => Role::Server(server),
-            (None, Some(port), None) => Role::ClassicServer(Server { port, bind }),
-            (None, None, Some(words)) => Role::ClassicClient(classic_client(&words)?),
+            (None, Some(port), None) => Role::ClassicServer(Server { port, bind, accounts }),
+            (None, None, Some(words)) => Role::ClassicClient(classic_client(&words, secret)?),
             _ => {
                 return Err(CommandLine::command()
                     .error(ErrorKind::ArgumentConflict, "give exactly one of the forms below"));
@@ -204,7 +245,7 @@ fn missing_usage(error: &clap::Error) -> String {
     if is_there || !error.use_stderr() { String::new() } else { format!("\nUsage: {USAGE}\n") }
 }
 
-fn classic_client(words: &[String]) -> Result<ClassicClient, clap::Error> {
+fn classic_client(words: &[String], secret: Secret) -> Result<ClassicClient, clap::Error> {
     let wrong = |what: &str, word: &str, why: &str| {
         let message = format!("invalid value {word:?} for {what}: {why}");
         CommandLine::command().error(ErrorKind::ValueValidation, message)
@@ -223,6 +264,7 @@ fn classic_client(words: &[String]) -> Result<ClassicClient, clap::Error> {
         nick: nick(name).map_err(|why| wrong("<NICK>", name, &why))?,
         server: (address, port("<SERVER-PORT>", server_port)?).into(),
         port: port("<CLIENT-PORT>", client_port)?,
+        secret,
     })
 }
 
@@ -257,11 +299,18 @@ mod tests {
 
     #[test]
     fn every_form_is_understood() {
-        let server =
-            |port, bind: Option<&str>| Server { port, bind: bind.map(|b| b.parse().unwrap()) };
+        let server = |port, bind: Option<&str>| Server {
+            port,
+            bind: bind.map(|b| b.parse().unwrap()),
+            accounts: Accounts::Open,
+        };
         assert_eq!(
             role("host alice"),
-            Role::Host(Host { nick: named("alice"), server: server(12345, None) })
+            Role::Host(Host {
+                nick: named("alice"),
+                server: server(12345, None),
+                secret: Secret::default()
+            })
         );
         assert_eq!(role("server --port 9000 --bind ::1"), Role::Server(server(9000, Some("::1"))));
         assert_eq!(role("-s 6000"), Role::ClassicServer(server(6000, None)));
@@ -272,9 +321,16 @@ mod tests {
             Role::ClassicClient(ClassicClient {
                 nick: named("x"),
                 server: "127.0.0.1:6000".parse().unwrap(),
-                port: 6061
+                port: 6061,
+                secret: Secret::default()
             })
         );
+        let Role::Server(by_password) = role("server --accounts password") else { panic!() };
+        assert_eq!(by_password.accounts, Accounts::Password);
+        let Role::ClassicClient(client) = role("-c x 127.0.0.1 6000 6061 --password-fd 3") else {
+            panic!()
+        };
+        assert_eq!(client.secret, Secret { descriptor: Some(3) });
         let Role::Join(join) = role("join bob 10.0.0.1 --port 2000") else { panic!() };
         assert_eq!((join.nick, join.port, join.bind), (named("bob"), Some(2000), None));
     }
@@ -306,6 +362,8 @@ mod tests {
             ("-c x localhost 6000 6061", "IP address"),
             ("-c x 127.0.0.1 6000 80", "1024"),
             ("-c x 127.0.0.1 y 6061", "1024"),
+            ("server --accounts closed", "password"),
+            ("join bob 10.0.0.1 --password secret", "password"),
             ("shout", "shout"),
         ] {
             let error = parse(line).unwrap_err();

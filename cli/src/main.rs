@@ -8,6 +8,7 @@ mod command;
 mod input;
 mod modern;
 mod notice;
+mod password;
 mod run;
 mod safe_text;
 mod screen;

@@ -1,13 +1,18 @@
 //! Sentences and times that both forms share.
 
+use std::time::Duration;
+
 use jiff::{Timestamp, tz::TimeZone};
 use proto_core::{
     client::{Refusal, SayError},
     time::UnixTime,
-    wire::{CloseReason, RegisterRefusal},
+    wire::{CloseReason, PasswordWant, RegisterRefusal},
 };
 
-use crate::notice::{Notice, Someone};
+use crate::{
+    notice::{AskedPassword, Notice, Someone},
+    password::VARIABLE,
+};
 
 /// What is shown for a time that no calendar has: a peer may claim anything.
 const NO_TIME: &str = "at no possible time";
@@ -54,6 +59,7 @@ pub(crate) fn refusal(why: Refusal) -> &'static str {
 pub(crate) fn plain(notice: &Notice<'_>) -> Option<String> {
     let text = match notice {
         Notice::RegisterRefused(why) => register_refusal(*why),
+        Notice::Password(asked) => return Some(password(*asked)),
         Notice::Gap { from, missing: 1 } => {
             return Some(format!(
                 "1 message from {from} is missing here; ask them to send it again"
@@ -112,6 +118,48 @@ fn register_refusal(why: RegisterRefusal) -> &'static str {
         }
         RegisterRefusal::Full => "the server has no room for another nick; tell its operator",
         RegisterRefusal::Store => "the server could not save your nick; try again later",
+        RegisterRefusal::Banned => {
+            "the operator of this server has banned that nick or your key; only the operator can \
+             undo that"
+        }
+    }
+}
+
+fn password(asked: AskedPassword) -> String {
+    match asked {
+        AskedPassword::Typed { why: PasswordWant::New, .. } => {
+            "this nick has no password yet: type one, it is not shown. With it, the nick can be \
+             used from another device"
+                .to_owned()
+        }
+        AskedPassword::Typed { why: PasswordWant::Wrong, wait } => {
+            format!("that password is wrong; type it again, it is looked at in {}", seconds(wait))
+        }
+        AskedPassword::Typed { .. } => {
+            "this nick is in use: type its password, it is not shown, to use the nick here"
+                .to_owned()
+        }
+        AskedPassword::Again => "type the same password again".to_owned(),
+        AskedPassword::Different => {
+            "the two are not the same; type the password that you want".to_owned()
+        }
+        AskedPassword::Unusable(why) => why.to_string(),
+        AskedPassword::Unavailable { given: true, wait } => format!(
+            "the password is wrong; check {VARIABLE} or what --password-fd reads, and try again \
+             in {}",
+            seconds(wait)
+        ),
+        AskedPassword::Unavailable { given: false, .. } => {
+            format!("this nick needs a password; set {VARIABLE}, or pass --password-fd")
+        }
+    }
+}
+
+/// A span, to the next second.
+fn seconds(span: Duration) -> String {
+    match span.as_millis().div_ceil(1000) {
+        1 => "1 second".to_owned(),
+        seconds => format!("{seconds} seconds"),
     }
 }
 
@@ -119,6 +167,7 @@ fn closed(why: CloseReason, offline: bool) -> String {
     let reason = match why {
         CloseReason::Leaving => "the server was stopped",
         CloseReason::Displaced => "this identity is in use elsewhere",
+        CloseReason::Expelled => "the operator of this server has closed your account",
         CloseReason::Full => "the server has no room for another client; tell its operator",
         CloseReason::Unsupported | CloseReason::Malformed => {
             "the server does not understand this version of udpchat; use the same on both sides"

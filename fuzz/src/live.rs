@@ -78,7 +78,7 @@ impl Outside {
                 self.stores.push_back(ticket);
             }
             Action::Load { ticket, from, .. } => self.loads.push_back((ticket, from)),
-            Action::Event(_) => {}
+            Action::Authenticate { .. } | Action::Event(_) => {}
         }
     }
 

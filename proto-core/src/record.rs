@@ -68,6 +68,39 @@ pub(crate) struct AccountRecord {
     pub(crate) boot: u64,
     /// The last entry of the lobby's log that came before it.
     pub(crate) since: u64,
+    pub(crate) access: Access,
+    pub(crate) sentence: Sentence,
+}
+
+/// How else than by its key an account is to be had.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Access {
+    /// Not at all: it never had a password.
+    #[default]
+    Key,
+    /// By the password that its next login sets: the operator made the server forget the last.
+    Reset,
+    /// By its password.
+    Password,
+}
+
+/// What the operator has decided about an account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Sentence {
+    /// Nothing is held against it.
+    #[default]
+    None,
+    /// Its nick and its key are refused.
+    Banned,
+    /// It is gone. Its number is never given out again.
+    Removed,
+}
+
+/// The hash of an account's password, in `Log::Passwords` under its number + 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PasswordRecord<'a> {
+    /// As the host made it; empty if the password is forgotten.
+    pub(crate) hash: &'a [u8],
 }
 
 /// A server's record of a room, in `Log::Rooms` under its number + 1.

@@ -23,9 +23,10 @@ use proto_core::{
     time::{Instant, UnixTime},
     wire::{
         Accept, Ack, AckGap, CloseReason, Datagram, Deposit, EntryRefusal, EntryRefused, Frame,
-        FrameWriter, Frames, Hello, HelloTo, Init, Inquire, Limits, MAX_ACK_RANGES, MAX_DATAGRAM,
-        Mail, MailAck, PacketHeader, Presence, Progress, Receipt, Register, RegisterRefusal,
-        Registered, Retention, Retry, Roster, RosterEntry, Say, VERSION,
+        FrameWriter, Frames, Hello, HelloTo, Init, Inquire, Limits, Login, MAX_ACK_RANGES,
+        MAX_DATAGRAM, Mail, MailAck, PacketHeader, PasswordWant, PasswordWanted, Presence,
+        Progress, Receipt, Register, RegisterRefusal, Registered, Retention, Retry, Roster,
+        RosterEntry, Say, Secret, VERSION,
     },
 };
 
@@ -640,6 +641,7 @@ fn link_samples() -> Vec<Sample> {
         close("close.full", "Close: Full", CloseReason::Full, 2),
         close("close.unsupported", "Close: Unsupported", CloseReason::Unsupported, 3),
         close("close.malformed", "Close: Malformed", CloseReason::Malformed, 4),
+        close("close.expelled", "Close: Expelled", CloseReason::Expelled, 5),
         sample("credit", "Credit: 123,456 bytes in all", Frame::Credit(123_456), &[n(123_456)]),
     ]
 }
@@ -695,6 +697,33 @@ fn registration_samples() -> Vec<Sample> {
         not("register-refused.full", "RegisterRefused: Full", RegisterRefusal::Full, 1),
         not("register-refused.other", "RegisterRefused: OtherNick", RegisterRefusal::OtherNick, 2),
         not("register-refused.store", "RegisterRefused: Store", RegisterRefusal::Store, 3),
+        not("register-refused.banned", "RegisterRefused: Banned", RegisterRefusal::Banned, 4),
+        sample(
+            "password-wanted",
+            "PasswordWanted: the one that the nick has, now, in answer to a Register",
+            Frame::PasswordWanted(PasswordWanted { why: PasswordWant::Known, wait: 0, attempt: 0 }),
+            &[n(1), n(0), n(0)],
+        ),
+        sample(
+            "password-wanted.wrong",
+            "PasswordWanted: attempt 2 was wrong, the next one in 2,000 ms",
+            Frame::PasswordWanted(PasswordWanted {
+                why: PasswordWant::Wrong,
+                wait: 2000,
+                attempt: 2,
+            }),
+            &[n(2), n(2000), n(2)],
+        ),
+        sample(
+            "login",
+            "Login: alice, no epoch, boot 1, nothing of the roster; attempt 2, a password",
+            Frame::Login(Login {
+                register: Register { nick: nick("alice"), epoch: None, boot: 1, roster: 0 },
+                attempt: 2,
+                password: Secret(b"correct horse"),
+            }),
+            &[counted(b"alice"), n(0), n(1), n(0), n(2), counted(b"correct horse")],
+        ),
         sample("deregister", "Deregister", Frame::Deregister(()), &[]),
         sample("deregistered", "Deregistered", Frame::Deregistered(()), &[]),
         sample(

@@ -47,6 +47,8 @@ pub struct Laws {
     by_key: BTreeMap<PublicKey, Account>,
     /// Messages expire in this world, so what is missing may be explained later.
     pub expiry: bool,
+    /// An account may go to another key.
+    pub passwords: bool,
     /// How long the server keeps mail.
     pub mail_kept: u64,
 }
@@ -139,7 +141,8 @@ impl Laws {
                 | Log::Conversations
                 | Log::Rooms
                 | Log::Members(_)
-                | Log::Room(_) => Ok(()),
+                | Log::Room(_)
+                | Log::Passwords => Ok(()),
             },
             Change::Forgotten { log, records } => match log {
                 Log::Outbox(to) => self.outbox_forgotten(at, *to, records),
@@ -150,7 +153,8 @@ impl Laws {
                 | Log::Conversations
                 | Log::Rooms
                 | Log::Members(_)
-                | Log::Room(_) => Ok(()),
+                | Log::Room(_)
+                | Log::Passwords => Ok(()),
             },
         }
     }
@@ -414,6 +418,10 @@ impl Laws {
             return Err("an account's record is damaged".into());
         };
         let account = Account((number - 1) as u32);
+        if let Some(before) = self.accounts.get_mut(&account).filter(|_| self.passwords) {
+            self.by_key.remove(&before.0);
+            before.0 = key;
+        }
         let before = *self.accounts.entry(account).or_insert((key, nick));
         let by_nick = *self.by_nick.entry(nick.folded()).or_insert(account);
         let by_key = *self.by_key.entry(key).or_insert(account);

@@ -16,5 +16,6 @@ pub mod known_servers;
 pub mod machine;
 pub mod memory;
 mod outgoing;
+mod passwords;
 mod socket;
 pub mod store;

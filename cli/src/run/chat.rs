@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use proto_core::{
     action::Log,
-    client::{CommandError, MessageId, OpenMessages, PeerView, SayError, Status},
+    client::{CommandError, MessageId, OpenMessages, PasswordError, PeerView, SayError, Status},
     id::{Nick, PublicKey},
     record::Said,
     time::UnixTime,
@@ -12,6 +12,7 @@ use proto_core::{
 use transport_mio::endpoint::ClientEndpoint;
 
 use crate::{
+    password::Password,
     safe_text::SafeText,
     session::{Chat, Moment},
 };
@@ -44,6 +45,10 @@ impl Chat for EndpointChat {
 
     fn deregister(&mut self) -> Result<(), CommandError> {
         self.endpoint.command(|client, now| client.deregister(now).map(drop))
+    }
+
+    fn authenticate(&mut self, password: &Password) -> Result<(), PasswordError> {
+        self.endpoint.command(|client, now| client.authenticate(now, password.as_bytes()).map(drop))
     }
 
     fn release(&mut self) {

@@ -19,7 +19,8 @@ use transport_mio::{
 
 use crate::{
     address::{self, Address},
-    arguments::{Arguments, ClassicClient, Host, Join, Role, Server},
+    arguments::{Arguments, ClassicClient, Host, Join, Role, Secret},
+    password::Password,
     session::Exit,
 };
 
@@ -52,6 +53,16 @@ pub(crate) enum RunError {
         /// What the system said.
         cause: io::Error,
     },
+    /// The password that it was to read is not to be had.
+    #[error(
+        "cannot read the password from file descriptor {descriptor}: {cause}; open it for reading, as in 3< file"
+    )]
+    Password {
+        /// Its number.
+        descriptor: u32,
+        /// What the system said.
+        cause: io::Error,
+    },
     /// The system refused something that always works.
     #[error("the system does not let it go on: {0}; close some programs and try again")]
     System(#[from] io::Error),
@@ -66,19 +77,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, RunError> {
     match &arguments.role {
         Role::Host(host) => run_host(&directories, host),
         Role::Join(join) => run_join(&directories, join),
-        Role::Server(Server { port, bind }) => {
-            server::run(&directories, server_side(*bind, *port), Form::Modern)
-        }
-        Role::ClassicServer(Server { port, bind }) => {
-            server::run(&directories, server_side(*bind, *port), Form::Classic)
-        }
+        Role::Server(server) => server::run(&directories, *server, Form::Modern),
+        Role::ClassicServer(server) => server::run(&directories, *server, Form::Classic),
         Role::ClassicClient(client) => run_classic(&directories, client),
     }
 }
 
 fn run_host(directories: &Directories, host: &Host) -> Result<Exit, RunError> {
     let bind = server_side(host.server.bind, host.server.port);
-    let hosted = server::Hosted::start(directories, bind)?;
+    let hosted = server::Hosted::start(directories, host.server)?;
     // By the address that others see it at, so that they can reach this chat directly.
     let server = address::reachable(bind);
     let side = if server.ip() == bind.ip() { bind.ip() } else { address::client_side(server.ip()) };
@@ -91,6 +98,7 @@ fn run_host(directories: &Directories, host: &Host) -> Result<Exit, RunError> {
         form: Form::Modern,
         greeting: server::invitation(server, hosted.key),
         notices: Some(&hosted.notices),
+        password: password(host.secret)?,
         remember: false,
     });
     hosted.stop()?;
@@ -112,12 +120,13 @@ fn run_join(directories: &Directories, join: &Join) -> Result<Exit, RunError> {
         form: Form::Modern,
         greeting: Vec::new(),
         notices: None,
+        password: password(join.secret)?,
         remember: true,
     })
 }
 
 fn run_classic(directories: &Directories, client: &ClassicClient) -> Result<Exit, RunError> {
-    let ClassicClient { nick, server, port } = *client;
+    let ClassicClient { nick, server, port, secret } = *client;
     client::run(Options {
         nick,
         server,
@@ -127,6 +136,7 @@ fn run_classic(directories: &Directories, client: &ClassicClient) -> Result<Exit
         form: Form::Classic,
         greeting: classic_greeting(&nick, server, port),
         notices: None,
+        password: password(secret)?,
         remember: true,
     })
 }
@@ -138,6 +148,12 @@ fn classic_greeting(nick: &Nick, server: SocketAddr, port: u16) -> Vec<String> {
         format!("server port number:  {}", server.port()),
         format!("client port number:  {port}"),
     ]
+}
+
+/// The password that the program was started with.
+fn password(Secret { descriptor }: Secret) -> Result<Option<Password>, RunError> {
+    Password::given(descriptor)
+        .map_err(|cause| RunError::Password { descriptor: descriptor.unwrap_or_default(), cause })
 }
 
 fn server_side(bind: Option<IpAddr>, port: u16) -> SocketAddr {

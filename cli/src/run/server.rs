@@ -9,7 +9,7 @@ use std::{
 use jiff::tz::TimeZone;
 use proto_core::{
     id::PublicKey,
-    server::{AccountView, Config, Event, Server, Storage},
+    server::{AccountView, Config, Event, Logins, Server, Storage},
     wire::Presence,
 };
 use transport_mio::{
@@ -20,13 +20,14 @@ use transport_mio::{
 
 use crate::{
     address::{self, Address},
+    arguments::{self, Accounts},
     input::Inputs,
     screen::Screen,
     server_words::{self, ClassicServer, Row},
     session::Exit,
 };
 
-use super::{Form, RunError};
+use super::{Form, RunError, server_side};
 
 /// How often a store that goes on failing is told of.
 const REMINDER: Duration = Duration::from_mins(1);
@@ -47,18 +48,25 @@ pub(super) fn invitation(server: SocketAddr, key: PublicKey) -> Vec<String> {
     ]
 }
 
-fn open(directories: &Directories, bind: SocketAddr) -> Result<ServerEndpoint, RunError> {
-    let directory = directories.server(bind.port())?;
-    Ok(ServerEndpoint::open(&directory, bind, &ServerSizes::default(), Config::default())?)
+fn open(directories: &Directories, server: arguments::Server) -> Result<ServerEndpoint, RunError> {
+    let directory = directories.server(server.port)?;
+    let logins = match server.accounts {
+        Accounts::Open => Logins::Open,
+        Accounts::Password => Logins::Password,
+    };
+    let config = Config { logins, ..Config::default() };
+    let bind = server_side(server.bind, server.port);
+    Ok(ServerEndpoint::open(&directory, bind, &ServerSizes::default(), config)?)
 }
 
 /// Serves until a signal to end comes.
 pub(super) fn run(
     directories: &Directories,
-    bind: SocketAddr,
+    server: arguments::Server,
     form: Form,
 ) -> Result<Exit, RunError> {
-    let mut endpoint = open(directories, bind)?;
+    let mut endpoint = open(directories, server)?;
+    let bind = server_side(server.bind, server.port);
     let handle = endpoint.handle();
     let wake = move || handle.wake();
     let inputs = Inputs::new();
@@ -115,8 +123,11 @@ pub(super) struct Hosted {
 }
 
 impl Hosted {
-    pub(super) fn start(directories: &Directories, bind: SocketAddr) -> Result<Self, RunError> {
-        let mut endpoint = open(directories, bind)?;
+    pub(super) fn start(
+        directories: &Directories,
+        server: arguments::Server,
+    ) -> Result<Self, RunError> {
+        let mut endpoint = open(directories, server)?;
         let key = endpoint.machine().key();
         let (notify, notices) = mpsc::channel();
         let running = endpoint.spawn(move |event, _| {

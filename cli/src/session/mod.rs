@@ -4,6 +4,7 @@
 mod commands;
 mod ending;
 mod events;
+mod passwords;
 mod roster;
 #[cfg(test)]
 mod tests;
@@ -14,7 +15,7 @@ use std::{
 };
 
 use proto_core::{
-    client::{CommandError, MessageId, OpenMessages, PeerView, SayError, Status},
+    client::{CommandError, MessageId, OpenMessages, PasswordError, PeerView, SayError, Status},
     id::{Nick, PublicKey},
     time::{Instant, UnixTime},
 };
@@ -22,9 +23,11 @@ use proto_core::{
 use crate::{
     command::{Command, WrongInput},
     notice::{Face, Notice, Registering},
+    password::Password,
     safe_text::SafeText,
 };
 
+use passwords::Asking;
 use roster::Roster;
 
 /// How long the table may take after a registration before it counts as unchanged.
@@ -66,6 +69,8 @@ pub(crate) trait Chat {
     fn register(&mut self) -> Result<(), String>;
     /// Deposits what is open, then goes offline.
     fn deregister(&mut self) -> Result<(), CommandError>;
+    /// Gives the password that was asked for.
+    fn authenticate(&mut self, password: &Password) -> Result<(), PasswordError>;
     /// Frees the port.
     fn release(&mut self);
     /// Says something.
@@ -150,6 +155,9 @@ pub(crate) struct Session {
     sent: HashMap<MessageId, Sent>,
     /// When the store's failure was told of the last time.
     told_failure: Option<Instant>,
+    /// The password that the program was started with.
+    password: Option<Password>,
+    asking: Asking,
     /// A message was refused or expired; of a script, also one that was not taken.
     refused: bool,
     exit: Option<Exit>,
@@ -175,6 +183,8 @@ impl Session {
             ended: None,
             sent: HashMap::new(),
             told_failure: None,
+            password: None,
+            asking: Asking::Nothing,
             refused: false,
             exit: None,
             lines: Vec::new(),

@@ -7,7 +7,8 @@ use proto_core::{
     id::{Account, Epoch, Nick, Number},
     wire::{
         Ack, CloseReason, Deposit, EntryRefusal, EntryRefused, Frame, FrameWriter, Inquire, Limits,
-        Mail, MailAck, Progress, Receipt, Register, RegisterRefusal, Registered, Say,
+        Login, Mail, MailAck, PasswordWant, PasswordWanted, Progress, Receipt, Register,
+        RegisterRefusal, Registered, Say, Secret,
     },
 };
 use udpchat_fuzz::steps::{Step, write};
@@ -77,6 +78,12 @@ fn frames() -> Vec<Vec<u8>> {
             limits: Limits { text: 100, mail: 100 },
         }),
         Frame::RegisterRefused(RegisterRefusal::Taken),
+        Frame::PasswordWanted(PasswordWanted { why: PasswordWant::Known, wait: 0, attempt: 0 }),
+        Frame::Login(Login {
+            register: Register { nick, epoch: None, boot: 2, roster: 1 },
+            attempt: 1,
+            password: Secret(b"password"),
+        }),
         Frame::Deregister(()),
         Frame::Deregistered(()),
         Frame::Say(Say { epoch, number, skip: 0, total: 160, offset: 0, piece: &body }),

@@ -484,6 +484,7 @@ impl<'a> Engine<'a> {
             Frame::Receipt(receipt) if !home => self.receipt(link, receipt),
             Frame::Registered(registered) if home => self.registered(link, registered),
             Frame::RegisterRefused(reason) if home => self.register_refused(*reason),
+            Frame::PasswordWanted(wanted) if home => self.password_wanted(wanted),
             Frame::Deregistered(()) if home => self.deregistered(),
             Frame::Roster(page) if home => self.roster(page),
             Frame::Progress(progress) if home => self.progress(progress),

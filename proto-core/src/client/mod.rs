@@ -6,6 +6,7 @@ mod event;
 mod home;
 mod host;
 mod inbox;
+mod login;
 mod memory;
 mod message;
 mod outbox;
@@ -18,6 +19,7 @@ use crate::{
     action::{Action, Loaded, StoreError, Ticket},
     id::{NameError, Nick, Position, PublicKey},
     link::{Drops, Link},
+    password::MAX_PASSWORD,
     record::record_bound,
     server::Resume,
     session::Identity,
@@ -187,6 +189,21 @@ impl<S: Storage> Client<S> {
     pub fn register(&mut self, now: Instant) -> Result<Actions<'_>, CommandError> {
         let mut engine = self.engine(now);
         engine.register()?;
+        Ok(Actions { engine })
+    }
+
+    /// Gives the password that [`Event::PasswordWanted`] asked for. It is kept until the
+    /// server has judged it, and then wiped; the caller's own copy is the caller's to wipe.
+    ///
+    /// # Errors
+    /// [`PasswordError`] says why it is not sent.
+    pub fn authenticate(
+        &mut self,
+        now: Instant,
+        password: &[u8],
+    ) -> Result<Actions<'_>, PasswordError> {
+        let mut engine = self.engine(now);
+        engine.authenticate(password)?;
         Ok(Actions { engine })
     }
 
@@ -373,6 +390,31 @@ impl fmt::Display for CommandError {
 }
 
 impl core::error::Error for CommandError {}
+
+/// Why a password is not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PasswordError {
+    /// None is asked for.
+    NotWanted,
+    /// It is empty.
+    Empty,
+    /// It is longer than [`MAX_PASSWORD`] bytes.
+    TooLong,
+}
+
+impl fmt::Display for PasswordError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotWanted => f.write_str("no password is asked for"),
+            Self::Empty => f.write_str("the password is empty; give at least one character"),
+            Self::TooLong => {
+                write!(f, "the password is longer than {MAX_PASSWORD} bytes; give a shorter one")
+            }
+        }
+    }
+}
+
+impl core::error::Error for PasswordError {}
 
 /// Why a message is not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

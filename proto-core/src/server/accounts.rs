@@ -3,6 +3,7 @@
 
 use crate::{
     id::{Account, Epoch, Nick, PublicKey},
+    record::{Access, AccountRecord, Sentence},
     storage::{Body, Id, Index, List},
     time::UnixTime,
     wire::Presence,
@@ -10,6 +11,7 @@ use crate::{
 
 use super::{
     ServerLink,
+    passwords::Penalty,
     room::{Membership, OfAccount},
 };
 
@@ -41,6 +43,25 @@ pub(crate) struct Row {
     pub(super) rooms: List<Membership, OfAccount>,
     /// The store has it.
     pub(crate) durable: bool,
+    pub(crate) access: Access,
+    pub(crate) sentence: Sentence,
+    /// For wrong passwords.
+    pub(crate) penalty: Penalty,
+}
+
+impl Row {
+    /// As the store keeps it; `since` is where its lobby begins.
+    pub(crate) fn record(&self, since: u64) -> AccountRecord {
+        AccountRecord {
+            key: self.key,
+            nick: self.nick,
+            epoch: self.epoch,
+            boot: self.boot,
+            since,
+            access: self.access,
+            sentence: self.sentence,
+        }
+    }
 }
 
 /// How many account numbers were given out.
@@ -93,26 +114,52 @@ impl Accounts<'_> {
     pub(crate) fn put(&mut self, account: Account, row: Row) -> Option<Account> {
         let slot = self.rows.get_mut(account.0 as usize).filter(|slot| slot.0.is_none())?;
         let (nick, key) = (row.nick.folded(), row.key.0);
+        let is_gone = row.sentence == Sentence::Removed;
         slot.0 = Some(row);
         self.head.next = self.head.next.max(account.0 + 1);
+        if is_gone {
+            return Some(account);
+        }
         let indexed = self.by_nick.insert(&nick, account.0) && self.by_key.insert(&key, account.0);
         debug_assert!(indexed, "the indexes have more buckets than the table has rows");
         Some(account)
     }
 
+    /// Gives an account to another key.
+    pub(crate) fn set_key(&mut self, account: Account, key: PublicKey) {
+        self.unindex_key(account);
+        if let Some(row) = self.get_mut(account) {
+            row.key = key;
+            let indexed = self.by_key.insert(&key.0, account.0);
+            debug_assert!(indexed, "the index has more buckets than the table has rows");
+        }
+    }
+
     /// Takes out an account that the store did not get. Its number is free again once those above it are.
     pub(crate) fn remove(&mut self, account: Account) {
-        let Some(row) = self.rows.get_mut(account.0 as usize).and_then(|slot| slot.0.take()) else {
-            return;
-        };
+        self.unindex_key(account);
+        self.unindex_nick(account);
+        if let Some(slot) = self.rows.get_mut(account.0 as usize) {
+            slot.0 = None;
+        }
         // While the store fails, numbers are not used up.
         while self.head.next > 0 && self.get(Account(self.head.next - 1)).is_none() {
             self.head.next -= 1;
         }
+    }
+
+    fn unindex_key(&mut self, account: Account) {
+        let Some(key) = self.get(account).map(|row| row.key) else { return };
         let rows = &*self.rows;
         let row_at = |at: u32| rows.get(at as usize).and_then(|slot| slot.0.as_ref());
-        self.by_nick.remove(&row.nick.folded(), account.0, |at| Some(row_at(at)?.nick.folded()));
-        self.by_key.remove(&row.key.0, account.0, |at| Some(row_at(at)?.key.0));
+        self.by_key.remove(&key.0, account.0, |at| Some(row_at(at)?.key.0));
+    }
+
+    fn unindex_nick(&mut self, account: Account) {
+        let Some(nick) = self.get(account).map(|row| row.nick.folded()) else { return };
+        let rows = &*self.rows;
+        let row_at = |at: u32| rows.get(at as usize).and_then(|slot| slot.0.as_ref());
+        self.by_nick.remove(&nick, account.0, |at| Some(row_at(at)?.nick.folded()));
     }
 
     /// Every account, for people to look at.

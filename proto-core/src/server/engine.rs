@@ -4,6 +4,7 @@
 use core::{net::SocketAddr, time::Duration};
 
 use heapless::Deque;
+use zeroize::Zeroize;
 
 use crate::{
     action::Action,
@@ -22,6 +23,7 @@ use super::{
     accounts::{Accounts, AccountsHead},
     entry::{Asking, Entry, Pair, Queued, Unused},
     member::{CaughtUp, Empty, Member, ServerRole, Stalled, Token},
+    passwords::Passwords,
     reading::Reading,
     room::{Membership, Queue, RoomRow, Rooms, RoomsHead, Turn},
     versions::Versions,
@@ -86,6 +88,7 @@ pub(super) struct Kept {
     pub(super) recent: List<Entry, Queued>,
     pub(super) serial: u32,
     pub(super) reading: Reading,
+    pub(super) passwords: Passwords,
     events: Deque<Event, EVENTS>,
     /// Bytes of the record in `work`.
     pub(super) record: usize,
@@ -148,6 +151,7 @@ impl State {
                 recent: List::NEW,
                 serial: 0,
                 reading: Reading::start(),
+                passwords: Passwords::new(),
                 events: Deque::new(),
                 record: 0,
             },
@@ -219,6 +223,8 @@ impl<'a> Engine<'a> {
         let incoming = self.links.receive(now, from, datagram, &mut |_| ready);
         if let Incoming::Packet { link, number, plaintext, .. } = incoming {
             self.handle_packet(link, number, plaintext);
+            // There may be a password in it.
+            datagram.zeroize();
         }
     }
 
@@ -254,6 +260,7 @@ impl<'a> Engine<'a> {
                 self.save_pair(pair);
             }
         }
+        self.passwords_timeout();
         self.read_on();
     }
 
@@ -267,6 +274,7 @@ impl<'a> Engine<'a> {
             self.state.push_at,
             self.state.stalled_at,
             self.state.reading.deadline(),
+            self.state.passwords.deadline(),
         ]
         .into_iter()
         .flatten()
@@ -328,6 +336,7 @@ impl<'a> Engine<'a> {
             || !self.state.asking_members.is_empty()
             || !self.state.moved_rooms.is_empty()
             || self.state.reading.is_owed()
+            || self.state.passwords.is_owing()
             || self.links.is_owing()
     }
 
@@ -392,6 +401,7 @@ impl<'a> Engine<'a> {
                 Taken::Done
             }
             Frame::Register(register) => self.register(link, register),
+            Frame::Login(login) => self.login(link, login),
             Frame::Deregister(()) => self.deregister(link),
             Frame::Deposit(deposit) => self.deposit(link, deposit),
             Frame::Inquire(inquire) => self.inquire(link, *inquire),
@@ -401,6 +411,7 @@ impl<'a> Engine<'a> {
             Frame::Away(away) => self.away(link, away),
             Frame::Registered(_)
             | Frame::RegisterRefused(_)
+            | Frame::PasswordWanted(_)
             | Frame::Deregistered(())
             | Frame::Roster(_)
             | Frame::Say(_)

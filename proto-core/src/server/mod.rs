@@ -10,6 +10,7 @@ mod host;
 mod mailbox;
 mod member;
 mod memory;
+mod passwords;
 mod reading;
 mod registration;
 mod room;
@@ -20,7 +21,7 @@ mod versions;
 use core::{net::SocketAddr, time::Duration};
 
 use crate::{
-    action::{Action, Loaded, StoreError, Ticket},
+    action::{Action, Judgement, Loaded, StoreError, Ticket},
     id::{Account, Nick, PublicKey},
     link::{Drops, Link},
     record::record_bound,
@@ -64,6 +65,19 @@ pub struct Config {
     pub room: Retention,
     /// How many members a room can have; the lobby has everyone.
     pub members: u32,
+    /// Who gets a nick.
+    pub logins: Logins,
+}
+
+/// Who gets a nick.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Logins {
+    /// The key that takes it first, and no other.
+    #[default]
+    Open,
+    /// Whoever sets its password first, and after that each key that gives it; the newest
+    /// one that did holds the nick.
+    Password,
 }
 
 impl Default for Config {
@@ -79,6 +93,7 @@ impl Default for Config {
             text: 16 * 1024,
             room: Retention { entries: 10_000, bytes: 16 * 1024 * 1024, age: 30 * 24 * 3600 },
             members: 10_000,
+            logins: Logins::Open,
         }
     }
 }
@@ -162,6 +177,18 @@ impl<S: Storage> Server<S> {
     ) -> Actions<'_> {
         let mut engine = self.engine(now);
         engine.handle_loaded(ticket, result.ok());
+        Actions { engine }
+    }
+
+    /// The host's answer to an `Authenticate`.
+    pub fn handle_authenticated(
+        &mut self,
+        now: Instant,
+        ticket: Ticket,
+        judgement: Judgement<'_>,
+    ) -> Actions<'_> {
+        let mut engine = self.engine(now);
+        engine.handle_authenticated(ticket, judgement);
         Actions { engine }
     }
 
@@ -281,5 +308,16 @@ impl Actions<'_> {
     /// The record of the `Put` that [`Self::next`] gave last.
     pub fn record(&self) -> &[u8] {
         self.engine.work.get(..self.engine.state.record).unwrap_or_default()
+    }
+
+    /// The password to judge, of the `Authenticate` that [`Self::next`] gave last.
+    pub fn password(&self) -> &[u8] {
+        self.engine.state.passwords.lent_password()
+    }
+
+    /// The hash that [`Self::password`] is to have; `None` if it has none yet and is to
+    /// be hashed.
+    pub fn hash(&self) -> Option<&[u8]> {
+        self.engine.state.passwords.lent_hash()
     }
 }

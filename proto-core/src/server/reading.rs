@@ -17,6 +17,7 @@ use super::{
     accounts::Row,
     engine::Engine,
     host::asker,
+    passwords::Penalty,
     room::{Membership, Oldest, RoomRow, Standing},
 };
 
@@ -206,6 +207,9 @@ impl Engine<'_> {
             away: Body::EMPTY,
             rooms: List::NEW,
             durable: true,
+            access: record.access,
+            sentence: record.sentence,
+            penalty: Penalty::default(),
         };
         if taken || self.accounts.put(account, row).is_none() {
             self.tell(Event::Damaged);

@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     id::{Account, Epoch, Nick, Number, PublicKey, Recipient, Room, RoomName},
+    password::MAX_PASSWORD,
     time::UnixTime,
 };
 
-use super::{MIN_DATAGRAM, PACKET_OVERHEAD};
+use super::{Login, MIN_DATAGRAM, PACKET_OVERHEAD, PasswordWanted};
 
 /// Bytes ahead of a frame's body.
 const FRAME_HEADER: usize = 3;
@@ -32,6 +33,7 @@ mod bound {
     pub(super) const ADDRESS: usize = 1 + 16 + U16;
     pub(super) const NAME: usize = 1 + crate::id::MAX_NAME;
     pub(super) const RECIPIENT: usize = TAG + U32;
+    pub(super) const REGISTER: usize = NAME + TAG + U32 + 2 * U64;
 }
 
 macro_rules! frames {
@@ -86,7 +88,7 @@ frames! {
     Credit(u64) = 0x04, bound bound::U64;
 
     /// A client asks for its nick.
-    Register(Register) = 0x10, bound bound::NAME + bound::TAG + bound::U32 + 2 * bound::U64;
+    Register(Register) = 0x10, bound bound::REGISTER;
     /// It has it.
     Registered(Registered) = 0x11, bound 7 * bound::U32 + bound::TAG + 3 * bound::U64;
     /// It does not get it.
@@ -97,6 +99,10 @@ frames! {
     Deregistered(()) = 0x14, bound 0;
     /// A page of the roster.
     Roster(Roster<'a>) = 0x15, bound 2 * bound::U64 + 2 * bound::U32 + bound::TAG + bound::U16 + RosterEntry::SIZE_BOUND;
+    /// A client is to give a password with its nick.
+    PasswordWanted(PasswordWanted) = 0x16, bound bound::TAG + 2 * bound::U32;
+    /// A client asks for its nick with a password.
+    Login(Login<'a>) = 0x17, bound bound::REGISTER + bound::U32 + 2 + MAX_PASSWORD;
 
     /// A piece of a message from its author to its recipient, in their own session.
     Say(Say<'a>) = 0x20, bound bound::U32 + bound::U64 + bound::U32 + 3 * bound::U16 + super::FRAGMENT_UNIT;
@@ -189,6 +195,8 @@ pub enum CloseReason {
     Unsupported,
     /// A frame came that breaks the protocol's rules.
     Malformed,
+    /// The operator banned or removed the account.
+    Expelled,
 }
 
 /// A client asks for its nick; the server answers with a [`Registered`] or a [`RegisterRefusal`].
@@ -257,6 +265,8 @@ pub enum RegisterRefusal {
     OtherNick,
     /// The server could not save it.
     Store,
+    /// The operator banned the nick or the key.
+    Banned,
 }
 
 /// A page of the roster: every change after version `base` up to version `upto`
@@ -782,14 +792,19 @@ fn whole<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, FrameError> {
 }
 
 /// Byte strings as serde bytes: one copy instead of one call a byte.
-mod bytes {
+pub(super) mod bytes {
     use serde::{Deserialize, Deserializer, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(bytes: &[u8], s: S) -> Result<S::Ok, S::Error> {
+    pub(in super::super) fn serialize<S: Serializer>(
+        bytes: &[u8],
+        s: S,
+    ) -> Result<S::Ok, S::Error> {
         s.serialize_bytes(bytes)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<&'de [u8], D::Error> {
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+        d: D,
+    ) -> Result<&'de [u8], D::Error> {
         <&[u8]>::deserialize(d)
     }
 }

@@ -5,6 +5,7 @@
 
 mod datagram;
 mod frame;
+mod login;
 
 pub use datagram::{Accept, Datagram, DatagramError, Hello, HelloTo, Init, PacketHeader, Retry};
 pub use frame::{
@@ -14,6 +15,7 @@ pub use frame::{
     RegisterRefusal, Registered, Retention, RoomEntry, RoomRefusal, Roster, RosterEntries,
     RosterEntry, Say, Wish,
 };
+pub use login::{Login, PasswordWant, PasswordWanted, Secret};
 
 /// The protocol's version, in every `Hello` and `Retry` and in every handshake's prologue.
 pub const VERSION: u8 = 1;

@@ -25,6 +25,7 @@ use crate::{
     machine::{Drain, Machine},
     memory::{ClientMemory, ServerMemory},
     outgoing::Outgoing,
+    passwords::Passwords,
     store::{Answer, Store},
 };
 
@@ -60,6 +61,7 @@ pub struct Endpoint<M: Machine> {
     answers: VecDeque<Answer>,
     /// There may be more of them at the store.
     has_answers: bool,
+    passwords: Passwords,
     is_stopping: bool,
 }
 
@@ -135,6 +137,7 @@ impl<M: Machine> Endpoint<M> {
 fn drain<D: Drain>(
     mut actions: D,
     store: &Store,
+    passwords: &mut Passwords,
     port: &mut Port,
     on_event: &mut impl FnMut(D::Event, &[u8]),
 ) {
@@ -150,6 +153,9 @@ fn drain<D: Drain>(
             }
             Some(Action::Forget { ticket, log, upto }) => store.forget(ticket, log, upto),
             Some(Action::Load { ticket, log, from }) => store.load(ticket, log, from),
+            Some(Action::Authenticate { ticket }) => {
+                passwords.judge(ticket, actions.password(), actions.hash());
+            }
             Some(Action::Event(event)) => {
                 let text = actions.text(&event);
                 on_event(event, text);

@@ -1,3 +1,4 @@
 mod classic;
 mod modern;
+mod passwords;
 mod world;

@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use proto_core::{
     client::{
-        CommandError, Deposit, Event, MessageId, OpenMessages, PeerView, SayError, Status, Verdict,
+        CommandError, Deposit, Event, MessageId, OpenMessages, PasswordError, PeerView, SayError,
+        Status, Verdict,
     },
     id::{Epoch, Nick, Number, Position, PublicKey},
     time::{Instant, UnixTime},
     wire::{Limits, Presence},
 };
 
-use crate::{notice::Face, safe_text::SafeText};
+use crate::{notice::Face, password::Password, safe_text::SafeText};
 
 use super::super::{Chat, Exit, Moment, Session};
 
@@ -54,6 +55,14 @@ impl Chat for FakeChat {
             return Err(CommandError::Offline);
         }
         self.asked.push("deregister".to_owned());
+        Ok(())
+    }
+
+    fn authenticate(&mut self, password: &Password) -> Result<(), PasswordError> {
+        if password.as_bytes().is_empty() {
+            return Err(PasswordError::Empty);
+        }
+        self.asked.push(format!("authenticate {}", String::from_utf8_lossy(password.as_bytes())));
         Ok(())
     }
 

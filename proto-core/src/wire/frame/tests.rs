@@ -3,6 +3,7 @@
 use std::{format, vec, vec::Vec as List};
 
 use super::*;
+use crate::wire::{PasswordWant, Secret};
 
 /// [`MAX_AWAY`] bytes.
 const AWAY: &str = "I am away from here and shall be back by and by.";
@@ -40,7 +41,7 @@ fn largest() -> List<Frame<'static>> {
             gaps: Vec::from_array([gap; MAX_ACK_RANGES]),
         }),
         Frame::Ping(()),
-        Frame::Close(CloseReason::Malformed),
+        Frame::Close(CloseReason::Expelled),
         Frame::Credit(u64::MAX),
         Frame::Register(Register { nick, epoch: Some(epoch), boot: u64::MAX, roster: u64::MAX }),
         Frame::Registered(Registered {
@@ -56,7 +57,7 @@ fn largest() -> List<Frame<'static>> {
                 room: Retention { entries: u32::MAX, bytes: u64::MAX, age: u32::MAX },
             },
         }),
-        Frame::RegisterRefused(RegisterRefusal::Store),
+        Frame::RegisterRefused(RegisterRefusal::Banned),
         Frame::Deregister(()),
         Frame::Deregistered(()),
         Frame::Roster(Roster {
@@ -66,6 +67,16 @@ fn largest() -> List<Frame<'static>> {
             high: account,
             last: true,
             entries,
+        }),
+        Frame::PasswordWanted(PasswordWanted {
+            why: PasswordWant::Busy,
+            wait: u32::MAX,
+            attempt: u32::MAX,
+        }),
+        Frame::Login(Login {
+            register: Register { nick, epoch: Some(epoch), boot: u64::MAX, roster: u64::MAX },
+            attempt: u32::MAX,
+            password: Secret(&[7; MAX_PASSWORD]),
         }),
         Frame::Say(Say { epoch, number, skip, total, offset, piece: unit }),
         Frame::Receipt(Receipt { epoch, number }),

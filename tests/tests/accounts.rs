@@ -1,0 +1,174 @@
+//! Short stories of accounts with passwords: what happens, and what every user is told then.
+
+use proto_core::{
+    client::{Event, Status, Verdict},
+    id::Nick,
+    server::Logins,
+    wire::{PasswordWant, RegisterRefusal},
+};
+use simulation::{
+    clock::{Moment, SECOND},
+    faults::Faults,
+    network::Place,
+    trace::Telling,
+    world::{SERVER, Setup, World},
+};
+
+/// Longer than anything takes on a good network, and longer than users take to type.
+const SHORTLY: Moment = 10 * SECOND;
+
+const ALICE: Place = 1;
+const BOB: Place = 2;
+
+/// Alice and bob, at a server that gives a nick to whoever has its password.
+fn world(logins: Logins) -> World {
+    World::new(&Setup {
+        seed: 1,
+        faults: Faults::none(),
+        nicks: vec!["alice".into(), "bob".into()],
+        real: false,
+        logins,
+        telling: Telling::Kept,
+    })
+}
+
+/// The same, both online.
+fn online() -> World {
+    let mut world = world(Logins::Password);
+    for who in [ALICE, BOB] {
+        world.register(who);
+    }
+    world.run(SHORTLY);
+    for who in [ALICE, BOB] {
+        assert_eq!(take_told(&mut world, who), ["a password: New", "registered"]);
+    }
+    world
+}
+
+/// All that someone was told since this was asked before.
+fn take_told(world: &mut World, who: Place) -> Vec<String> {
+    let told = std::mem::take(&mut world.nodes[who].told);
+    told.into_iter()
+        .filter_map(|told| {
+            Some(match told.event {
+                Event::Ready
+                | Event::RosterChanged
+                | Event::Accepted { .. }
+                | Event::Deposited { .. } => return None,
+                Event::PasswordWanted { why, .. } => format!("a password: {why:?}"),
+                Event::Registered { returning: false, .. } => "registered".into(),
+                Event::Registered { mail: false, .. } => "welcome back".into(),
+                Event::Registered { .. } => "welcome back, there is mail".into(),
+                Event::Message { from, .. } => format!("{from}: {}", told.text),
+                Event::Verdict { verdict, .. } => format!("{verdict:?}"),
+                other => format!("{other:?}"),
+            })
+        })
+        .collect()
+}
+
+fn say(world: &mut World, from: Place, to: &str, text: &str) {
+    let to = Nick::new(to).expect("a nick");
+    let said = world.say(from, to, text.into()).expect("the client runs");
+    said.expect("the client takes the text");
+}
+
+fn status(world: &mut World, who: Place) -> Status {
+    world.nodes[who].client().expect("the client runs").status()
+}
+
+#[test]
+fn the_first_login_sets_the_password_and_another_device_gives_it() {
+    let mut world = online();
+    let device = world.device(ALICE, "alice elsewhere");
+    world.register(device);
+    world.run(SHORTLY);
+    assert_eq!(take_told(&mut world, device), ["a password: Known", "welcome back"]);
+    assert_eq!(take_told(&mut world, ALICE), ["Displaced"]);
+    assert_eq!(status(&mut world, ALICE), Status::Offline);
+    say(&mut world, device, "bob", "from my new device");
+    world.run(SHORTLY);
+    assert_eq!(take_told(&mut world, device), ["Delivered"]);
+    assert_eq!(
+        take_told(&mut world, BOB),
+        ["KeyChanged { nick: alice }", "alice: from my new device"]
+    );
+    // Its key holds the nick from now on, and needs no password any more.
+    world.crash(device);
+    world.boot(device);
+    world.run(SHORTLY);
+    assert_eq!(take_told(&mut world, device), ["welcome back"]);
+}
+
+#[test]
+fn a_key_that_holds_the_nick_needs_no_password_after_a_restart_of_the_server() {
+    let mut world = online();
+    world.quit(SERVER);
+    world.run(6 * SHORTLY);
+    for who in [ALICE, BOB] {
+        assert_eq!(status(&mut world, who), Status::Online);
+        assert!(!take_told(&mut world, who).iter().any(|line| line.starts_with("a password")));
+    }
+}
+
+#[test]
+fn a_wrong_password_costs_more_and_more_time() {
+    let mut world = online();
+    let thief = world.device(ALICE, "a thief");
+    world.nodes[thief].passwords = (0..8).map(|guess| format!("guess {guess}")).collect();
+    let begun = world.now;
+    world.register(thief);
+    let wrongs = |world: &World| {
+        let is_wrong =
+            |event: &Event| matches!(event, Event::PasswordWanted { why: PasswordWant::Wrong, .. });
+        world.nodes[thief].told.iter().filter(|told| is_wrong(&told.event)).count()
+    };
+    while wrongs(&world) < 8 {
+        world.run(SECOND);
+        assert!(world.now - begun < 600 * SECOND, "eight guesses are judged some time");
+    }
+    // 1 + 2 + 4 + … + 64 seconds before the eighth.
+    assert!(world.now - begun >= 127 * SECOND, "it took {} µs", world.now - begun);
+    assert_eq!(status(&mut world, ALICE), Status::Online);
+    // Who has the key is not held up by that, nor is bob at his own address.
+    world.quit(ALICE);
+    let device = world.device(BOB, "bob elsewhere");
+    world.register(device);
+    world.run(SHORTLY);
+    assert_eq!(status(&mut world, ALICE), Status::Online);
+    assert_eq!(status(&mut world, device), Status::Online);
+}
+
+#[test]
+fn a_password_survives_links_and_servers_that_fail_meanwhile() {
+    let mut world = online();
+    let device = world.device(ALICE, "alice elsewhere");
+    // Her first device, which hears of the second only when the server is back, is asked then.
+    world.nodes[ALICE].passwords.clear();
+    world.nodes[device].passwords =
+        vec!["a slip of the finger".into(), "the password of alice".into()];
+    world.register(device);
+    world.run(SECOND);
+    world.crash(SERVER);
+    world.boot(SERVER);
+    world.run(12 * SHORTLY);
+    assert_eq!(status(&mut world, device), Status::Online);
+    let told = take_told(&mut world, device);
+    assert!(
+        told.contains(&"a password: Wrong".into()) && told.contains(&"welcome back".into()),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn without_passwords_a_nick_is_its_first_keys() {
+    let mut world = world(Logins::Open);
+    world.register(ALICE);
+    world.run(SHORTLY);
+    let device = world.device(ALICE, "alice elsewhere");
+    world.register(device);
+    world.run(SHORTLY);
+    assert_eq!(world.nodes[device].refused, Some(RegisterRefusal::Taken));
+    assert_eq!(take_told(&mut world, ALICE), ["registered"]);
+    let _ = Verdict::Delivered;
+}
