@@ -40,7 +40,7 @@ impl ClassicServer {
         let (data, account, nick, address) = match *event {
             Event::Registered { account, nick, address, .. } => ("REG", account, nick, address),
             Event::Deregistered { account, nick, address } => ("DEREG", account, nick, address),
-            Event::Ready | Event::Lost { .. } => return Vec::new(),
+            Event::Ready | Event::Lost { .. } | Event::RoomCreated { .. } => return Vec::new(),
             Event::StoreFailed | Event::Damaged => return trouble(event).into_iter().collect(),
         };
         self.addresses.insert(account, address);
@@ -65,7 +65,7 @@ fn pair(address: SocketAddr) -> String {
 /// The words of `server`.
 pub(crate) fn line(event: &Event, now: UnixTime, zone: &TimeZone) -> Option<String> {
     let text = match event {
-        Event::Ready => return None,
+        Event::Ready | Event::RoomCreated { .. } => return None,
         Event::Registered { nick, address, returning: true, .. } => {
             format!("{nick} is online, at {address}")
         }

@@ -103,7 +103,7 @@ impl Chat for EndpointChat {
                 .map_err(|error| error.to_string())?;
             // What is damaged was told of when it was read at the start.
             let messages = page.iter().filter_map(|(_, record)| Said::from_inbox(record));
-            for Said { time, text } in messages {
+            for Said { time, text, .. } in messages {
                 visit(time, SafeText::new(text));
             }
             match page.last() {

@@ -138,7 +138,7 @@ impl Session {
 
     fn deregister(&mut self, chat: &mut impl Chat, at: Moment) {
         match (self.phase, chat.deregister()) {
-            (Phase::Offline, _) | (_, Err(CommandError::Offline | CommandError::Online)) => {
+            (Phase::Offline, _) | (_, Err(_)) => {
                 self.phase = Phase::Offline;
                 self.tell(at, Notice::YouAreOffline);
             }

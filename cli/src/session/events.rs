@@ -1,7 +1,7 @@
 //! Taking in what the client tells.
 
 use proto_core::{
-    client::{Event, MessageId, PeerView, Status, Verdict},
+    client::{Event, MessageId, PeerView, Status, To, Verdict},
     id::Nick,
     time::UnixTime,
     wire::{CloseReason, Presence, RegisterRefusal},
@@ -29,13 +29,15 @@ impl Session {
         text: &[u8],
     ) {
         match *event {
+            Event::Deposited { to: To::Lobby | To::Room(_), .. }
+            | Event::Verdict { to: To::Lobby | To::Room(_), .. } => {}
             Event::Ready | Event::Accepted { .. } => {}
             Event::Registered { returning, mail, .. } => self.registered(at, returning, mail),
             Event::RegisterRefused(why) => self.register_refused(chat, at, why),
             Event::PasswordWanted { why, wait } => self.password_wanted(chat, at, why, wait),
             Event::Deregistered { answered } => self.deregistered(chat, at, answered),
             Event::RosterChanged => self.roster_changed = true,
-            Event::Deposited { id, to, why } => {
+            Event::Deposited { id, to: To::Peer(to), why } => {
                 if let Some(sent) = self.sent.get_mut(&id) {
                     sent.deposited = Some(at.now);
                 }
@@ -45,7 +47,7 @@ impl Session {
                 self.tell(at, Notice::Deposited { to, why, is_offline });
             }
             Event::Relayed { to } => self.tell(at, Notice::Relayed { to }),
-            Event::Verdict { id, to, verdict } => self.verdict(at, id, to, verdict),
+            Event::Verdict { id, to: To::Peer(to), verdict } => self.verdict(at, id, to, verdict),
             Event::Message { from, time, waited, .. } => {
                 self.message(at, from, time, waited, text);
             }
@@ -77,6 +79,7 @@ impl Session {
             Event::KeyChanged { nick } => self.tell(at, Notice::KeyChanged(nick)),
             Event::StoreFailed => self.store_failed(chat, at),
             Event::Damaged => self.tell(at, Notice::Damaged),
+            _ => {}
         }
     }
 

@@ -90,6 +90,8 @@ impl Chat for FakeChat {
 
     fn peers(&mut self) -> Vec<PeerView> {
         let view = |&(name, online): &(&str, bool)| PeerView {
+            seen: UnixTime(0),
+            away: Default::default(),
             nick: nick(name),
             key: key(name),
             presence: if online { Presence::Online } else { Presence::Offline },
@@ -161,7 +163,11 @@ impl World {
     }
 
     pub(super) fn registered(&mut self, mail: bool) {
-        let limits = Limits { text: 1000, mail: 1000 };
+        let limits = Limits {
+            text: 1000,
+            mail: 1000,
+            room: proto_core::wire::Retention { entries: 1, bytes: 1, age: 1 },
+        };
         let server = PublicKey([9; 32]);
         self.event(Event::Registered { returning: false, mail, server, limits });
     }
@@ -179,11 +185,19 @@ impl World {
     }
 
     pub(super) fn deposited(&mut self, to: &str, number: u64, why: Deposit) {
-        self.event(Event::Deposited { id: id(to, number), to: nick(to), why });
+        self.event(Event::Deposited {
+            id: id(to, number),
+            to: proto_core::client::To::Peer(nick(to)),
+            why,
+        });
     }
 
     pub(super) fn verdict(&mut self, to: &str, number: u64, verdict: Verdict) {
-        self.event(Event::Verdict { id: id(to, number), to: nick(to), verdict });
+        self.event(Event::Verdict {
+            id: id(to, number),
+            to: proto_core::client::To::Peer(nick(to)),
+            verdict,
+        });
     }
 
     pub(super) fn line(&mut self, line: &str) {
