@@ -17,6 +17,7 @@ const USAGE: &str = "\
 udpchat host <NICK>
        udpchat join <NICK> <ADDRESS[#KEY]>
        udpchat server [--port <PORT>] [--bind <IP>] [--accounts open|password]
+       udpchat accounts list|reset|remove|ban|unban [<NICK>] [--port <PORT>]
        udpchat -s <PORT>
        udpchat -c <NICK> <SERVER-IP> <SERVER-PORT> <CLIENT-PORT>";
 
@@ -31,6 +32,7 @@ Examples:
   udpchat join bob 192.168.1.5                join the server there, on port 12345
   udpchat join bob 192.168.1.5:9000#<key>     on another port, and only if it has that key
   udpchat server --port 9000                  a server alone
+  udpchat accounts list                       who has an account at the server here
   udpchat -s 6000                             the classic server
   udpchat -c x 127.0.0.1 6000 6061            the classic client
   echo 'send bob hi' | udpchat join alice 192.168.1.5
@@ -102,6 +104,43 @@ enum Form {
     /// Runs a server alone
     #[command(after_help = "Example:\n  udpchat server --port 9000 --bind 192.168.1.5")]
     Server(Server),
+    /// Looks after a server's accounts, whether it runs or not
+    #[command(after_help = "Examples:\n  udpchat accounts list\n  \
+                            udpchat accounts --port 9000 ban mallory")]
+    Accounts(AccountsTool),
+}
+
+/// `accounts`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Args)]
+pub(crate) struct AccountsTool {
+    /// The server's UDP port
+    #[arg(long, global = true, default_value_t = DEFAULT_PORT, value_parser = port())]
+    pub(crate) port: u16,
+    #[command(subcommand)]
+    pub(crate) what: AccountsForm,
+}
+
+/// What is done to accounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub(crate) enum AccountsForm {
+    /// Lists them: nick, key, when last seen, and what else there is to say
+    List,
+    /// Forgets the password of a nick: the next login sets it
+    Reset(Whom),
+    /// Removes an account with its mail: the nick is free
+    Remove(Whom),
+    /// Refuses a nick and its key from now on
+    Ban(Whom),
+    /// Lets a banned nick log in again
+    Unban(Whom),
+}
+
+/// Whose account it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Args)]
+pub(crate) struct Whom {
+    /// The nick
+    #[arg(value_parser = nick)]
+    pub(crate) nick: Nick,
 }
 
 /// `host`.
@@ -194,6 +233,8 @@ pub(crate) enum Role {
     ClassicServer(Server),
     /// The classic client.
     ClassicClient(ClassicClient),
+    /// An operator's hand on a server's accounts.
+    Accounts(AccountsTool),
 }
 
 /// What the program is started with.
@@ -228,6 +269,7 @@ impl Arguments {
             (Some(Form::Host(host)), None, None) => Role::Host(host),
             (Some(Form::Join(join)), None, None) => Role::Join(join),
             (Some(Form::Server(server)), None, None) => Role::Server(server),
+            (Some(Form::Accounts(tool)), None, None) => Role::Accounts(tool),
             (None, Some(port), None) => Role::ClassicServer(Server { port, bind, accounts }),
             (None, None, Some(words)) => Role::ClassicClient(classic_client(&words, secret)?),
             _ => {
@@ -325,6 +367,11 @@ mod tests {
                 secret: Secret::default()
             })
         );
+        let Role::Accounts(tool) = role("accounts ban mallory --port 9000") else { panic!() };
+        assert_eq!(
+            (tool.port, tool.what),
+            (9000, AccountsForm::Ban(Whom { nick: named("mallory") }))
+        );
         let Role::Server(by_password) = role("server --accounts password") else { panic!() };
         assert_eq!(by_password.accounts, Accounts::Password);
         let Role::ClassicClient(client) = role("-c x 127.0.0.1 6000 6061 --password-fd 3") else {
@@ -362,6 +409,9 @@ mod tests {
             ("-c x localhost 6000 6061", "IP address"),
             ("-c x 127.0.0.1 6000 80", "1024"),
             ("-c x 127.0.0.1 y 6061", "1024"),
+            ("accounts", "list"),
+            ("accounts ban", "<NICK>"),
+            ("accounts ban a;b", "letters"),
             ("server --accounts closed", "password"),
             ("join bob 10.0.0.1 --password secret", "password"),
             ("shout", "shout"),

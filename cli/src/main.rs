@@ -1,6 +1,7 @@
 //! `udpchat`: a chat over UDP that keeps its promises.
 #![forbid(unsafe_code)]
 
+mod accounts;
 mod address;
 mod arguments;
 mod classic;

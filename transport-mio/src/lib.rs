@@ -6,6 +6,7 @@
 
 pub mod address;
 mod clock;
+pub mod control;
 pub mod directories;
 pub mod endpoint;
 mod files;

@@ -6,20 +6,25 @@ mod marker;
 mod server;
 
 use std::{
-    io,
+    io::{self, Write},
     net::{IpAddr, Ipv4Addr, SocketAddr},
 };
 
-use proto_core::id::Nick;
+use jiff::{Timestamp, tz::TimeZone};
+use proto_core::{id::Nick, server::Operation, time::UnixTime};
 use transport_mio::{
+    control::{self, ControlError, Request},
     directories::{Directories, DirectoryError},
     endpoint::StartError,
     known_servers::KnownServersError,
 };
 
 use crate::{
+    accounts,
     address::{self, Address},
-    arguments::{Arguments, ClassicClient, Host, Join, Role, Secret},
+    arguments::{
+        AccountsForm, AccountsTool, Arguments, ClassicClient, Host, Join, Role, Secret, Whom,
+    },
     password::Password,
     session::Exit,
 };
@@ -53,6 +58,9 @@ pub(crate) enum RunError {
         /// What the system said.
         cause: io::Error,
     },
+    /// An operator's request.
+    #[error(transparent)]
+    Control(#[from] ControlError),
     /// The password that it was to read is not to be had.
     #[error(
         "cannot read the password from file descriptor {descriptor}: {cause}; open it for reading, as in 3< file"
@@ -80,6 +88,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, RunError> {
         Role::Server(server) => server::run(&directories, *server, Form::Modern),
         Role::ClassicServer(server) => server::run(&directories, *server, Form::Classic),
         Role::ClassicClient(client) => run_classic(&directories, client),
+        Role::Accounts(tool) => run_accounts(&directories, *tool),
     }
 }
 
@@ -139,6 +148,24 @@ fn run_classic(directories: &Directories, client: &ClassicClient) -> Result<Exit
         password: password(secret)?,
         remember: true,
     })
+}
+
+fn run_accounts(directories: &Directories, tool: AccountsTool) -> Result<Exit, RunError> {
+    let request = match tool.what {
+        AccountsForm::List => Request::List,
+        AccountsForm::Reset(Whom { nick }) => Request::Operate(Operation::Reset, nick),
+        AccountsForm::Remove(Whom { nick }) => Request::Operate(Operation::Remove, nick),
+        AccountsForm::Ban(Whom { nick }) => Request::Operate(Operation::Ban, nick),
+        AccountsForm::Unban(Whom { nick }) => Request::Operate(Operation::Unban, nick),
+    };
+    let reply = control::ask(&directories.existing_server(tool.port), &request)?;
+    let now = UnixTime(Timestamp::now().as_microsecond().unsigned_abs());
+    let lines = accounts::lines(&request, &reply, now, &TimeZone::system());
+    let mut out = io::stdout().lock();
+    for line in lines {
+        writeln!(out, "{line}")?;
+    }
+    Ok(Exit::Done)
 }
 
 fn classic_greeting(nick: &Nick, server: SocketAddr, port: u16) -> Vec<String> {

@@ -95,6 +95,10 @@ impl Engine<'_> {
         let home = &self.state.home;
         let leaving = home.is_leaving();
         let Some(peer) = self.peers.get(id).filter(|peer| !peer.outbox.is_empty()) else { return };
+        if peer.presence == Presence::Gone {
+            self.refuse_gone(id);
+            return;
+        }
         // Who is not on the roster yet may be anywhere.
         if !home.was_online() || peer.recipient.is_none() {
             return;
@@ -110,6 +114,19 @@ impl Engine<'_> {
             }
             Path::Server => self.deposit_open(id, Deposit::InTurn),
         }
+    }
+
+    /// Nobody is to be had under a key any more: what is open to it is refused.
+    fn refuse_gone(&mut self, id: Id<Peer>) {
+        let mut at = self.peers.get(id).and_then(|peer| peer.outbox.front());
+        while let Some(message_id) = at {
+            let Some(message) = self.messages.get(message_id) else { return };
+            at = message.of_peer.next();
+            if message.stage.is_open() && message.stage != Stage::Saving {
+                self.done(message_id, Verdict::Refused(EntryRefusal::NoRecipient));
+            }
+        }
+        self.rearm(id);
     }
 
     /// All conversations may go on.

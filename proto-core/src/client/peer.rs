@@ -270,9 +270,15 @@ impl Peers<'_> {
         entry: &RosterEntry<'_>,
         pool: &mut Pool<'_>,
     ) -> Option<(Id<Peer>, bool)> {
-        let mut changed = false;
+        if entry.presence == Presence::Gone {
+            return self.bury(entry);
+        }
+        let mut changed;
         let id = match self.by_key(&entry.key) {
-            Some(id) => id,
+            Some(id) => {
+                changed = self.rename(id, To::Peer(entry.nick));
+                id
+            }
             None => {
                 // A nick that another key held before is another person now.
                 let former = self.by_name(&To::Peer(entry.nick));
@@ -305,6 +311,40 @@ impl Peers<'_> {
             peer.away = pool.store(text.as_bytes()).unwrap_or(Body::EMPTY);
         }
         Some((id, changed))
+    }
+
+    /// An account is no more: nobody is written to by its nick.
+    fn bury(&mut self, entry: &RosterEntry<'_>) -> Option<(Id<Peer>, bool)> {
+        let id = self.by_key(&entry.key)?;
+        let peer = self.slab.get_mut(id)?;
+        // Its key may have another account by now.
+        let recipient = Recipient::Account(entry.account);
+        if peer.version >= entry.version || peer.recipient.is_some_and(|its| its != recipient) {
+            return None;
+        }
+        (peer.version, peer.presence, peer.address) = (entry.version, entry.presence, None);
+        self.clear_recipient(id);
+        self.forget_name(id);
+        Some((id, true))
+    }
+
+    /// A key goes by this name; `true` if it did not before.
+    fn rename(&mut self, id: Id<Peer>, with: To) -> bool {
+        let before = self.by_name(&with);
+        if before == Some(id) {
+            return false;
+        }
+        if let Some(before) = before {
+            self.forget_name(before);
+            self.clear_recipient(before);
+        }
+        self.forget_name(id);
+        if let Some(peer) = self.slab.get_mut(id) {
+            peer.with = with;
+            let indexed = self.by_nick.insert(&with.folded(), id.slot());
+            debug_assert!(indexed, "the index has more buckets than there are peers");
+        }
+        true
     }
 
     /// The roster begins anew: what was known of it does not count.

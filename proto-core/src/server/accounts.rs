@@ -81,11 +81,17 @@ pub(crate) struct Accounts<'a> {
 
 impl Accounts<'_> {
     pub(crate) fn get(&self, account: Account) -> Option<&Row> {
-        self.rows.get(account.0 as usize)?.0.as_ref()
+        self.known(account).filter(|row| row.sentence != Sentence::Removed)
     }
 
     pub(crate) fn get_mut(&mut self, account: Account) -> Option<&mut Row> {
-        self.rows.get_mut(account.0 as usize)?.0.as_mut()
+        let row = self.rows.get_mut(account.0 as usize)?.0.as_mut();
+        row.filter(|row| row.sentence != Sentence::Removed)
+    }
+
+    /// An account, also one that was removed: the roster tells that it is gone.
+    pub(crate) fn known(&self, account: Account) -> Option<&Row> {
+        self.rows.get(account.0 as usize)?.0.as_ref()
     }
 
     pub(crate) fn by_nick(&self, nick: &Nick) -> Option<Account> {
@@ -135,6 +141,15 @@ impl Accounts<'_> {
         }
     }
 
+    /// An account is gone for good: its nick and its key are free, its number is not.
+    pub(crate) fn retire(&mut self, account: Account) {
+        self.unindex_key(account);
+        self.unindex_nick(account);
+        if let Some(row) = self.get_mut(account) {
+            row.sentence = Sentence::Removed;
+        }
+    }
+
     /// Takes out an account that the store did not get. Its number is free again once those above it are.
     pub(crate) fn remove(&mut self, account: Account) {
         self.unindex_key(account);
@@ -143,7 +158,7 @@ impl Accounts<'_> {
             slot.0 = None;
         }
         // While the store fails, numbers are not used up.
-        while self.head.next > 0 && self.get(Account(self.head.next - 1)).is_none() {
+        while self.head.next > 0 && self.known(Account(self.head.next - 1)).is_none() {
             self.head.next -= 1;
         }
     }
@@ -164,6 +179,6 @@ impl Accounts<'_> {
 
     /// Every account, for people to look at.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Account, &Row)> {
-        (0..).zip(self.rows.iter()).filter_map(|(at, slot)| Some((Account(at), slot.0.as_ref()?)))
+        (0..self.head.next).map(Account).filter_map(|at| Some((at, self.get(at)?)))
     }
 }

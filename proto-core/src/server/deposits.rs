@@ -6,7 +6,7 @@ use crate::{
     action::Ask,
     id::{Account, Position, Recipient},
     link::{Packet, Units},
-    record::{BODY_HEADER, record_bound},
+    record::{BODY_HEADER, Sentence, record_bound},
     session::MAIL_OVERHEAD,
     storage::{Body, Id, Node},
     wire::{Deposit, EntryRefusal, EntryRefused, Frame, Inquire, Progress},
@@ -103,12 +103,17 @@ impl Engine<'_> {
 
     fn may_deposit(&self, author: Account, to: Recipient) -> Result<(), EntryRefusal> {
         match to {
-            Recipient::Account(to) if to == author || self.accounts.get(to).is_none() => {
+            Recipient::Account(to) if to == author || !self.takes_mail(to) => {
                 Err(EntryRefusal::NoRecipient)
             }
             Recipient::Account(_) => Ok(()),
             Recipient::Room(room) => self.may_say(author, room),
         }
+    }
+
+    /// An account that can be written to: it is there, and not banned.
+    fn takes_mail(&self, to: Account) -> bool {
+        self.accounts.get(to).is_some_and(|row| row.sentence == Sentence::None)
     }
 
     /// The longest text taken, in bytes: no longer than there is room to save.
@@ -511,6 +516,12 @@ impl Engine<'_> {
         let Some(entry) = self.entries.get(id) else { return };
         if let Recipient::Room(room) = entry.to {
             self.append(id, room);
+            return;
+        }
+        if let Recipient::Account(to) = entry.to
+            && !self.takes_mail(to)
+        {
+            self.refuse(id, EntryRefusal::NoRecipient);
             return;
         }
         match self.open_mailbox(entry.to, entry.body.len()) {

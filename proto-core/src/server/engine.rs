@@ -23,6 +23,7 @@ use super::{
     accounts::{Accounts, AccountsHead},
     entry::{Asking, Entry, Pair, Queued, Unused},
     member::{CaughtUp, Empty, Member, ServerRole, Stalled, Token},
+    operator::Operating,
     passwords::Passwords,
     reading::Reading,
     room::{Membership, Queue, RoomRow, Rooms, RoomsHead, Turn},
@@ -89,6 +90,7 @@ pub(super) struct Kept {
     pub(super) serial: u32,
     pub(super) reading: Reading,
     pub(super) passwords: Passwords,
+    pub(super) operating: Option<Operating>,
     events: Deque<Event, EVENTS>,
     /// Bytes of the record in `work`.
     pub(super) record: usize,
@@ -152,6 +154,7 @@ impl State {
                 serial: 0,
                 reading: Reading::start(),
                 passwords: Passwords::new(),
+                operating: None,
                 events: Deque::new(),
                 record: 0,
             },
@@ -337,6 +340,7 @@ impl<'a> Engine<'a> {
             || !self.state.moved_rooms.is_empty()
             || self.state.reading.is_owed()
             || self.state.passwords.is_owing()
+            || self.state.operating.as_ref().is_some_and(Operating::is_owed)
             || self.links.is_owing()
     }
 

@@ -35,12 +35,16 @@ pub(super) mod asker {
     pub(in super::super) const HASH: u8 = 13;
     pub(in super::super) const JUDGE: u8 = 14;
     pub(in super::super) const PASSWORD: u8 = 15;
+    pub(in super::super) const OPERATOR: u8 = 16;
 }
 
 impl Engine<'_> {
     /// The next request to the host.
     pub(super) fn next_request<E>(&mut self) -> Option<Action<'static, E>> {
         if let Some(request) = self.next_password_request() {
+            return Some(request);
+        }
+        if let Some(request) = self.next_operator_request() {
             return Some(request);
         }
         if let Some(pair) = self.state.asking_pairs.pop_front(&mut self.pairs) {
@@ -139,6 +143,7 @@ impl Engine<'_> {
             asker::READING if self.state.reading.ask.answer(serial) => {
                 self.expired_forgotten();
             }
+            asker::OPERATOR => self.operation_stored(ticket, stored),
             _ => {}
         }
     }
@@ -417,7 +422,7 @@ impl Engine<'_> {
         Ticket { asker, slot, serial: self.state.serial }
     }
 
-    fn lobby_since(&self, account: Account) -> u64 {
+    pub(super) fn lobby_since(&self, account: Account) -> u64 {
         let lobby = self.rooms.by_number(Room::LOBBY);
         let place = lobby.and_then(|lobby| self.rooms.member(lobby, account));
         place.and_then(|id| self.rooms.members.get(id)).map_or(0, |place| place.since)

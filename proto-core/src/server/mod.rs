@@ -10,6 +10,7 @@ mod host;
 mod mailbox;
 mod member;
 mod memory;
+mod operator;
 mod passwords;
 mod reading;
 mod registration;
@@ -18,18 +19,19 @@ mod rooms;
 mod roster;
 mod versions;
 
-use core::{net::SocketAddr, time::Duration};
+use core::{fmt, net::SocketAddr, time::Duration};
 
 use crate::{
     action::{Action, Judgement, Loaded, StoreError, Ticket},
     id::{Account, Nick, PublicKey},
     link::{Drops, Link},
-    record::record_bound,
+    record::{Sentence, record_bound},
     session::Identity,
     time::{Instant, UnixTime, WallClock},
     wire::{DEFAULT_DATAGRAM, MAX_BODY, MAX_DATAGRAM, Presence, Retention},
 };
 
+pub use crate::record::Access;
 pub use accounts::AccountSlot;
 pub use entry::{Entry, Pair};
 pub use event::Event;
@@ -197,6 +199,22 @@ impl<S: Storage> Server<S> {
         self.state.kept.clock = clock;
     }
 
+    /// Does something to the account that has `nick`, whether its holder is online or not.
+    /// [`Event::Operated`] says when it is durable.
+    ///
+    /// # Errors
+    /// [`OperateError`] says why nothing is done.
+    pub fn operate(
+        &mut self,
+        now: Instant,
+        nick: &Nick,
+        operation: Operation,
+    ) -> Result<Actions<'_>, OperateError> {
+        let mut engine = self.engine(now);
+        engine.operate(nick, operation)?;
+        Ok(Actions { engine })
+    }
+
     /// Tells every client that is online that the server leaves. They go on trying.
     pub fn shut_down(&mut self, now: Instant) -> Actions<'_> {
         let mut engine = self.engine(now);
@@ -233,6 +251,8 @@ impl<S: Storage> Server<S> {
                 presence: row.presence,
                 address: link.map(|link| link.address),
                 seen: row.seen,
+                access: row.access,
+                banned: row.sentence == Sentence::Banned,
             });
         }
     }
@@ -272,7 +292,47 @@ pub struct AccountView {
     pub address: Option<SocketAddr>,
     /// When its holder was last online in this run of the server; 0 for never.
     pub seen: UnixTime,
+    /// How else than by its key it is to be had.
+    pub access: Access,
+    /// Its nick and its key are refused.
+    pub banned: bool,
 }
+
+/// Something that an operator does to an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// The server forgets its password: the next login sets it, with whatever key.
+    Reset,
+    /// It is gone, and its mail with it. Its nick is free, and so is its key.
+    Remove,
+    /// Its nick and its key are refused from now on, and its session is closed.
+    Ban,
+    /// They are refused no longer.
+    Unban,
+}
+
+/// Why nothing is done to an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OperateError {
+    /// Nobody has that nick.
+    Unknown,
+    /// The accounts are still being read.
+    Starting,
+    /// Something else is being done to an account.
+    Busy,
+}
+
+impl fmt::Display for OperateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unknown => "nobody has that nick; `udpchat accounts list` shows who has one",
+            Self::Starting => "the server is still reading its accounts; try again in a moment",
+            Self::Busy => "the server is busy with an account; try again in a moment",
+        })
+    }
+}
+
+impl core::error::Error for OperateError {}
 
 /// How full the tables are: what is used, and what there is.
 #[derive(Clone, Copy, Debug)]

@@ -250,6 +250,16 @@ impl Engine<'_> {
         self.want_password(link, why, wait, 0);
     }
 
+    /// An account is not what it was when its passwords were taken in: they come again.
+    pub(super) fn give_up_passwords(&mut self, nick: &Nick) {
+        for slot in 0..TRIES {
+            let is_its = |one: &mut Try| one.register.nick == *nick && one.step != Step::Save;
+            if self.state.passwords.get(slot).is_some_and(is_its) {
+                self.postpone(slot);
+            }
+        }
+    }
+
     /// Passwords that the host does not judge in time come again.
     pub(super) fn passwords_timeout(&mut self) {
         for slot in 0..TRIES {

@@ -6,7 +6,7 @@ use core::time::Duration;
 use crate::{
     action::{Action, Ask, Loaded, Log},
     id::{Account, Room},
-    record::{self, AccountRecord, EntryRecord, MailRecord, MemberRecord, RoomRecord},
+    record::{self, AccountRecord, EntryRecord, MailRecord, MemberRecord, RoomRecord, Sentence},
     storage::{Body, Id, List},
     time::{Instant, UnixTime},
     wire::Presence,
@@ -194,14 +194,16 @@ impl Engine<'_> {
             self.tell(Event::Damaged);
             return;
         };
-        let taken = self.accounts.by_nick(&record.nick).is_some()
-            || self.accounts.by_key(&record.key).is_some();
+        let is_gone = record.sentence == Sentence::Removed;
+        let taken = !is_gone
+            && (self.accounts.by_nick(&record.nick).is_some()
+                || self.accounts.by_key(&record.key).is_some());
         let row = Row {
             key: record.key,
             nick: record.nick,
             epoch: record.epoch,
             boot: record.boot,
-            presence: Presence::Offline,
+            presence: if is_gone { Presence::Gone } else { Presence::Offline },
             link: None,
             seen: UnixTime(0),
             away: Body::EMPTY,
@@ -215,7 +217,7 @@ impl Engine<'_> {
             self.tell(Event::Damaged);
             return;
         }
-        if !self.admit_to_lobby(account, record.since) {
+        if !is_gone && !self.admit_to_lobby(account, record.since) {
             self.tell(Event::Damaged);
         }
         self.change(account);

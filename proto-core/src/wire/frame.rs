@@ -349,6 +349,8 @@ pub enum Presence {
     Offline,
     /// Silent for too long.
     Lost,
+    /// The account is no more: its nick may be another's.
+    Gone,
 }
 
 impl Presence {

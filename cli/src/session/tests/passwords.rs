@@ -31,7 +31,7 @@ fn a_new_password_is_typed_twice_the_same() {
     typed(&mut world, "open sesame");
     assert_eq!(world.seen(), ["Type the same password again."]);
     typed(&mut world, "open sesamy");
-    assert_eq!(world.seen(), ["The two are not the same; type the password that you why."]);
+    assert_eq!(world.seen(), ["The two are not the same; type the password that you want."]);
     typed(&mut world, "open sesame");
     typed(&mut world, "open sesame");
     assert_eq!(world.asked(), ["authenticate open sesame"]);
