@@ -48,6 +48,7 @@ pub(crate) fn refusal(why: Refusal) -> &'static str {
     match why {
         Refusal::NoRecipient => "the server knows nobody of that nick; check it with /who",
         Refusal::TooLong => "the server takes no message that long; send it in pieces",
+        Refusal::KeyChanged => "they have another key now; send it again",
         Refusal::NotMember => "you are not in that room; join it first",
         Refusal::Store => "the server could not save it; tell its operator, and send it again",
         Refusal::Superseded => {

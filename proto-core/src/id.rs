@@ -20,6 +20,15 @@ impl PublicKey {
     }
 }
 
+impl PublicKey {
+    /// What tells an account's keys apart, one after the other: the first four bytes,
+    /// little endian.
+    pub const fn tag(&self) -> u32 {
+        let [a, b, c, d, ..] = self.0;
+        u32::from_le_bytes([a, b, c, d])
+    }
+}
+
 impl fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [first, second, third, ..] = self.0;

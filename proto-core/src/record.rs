@@ -151,12 +151,18 @@ pub(crate) struct MailRecord {
     pub(crate) epoch: Epoch,
     pub(crate) number: Number,
     pub(crate) received: UnixTime,
+    /// The key that its author sealed it with.
+    pub(crate) author: PublicKey,
+    /// The tag of the key that it is sealed to.
+    pub(crate) key: u32,
 }
 
 /// How far a recipient has an author's deposits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PairRecord {
     pub(crate) epoch: Epoch,
+    /// The tag of the recipient's key that `stored` is about.
+    pub(crate) key: u32,
     pub(crate) stored: Number,
     pub(crate) delivered: Number,
     pub(crate) expired: (Number, Number),
@@ -166,8 +172,13 @@ pub(crate) struct PairRecord {
 /// What a client keeps of a conversation, in `Log::Conversations`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ConversationRecord {
+    /// What its logs are named by: the first key that was met.
+    pub(crate) log: PublicKey,
+    /// The key that what is open in it may be sealed to.
     pub(crate) key: PublicKey,
     pub(crate) with: To,
+    /// The account at its server, and the tag of that server's key.
+    pub(crate) home: Option<(Account, u32)>,
     /// The server has saved all up to here.
     pub(crate) epoch: Epoch,
     pub(crate) stored: Number,
@@ -239,6 +250,8 @@ mod tests {
             epoch: Epoch(3),
             number: Number(u64::MAX),
             received: UnixTime(5),
+            author: PublicKey([9; 32]),
+            key: u32::MAX,
         };
         let mut out = [0; record_bound(300)];
         let length = encode(&mut out, &header, &pool, &body, 300).unwrap();

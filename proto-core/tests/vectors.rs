@@ -22,8 +22,8 @@ use proto_core::{
     },
     time::{Instant, UnixTime},
     wire::{
-        Accept, Ack, AckGap, CloseReason, Datagram, Deposit, EntryRefusal, EntryRefused, Frame,
-        FrameWriter, Frames, Hello, HelloTo, Init, Inquire, Limits, Login, MAX_ACK_RANGES,
+        Accept, Ack, AckGap, CloseReason, Datagram, Deposit, EntryRefusal, EntryRefused, Former,
+        Frame, FrameWriter, Frames, Hello, HelloTo, Init, Inquire, Limits, Login, MAX_ACK_RANGES,
         MAX_DATAGRAM, Mail, MailAck, PacketHeader, PasswordWant, PasswordWanted, Presence,
         Progress, Receipt, Register, RegisterRefusal, Registered, Retention, Retry, Roster,
         RosterEntry, Say, Secret, VERSION,
@@ -739,9 +739,12 @@ fn registration_samples() -> Vec<Sample> {
 fn message_samples() -> Vec<Sample> {
     let (to, from) = (BOB, Account(0));
     let (epoch, number, receipt) = (EPOCH, NUMBER, count(0xd0));
-    let deposit = Deposit { to, epoch, number, skip: 6, total: 350, offset: 320, piece: SEALED };
+    let key = PublicKey(count(0x20)).tag();
+    let deposit =
+        Deposit { to, epoch, number, key, skip: 6, total: 350, offset: 320, piece: SEALED };
     let progress = Progress {
         to,
+        key,
         epoch,
         stored: Number(9),
         delivered: number,
@@ -753,6 +756,7 @@ fn message_samples() -> Vec<Sample> {
         index: RUN + 9,
         previous: RUN + 8,
         from,
+        key,
         epoch,
         number,
         total: 350,
@@ -777,15 +781,15 @@ fn message_samples() -> Vec<Sample> {
         ),
         sample(
             "deposit",
-            "Deposit: to account 1, epoch 3, number 7, six before it do not count, 350 bytes in all, from 320 on",
+            "Deposit: to account 1, epoch 3, number 7, sealed to the key that begins 20 21 22 23, six before it do not count, 350 bytes in all, from 320 on",
             Frame::Deposit(deposit),
-            &[n(0), n(1), n(3), n(7), n(6), n(350), n(320), counted(SEALED)],
+            &[n(0), n(1), n(3), n(7), n(key.into()), n(6), n(350), n(320), counted(SEALED)],
         ),
         sample(
             "progress",
-            "Progress: to account 1, epoch 3, stored up to 9, delivered up to 7, 4 to 5 expired, online, a receipt",
+            "Progress: to account 1, whose key begins 20 21 22 23, epoch 3, stored up to 9, delivered up to 7, 4 to 5 expired, online, a receipt",
             Frame::Progress(progress),
-            &[n(0), n(1), n(3), n(9), n(7), n(4), n(5), n(1), receipt.to_vec()],
+            &[n(0), n(1), n(key.into()), n(3), n(9), n(7), n(4), n(5), n(1), receipt.to_vec()],
         ),
         not(
             "entry-refused.no-recipient",
@@ -796,11 +800,32 @@ fn message_samples() -> Vec<Sample> {
         not("entry-refused.too-long", "EntryRefused: TooLong", EntryRefusal::TooLong, 2),
         not("entry-refused.store", "EntryRefused: Store", EntryRefusal::Store, 3),
         not("entry-refused.superseded", "EntryRefused: Superseded", EntryRefusal::Superseded, 4),
+        not("entry-refused.key-changed", "EntryRefused: KeyChanged", EntryRefusal::KeyChanged, 5),
+        sample(
+            "former",
+            "Former: what follows of account 0, alice, is sealed with a key that counts up from 20",
+            Frame::Former(Former {
+                account: from,
+                key: PublicKey(count(0x20)),
+                nick: nick("alice"),
+            }),
+            &[n(0), count::<32>(0x20).to_vec(), counted(b"alice")],
+        ),
         sample(
             "mail",
-            "Mail: place 2^40 + 9 behind 2^40 + 8, from account 0, epoch 3, number 7, 350 bytes in all, from 320 on",
+            "Mail: place 2^40 + 9 behind 2^40 + 8, from account 0, by the key that begins 20 21 22 23, epoch 3, number 7, 350 bytes in all, from 320 on",
             Frame::Mail(mail),
-            &[n(RUN + 9), n(RUN + 8), n(0), n(3), n(7), n(350), n(320), counted(SEALED)],
+            &[
+                n(RUN + 9),
+                n(RUN + 8),
+                n(0),
+                n(key.into()),
+                n(3),
+                n(7),
+                n(350),
+                n(320),
+                counted(SEALED),
+            ],
         ),
         sample(
             "mail-ack",

@@ -35,6 +35,10 @@ pub struct MailRecord {
     pub number: Number,
     /// When the server took it.
     pub received: UnixTime,
+    /// The key that its author sealed it with.
+    pub author: PublicKey,
+    /// The tag of the key that it is sealed to.
+    pub key: u32,
 }
 
 impl MailRecord {

@@ -376,6 +376,8 @@ impl World {
         let device = self.nodes.len();
         let address = SocketAddr::from((Ipv4Addr::new(198, 51, 100, 200 + device as u8), 40_000));
         self.add(name, &nick.to_string(), address, kind, suite, room);
+        let (key, first) = (self.nodes[device].key, self.nodes[place].key);
+        self.laws.relate(key, first);
         self.boot(device);
         device
     }

@@ -20,6 +20,16 @@ const SHORTLY: Moment = 10 * SECOND;
 const ALICE: Place = 1;
 const BOB: Place = 2;
 
+/// Some texts of someone's, in order.
+fn texts(from: u32, to: u32) -> Vec<String> {
+    (from..=to).map(|number| format!("letter {number}")).collect()
+}
+
+/// What a device's durable inbox has of someone.
+fn inbox(world: &World, of: Place, from: Place) -> Vec<String> {
+    world.laws.inbox(world.nodes[of].key, world.nodes[from].key)
+}
+
 /// Alice and bob, at a server that gives a nick to whoever has its password.
 fn world(logins: Logins) -> World {
     World::new(&Setup {
@@ -171,4 +181,133 @@ fn without_passwords_a_nick_is_its_first_keys() {
     assert_eq!(world.nodes[device].refused, Some(RegisterRefusal::Taken));
     assert_eq!(take_told(&mut world, ALICE), ["registered"]);
     let _ = Verdict::Delivered;
+}
+
+/// Alice is away, and bob has written to her; then she comes with another device.
+fn letters_wait(count: u32) -> (World, Place) {
+    let mut world = online();
+    world.deregister(ALICE);
+    world.run(SHORTLY);
+    for text in texts(1, count) {
+        say(&mut world, BOB, "alice", &text);
+    }
+    world.run(SHORTLY);
+    let told = take_told(&mut world, BOB);
+    assert_eq!(told.iter().filter(|line| *line == "Stored").count(), count as usize);
+    let device = world.device(ALICE, "alice elsewhere");
+    (world, device)
+}
+
+#[test]
+fn mail_sealed_to_the_old_key_is_sealed_anew_and_comes_once() {
+    let (mut world, device) = letters_wait(20);
+    world.register(device);
+    world.run(SHORTLY);
+    let expected = texts(1, 20);
+    assert_eq!(inbox(&world, device, BOB), expected);
+    let told = take_told(&mut world, BOB);
+    assert_eq!(told[0], "KeyChanged { nick: alice }");
+    assert_eq!(told.iter().filter(|line| *line == "Delivered").count(), 20);
+    assert!(inbox(&world, ALICE, BOB).is_empty());
+    say(&mut world, BOB, "alice", "letter 21");
+    world.run(SHORTLY);
+    assert_eq!(inbox(&world, device, BOB), texts(1, 21));
+    let open = world.nodes[BOB].client().expect("the client runs").open_messages();
+    assert_eq!((open.open, open.unsaved), (0, 0));
+}
+
+#[test]
+fn an_author_who_was_away_seals_anew_on_return_whoever_crashes_meanwhile() {
+    let (mut world, device) = letters_wait(12);
+    world.crash(BOB);
+    world.register(device);
+    world.run(SHORTLY);
+    assert!(inbox(&world, device, BOB).is_empty());
+    world.crash(SERVER);
+    world.boot(SERVER);
+    world.run(SHORTLY);
+    world.boot(BOB);
+    // In the middle of it.
+    for step in 0..40 {
+        world.run(30_000);
+        if step % 8 == 7 {
+            world.crash(if step % 16 == 7 { BOB } else { SERVER });
+            world.boot(SERVER);
+            world.boot(BOB);
+        }
+    }
+    world.run(12 * SHORTLY);
+    assert_eq!(inbox(&world, device, BOB), texts(1, 12));
+    let open = world.nodes[BOB].client().expect("the client runs").open_messages();
+    assert_eq!((open.open, open.unsaved), (0, 0));
+}
+
+#[test]
+fn what_the_old_device_had_is_not_sent_again() {
+    let (mut world, device) = letters_wait(5);
+    // Her old device gets the first five while bob is away, and two more wait after that.
+    world.crash(BOB);
+    world.register(ALICE);
+    world.run(SHORTLY);
+    assert_eq!(inbox(&world, ALICE, BOB), texts(1, 5));
+    world.deregister(ALICE);
+    world.run(SHORTLY);
+    world.register(device);
+    world.run(SHORTLY);
+    world.boot(BOB);
+    world.run(SHORTLY);
+    say(&mut world, BOB, "alice", "letter 6");
+    world.run(SHORTLY);
+    assert_eq!(inbox(&world, device, BOB), ["letter 6"]);
+    assert_eq!(take_told(&mut world, BOB).iter().filter(|line| *line == "Delivered").count(), 6);
+}
+
+#[test]
+fn mail_by_the_old_key_is_read_after_its_author_has_another() {
+    let mut world = online();
+    world.deregister(BOB);
+    world.run(SHORTLY);
+    for text in texts(1, 3) {
+        say(&mut world, ALICE, "bob", &text);
+    }
+    world.run(SHORTLY);
+    let device = world.device(ALICE, "alice elsewhere");
+    world.register(device);
+    world.run(SHORTLY);
+    say(&mut world, device, "bob", "letter 4");
+    world.run(SHORTLY);
+    world.crash(BOB);
+    world.boot(BOB);
+    world.register(BOB);
+    world.run(SHORTLY);
+    assert_eq!(inbox(&world, BOB, ALICE), texts(1, 4));
+    assert!(take_told(&mut world, device).contains(&"Delivered".into()));
+}
+
+#[test]
+fn two_devices_take_turns() {
+    let mut world = online();
+    let device = world.device(ALICE, "alice elsewhere");
+    for turn in 1..=3u32 {
+        world.register(device);
+        world.run(SHORTLY);
+        say(&mut world, BOB, "alice", &format!("to the second {turn}"));
+        say(&mut world, device, "bob", &format!("from the second {turn}"));
+        world.run(SHORTLY);
+        world.deregister(device);
+        world.run(SHORTLY);
+        say(&mut world, BOB, "alice", &format!("to either {turn}"));
+        world.run(SHORTLY);
+        world.register(ALICE);
+        world.run(SHORTLY);
+        say(&mut world, ALICE, "bob", &format!("from the first {turn}"));
+        world.run(SHORTLY);
+        world.deregister(ALICE);
+        world.run(SHORTLY);
+    }
+    let from = |what: &str| (1..=3).map(|turn| format!("{what} {turn}")).collect::<Vec<_>>();
+    assert_eq!(inbox(&world, device, BOB), from("to the second"));
+    assert_eq!(inbox(&world, ALICE, BOB), from("to either"));
+    let turns = |turn| [format!("from the second {turn}"), format!("from the first {turn}")];
+    assert_eq!(inbox(&world, BOB, ALICE), (1..=3).flat_map(turns).collect::<Vec<_>>());
 }

@@ -88,9 +88,11 @@ fn frames() -> Vec<Vec<u8>> {
         Frame::Deregistered(()),
         Frame::Say(Say { epoch, number, skip: 0, total: 160, offset: 0, piece: &body }),
         Frame::Receipt(Receipt { epoch, number }),
-        Frame::Deposit(Deposit { to, epoch, number, skip: 0, total: 160, offset: 0, piece: &body }),
+        Frame::Deposit(Deposit { to, epoch, number, key: 0, skip: 0, total: 160, offset: 0, piece: &body }),
         Frame::Deposit(Deposit {
             to: Account(9),
+            key: 0,
+            key: 0,
             epoch,
             number,
             skip: 0,
@@ -100,6 +102,7 @@ fn frames() -> Vec<Vec<u8>> {
         }),
         Frame::Progress(Progress {
             to,
+            key: 0,
             epoch,
             stored: number,
             delivered: Number(0),
@@ -110,6 +113,7 @@ fn frames() -> Vec<Vec<u8>> {
         Frame::EntryRefused(EntryRefused { to, epoch, number, reason: EntryRefusal::Store }),
         Frame::Mail(Mail {
             index: 3,
+            key: 0,
             previous: 0,
             from: to,
             epoch,

@@ -489,6 +489,7 @@ impl<'a> Engine<'a> {
             Frame::Roster(page) if home => self.roster(page),
             Frame::Progress(progress) if home => self.progress(progress),
             Frame::EntryRefused(refused) if home => self.entry_refused(refused),
+            Frame::Former(former) if home => self.former(link, former),
             Frame::Mail(mail) if home => self.mail(link, mail),
             Frame::MailboxEmpty(()) if home => self.mailbox_empty(),
             Frame::Joined(joined) if home => self.joined(link, joined),

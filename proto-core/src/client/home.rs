@@ -350,6 +350,7 @@ impl Engine<'_> {
     /// A page of the roster. Pages may come out of order or twice: an entry counts
     /// if it is newer than what is known.
     pub(super) fn roster(&mut self, page: &Roster<'_>) -> Taken {
+        let server = self.state.config.server_key.map_or(0, |key| key.tag());
         for entry in page.entries() {
             let Ok(entry) = entry else { return Taken::Close(CloseReason::Malformed) };
             if entry.key == self.links.state.identity.public() {
@@ -357,7 +358,9 @@ impl Engine<'_> {
                 continue;
             }
             // Who finds no room here can be written to by those who have more.
-            let Some((peer, changed)) = self.peers.update(&entry, &mut self.pool) else { continue };
+            let Some((peer, changed)) = self.peers.update(&entry, server, &mut self.pool) else {
+                continue;
+            };
             self.state.home.roster.changed |= changed;
             self.peer_changed(peer);
         }

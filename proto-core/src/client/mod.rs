@@ -12,6 +12,7 @@ mod message;
 mod outbox;
 mod peer;
 mod rooms;
+mod succession;
 
 use core::{fmt, net::SocketAddr, time::Duration};
 
@@ -301,6 +302,7 @@ impl<S: Storage> Client<S> {
             visit(PeerView {
                 nick,
                 key: peer.key,
+                log: peer.log,
                 presence: peer.presence,
                 address: peer.address,
                 seen: peer.seen,
@@ -333,6 +335,8 @@ pub struct PeerView {
     pub nick: Nick,
     /// The key that holds it.
     pub key: PublicKey,
+    /// What the conversation's logs are named by: the key that held it when it was met.
+    pub log: PublicKey,
     /// Whether its holder is online, as far as the server knows.
     pub presence: Presence,
     /// Where to reach its holder directly, if known.

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use crate::{
     action::Ask,
-    id::{MessageName, Number, Position, Recipient},
+    id::{MessageName, Number, Position, PublicKey, Recipient},
     link::{Packet, Units, Whom},
     record::{BODY_HEADER, Said, record_bound},
     session::{self, MAIL_OVERHEAD},
@@ -33,10 +33,10 @@ const AGAIN: Duration = Duration::from_secs(5);
 const MOMENT: Duration = Duration::from_millis(1);
 
 /// How long to wait before the host is asked again to save what it could not.
-const RETRY: Duration = Duration::from_secs(1);
+pub(super) const RETRY: Duration = Duration::from_secs(1);
 
 /// Bytes of a `Say` or `Deposit` frame's body that are not the piece.
-const SAY_HEADER: usize = 3 * 5 + 10 + 3 * 3;
+const SAY_HEADER: usize = 4 * 5 + 10 + 3 * 3;
 
 impl Engine<'_> {
     pub(super) fn say(&mut self, to: &To, text: &str) -> Result<MessageId, SayError> {
@@ -99,8 +99,9 @@ impl Engine<'_> {
             self.refuse_gone(id);
             return;
         }
-        // Who is not on the roster yet may be anywhere.
-        if !home.was_online() || peer.recipient.is_none() {
+        // Who is not on the roster yet may be anywhere; of who has another key, the server says
+        // first what became of what was sealed to the one before.
+        if !home.was_online() || peer.recipient.is_none() || peer.former.is_some() {
             return;
         }
         match peer.path {
@@ -155,6 +156,7 @@ impl Engine<'_> {
 
     /// Something about a peer changed on the roster.
     pub(super) fn peer_changed(&mut self, id: Id<Peer>) {
+        self.consider_succession(id);
         let Some(peer) = self.peers.get(id) else { return };
         let asks = peer.path == Path::Server;
         if peer.news.key_changed {
@@ -201,6 +203,10 @@ impl Engine<'_> {
         // Who is not on the roster yet is asked after once they are.
         let Some(id) = self.peers.by_recipient(progress.to) else { return Taken::Done };
         let Some(peer) = self.peers.get(id) else { return Taken::Done };
+        if !peer.with.is_room() && progress.key != peer.key.tag() {
+            // Of another key than the roster's: it is asked after again once that is here.
+            return Taken::Done;
+        }
         let at = |number| Position::new(progress.epoch, number);
         let waiting = self.first_open(id).map(|message| message.position);
         let delivered = at(progress.delivered);
@@ -208,9 +214,12 @@ impl Engine<'_> {
         // so it is asked for only where it settles something.
         if waiting.is_some_and(|first| first <= delivered) && progress.delivered != Number(0) {
             let identity = &self.links.state.identity;
-            let name =
-                MessageName { author: identity.public(), recipient: peer.key, position: delivered };
-            if session::check_receipt(identity, &peer.key, &name, &progress.receipt) {
+            let is_from = |key: &PublicKey| {
+                let (author, recipient) = (identity.public(), *key);
+                let name = MessageName { author, recipient, position: delivered };
+                session::check_receipt(identity, key, &name, &progress.receipt)
+            };
+            if is_from(&peer.key) || peer.former.as_ref().is_some_and(is_from) {
                 let expired = at(progress.expired.0)..=at(progress.expired.1);
                 self.settle_upto(id, delivered, |position| {
                     if expired.contains(&position) { Verdict::Expired } else { Verdict::Delivered }
@@ -222,6 +231,7 @@ impl Engine<'_> {
             self.settle_upto(id, at(progress.expired.1), |_| Verdict::Expired);
         }
         self.stored_upto(id, at(progress.stored));
+        self.recall(id, at(progress.stored));
         if progress.online {
             self.venture(id);
         }
@@ -244,6 +254,10 @@ impl Engine<'_> {
             let Some(message) = self.messages.get(id) else { break };
             at = message.of_peer.next();
             if message.position == position && message.stage == Stage::Deposited {
+                if refused.reason == EntryRefusal::KeyChanged {
+                    // The roster, which is on its way, has the new key.
+                    break;
+                }
                 let direct = matches!(refused.to, Recipient::Account(_));
                 if direct && message.ventured && refused.reason == EntryRefusal::Store {
                     // To call it refused might be untrue: the deposit is made again later.
@@ -482,7 +496,7 @@ impl Engine<'_> {
         self.state.asking_messages.push_back(&mut self.messages, added);
         self.state.open.open += 1;
         self.state.open.unsaved += 1;
-        let recipient = self.peers.get(id)?.key;
+        let recipient = self.peers.get(id)?.log;
         Some(MessageId { recipient, position })
     }
 
@@ -519,6 +533,9 @@ impl Engine<'_> {
         while let Some(message_id) = at {
             let Some(message) = self.messages.get_mut(message_id) else { break };
             at = message.of_peer.next();
+            if message.stage == Stage::Recalled {
+                break;
+            }
             if message.stage == Stage::Open {
                 match link {
                     Some(link) => self.enqueue(message_id, link),
@@ -546,6 +563,10 @@ impl Engine<'_> {
         while let Some(message_id) = at {
             let Some(message) = self.messages.get(message_id) else { break };
             at = message.of_peer.next();
+            if message.stage == Stage::Recalled {
+                // Those after it wait until its text is back.
+                break;
+            }
             if message.stage == Stage::Open {
                 self.seal(message_id, why);
             }
@@ -646,8 +667,10 @@ impl Engine<'_> {
         Some(if message.stage == Stage::Open {
             Frame::Say(Say { epoch, number, skip, total, offset, piece })
         } else {
-            let to = self.peers.get(message.peer)?.recipient?;
-            Frame::Deposit(DepositFrame { to, epoch, number, skip, total, offset, piece })
+            let peer = self.peers.get(message.peer)?;
+            let to = peer.recipient?;
+            let key = if peer.with.is_room() { 0 } else { peer.key.tag() };
+            Frame::Deposit(DepositFrame { to, epoch, number, key, skip, total, offset, piece })
         })
     }
 
@@ -745,6 +768,7 @@ impl Engine<'_> {
         {
             message.since = message.since.map(|_| self.state.now);
         }
+        self.recall_next(peer);
         self.rearm(peer);
     }
 
@@ -775,7 +799,7 @@ impl Engine<'_> {
         };
         let mut at = peer.outbox.front();
         while let Some(message) = at.and_then(|id| self.messages.get(id)) {
-            if matches!(message.stage, Stage::Deposited | Stage::Stored) {
+            if matches!(message.stage, Stage::Deposited | Stage::Stored | Stage::Recalled) {
                 return;
             }
             at = message.of_peer.next();
@@ -787,7 +811,7 @@ impl Engine<'_> {
     }
 
     /// Takes a message off the list of what its link has to send.
-    fn unlist(&mut self, id: Id<Message>) {
+    pub(super) fn unlist(&mut self, id: Id<Message>) {
         let Some(message) = self.messages.get(id).filter(|m| m.sending.is_linked()) else { return };
         let link = match message.stage {
             Stage::Deposited => self.state.home.link(),
@@ -798,7 +822,7 @@ impl Engine<'_> {
         }
     }
 
-    fn first_where(
+    pub(super) fn first_where(
         &self,
         peer: Id<Peer>,
         is: impl Fn(Stage) -> bool,
@@ -844,7 +868,7 @@ impl Engine<'_> {
     }
 
     /// A body with room to be sealed in place.
-    fn body_with_room(&mut self, bytes: &[u8]) -> Option<Body> {
+    pub(super) fn body_with_room(&mut self, bytes: &[u8]) -> Option<Body> {
         let mut body = self.pool.allocate(bytes.len() + MAIL_OVERHEAD)?;
         self.pool.write(&mut body, 0, bytes);
         Some(body)

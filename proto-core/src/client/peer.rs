@@ -4,7 +4,7 @@ use core::{cmp::Ordering, net::SocketAddr};
 
 use crate::{
     action::Ask,
-    id::{Number, Position, PublicKey, Recipient},
+    id::{Account, Number, Position, PublicKey, Recipient},
     link::Dial,
     storage::{Body, Id, Index, Linked, List, Node, Pool, Slab},
     time::UnixTime,
@@ -24,6 +24,13 @@ pub struct Peer {
     pub(super) recipient: Option<Recipient>,
     /// Of a room, what stands for a key.
     pub(super) key: PublicKey,
+    /// What the logs are named by: the key that was met first.
+    pub(super) log: PublicKey,
+    /// The key before, while it is not known what became of what was sealed to it.
+    pub(super) former: Option<PublicKey>,
+    /// The account, and the tag of its server's key: who has that is the same person, whatever
+    /// the key.
+    pub(super) home: Option<(Account, u32)>,
     pub(super) with: To,
     pub(super) presence: Presence,
     pub(super) address: Option<SocketAddr>,
@@ -140,6 +147,9 @@ impl Peer {
         Self {
             recipient: None,
             key,
+            log: key,
+            former: None,
+            home: None,
             with,
             presence: Presence::Offline,
             address: None,
@@ -268,16 +278,26 @@ impl Peers<'_> {
     pub(super) fn update(
         &mut self,
         entry: &RosterEntry<'_>,
+        server: u32,
         pool: &mut Pool<'_>,
     ) -> Option<(Id<Peer>, bool)> {
         if entry.presence == Presence::Gone {
             return self.bury(entry);
+        }
+        if let Some((id, kin)) = self.kin(entry, server)
+            && kin.version >= entry.version
+        {
+            return Some((id, false));
         }
         let mut changed;
         let id = match self.by_key(&entry.key) {
             Some(id) => {
                 changed = self.rename(id, To::Peer(entry.nick));
                 id
+            }
+            None if self.succeed(entry, server).is_some() => {
+                changed = true;
+                self.by_key(&entry.key)?
             }
             None => {
                 // A nick that another key held before is another person now.
@@ -300,6 +320,7 @@ impl Peers<'_> {
             self.set_recipient(id, recipient);
         }
         let peer = self.slab.get_mut(id)?;
+        peer.home = Some((entry.account, server));
         changed |= peer.presence != entry.presence;
         peer.presence = entry.presence;
         peer.address = entry.candidates.into_iter().flatten().next();
@@ -311,6 +332,38 @@ impl Peers<'_> {
             peer.away = pool.store(text.as_bytes()).unwrap_or(Body::EMPTY);
         }
         Some((id, changed))
+    }
+
+    /// Who had the account before, under whatever key.
+    fn kin(&self, entry: &RosterEntry<'_>, server: u32) -> Option<(Id<Peer>, &Peer)> {
+        let id = self.by_name(&To::Peer(entry.nick))?;
+        let peer = self.slab.get(id)?;
+        (peer.home == Some((entry.account, server))).then_some((id, peer))
+    }
+
+    /// An account that is known has another key: its holder proved at the server to be the
+    /// same person.
+    fn succeed(&mut self, entry: &RosterEntry<'_>, server: u32) -> Option<()> {
+        let (id, peer) = self.kin(entry, server)?;
+        let before = peer.key;
+        let slab = &self.slab;
+        self.by_key.remove(&before.0, id.slot(), |slot| Some(slab.get(slab.id_at(slot)?)?.key.0));
+        let indexed = self.by_key.insert(&entry.key.0, id.slot());
+        debug_assert!(indexed, "the index has more buckets than there are peers");
+        let peer = self.slab.get_mut(id)?;
+        peer.key = entry.key;
+        peer.former = peer.former.or(Some(before));
+        peer.news.key_changed = true;
+        Some(())
+    }
+
+    /// Adds someone who wrote and is on the roster no more, or under another key: nobody is
+    /// found under the nick.
+    pub(super) fn add_former(&mut self, key: PublicKey, with: To) -> Option<Id<Peer>> {
+        let id = self.slab.insert(Peer::new(key, with)).ok()?;
+        let indexed = self.by_key.insert(&key.0, id.slot());
+        debug_assert!(indexed, "the index has more buckets than there are peers");
+        Some(id)
     }
 
     /// An account is no more: nobody is written to by its nick.

@@ -422,6 +422,7 @@ impl<'a> Engine<'a> {
             | Frame::Receipt(_)
             | Frame::Progress(_)
             | Frame::EntryRefused(_)
+            | Frame::Former(_)
             | Frame::Mail(_)
             | Frame::MailboxEmpty(())
             | Frame::Joined(_)
@@ -496,6 +497,12 @@ fn settle(
             let list = if fate == Fate::Acked { &mut member.told } else { &mut member.refused };
             list.push_back(entries, id);
         }
+        (Token::Former(id), Fate::Lost) => {
+            if let Some(entry) = entries.get_mut(id) {
+                entry.former = true;
+                member.sending.push_back(entries, id);
+            }
+        }
         (Token::Piece(id, run), Fate::Lost) => {
             if let Some(entry) = entries.get_mut(id) {
                 entry.todo.insert(run);
@@ -507,6 +514,7 @@ fn settle(
             | Token::Reply
             | Token::Empty
             | Token::Progress(_)
+            | Token::Former(_)
             | Token::Piece(..)
             | Token::Joined(_)
             | Token::Gone(_)

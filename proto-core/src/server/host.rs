@@ -228,6 +228,8 @@ impl Engine<'_> {
             epoch: entry.position.epoch,
             number: entry.position.number,
             received: entry.received,
+            author: entry.by,
+            key: entry.key,
         };
         self.state.record =
             record::encode(self.work, &header, &self.pool, &entry.body, entry.body.len())?;

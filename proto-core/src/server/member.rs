@@ -36,6 +36,8 @@ pub enum Token {
     Progress(Id<Pair>),
     /// The refusal of a deposit.
     Refusal(Id<Entry>),
+    /// Under which key a piece of mail was written.
+    Former(Id<Entry>),
     /// A piece of mail.
     Piece(Id<Entry>, Run),
     /// That it is a member of a room.

@@ -167,6 +167,7 @@ impl Engine<'_> {
                     self.end_membership(place);
                 }
                 self.accounts.retire(account);
+                self.renew_entries(account);
                 self.change(account);
             }
         }

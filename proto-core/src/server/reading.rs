@@ -160,6 +160,10 @@ impl Engine<'_> {
                 // Those who are online are read to by their own cursor.
                 let offline = self.accounts.get(of).is_some_and(|row| row.link.is_none());
                 match record::decode::<MailRecord>(bytes) {
+                    // Its author has it back.
+                    Some((mail, _)) if offline && !self.is_readable(of, &mail) => {
+                        self.read_next(What::Expired { of, upto: index });
+                    }
                     Some((mail, _)) if offline && self.is_expired(mail.received) => {
                         if self.expire(of, &mail) {
                             self.read_next(What::Expired { of, upto: index });

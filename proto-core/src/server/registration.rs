@@ -140,6 +140,8 @@ impl Engine<'_> {
         if saved {
             if self.accounts.get(account).is_some_and(|row| row.key != key) {
                 self.accounts.set_key(account, key);
+                self.renew_pairs(account);
+                self.renew_entries(account);
             }
             if let Some(row) = self.accounts.get_mut(account) {
                 row.durable = true;

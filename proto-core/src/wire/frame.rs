@@ -103,19 +103,21 @@ frames! {
     PasswordWanted(PasswordWanted) = 0x16, bound bound::TAG + 2 * bound::U32;
     /// A client asks for its nick with a password.
     Login(Login<'a>) = 0x17, bound bound::REGISTER + bound::U32 + 2 + MAX_PASSWORD;
+    /// Under which key an author wrote who has another one now, or no account.
+    Former(Former) = 0x18, bound bound::U32 + 32 + bound::NAME;
 
     /// A piece of a message from its author to its recipient, in their own session.
     Say(Say<'a>) = 0x20, bound bound::U32 + bound::U64 + bound::U32 + 3 * bound::U16 + super::FRAGMENT_UNIT;
     /// How far the recipient has the author's messages, durably.
     Receipt(Receipt) = 0x21, bound bound::U32 + bound::U64;
     /// A piece of a sealed message that the server takes in the recipient's stead.
-    Deposit(Deposit<'a>) = 0x22, bound bound::RECIPIENT + 2 * bound::U32 + bound::U64 + 3 * bound::U16 + super::FRAGMENT_UNIT;
+    Deposit(Deposit<'a>) = 0x22, bound bound::RECIPIENT + 3 * bound::U32 + bound::U64 + 3 * bound::U16 + super::FRAGMENT_UNIT;
     /// What became of the deposits for one recipient.
-    Progress(Progress) = 0x23, bound bound::RECIPIENT + bound::U32 + 4 * bound::U64 + bound::TAG + 16;
+    Progress(Progress) = 0x23, bound bound::RECIPIENT + 2 * bound::U32 + 4 * bound::U64 + bound::TAG + 16;
     /// A deposit that the server did not take.
     EntryRefused(EntryRefused) = 0x24, bound bound::RECIPIENT + bound::U32 + bound::U64 + bound::TAG;
     /// A piece of an entry of the reader's mailbox.
-    Mail(Mail<'a>) = 0x25, bound 2 * bound::U64 + 2 * bound::U32 + bound::U64 + 3 * bound::U16 + super::FRAGMENT_UNIT;
+    Mail(Mail<'a>) = 0x25, bound 2 * bound::U64 + 3 * bound::U32 + bound::U64 + 3 * bound::U16 + super::FRAGMENT_UNIT;
     /// The reader has a mailbox entry durably.
     MailAck(MailAck) = 0x26, bound bound::U64 + 16;
     /// An author asks what became of its deposits for one recipient.
@@ -423,6 +425,8 @@ pub struct Deposit<'a> {
     pub epoch: Epoch,
     /// The message's number.
     pub number: Number,
+    /// The tag of the key that it is sealed to; 0 for a room.
+    pub key: u32,
     /// How many numbers right before it are none of the server's business:
     /// delivered directly, refused or expired.
     pub skip: u32,
@@ -441,6 +445,9 @@ pub struct Deposit<'a> {
 pub struct Progress {
     /// The recipient.
     pub to: Recipient,
+    /// The tag of the key that the recipient has now; 0 for a room. What was saved sealed
+    /// to another key is saved no longer.
+    pub key: u32,
     /// The author's epoch.
     pub epoch: Epoch,
     /// All up to here are saved durably or delivered.
@@ -481,6 +488,20 @@ pub enum EntryRefusal {
     Store,
     /// Its author's epoch is over: a newer one is in use.
     Superseded,
+    /// The recipient has another key than the one that it is sealed to. It is no verdict:
+    /// the author seals it again.
+    KeyChanged,
+}
+
+/// Who wrote the Mail that follows, under a key that is not the account's any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Former {
+    /// The account.
+    pub account: Account,
+    /// The key that it had then.
+    pub key: PublicKey,
+    /// Its nick.
+    pub nick: Nick,
 }
 
 /// A piece of an entry of the reader's mailbox.
@@ -492,6 +513,8 @@ pub struct Mail<'a> {
     pub previous: u64,
     /// The author.
     pub from: Account,
+    /// The tag of the key that the author sealed it with.
+    pub key: u32,
     /// The author's epoch.
     pub epoch: Epoch,
     /// The message's number.

@@ -10,7 +10,7 @@ mod login;
 pub use datagram::{Accept, Datagram, DatagramError, Hello, HelloTo, Init, PacketHeader, Retry};
 pub use frame::{
     Ack, AckGap, Away, Candidates, CloseReason, Command, Deposit, EntryRefusal, EntryRefused,
-    Frame, FrameError, FrameWriter, Frames, Gone, Inquire, Joined, Limits, MAX_ACK_RANGES,
+    Former, Frame, FrameError, FrameWriter, Frames, Gone, Inquire, Joined, Limits, MAX_ACK_RANGES,
     MAX_AWAY, Mail, MailAck, Names, Outcome, Presence, Progress, Read, Receipt, Register,
     RegisterRefusal, Registered, Retention, RoomEntry, RoomRefusal, Roster, RosterEntries,
     RosterEntry, Say, Wish,
