@@ -245,6 +245,7 @@ pub fn client(data: &[u8]) {
     };
     let mut entry = [0; RosterEntry::SIZE_BOUND];
     let peer = RosterEntry {
+        key_number: 0,
         account: Account(1),
         version: 5,
         nick: Nick::new("peer").expect("a nick"),

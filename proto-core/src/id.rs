@@ -21,8 +21,7 @@ impl PublicKey {
 }
 
 impl PublicKey {
-    /// What tells an account's keys apart, one after the other: the first four bytes,
-    /// little endian.
+    /// What tells a few keys apart: the first four bytes, little endian.
     pub const fn tag(&self) -> u32 {
         let [a, b, c, d, ..] = self.0;
         u32::from_le_bytes([a, b, c, d])
@@ -295,6 +294,11 @@ impl Position {
     /// Of `number` in `epoch`.
     pub const fn new(epoch: Epoch, number: Number) -> Self {
         Self { epoch, number }
+    }
+
+    /// As a cursor: it has passed `position`. It says nothing of other epochs.
+    pub fn covers(self, position: Self) -> bool {
+        self.epoch == position.epoch && position.number <= self.number
     }
 
     /// As the number of a record in a stored log: 24 bits of epoch above 40 of number.

@@ -70,6 +70,8 @@ pub(crate) struct AccountRecord {
     pub(crate) since: u64,
     pub(crate) access: Access,
     pub(crate) sentence: Sentence,
+    /// How many keys it had before this one.
+    pub(crate) key_number: u32,
 }
 
 /// How else than by its key an account is to be had.
@@ -153,7 +155,7 @@ pub(crate) struct MailRecord {
     pub(crate) received: UnixTime,
     /// The key that its author sealed it with.
     pub(crate) author: PublicKey,
-    /// The tag of the key that it is sealed to.
+    /// The number of the key that it is sealed to.
     pub(crate) key: u32,
 }
 
@@ -161,7 +163,7 @@ pub(crate) struct MailRecord {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PairRecord {
     pub(crate) epoch: Epoch,
-    /// The tag of the recipient's key that `stored` is about.
+    /// The number of the recipient's key that `stored` is about.
     pub(crate) key: u32,
     pub(crate) stored: Number,
     pub(crate) delivered: Number,
@@ -176,6 +178,7 @@ pub(crate) struct ConversationRecord {
     pub(crate) log: PublicKey,
     /// The key that what is open in it may be sealed to.
     pub(crate) key: PublicKey,
+    pub(crate) key_number: u32,
     pub(crate) with: To,
     /// The account at its server, and the tag of that server's key.
     pub(crate) home: Option<(Account, u32)>,

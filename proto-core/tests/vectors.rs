@@ -587,6 +587,7 @@ fn roster_entry() -> (RosterEntry<'static>, Vec<u8>) {
         version: RUN + 5,
         nick: nick("bob"),
         key: PublicKey(count(0x20)),
+        key_number: 2,
         presence: Presence::Online,
         candidates,
         seen: UnixTime(1_497_408_017_501_063),
@@ -597,6 +598,7 @@ fn roster_entry() -> (RosterEntry<'static>, Vec<u8>) {
         n(RUN + 5),
         counted(b"bob"),
         count::<32>(0x20).to_vec(),
+        n(2),
         n(0),
         vec![1, 0, 192, 0, 2, 7],
         n(5000),
@@ -728,7 +730,7 @@ fn registration_samples() -> Vec<Sample> {
         sample("deregistered", "Deregistered", Frame::Deregistered(()), &[]),
         sample(
             "roster",
-            "Roster: from 0 up to 2^40 + 6, all accounts, last; account 1, version 2^40 + 5, bob, a key, online, 192.0.2.7 port 5000, [2001:db8::7] port 443",
+            "Roster: from 0 up to 2^40 + 6, all accounts, last; account 1, version 2^40 + 5, bob, a key, two before it, online, 192.0.2.7 port 5000, [2001:db8::7] port 443",
             Frame::Roster(page),
             &[n(0), n(RUN + 6), n(0), n(0xffff_ffff), n(1), counted(&entry_bytes)],
         ),
@@ -741,10 +743,10 @@ fn message_samples() -> Vec<Sample> {
     let (epoch, number, receipt) = (EPOCH, NUMBER, count(0xd0));
     let key = PublicKey(count(0x20)).tag();
     let deposit =
-        Deposit { to, epoch, number, key, skip: 6, total: 350, offset: 320, piece: SEALED };
+        Deposit { to, epoch, number, key: 2, skip: 6, total: 350, offset: 320, piece: SEALED };
     let progress = Progress {
         to,
-        key,
+        key: 2,
         epoch,
         stored: Number(9),
         delivered: number,
@@ -781,15 +783,15 @@ fn message_samples() -> Vec<Sample> {
         ),
         sample(
             "deposit",
-            "Deposit: to account 1, epoch 3, number 7, sealed to the key that begins 20 21 22 23, six before it do not count, 350 bytes in all, from 320 on",
+            "Deposit: to account 1, epoch 3, number 7, sealed to key number 2, six before it do not count, 350 bytes in all, from 320 on",
             Frame::Deposit(deposit),
-            &[n(0), n(1), n(3), n(7), n(key.into()), n(6), n(350), n(320), counted(SEALED)],
+            &[n(0), n(1), n(3), n(7), n(2), n(6), n(350), n(320), counted(SEALED)],
         ),
         sample(
             "progress",
-            "Progress: to account 1, whose key begins 20 21 22 23, epoch 3, stored up to 9, delivered up to 7, 4 to 5 expired, online, a receipt",
+            "Progress: to account 1, whose key is number 2, epoch 3, stored up to 9, delivered up to 7, 4 to 5 expired, online, a receipt",
             Frame::Progress(progress),
-            &[n(0), n(1), n(key.into()), n(3), n(9), n(7), n(4), n(5), n(1), receipt.to_vec()],
+            &[n(0), n(1), n(2), n(3), n(9), n(7), n(4), n(5), n(1), receipt.to_vec()],
         ),
         not(
             "entry-refused.no-recipient",

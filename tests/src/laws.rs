@@ -49,6 +49,7 @@ pub struct Laws {
     by_key: BTreeMap<PublicKey, Account>,
     /// Messages expire in this world, so what is missing may be explained later.
     pub expiry: bool,
+    key_numbers: BTreeMap<Account, u32>,
     /// An account may go to another key.
     pub passwords: bool,
     /// How long the server keeps mail.
@@ -61,8 +62,8 @@ pub struct Run {
     /// Which run it is.
     pub number: u64,
     said: BTreeMap<(PublicKey, u64), Mine>,
-    /// The last message of each author that was shown.
-    shown: BTreeMap<Nick0, u64>,
+    /// The last message of each author that was shown; of one with two devices, in each epoch.
+    shown: BTreeMap<(Nick0, u64), u64>,
 }
 
 /// A nick that can be sorted.
@@ -278,7 +279,8 @@ impl Laws {
         law(kept.is_some_and(|kept| kept == text), || {
             format!("shown, but not so in the durable inbox: {} from {from}", show(text))
         })?;
-        let before = run.shown.insert(from.folded(), position).unwrap_or(0);
+        let epoch = if self.passwords { position >> 40 } else { 0 };
+        let before = run.shown.insert((from.folded(), epoch), position).unwrap_or(0);
         law(before < position, || {
             format!("S2/S3: shown {position} of {from} after {before}: {}", show(text))
         })
@@ -402,7 +404,9 @@ impl Laws {
             let same = Said::from_inbox(before).is_some_and(|said| said.text == text);
             return law(same, || format!("S2: inbox number {number} holds another text now"));
         }
-        law(number > head, || format!("S3: inbox number {number} came after {head}"))?;
+        // Of an author with two devices, each has epochs of its own.
+        let behind = self.passwords && number >> 40 < head >> 40;
+        law(number > head || behind, || format!("S3: inbox number {number} came after {head}"))?;
         let author = self.first(author);
         let letters = self.outboxes.get(&(author, self.first(recipient)));
         let written = letters.and_then(|letters| letters.get(&number));
@@ -412,10 +416,13 @@ impl Laws {
         if let Some(Written { verdict: Some(Verdict::Refused(why)), .. }) = written {
             return Err(format!("{} came after it was refused ({why:?})", show(text)));
         }
-        for (skipped, written) in letters.into_iter().flat_map(|l| l.range(head + 1..number)) {
+        for (skipped, written) in
+            letters.into_iter().flat_map(|l| l.range(head.min(number - 1) + 1..number))
+        {
             let explained = matches!(written.verdict, Some(Verdict::Expired | Verdict::Refused(_)));
             // Another device may have it.
             let elsewhere = self.kept(recipient, author, *skipped).is_some();
+            let elsewhere = elsewhere || self.passwords && *skipped >> 40 < number >> 40;
             law(explained || elsewhere || self.expiry, || {
                 format!("S3: {number} came after {head}, but {skipped} was not given up")
             })?;
@@ -441,10 +448,11 @@ impl Laws {
     }
 
     fn account_put(&mut self, number: u64, record: &[u8]) -> Judgement {
-        let Some((AccountRecord { key, nick, .. }, _)) = records::read(record) else {
+        let Some((AccountRecord { key, nick, key_number, .. }, _)) = records::read(record) else {
             return Err("an account's record is damaged".into());
         };
         let account = Account((number - 1) as u32);
+        self.key_numbers.insert(account, key_number);
         if let Some(before) = self.accounts.get_mut(&account).filter(|_| self.passwords) {
             before.0 = key;
         }
@@ -476,7 +484,7 @@ impl Laws {
             let inbox = self.inboxes.get(&(recipient, self.first(author)));
             let had = inbox.is_some_and(|inbox| inbox.range(mail.position()..).next().is_some());
             // What is sealed to a key that the account has no more goes back to its author.
-            let had = had || mail.key != recipient.tag();
+            let had = had || Some(&mail.key) != self.key_numbers.get(&to);
             let expired = now.since(mail.received).as_micros() >= u128::from(self.mail_kept);
             law(had || expired, || {
                 format!(

@@ -3,6 +3,7 @@
 
 use proto_core::{
     id::{Account, Epoch, Nick, Number, Position, PublicKey},
+    record::{Access, Sentence},
     time::UnixTime,
 };
 use serde::Deserialize;
@@ -22,6 +23,16 @@ pub struct AccountRecord {
     pub nick: Nick,
     /// Its epoch.
     pub epoch: Epoch,
+    /// The boot number that its holder last registered with.
+    pub boot: u64,
+    /// Where its lobby begins.
+    pub since: u64,
+    /// Whether it has a password.
+    pub access: Access,
+    /// Whether it is banned.
+    pub sentence: Sentence,
+    /// How many keys it had before this one.
+    pub key_number: u32,
 }
 
 /// The header of mail.
@@ -37,7 +48,7 @@ pub struct MailRecord {
     pub received: UnixTime,
     /// The key that its author sealed it with.
     pub author: PublicKey,
-    /// The tag of the key that it is sealed to.
+    /// The number of the key that it is sealed to.
     pub key: u32,
 }
 

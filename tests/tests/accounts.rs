@@ -8,9 +8,10 @@ use proto_core::{
 };
 use simulation::{
     clock::{Moment, SECOND},
+    dice::Dice,
     faults::Faults,
     network::Place,
-    trace::Telling,
+    trace::{Telling, last_lines},
     world::{SERVER, Setup, World},
 };
 
@@ -310,4 +311,96 @@ fn two_devices_take_turns() {
     assert_eq!(inbox(&world, ALICE, BOB), from("to either"));
     let turns = |turn| [format!("from the second {turn}"), format!("from the first {turn}")];
     assert_eq!(inbox(&world, BOB, ALICE), (1..=3).flat_map(turns).collect::<Vec<_>>());
+}
+
+/// A world from a seed: alice changes between two devices while bob and carol write to her
+/// and she to them, on a bad network, with crashes on all sides.
+fn restless(seed: u64) {
+    let mut dice = Dice::new(seed);
+    let faults = Faults {
+        loss: dice.below(300) as u32,
+        duplicates: dice.below(300) as u32,
+        delay: 1_000 + dice.below(SECOND),
+        slow_store: dice.chance(500),
+        failing_store: dice.chance(300),
+        tiny: dice.chance(300),
+        stale_seed: dice.chance(300),
+        sloppy: dice.chance(300),
+        ..Faults::none()
+    };
+    let mut world = World::new(&Setup {
+        seed,
+        faults,
+        nicks: ["alice", "bob", "carol"].map(String::from).into(),
+        real: false,
+        logins: Logins::Password,
+        telling: Telling::Kept,
+    });
+    let device = world.device(ALICE, "alice elsewhere");
+    let people = [ALICE, BOB, 3, device];
+    for who in [BOB, 3, ALICE] {
+        world.register(who);
+    }
+    for number in 0..60 {
+        world.run(dice.below(4 * SECOND));
+        let who = people[dice.index(people.len())];
+        match dice.below(14) {
+            0 | 1 => world.deregister(ALICE),
+            2 | 3 => world.deregister(device),
+            4 => world.register(ALICE),
+            5 => world.register(device),
+            6 => {
+                world.crash(who);
+                world.boot(who);
+            }
+            7 => {
+                world.crash(SERVER);
+                world.boot(SERVER);
+            }
+            _ => {
+                let to = ["alice", "bob", "carol"][dice.index(3)];
+                // Who is offline says nothing.
+                let _ = world.say(who, Nick::new(to).expect("a nick"), format!("{number} to {to}"));
+            }
+        }
+    }
+    world.heal();
+    let (stays, leaves) = if dice.chance(500) { (ALICE, device) } else { (device, ALICE) };
+    world.deregister(leaves);
+    world.run(60 * SECOND);
+    // The one that is left keeps what it has; the other comes once more to be rid of its own.
+    for who in [leaves, stays] {
+        for _ in 0..6 {
+            for person in [BOB, 3, who] {
+                world.register(person);
+            }
+            world.run(120 * SECOND);
+        }
+        let open = world.nodes[who].client().expect("the client runs").open_messages();
+        // What one device left with the server is delivered; that it was, is told to the device
+        // that is her author by then.
+        assert_eq!(open.unsaved, 0, "seed {seed}: at {}", world.nodes[who].name);
+        if who == leaves {
+            world.deregister(leaves);
+            world.run(10 * SECOND);
+        }
+    }
+    for who in [BOB, 3] {
+        let open = world.nodes[who].client().expect("the client runs").open_messages();
+        assert_eq!(open.open, 0, "seed {seed}: at {}", world.nodes[who].name);
+    }
+}
+
+#[test]
+fn two_restless_devices_lose_nothing_on_a_bad_network() {
+    let worlds = std::env::var("UDPCHAT_WORLDS").ok().and_then(|text| text.parse().ok());
+    for seed in 0..worlds.unwrap_or(40) {
+        if let Err(panic) = std::panic::catch_unwind(|| restless(seed)) {
+            eprintln!("seed {seed}:");
+            for line in last_lines() {
+                eprintln!("{line}");
+            }
+            std::panic::resume_unwind(panic);
+        }
+    }
 }

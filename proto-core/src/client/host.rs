@@ -253,7 +253,8 @@ impl Engine<'_> {
             peer.save = Ask::Asked(ticket.serial);
             let header = ConversationRecord {
                 log: peer.log,
-                key: peer.former.unwrap_or(peer.key),
+                key: peer.former.map_or(peer.key, |(key, _)| key),
+                key_number: peer.former.map_or(peer.key_number, |(_, number)| number),
                 with: peer.with,
                 home: peer.home,
                 epoch: peer.stored.epoch,
@@ -360,6 +361,7 @@ impl Engine<'_> {
         if let Some(peer) = self.peers.get_mut(of) {
             peer.conversation = Some(number);
             (peer.log, peer.home) = (record.log, record.home);
+            peer.key_number = record.key_number;
             peer.stored = Position::new(record.epoch, record.stored);
         }
         self.load_next(What::Inbox { of, number });

@@ -106,6 +106,9 @@ impl Engine<'_> {
         }
         match peer.path {
             Path::Direct if leaving => self.switch(id, Deposit::Leaving),
+            // Another device of this user's has been heard of meanwhile: only the server can say
+            // whether what comes from before is still wanted.
+            Path::Direct if self.is_from_before(id) => self.switch(id, Deposit::InTurn),
             Path::Direct if peer.link.is_some() => self.send_open(id),
             Path::Direct if peer.presence == Presence::Offline => self.switch(id, Deposit::Offline),
             Path::Direct if peer.address.is_none() => self.switch(id, Deposit::Unreachable),
@@ -203,7 +206,7 @@ impl Engine<'_> {
         // Who is not on the roster yet is asked after once they are.
         let Some(id) = self.peers.by_recipient(progress.to) else { return Taken::Done };
         let Some(peer) = self.peers.get(id) else { return Taken::Done };
-        if !peer.with.is_room() && progress.key != peer.key.tag() {
+        if !peer.with.is_room() && progress.key != peer.key_number {
             // Of another key than the roster's: it is asked after again once that is here.
             return Taken::Done;
         }
@@ -219,7 +222,7 @@ impl Engine<'_> {
                 let name = MessageName { author, recipient, position: delivered };
                 session::check_receipt(identity, key, &name, &progress.receipt)
             };
-            if is_from(&peer.key) || peer.former.as_ref().is_some_and(is_from) {
+            if is_from(&peer.key) || peer.former.is_some_and(|(key, _)| is_from(&key)) {
                 let expired = at(progress.expired.0)..=at(progress.expired.1);
                 self.settle_upto(id, delivered, |position| {
                     if expired.contains(&position) { Verdict::Expired } else { Verdict::Delivered }
@@ -517,12 +520,20 @@ impl Engine<'_> {
         let Some(peer) = self.peers.get(peer_id) else { return };
         match (peer.path, peer.link) {
             // The common case goes past all that is under way already.
-            (Path::Direct, Some(link)) if !self.state.home.is_leaving() => {
+            (Path::Direct, Some(link))
+                if !self.state.home.is_leaving() && !self.is_from_before(peer_id) =>
+            {
                 self.enqueue(id, link);
                 self.rearm(peer_id);
             }
             _ => self.pump(peer_id),
         }
+    }
+
+    /// What is next to be sent was said in an epoch that is over.
+    fn is_from_before(&self, id: Id<Peer>) -> bool {
+        let epoch = self.state.epoch;
+        self.first_unsaved(id).is_some_and(|message| message.position.epoch < epoch)
     }
 
     /// Sends what is open directly, as far as there is a link.
@@ -559,7 +570,8 @@ impl Engine<'_> {
 
     /// Seals what is open and hands it to the server.
     fn deposit_open(&mut self, id: Id<Peer>, why: Deposit) {
-        let mut at = self.peers.get(id).and_then(|peer| peer.outbox.front());
+        let settled = self.peers.get(id).filter(|peer| peer.former.is_none());
+        let mut at = settled.and_then(|peer| peer.outbox.front());
         while let Some(message_id) = at {
             let Some(message) = self.messages.get(message_id) else { break };
             at = message.of_peer.next();
@@ -669,7 +681,8 @@ impl Engine<'_> {
         } else {
             let peer = self.peers.get(message.peer)?;
             let to = peer.recipient?;
-            let key = if peer.with.is_room() { 0 } else { peer.key.tag() };
+            // Until what was sealed to the key before is back, all of it is.
+            let key = peer.former.map_or(peer.key_number, |(_, number)| number);
             Frame::Deposit(DepositFrame { to, epoch, number, key, skip, total, offset, piece })
         })
     }
@@ -711,7 +724,10 @@ impl Engine<'_> {
                 break;
             }
             // What is still being saved was sent to nobody.
-            if message.stage.is_open() && message.stage != Stage::Saving {
+            if cursor.covers(message.position)
+                && message.stage.is_open()
+                && message.stage != Stage::Saving
+            {
                 let verdict = verdict(message.position);
                 self.done(id, verdict);
             }
@@ -728,6 +744,9 @@ impl Engine<'_> {
             at = message.of_peer.next();
             if message.position > cursor {
                 break;
+            }
+            if !cursor.covers(message.position) {
+                continue;
             }
             if message.stage == Stage::Deposited && in_room {
                 self.done(id, Verdict::Stored);

@@ -26,8 +26,11 @@ pub struct Peer {
     pub(super) key: PublicKey,
     /// What the logs are named by: the key that was met first.
     pub(super) log: PublicKey,
-    /// The key before, while it is not known what became of what was sealed to it.
-    pub(super) former: Option<PublicKey>,
+    /// How many keys they had before, as the server counts.
+    pub(super) key_number: u32,
+    /// The key before and its number, while it is not known what became of what was sealed
+    /// to it.
+    pub(super) former: Option<(PublicKey, u32)>,
     /// The account, and the tag of its server's key: who has that is the same person, whatever
     /// the key.
     pub(super) home: Option<(Account, u32)>,
@@ -148,6 +151,7 @@ impl Peer {
             recipient: None,
             key,
             log: key,
+            key_number: 0,
             former: None,
             home: None,
             with,
@@ -290,7 +294,9 @@ impl Peers<'_> {
             return Some((id, false));
         }
         let mut changed;
-        let id = match self.by_key(&entry.key) {
+        let has_moved = |(_, kin): (Id<Peer>, &Peer)| kin.key_number != entry.key_number;
+        let moved = self.kin(entry, server).is_some_and(has_moved);
+        let id = match self.by_key(&entry.key).filter(|_| !moved) {
             Some(id) => {
                 changed = self.rename(id, To::Peer(entry.nick));
                 id
@@ -321,6 +327,7 @@ impl Peers<'_> {
         }
         let peer = self.slab.get_mut(id)?;
         peer.home = Some((entry.account, server));
+        peer.key_number = entry.key_number;
         changed |= peer.presence != entry.presence;
         peer.presence = entry.presence;
         peer.address = entry.candidates.into_iter().flatten().next();
@@ -345,15 +352,15 @@ impl Peers<'_> {
     /// same person.
     fn succeed(&mut self, entry: &RosterEntry<'_>, server: u32) -> Option<()> {
         let (id, peer) = self.kin(entry, server)?;
-        let before = peer.key;
+        let (before, number) = (peer.key, peer.key_number);
         let slab = &self.slab;
         self.by_key.remove(&before.0, id.slot(), |slot| Some(slab.get(slab.id_at(slot)?)?.key.0));
         let indexed = self.by_key.insert(&entry.key.0, id.slot());
         debug_assert!(indexed, "the index has more buckets than there are peers");
         let peer = self.slab.get_mut(id)?;
-        peer.key = entry.key;
-        peer.former = peer.former.or(Some(before));
-        peer.news.key_changed = true;
+        (peer.key, peer.key_number) = (entry.key, entry.key_number);
+        peer.former = peer.former.or(Some((before, number)));
+        peer.news.key_changed |= entry.key != before;
         Some(())
     }
 

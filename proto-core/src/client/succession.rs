@@ -50,7 +50,7 @@ impl Engine<'_> {
             let Some(message) = self.messages.get(message_id) else { break };
             at = message.of_peer.next();
             let back = matches!(message.stage, Stage::Deposited | Stage::Stored);
-            if !back || message.position <= stored {
+            if !back || stored.covers(message.position) {
                 continue;
             }
             self.state.open.unsaved += usize::from(message.stage == Stage::Stored);

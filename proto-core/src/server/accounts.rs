@@ -45,6 +45,8 @@ pub(crate) struct Row {
     pub(crate) durable: bool,
     pub(crate) access: Access,
     pub(crate) sentence: Sentence,
+    /// How many keys it had before this one.
+    pub(crate) key_number: u32,
     /// For wrong passwords.
     pub(crate) penalty: Penalty,
 }
@@ -60,6 +62,7 @@ impl Row {
             since,
             access: self.access,
             sentence: self.sentence,
+            key_number: self.key_number,
         }
     }
 }
@@ -136,6 +139,7 @@ impl Accounts<'_> {
         self.unindex_key(account);
         if let Some(row) = self.get_mut(account) {
             row.key = key;
+            row.key_number = row.key_number.saturating_add(1);
             let indexed = self.by_key.insert(&key.0, account.0);
             debug_assert!(indexed, "the index has more buckets than the table has rows");
         }

@@ -173,10 +173,10 @@ impl Engine<'_> {
         self.take_next(id);
     }
 
-    /// The tag of the key that a recipient has now; 0 for a room.
+    /// The number of the key that a recipient has now; 0 for a room.
     fn recipient_key(&self, recipient: Recipient) -> u32 {
         match recipient {
-            Recipient::Account(to) => self.accounts.get(to).map_or(0, |row| row.key.tag()),
+            Recipient::Account(to) => self.accounts.get(to).map_or(0, |row| row.key_number),
             Recipient::Room(_) => 0,
         }
     }

@@ -21,7 +21,7 @@ pub struct Entry {
     /// The author's nick, of an entry of a room.
     pub(crate) author: Option<Nick>,
     pub(crate) position: Position,
-    /// The key that its author sealed it with, and the tag of the one that it is sealed to.
+    /// The key that its author sealed it with, and the number of the one that it is sealed to.
     pub(crate) by: PublicKey,
     pub(crate) key: u32,
     /// Its reader is to be told of the author's key first: the author has another one now.

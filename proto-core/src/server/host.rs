@@ -410,6 +410,7 @@ impl Engine<'_> {
                     // It may be about to become the account's.
                     key: found.peer,
                     access: if sets { Access::Password } else { row.access },
+                    key_number: row.key_number.saturating_add(u32::from(row.key != found.peer)),
                     ..row.record(self.lobby_since(account))
                 };
                 self.state.record =

@@ -352,7 +352,7 @@ impl Engine<'_> {
 
     /// An entry is sealed to the key that its reader has now.
     pub(super) fn is_readable(&self, reader: Account, record: &MailRecord) -> bool {
-        self.accounts.get(reader).is_some_and(|row| row.key.tag() == record.key)
+        self.accounts.get(reader).is_some_and(|row| row.key_number == record.key)
     }
 
     pub(super) fn is_expired(&self, received: UnixTime) -> bool {

@@ -215,6 +215,7 @@ impl Engine<'_> {
             durable: true,
             access: record.access,
             sentence: record.sentence,
+            key_number: record.key_number,
             penalty: Penalty::default(),
         };
         if taken || self.accounts.put(account, row).is_none() {

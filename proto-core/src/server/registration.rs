@@ -356,6 +356,7 @@ impl Engine<'_> {
             durable: false,
             access: Access::Key,
             sentence: Sentence::None,
+            key_number: 0,
             penalty: Penalty::default(),
         })?;
         let lobby = self.rooms.by_number(Room::LOBBY).and_then(|id| self.rooms.get(id));

@@ -140,6 +140,7 @@ impl Engine<'_> {
             version: self.versions.get(account.0),
             nick: row.nick,
             key: row.key,
+            key_number: row.key_number,
             presence: row.presence,
             candidates: [candidate, None],
             seen: row.seen,

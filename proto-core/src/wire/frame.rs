@@ -308,6 +308,8 @@ pub struct RosterEntry<'a> {
     pub nick: Nick,
     /// The key that holds it.
     pub key: PublicKey,
+    /// How many keys held it before: with its key, this rises.
+    pub key_number: u32,
     /// Whether its holder is online.
     pub presence: Presence,
     /// Where its holder can be reached by the reader.
@@ -330,6 +332,7 @@ impl RosterEntry<'_> {
         + bound::U64
         + bound::NAME
         + 32
+        + bound::U32
         + bound::TAG
         + 2 * (bound::TAG + bound::ADDRESS)
         + bound::U64
@@ -425,7 +428,7 @@ pub struct Deposit<'a> {
     pub epoch: Epoch,
     /// The message's number.
     pub number: Number,
-    /// The tag of the key that it is sealed to; 0 for a room.
+    /// The number of the key that it is sealed to; 0 for a room.
     pub key: u32,
     /// How many numbers right before it are none of the server's business:
     /// delivered directly, refused or expired.
@@ -445,8 +448,8 @@ pub struct Deposit<'a> {
 pub struct Progress {
     /// The recipient.
     pub to: Recipient,
-    /// The tag of the key that the recipient has now; 0 for a room. What was saved sealed
-    /// to another key is saved no longer.
+    /// The number of the key that the recipient has now; 0 for a room. What was saved sealed
+    /// to one before is saved no longer.
     pub key: u32,
     /// The author's epoch.
     pub epoch: Epoch,

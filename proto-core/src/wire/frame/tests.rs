@@ -23,6 +23,7 @@ fn largest() -> List<Frame<'static>> {
         version: u64::MAX,
         nick,
         key: PublicKey([1; 32]),
+        key_number: u32::MAX,
         presence: Presence::Offline,
         candidates: [Some(address); 2],
         seen: UnixTime(u64::MAX),
