@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proto_core::{
     action::Log,
-    client::{MessageId, Verdict},
+    client::{MessageId, Refusal, Verdict},
     id::{Account, Nick, PublicKey},
     record::Said,
     time::UnixTime,
@@ -251,6 +251,8 @@ impl Laws {
             Verdict::Delivered => law(arrived.is_some(), || {
                 format!("S1: delivered, but not in the recipient's durable inbox: {id:?}")
             }),
+            // What one device had under way when another took over it may have to say again.
+            Verdict::Refused(Refusal::Superseded) if self.passwords => Ok(()),
             Verdict::Refused(why) => law(arrived.is_none(), || {
                 format!("refused ({why:?}), but in the recipient's inbox: {id:?}")
             }),
@@ -413,7 +415,9 @@ impl Laws {
         law(written.is_some_and(|written| written.text == text), || {
             format!("S4: {} came, which {author:?} did not write", show(text))
         })?;
-        if let Some(Written { verdict: Some(Verdict::Refused(why)), .. }) = written {
+        if let Some(Written { verdict: Some(Verdict::Refused(why)), .. }) = written
+            && !(self.passwords && *why == Refusal::Superseded)
+        {
             return Err(format!("{} came after it was refused ({why:?})", show(text)));
         }
         for (skipped, written) in
