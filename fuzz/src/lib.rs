@@ -1,20 +1,24 @@
 //! What the fuzz targets do with their bytes.
 //!
 //! - [`wire`]: the bytes are a datagram, and the frames of an opened packet.
-//! - [`server`], [`client`]: the bytes are steps at a role with a live, registered
-//!   session: frames that are sealed and sent, raw datagrams from the cookie on, time
-//!   that passes, and the host's answers. See [`steps::Step`].
+//! - [`frames`]: the bytes are the plaintext of one packet, decoded and applied on a live
+//!   session of either role, in one of the [`Scene`]s.
+//! - [`server`], [`client`]: the bytes are steps at a role with two live sessions:
+//!   datagrams as they come, handshakes from the cookie on, sealed frames, time that
+//!   passes, and the host's answers. See [`steps::Step`].
 //!
 //! Beside panics, each looks for what must never be: a deadline that stays due after
 //! all was done, and more work than one input is worth.
 
 mod live;
+mod outside;
 pub mod steps;
 mod suite;
 
 use proto_core::wire::{Datagram, Frame, FrameWriter, Frames, MAX_DATAGRAM};
 
-pub use live::{client, server};
+pub use live::{Scene, client, frames, nick, server};
+pub use outside::{end_identity, plaintext, role_identity};
 
 /// Reads bytes as a datagram and as frames; what is read is written back and read again.
 pub fn wire(data: &[u8]) {

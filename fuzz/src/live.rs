@@ -1,240 +1,284 @@
-//! A role with a live session, whose other side is the fuzzer.
+//! A role with live sessions, whose other ends are the fuzzer.
 
-use std::{collections::VecDeque, net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use proto_core::{
-    action::{Action, Loaded, StoreError, Ticket},
+    action::{Loaded, StoreError, Ticket},
     client::{self, Client},
-    id::{Account, Epoch, Nick, PublicKey, SecretKey, SessionId},
-    random::Random,
+    id::{Account, Epoch, Nick, Number},
     record::record_bound,
-    server::{self, Resume, Server},
-    session::{self, Identity, Initiator, Keys, Offer, Opened},
-    time::{Instant, UnixTime, WallClock},
+    server::{self, Server},
+    time::Instant,
     wire::{
-        Accept, Datagram, Frame, FrameWriter, Hello, HelloTo, Init, Limits, MAX_DATAGRAM,
-        PacketHeader, Presence, Register, Registered, Roster, RosterEntry, VERSION,
+        Deposit, Frame, Limits, MAX_DATAGRAM, Presence, Register, Registered, Roster, RosterEntry,
     },
 };
 
 use crate::{
-    steps::{Step, Steps},
-    suite::Cheap,
+    outside::{Answer, Outside, Request, address, end_identity, plaintext, role_identity},
+    steps::{End, Step, Steps},
 };
 
-type ServerMemory = server::Fixed<8, 8, 8, 32, 16, { record_bound(2048) }>;
+/// Fewer pairs than the ends can make, so that they give way to each other.
+type ServerMemory = server::Fixed<8, 8, 4, 32, 16, { record_bound(2048) }>;
 type ClientMemory = client::Fixed<4, 8, 8, 32, 16, { record_bound(2048) }>;
 
 /// More actions than one input is ever worth with tables this small.
 const MOST: usize = 2000;
 
-const ROLE: u16 = 1;
-const FUZZER: u16 = 2;
-
-fn at(port: u16) -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], port))
+/// What a host passes to either role.
+enum Input<'a> {
+    Datagram(SocketAddr, &'a mut [u8]),
+    Timeout,
+    Stored(Ticket, Result<(), StoreError>),
+    Loaded(Ticket, Result<Loaded<'a>, StoreError>),
 }
 
-fn identity(secret: u8) -> Identity {
-    Identity::new(SecretKey([secret; 32]), &Cheap)
+/// A role, and what its user does at it.
+trait Role {
+    /// Feeds an input to the role and does what it owes.
+    fn take(&mut self, outside: &mut Outside, input: Input<'_>);
+    fn deadline(&mut self) -> Option<Instant>;
+    fn say(&mut self, outside: &mut Outside, to: End, text: &str);
+    fn register(&mut self, outside: &mut Outside, online: bool);
 }
 
-/// The other end of the session, and what the role asked of its host.
-struct Outside {
-    now: Instant,
-    sent: Vec<Vec<u8>>,
-    stores: VecDeque<Ticket>,
-    loads: VecDeque<(Ticket, u64)>,
-    session: Option<(Keys, SessionId)>,
-    random: Random,
-}
-
-impl Outside {
-    fn new() -> Self {
-        Self {
-            now: Instant::from_micros(1_000_000),
-            sent: Vec::new(),
-            stores: VecDeque::new(),
-            loads: VecDeque::new(),
-            session: None,
-            random: Random::new([9; 32]),
-        }
-    }
-
-    fn resume(&self) -> Resume {
-        let unix = UnixTime(1_800_000_000_000_000);
-        Resume { boot: 1, clock: WallClock { at: self.now, unix } }
-    }
-
-    fn perform<E>(&mut self, action: Action<'_, E>) {
-        match action {
-            Action::Send { datagram, .. } => {
-                self.sent.push(datagram.to_vec());
-                if self.sent.len() > 64 {
-                    self.sent.remove(0);
-                }
-            }
-            Action::Put { ticket, .. } | Action::Forget { ticket, .. } => {
-                self.stores.push_back(ticket);
-            }
-            Action::Load { ticket, from, .. } => self.loads.push_back((ticket, from)),
-            Action::Authenticate { .. } | Action::Event(_) => {}
-        }
-    }
-
-    /// Seals frames as the other end would; `None` before there is a session.
-    fn seal(&mut self, frames: &[u8]) -> Option<Vec<u8>> {
-        let (keys, to) = self.session.as_mut()?;
-        let frames = &frames[..frames.len().min(1400)];
-        let mut packet = vec![0; frames.len() + 29];
-        packet[PacketHeader::LENGTH..][..frames.len()].copy_from_slice(frames);
-        keys.seal.seal(&Cheap, *to, &mut packet, frames.len())?;
-        Some(packet)
-    }
-
-    fn frame(&mut self, frame: &Frame<'_>) -> Option<Vec<u8>> {
-        let mut buffer = [0; 600];
-        let mut writer = FrameWriter::new(&mut buffer, 0, 600);
-        assert!(writer.push(frame));
-        let length = writer.length();
-        self.seal(&buffer[..length])
-    }
-}
-
-/// Feeds an input to a role and does what it owes.
-macro_rules! drive {
-    ($outside:ident, $input:expr) => {{
+macro_rules! drain {
+    ($outside:ident, $actions:expr) => {{
         let mut scratch = [0; MAX_DATAGRAM];
-        let mut actions = $input;
+        let mut actions = $actions;
         let mut count = 0;
         while let Some(action) = actions.next(&mut scratch) {
-            $outside.perform(action);
+            $outside.perform(action, actions.record());
             count += 1;
             assert!(count < MOST, "one input is worth no end of work");
         }
     }};
 }
 
-/// What due work leaves must be due later.
-macro_rules! wake {
-    ($outside:ident, $role:ident) => {{
-        drive!($outside, $role.poll_timeout($outside.now));
-        let deadline = $role.deadline();
-        assert!(deadline.is_none_or(|at| at > $outside.now), "{deadline:?} stays due");
+macro_rules! take {
+    ($role:ident, $outside:ident, $input:ident) => {{
+        let now = $outside.now;
+        drain!(
+            $outside,
+            match $input {
+                Input::Datagram(from, bytes) => $role.handle_datagram(now, from, bytes),
+                Input::Timeout => $role.poll_timeout(now),
+                Input::Stored(ticket, result) => $role.handle_stored(now, ticket, result),
+                Input::Loaded(ticket, result) => $role.handle_loaded(now, ticket, result),
+            }
+        );
     }};
 }
 
-macro_rules! common_step {
-    ($outside:ident, $role:ident, $step:expr) => {
-        match $step {
-            Step::Frames(frames) => {
-                if let Some(mut packet) = $outside.seal(frames) {
-                    drive!($outside, $role.handle_datagram($outside.now, at(FUZZER), &mut packet));
-                }
-            }
-            Step::Datagram(bytes) => {
-                let mut datagram = bytes.to_vec();
-                drive!($outside, $role.handle_datagram($outside.now, at(FUZZER), &mut datagram));
-            }
-            Step::Time(millis) => {
-                $outside.now = $outside.now + Duration::from_millis(millis.into());
-                wake!($outside, $role);
-            }
-            Step::Stored(done) => {
-                if let Some(ticket) = $outside.stores.pop_front() {
-                    let result = if done { Ok(()) } else { Err(StoreError) };
-                    drive!($outside, $role.handle_stored($outside.now, ticket, result));
-                }
-            }
-            Step::Loaded(record) => {
-                if let Some((ticket, from)) = $outside.loads.pop_front() {
-                    let record = (!record.is_empty()).then_some((from.max(1), record));
-                    let loaded = Ok(Loaded { record, head: from.max(1) });
-                    drive!($outside, $role.handle_loaded($outside.now, ticket, loaded));
-                }
-            }
-            Step::Say(_) | Step::Register(_) => {}
-        }
-    };
-}
-
-macro_rules! settle {
-    ($outside:ident, $role:ident) => {
-        while !$outside.stores.is_empty() || !$outside.loads.is_empty() {
-            common_step!($outside, $role, Step::Stored(true));
-            common_step!($outside, $role, Step::Loaded(&[]));
-        }
-    };
-}
-
-/// Steps at a server, from a client that is registered.
-pub fn server(data: &[u8]) {
-    let mut outside = Outside::new();
-    let mut memory = Box::new(ServerMemory::new());
-    let (config, resume) = (server::Config::default(), outside.resume());
-    let mut role =
-        Server::new(config, identity(ROLE as u8), [1; 32], resume, outside.now, &mut *memory);
-    wake!(outside, role);
-    settle!(outside, role);
-    // The handshake, up to a live session.
-    let us = identity(FUZZER as u8);
-    let hello = Hello { version: VERSION, size: 1200, random: [3; 16], to: HelloTo::Server };
-    let mut out = [0; MAX_DATAGRAM];
-    drive!(outside, role.handle_datagram(outside.now, at(FUZZER), hello.encode(&mut out)));
-    let mut answer = outside.sent.pop().expect("a Hello is answered");
-    let Ok(Datagram::Retry(retry)) = Datagram::parse(&mut answer) else { panic!("by a Retry") };
-    let offer = Offer { session: SessionId(7), credit: 8192 };
-    let key = retry.key.expect("with the server's key");
-    let (initiator, noise) =
-        Initiator::new(&us, &key, &hello, &retry, offer, &mut outside.random, 1).expect("sound");
-    let init = Init { hello, cookie: retry.cookie, noise: &noise };
-    drive!(outside, role.handle_datagram(outside.now, at(FUZZER), init.encode(&mut out)));
-    let mut answer = outside.sent.pop().expect("an Init is answered");
-    let Ok(Datagram::Accept(accept)) = Datagram::parse(&mut answer) else { panic!("by an Accept") };
-    let (keys, offered) =
-        initiator.finish(&us, &mut accept.noise.to_vec()).expect("made for this handshake");
-    outside.session = Some((keys, offered.session));
-    let nick = Nick::new("fuzzer").expect("a nick");
-    let register = Register { nick, epoch: None, boot: 1, roster: 0 };
-    let mut packet = outside.frame(&Frame::Register(register)).expect("there is a session");
-    drive!(outside, role.handle_datagram(outside.now, at(FUZZER), &mut packet));
-    settle!(outside, role);
-    for step in Steps(data) {
-        common_step!(outside, role, step);
+impl Role for Server<ServerMemory> {
+    fn take(&mut self, outside: &mut Outside, input: Input<'_>) {
+        take!(self, outside, input);
     }
-    wake!(outside, role);
+
+    fn deadline(&mut self) -> Option<Instant> {
+        self.deadline()
+    }
+
+    fn say(&mut self, _: &mut Outside, _: End, _: &str) {}
+
+    fn register(&mut self, _: &mut Outside, _: bool) {}
 }
 
-/// Steps at a client that is registered, from its server.
-pub fn client(data: &[u8]) {
-    let mut outside = Outside::new();
-    let mut memory = Box::new(ClientMemory::new());
-    let us = identity(FUZZER as u8);
+impl Role for Client<ClientMemory> {
+    fn take(&mut self, outside: &mut Outside, input: Input<'_>) {
+        take!(self, outside, input);
+    }
+
+    fn deadline(&mut self) -> Option<Instant> {
+        self.deadline()
+    }
+
+    fn say(&mut self, outside: &mut Outside, to: End, text: &str) {
+        if let Ok((_, actions)) = self.say(outside.now, &nick(to), text) {
+            drain!(outside, actions);
+        }
+    }
+
+    fn register(&mut self, outside: &mut Outside, online: bool) {
+        let now = outside.now;
+        let command = if online { self.register(now) } else { self.deregister(now) };
+        if let Ok(actions) = command {
+            drain!(outside, actions);
+        }
+    }
+}
+
+/// A role and the world around it.
+struct World<R> {
+    role: Box<R>,
+    outside: Outside,
+}
+
+impl<R: Role> World<R> {
+    fn step(&mut self, step: Step<'_>) {
+        match step {
+            Step::Frames(end, frames) => {
+                let packet = self.outside.seal(end, frames);
+                self.arrive(end, packet);
+            }
+            Step::Acknowledge(end, run) => {
+                let packet = self.outside.acknowledgement(end, run.into());
+                self.arrive(end, packet);
+            }
+            Step::Datagram(bytes) => self.arrive(End::First, Some(bytes.to_vec())),
+            Step::Time(millis) => {
+                self.outside.now = self.outside.now + Duration::from_millis(millis.into());
+                self.wake();
+            }
+            Step::Host(done) => {
+                if let Some((ticket, request)) = self.outside.requests.pop_front() {
+                    self.host(ticket, request, done);
+                }
+            }
+            Step::Found(record) => {
+                let requests = &mut self.outside.requests;
+                let load = |(_, asked): &(_, Request)| matches!(asked, Request::Load { .. });
+                let oldest = requests.iter().position(load).and_then(|at| requests.remove(at));
+                if let Some((ticket, Request::Load { from, .. })) = oldest {
+                    let number = from.max(1);
+                    let loaded = Loaded { record: Some((number, record)), head: number };
+                    self.role.take(&mut self.outside, Input::Loaded(ticket, Ok(loaded)));
+                }
+            }
+            Step::Say(to, length) => {
+                self.role.say(&mut self.outside, to, &"x".repeat(usize::from(length) * 4));
+            }
+            Step::Register(online) => self.role.register(&mut self.outside, online),
+            Step::Call(end, noise) => {
+                let hello = self.outside.hello();
+                self.arrive(end, Some(hello.encode(&mut [0; MAX_DATAGRAM]).to_vec()));
+                if let Some((initiator, init)) = self.outside.follow(end, hello, noise) {
+                    self.arrive(end, Some(init));
+                    self.outside.finish(end, &initiator);
+                }
+            }
+            Step::Answer(end, noise) => {
+                let answer = self.outside.answer(end, noise);
+                self.arrive(end, answer);
+            }
+        }
+    }
+
+    fn arrive(&mut self, end: End, datagram: Option<Vec<u8>>) {
+        if let Some(mut datagram) = datagram {
+            self.role.take(&mut self.outside, Input::Datagram(address(end), &mut datagram));
+        }
+    }
+
+    fn host(&mut self, ticket: Ticket, request: Request, done: bool) {
+        if !done {
+            let input = match request {
+                Request::Load { .. } => Input::Loaded(ticket, Err(StoreError)),
+                Request::Put { .. } | Request::Forget { .. } => {
+                    Input::Stored(ticket, Err(StoreError))
+                }
+            };
+            self.role.take(&mut self.outside, input);
+            return;
+        }
+        match self.outside.carry_out(request) {
+            Answer::Stored => self.role.take(&mut self.outside, Input::Stored(ticket, Ok(()))),
+            Answer::Loaded { record, head } => {
+                let record = record.as_ref().map(|(number, bytes)| (*number, bytes.as_slice()));
+                let loaded = Ok(Loaded { record, head });
+                self.role.take(&mut self.outside, Input::Loaded(ticket, loaded));
+            }
+        }
+    }
+
+    /// What due work leaves must be due later.
+    fn wake(&mut self) {
+        self.role.take(&mut self.outside, Input::Timeout);
+        let deadline = self.role.deadline();
+        assert!(deadline.is_none_or(|at| at > self.outside.now), "{deadline:?} stays due");
+    }
+
+    /// The host does all that it was asked for.
+    fn settle(&mut self) {
+        let mut count = 0;
+        while !self.outside.requests.is_empty() {
+            self.step(Step::Host(true));
+            count += 1;
+            assert!(count < MOST, "one input is worth no end of work");
+        }
+    }
+
+    fn frame(&mut self, end: End, frame: &Frame<'_>) {
+        self.step(Step::Frames(end, &plaintext(frame)));
+    }
+
+    fn run(&mut self, steps: &[u8]) {
+        for step in Steps(steps) {
+            self.step(step);
+        }
+        self.wake();
+    }
+}
+
+impl World<Client<ClientMemory>> {
+    /// Offline, with nothing asked of its host and nothing open, a client keeps no message.
+    fn rest(&mut self) {
+        self.settle();
+        self.step(Step::Register(false));
+        for _ in 0..2 {
+            self.step(Step::Time(5000));
+            self.settle();
+        }
+        if self.role.open_messages().open == 0 {
+            assert_eq!(self.role.usage().messages.0, 0, "messages are left behind");
+        }
+    }
+}
+
+/// The nick of an end.
+pub fn nick(end: End) -> Nick {
+    Nick::new(["first", "second", "third"][end as usize]).expect("a nick")
+}
+
+/// A server with its clients, who are registered.
+fn at_server() -> World<Server<ServerMemory>> {
+    let outside = Outside::new(false);
+    let (config, resume) = (server::Config::default(), outside.resume());
+    let memory = ServerMemory::new();
+    let role = Server::new(config, role_identity(), [1; 32], resume, outside.now, memory);
+    let mut world = World { role: Box::new(role), outside };
+    world.wake();
+    world.settle();
+    for end in End::ALL {
+        world.step(Step::Call(end, &[]));
+        let register = Register { nick: nick(end), epoch: None, boot: 1, roster: 0 };
+        world.frame(end, &Frame::Register(register));
+        world.settle();
+    }
+    world
+}
+
+/// A client that asks its server for its nick.
+fn at_new_client() -> World<Client<ClientMemory>> {
+    let outside = Outside::new(true);
     let nick = Nick::new("client").expect("a nick");
-    let config = client::Config::new(nick, at(FUZZER), Some(us.public()));
+    let key = end_identity(End::First).public();
+    let config = client::Config::new(nick, address(End::First), Some(key));
     let resume = outside.resume();
-    let mut role =
-        Client::new(config, identity(ROLE as u8), [1; 32], resume, outside.now, &mut *memory);
-    drop(role.register(outside.now).expect("it is offline"));
-    wake!(outside, role);
-    settle!(outside, role);
-    // The handshake, answered as a server would.
-    let mut hello = outside.sent.pop().expect("it says Hello");
-    let Ok(Datagram::Hello(hello)) = Datagram::parse(&mut hello) else { panic!("a Hello") };
-    let retry = session::retry(&Cheap, &hello, [5; 16], Some(us.public()));
-    let mut out = [0; MAX_DATAGRAM];
-    drive!(outside, role.handle_datagram(outside.now, at(FUZZER), retry.encode(&mut out)));
-    let mut init = outside.sent.pop().expect("a Retry is followed");
-    let Ok(Datagram::Init(init)) = Datagram::parse(&mut init) else { panic!("by an Init") };
-    let opened = Opened::open(&us, &init, Some(us.public())).expect("it is for this key");
-    let theirs = opened.offer();
-    let offer = Offer { session: SessionId(7), credit: 8192 };
-    let (keys, memo) = opened.accept(&us, offer, 1200, &mut outside.random, 1).expect("sound");
-    let mut noise = [0; MAX_DATAGRAM];
-    let length = memo.encode(&Cheap, &mut noise).expect("room");
-    let accept = Accept { session: theirs.session, noise: &noise[..length] };
-    drive!(outside, role.handle_datagram(outside.now, at(FUZZER), accept.encode(&mut out)));
-    outside.session = Some((keys, theirs.session));
+    let memory = ClientMemory::new();
+    let role = Client::new(config, role_identity(), [1; 32], resume, outside.now, memory);
+    let mut world = World { role: Box::new(role), outside };
+    world.step(Step::Register(true));
+    world.settle();
+    world.step(Step::Answer(End::First, &[]));
+    world.step(Step::Answer(End::First, &[]));
+    world
+}
+
+/// A client that is registered and has a session with one of its two peers.
+fn at_client() -> World<Client<ClientMemory>> {
+    let mut world = at_new_client();
     let registered = Registered {
         account: Account(0),
         epoch: Epoch(1),
@@ -243,42 +287,131 @@ pub fn client(data: &[u8]) {
         mailbox: 3,
         limits: Limits { text: 1000, mail: 1000 },
     };
-    let mut entry = [0; RosterEntry::SIZE_BOUND];
-    let peer = RosterEntry {
-        key_number: 0,
-        account: Account(1),
-        version: 5,
-        nick: Nick::new("peer").expect("a nick"),
-        key: PublicKey([3; 32]),
-        presence: Presence::Online,
-        candidates: [Some(at(3)), None],
-    };
-    let entries = &*peer.encode(&mut entry).expect("room");
-    let (low, high) = (Account(0), Account(u32::MAX));
-    let page = Roster { base: 0, upto: 5, low, high, last: true, entries };
-    for frame in [Frame::Registered(registered), Frame::Roster(page)] {
-        let mut packet = outside.frame(&frame).expect("there is a session");
-        drive!(outside, role.handle_datagram(outside.now, at(FUZZER), &mut packet));
+    world.frame(End::First, &Frame::Registered(registered));
+    let mut entries = Vec::new();
+    for end in [End::Second, End::Third] {
+        let peer = RosterEntry {
+            account: Account(end as u32),
+            version: 5,
+            nick: nick(end),
+            key: end_identity(end).public(),
+            presence: Presence::Online,
+            candidates: [Some(address(end)), None],
+        };
+        let mut entry = [0; RosterEntry::SIZE_BOUND];
+        entries.extend(&*peer.encode(&mut entry).expect("room"));
     }
-    settle!(outside, role);
-    let to = Nick::new("peer").expect("a nick");
-    for step in Steps(data) {
-        match step {
-            Step::Say(length) => {
-                let text = "x".repeat(usize::from(length) * 4);
-                if let Ok((_, actions)) = role.say(outside.now, &to, &text) {
-                    drive!(outside, actions);
-                }
-            }
-            Step::Register(online) => {
-                let command =
-                    if online { role.register(outside.now) } else { role.deregister(outside.now) };
-                if let Ok(actions) = command {
-                    drive!(outside, actions);
-                }
-            }
-            step => common_step!(outside, role, step),
+    let (low, high) = (Account(0), Account(u32::MAX));
+    let page = Roster { base: 0, upto: 5, low, high, last: true, entries: &entries };
+    world.frame(End::First, &Frame::Roster(page));
+    world.settle();
+    world.step(Step::Call(End::Second, &[]));
+    world.frame(End::Second, &Frame::Ping(()));
+    world
+}
+
+/// Steps at a server with its clients.
+pub fn server(data: &[u8]) {
+    at_server().run(data);
+}
+
+/// Steps at a client with its server and its peers.
+pub fn client(data: &[u8]) {
+    let mut world = at_client();
+    world.run(data);
+    world.rest();
+}
+
+/// What goes on when the packet of [`frames`] comes: in each, some frame does what it
+/// does in no other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scene {
+    /// The server hands something said by its first client to its second.
+    Relaying,
+    /// It hands over what it has saved.
+    Returned,
+    /// The client waits for its nick.
+    Registering,
+    /// It said something to its peer.
+    Said,
+    /// It gave that to the server, having heard nothing.
+    Deposited,
+    /// It goes offline.
+    Leaving,
+}
+
+impl Scene {
+    /// All scenes, in the order of their numbers.
+    pub const ALL: [Self; 6] = [
+        Self::Relaying,
+        Self::Returned,
+        Self::Registering,
+        Self::Said,
+        Self::Deposited,
+        Self::Leaving,
+    ];
+}
+
+/// The bytes after the first two are the plaintext of one packet at either role; the
+/// first picks the [`Scene`], the second the end that it comes from.
+pub fn frames(data: &[u8]) {
+    let Some((&[scene, end], plaintext)) = data.split_first_chunk() else { return };
+    let end = End::of(end);
+    match Scene::ALL[usize::from(scene) % Scene::ALL.len()] {
+        Scene::Relaying => {
+            let mut world = at_server();
+            deposit(&mut world);
+            packet(world, end, plaintext);
+        }
+        Scene::Returned => {
+            let mut world = at_server();
+            world.frame(End::Second, &Frame::Deregister(()));
+            deposit(&mut world);
+            let register =
+                Register { nick: nick(End::Second), epoch: Some(Epoch(1)), boot: 2, roster: 0 };
+            world.frame(End::Second, &Frame::Register(register));
+            world.settle();
+            packet(world, end, plaintext);
+        }
+        Scene::Registering => packet(at_new_client(), end, plaintext),
+        Scene::Said => {
+            let mut world = at_client();
+            world.step(Step::Say(End::Second, 3));
+            world.settle();
+            packet(world, end, plaintext);
+        }
+        Scene::Deposited => {
+            let mut world = at_client();
+            world.step(Step::Say(End::Second, 3));
+            world.settle();
+            world.step(Step::Time(600));
+            packet(world, end, plaintext);
+        }
+        Scene::Leaving => {
+            let mut world = at_client();
+            world.step(Step::Register(false));
+            packet(world, end, plaintext);
         }
     }
-    wake!(outside, role);
+}
+
+/// The first client says something to the second.
+fn deposit(world: &mut World<Server<ServerMemory>>) {
+    let (to, epoch, number) = (Account(1), Epoch(1), Number(1));
+    let piece = &[7; 160];
+    let deposit = Deposit { to, epoch, number, skip: 0, total: 160, offset: 0, piece };
+    world.frame(End::First, &Frame::Deposit(deposit));
+    world.settle();
+}
+
+/// A packet, what follows from it, and the same frames in another packet.
+fn packet<R: Role>(mut world: World<R>, end: End, frames: &[u8]) {
+    world.step(Step::Frames(end, frames));
+    world.settle();
+    world.step(Step::Acknowledge(end, u8::MAX));
+    world.step(Step::Time(600));
+    world.settle();
+    world.step(Step::Frames(end, frames));
+    world.settle();
+    world.step(Step::Time(6000));
 }

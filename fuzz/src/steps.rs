@@ -1,23 +1,55 @@
 //! The bytes of a target as steps, and back: for the targets and for their seeds.
 
+/// Who is at the other end of a session with the role: the fuzzer, both times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// A server's first client, a client's server.
+    First,
+    /// A server's second client, a client's peer.
+    Second,
+    /// A third client, a peer that has not called yet.
+    Third,
+}
+
+impl End {
+    /// All ends, in the order of their numbers.
+    pub const ALL: [Self; 3] = [Self::First, Self::Second, Self::Third];
+
+    /// The end that a byte stands for.
+    pub fn of(byte: u8) -> Self {
+        Self::ALL[usize::from(byte) % Self::ALL.len()]
+    }
+}
+
 /// Something that happens at a role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step<'a> {
-    /// The other side of the live session sends these frames.
-    Frames(&'a [u8]),
+    /// This end of a live session sends these frames, sealed.
+    Frames(End, &'a [u8]),
     /// This comes over UDP.
     Datagram(&'a [u8]),
     /// So many milliseconds pass.
     Time(u16),
-    /// The host did the oldest thing it was asked for, or could not.
-    Stored(bool),
-    /// The host found this record under the number asked for.
-    Loaded(&'a [u8]),
-    /// The user says something, at a client.
-    Say(u8),
+    /// The host does the oldest thing it was asked for, or cannot.
+    Host(bool),
+    /// The host finds this instead of the oldest record it was asked for.
+    Found(&'a [u8]),
+    /// The user says something to this end, at a client.
+    Say(End, u8),
     /// The user goes offline or online, at a client.
     Register(bool),
+    /// This end says Hello and follows the Retry, cookie and all. These bytes, unless
+    /// there are none, take the place of handshake message 1.
+    Call(End, &'a [u8]),
+    /// This end answers the last handshake datagram that it was sent. These bytes,
+    /// unless there are none, take the place of handshake message 2.
+    Answer(End, &'a [u8]),
+    /// This end acknowledges the last packet that it was sent, and so many before it.
+    Acknowledge(End, u8),
 }
+
+/// How many kinds of steps there are.
+const KINDS: u8 = 10;
 
 /// Reads steps until the bytes end.
 pub struct Steps<'a>(pub &'a [u8]);
@@ -42,14 +74,19 @@ impl<'a> Iterator for Steps<'a> {
     type Item = Step<'a>;
 
     fn next(&mut self) -> Option<Step<'a>> {
-        Some(match self.byte()? % 7 {
-            0 => Step::Frames(self.bytes()?),
+        let byte = self.byte()?;
+        let (kind, end) = (byte % KINDS, End::of(byte / KINDS));
+        Some(match kind {
+            0 => Step::Frames(end, self.bytes()?),
             1 => Step::Datagram(self.bytes()?),
             2 => Step::Time(u16::from_le_bytes([self.byte()?, self.byte()?])),
-            3 => Step::Stored(self.byte()? % 2 == 0),
-            4 => Step::Loaded(self.bytes()?),
-            5 => Step::Say(self.byte()?),
-            _ => Step::Register(self.byte()? % 2 == 0),
+            3 => Step::Host(self.byte()? % 2 == 0),
+            4 => Step::Found(self.bytes()?),
+            5 => Step::Say(end, self.byte()?),
+            6 => Step::Register(self.byte()? % 2 == 0),
+            7 => Step::Call(end, self.bytes()?),
+            8 => Step::Answer(end, self.bytes()?),
+            _ => Step::Acknowledge(end, self.byte()?),
         })
     }
 }
@@ -61,16 +98,20 @@ pub fn write(step: &Step<'_>, out: &mut Vec<u8>) {
         out.extend((bytes.len() as u16).to_le_bytes());
         out.extend(bytes);
     };
+    let by = |end: &End| *end as u8 * KINDS;
     match step {
-        Step::Frames(frames) => bytes(0, frames),
+        Step::Frames(end, frames) => bytes(by(end), frames),
         Step::Datagram(datagram) => bytes(1, datagram),
-        Step::Loaded(record) => bytes(4, record),
         Step::Time(time) => {
             out.push(2);
             out.extend(time.to_le_bytes());
         }
-        Step::Stored(done) => out.extend([3, u8::from(!done)]),
-        Step::Say(length) => out.extend([5, *length]),
+        Step::Host(done) => out.extend([3, u8::from(!done)]),
+        Step::Found(record) => bytes(4, record),
+        Step::Say(end, length) => out.extend([by(end) + 5, *length]),
         Step::Register(online) => out.extend([6, u8::from(!online)]),
+        Step::Call(end, noise) => bytes(by(end) + 7, noise),
+        Step::Answer(end, noise) => bytes(by(end) + 8, noise),
+        Step::Acknowledge(end, run) => out.extend([by(end) + 9, *run]),
     }
 }

@@ -1,30 +1,39 @@
 //! The two clocks: [`Instant`] for timers, [`UnixTime`] for what people see or
 //! what must outlive a restart. The core reads neither; the host passes both in.
 
-use core::{fmt, ops, time::Duration};
+use core::{fmt, num::NonZeroU64, ops, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 /// A point on the host's monotonic clock, in microseconds since a start of the
 /// host's choosing. It means nothing outside the running process.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Instant(u64);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(
+    // One more than there are microseconds, so that an `Option` of it takes no more.
+    NonZeroU64,
+);
 
 impl Instant {
-    /// `micros` microseconds after the host's start.
+    /// `micros` microseconds after the host's start; half a million years at most.
     pub const fn from_micros(micros: u64) -> Self {
-        Self(micros)
+        Self(NonZeroU64::MIN.saturating_add(micros))
     }
 
     /// Microseconds since the host's start.
     pub const fn as_micros(self) -> u64 {
-        self.0
+        self.0.get() - 1
     }
 
     /// The span since `earlier`; zero when `earlier` is later.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
-        Duration::from_micros(self.0.saturating_sub(earlier.0))
+        Duration::from_micros(self.0.get().saturating_sub(earlier.0.get()))
+    }
+}
+
+impl Default for Instant {
+    fn default() -> Self {
+        Self::from_micros(0)
     }
 }
 
@@ -83,6 +92,7 @@ impl WallClock {
 
 impl fmt::Display for Instant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{:06}s", self.0 / 1_000_000, self.0 % 1_000_000)
+        let micros = self.as_micros();
+        write!(f, "{}.{:06}s", micros / 1_000_000, micros % 1_000_000)
     }
 }

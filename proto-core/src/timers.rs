@@ -8,15 +8,14 @@ use crate::time::Instant;
 pub struct TimerCell {
     at: Instant,
     slot: u32,
+    /// One more than the position; 0 for none.
     position: u32,
 }
 
 impl TimerCell {
-    /// Never used.
-    pub const EMPTY: Self = Self { at: Instant::from_micros(0), slot: 0, position: UNSET };
+    /// Never used. All zeros, so that a static of them takes no room in a program's image.
+    pub const EMPTY: Self = Self { at: Instant::from_micros(0), slot: 0, position: 0 };
 }
-
-const UNSET: u32 = u32::MAX;
 
 /// Deadlines for the slots `0..cells.len()` of some table.
 #[derive(Debug)]
@@ -49,22 +48,22 @@ impl<'a> Timers<'a> {
 
     /// Sets, moves or cancels the deadline of `slot`.
     pub fn set(&mut self, slot: u32, at: Option<Instant>) {
-        let Some(position) = self.cells.get(slot as usize).map(|cell| cell.position) else {
+        if slot as usize >= self.cells.len() {
             return;
-        };
-        match (at, position) {
-            (None, UNSET) => {}
-            (None, position) => self.take(position),
-            (Some(at), UNSET) => {
+        }
+        match (at, self.position(slot)) {
+            (None, None) => {}
+            (None, Some(position)) => self.take(position),
+            (Some(at), None) => {
                 let last = *self.length;
                 *self.length += 1;
                 self.place(last, at, slot);
                 self.rise(last);
             }
-            (Some(at), position) => {
+            (Some(at), Some(position)) => {
                 self.place(position, at, slot);
                 self.rise(position);
-                if let Some(position) = self.cells.get(slot as usize).map(|cell| cell.position) {
+                if let Some(position) = self.position(slot) {
                     self.sink(position);
                 }
             }
@@ -76,12 +75,12 @@ impl<'a> Timers<'a> {
         *self.length -= 1;
         let last = self.cells.get(*self.length as usize).copied();
         if let Some(cell) = self.cells.get_mut(slot as usize) {
-            cell.position = UNSET;
+            cell.position = 0;
         }
         if let (true, Some(last)) = (position < *self.length, last) {
             self.place(position, last.at, last.slot);
             self.rise(position);
-            if let Some(position) = self.cells.get(last.slot as usize).map(|cell| cell.position) {
+            if let Some(position) = self.position(last.slot) {
                 self.sink(position);
             }
         }
@@ -115,6 +114,10 @@ impl<'a> Timers<'a> {
         }
     }
 
+    fn position(&self, slot: u32) -> Option<u32> {
+        self.cells.get(slot as usize)?.position.checked_sub(1)
+    }
+
     fn at(&self, position: u32) -> Instant {
         self.cells.get(position as usize).map_or(Instant::from_micros(u64::MAX), |cell| cell.at)
     }
@@ -124,7 +127,7 @@ impl<'a> Timers<'a> {
             (cell.at, cell.slot) = (at, slot);
         }
         if let Some(cell) = self.cells.get_mut(slot as usize) {
-            cell.position = position;
+            cell.position = position + 1;
         }
     }
 

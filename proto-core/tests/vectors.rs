@@ -297,7 +297,7 @@ fn handshake() {
         opened.accept(&server, answered, SIZE.into(), random, BOOT).unwrap();
     let mut noise = [0; MAX_DATAGRAM];
     let length = memo.encode(&Portable, &mut noise).unwrap();
-    let accept = Accept { session: offer.session, noise: &noise[..length] };
+    let accept = Accept { session: offer.session, noise: &mut noise[..length] };
     let accept_datagram = accept.encode(&mut out).to_vec();
     assert_eq!(accept_datagram.len(), usize::from(SIZE));
     let payload_two = [0x11, 0x22, 0x33, 0x44, 0x00, 0x40, 0x01, 0x00];

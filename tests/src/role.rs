@@ -119,7 +119,9 @@ pub enum Effect {
 pub struct Outcome {
     /// What the role owed, in its order.
     pub effects: Vec<Effect>,
-    /// The drain came to its end.
+    /// There was a drain: a command that does nothing has none.
+    pub drained: bool,
+    /// The drain, if there was one, came to its end.
     pub complete: bool,
     /// The answer to something said.
     pub said: Option<Result<MessageId, SayError>>,
@@ -131,7 +133,7 @@ pub struct Outcome {
 macro_rules! drain {
     ($actions:expr, $most:expr, $event:expr, $judge:expr) => {{
         let mut actions = $actions;
-        let mut outcome = Outcome::default();
+        let mut outcome = Outcome { drained: true, ..Outcome::default() };
         let mut scratch = [0; MAX_DATAGRAM];
         while outcome.effects.len() < $most {
             let Some(action) = actions.next(&mut scratch) else {

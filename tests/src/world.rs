@@ -642,7 +642,9 @@ impl World {
         let early = self.faults.sloppy && self.dice.chance(30);
         let most = if early { self.dice.index(4) } else { MOST };
         let outcome = role.take(now, input, most);
-        node.complete = outcome.complete;
+        if outcome.drained {
+            node.complete = outcome.complete;
+        }
         let (deadline, drops) = (role.deadline(), role.drops());
         let said = outcome.said;
         self.reschedule(place);

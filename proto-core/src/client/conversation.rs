@@ -53,8 +53,10 @@ pub struct Contact {
     pub(super) receipt: bool,
     /// Messages with pieces to send.
     pub(super) sending: List<Message, Sending>,
-    /// Mail to acknowledge, and mail whose acknowledgement arrived.
+    /// Mail to acknowledge, mail whose acknowledgement is under way, and mail whose
+    /// acknowledgement arrived.
     pub(super) acks: List<Message, Sending>,
+    pub(super) acking: List<Message, Sending>,
     pub(super) acked: List<Message, Sending>,
     /// Peers to ask the server about.
     pub(super) inquiries: List<Peer, Inquiring>,

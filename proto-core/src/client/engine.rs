@@ -551,9 +551,16 @@ fn settle(
                 contact.sending.push_back(messages, id);
             }
         }
-        (Token::MailAck(id), Fate::Lost) => contact.acks.push_back(messages, id),
-        // Its memory is given back right after, where the pool is at hand.
-        (Token::MailAck(id), Fate::Acked) => contact.acked.push_back(messages, id),
+        (Token::MailAck(id), fate) => {
+            let Some(message) = messages.get_mut(id).filter(|m| m.mail.is_some()) else { return };
+            if fate == Fate::Acked {
+                message.mail = None;
+            }
+            List::remove_from_either([&mut contact.acks, &mut contact.acking], messages, id);
+            // Its memory is given back right after, where the pool is at hand.
+            let list = if fate == Fate::Acked { &mut contact.acked } else { &mut contact.acks };
+            list.push_back(messages, id);
+        }
         (Token::Inquiry(id), Fate::Lost) => contact.inquiries.push_back(&mut peers.slab, id),
         (Token::Read(id), Fate::Lost) => contact.reads.push_back(&mut peers.slab, id),
         (Token::Command, Fate::Lost) => contact.command = true,

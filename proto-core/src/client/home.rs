@@ -291,6 +291,10 @@ impl Engine<'_> {
 
     pub(super) fn registered(&mut self, link: Id<ClientLink>, registered: &Registered) -> Taken {
         let Registered { account, epoch, returning, roster, mailbox, rooms, limits } = *registered;
+        if self.state.home.leaving == Some(Leaving::Saying) {
+            // The request to be online may have come after the good-bye, and undone it.
+            self.request();
+        }
         let home = &mut self.state.home;
         if home.phase != Phase::Registering || epoch == Epoch(0) {
             return Taken::Done;
@@ -328,8 +332,10 @@ impl Engine<'_> {
         if self.state.home.phase == Phase::Registering {
             self.go_offline();
             self.state.home.tell(Event::RegisterRefused(reason));
+            return Taken::Done;
         }
-        Taken::Done
+        // A request that came after the good-bye changed nothing.
+        self.deregistered()
     }
 
     pub(super) fn deregistered(&mut self) -> Taken {

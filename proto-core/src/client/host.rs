@@ -165,10 +165,12 @@ impl Engine<'_> {
                 if asker == asker::FORGET {
                     // What is not forgotten is settled again after a restart.
                     peer.forget.answer(serial);
-                } else if peer.save.answer(serial) && !stored && peer.stored == Position::default()
-                {
-                    // Its messages failed with it, and the next one asks again.
-                    peer.conversation = None;
+                } else if peer.save.answer(serial) {
+                    peer.recorded |= stored;
+                    if !peer.recorded {
+                        // Its messages failed with it, and the next one asks again.
+                        peer.conversation = None;
+                    }
                 }
             }
             asker::MESSAGE => {
@@ -360,6 +362,7 @@ impl Engine<'_> {
         };
         if let Some(peer) = self.peers.get_mut(of) {
             peer.conversation = Some(number);
+            peer.recorded = true;
             (peer.log, peer.home) = (record.log, record.home);
             peer.key_number = record.key_number;
             peer.stored = Position::new(record.epoch, record.stored);

@@ -201,9 +201,8 @@ impl Engine<'_> {
     pub(super) fn free_acknowledged(&mut self, link: Id<ClientLink>) {
         while let Some(found) = self.links.get_mut(link) {
             let Some(id) = found.role.acked.pop_front(&mut self.messages) else { return };
-            let Some(message) = self.messages.get_mut(id) else { continue };
+            let Some(message) = self.messages.get(id) else { continue };
             // It may not be told yet.
-            message.mail = None;
             if !message.news.came && self.state.finished != Some(id) {
                 self.release(id);
                 self.messages.remove(id);
@@ -224,7 +223,7 @@ impl Engine<'_> {
         while let Some(id) = contact.mail.pop_front(&mut self.messages) {
             self.discard(id);
         }
-        for mut list in [contact.acks, contact.acked] {
+        for mut list in [contact.acks, contact.acking, contact.acked] {
             while let Some(id) = list.pop_front(&mut self.messages) {
                 let Some(message) = self.messages.get_mut(id) else { continue };
                 message.mail = None;
@@ -267,6 +266,7 @@ impl Engine<'_> {
             }
             if let Some(found) = self.links.get_mut(link) {
                 found.role.acks.pop_front(&mut self.messages);
+                found.role.acking.push_back(&mut self.messages, id);
             }
         }
     }
@@ -317,9 +317,13 @@ impl Engine<'_> {
             return;
         }
         if peer.has_passed(position, peer.asked) {
-            // It came directly too, and is on its way into the inbox.
-            peer.inbox.push_back(&mut self.messages, id);
-            peer.arriving += 1;
+            if self.unseal(id) {
+                // It came directly too, and is on its way into the inbox.
+                self.await_inbox(peer_id, id);
+            } else {
+                // It was passed over before, and nothing of it will ever be in the inbox.
+                self.pass_over(id);
+            }
             return;
         }
         let missing = peer.missing(position);
@@ -328,17 +332,29 @@ impl Engine<'_> {
         let Some(message) = self.messages.get_mut(id) else { return };
         message.missing = missing + u64::from(!opened);
         if opened {
-            if let Some(peer) = self.peers.get_mut(peer_id) {
-                peer.inbox.push_back(&mut self.messages, id);
-                peer.arriving += 1;
-            }
+            self.await_inbox(peer_id, id);
             self.keep(id);
         } else {
-            message.unreadable = true;
             message.news.came = true;
             self.tell(id);
-            self.keep_quietly(id);
+            self.pass_over(id);
         }
+    }
+
+    /// Counts mail to what is not in the inbox yet.
+    fn await_inbox(&mut self, peer: Id<Peer>, id: Id<Message>) {
+        if let Some(peer) = self.peers.get_mut(peer) {
+            peer.inbox.push_back(&mut self.messages, id);
+            peer.arriving += 1;
+        }
+    }
+
+    /// Acknowledges mail that cannot be read.
+    fn pass_over(&mut self, id: Id<Message>) {
+        if let Some(message) = self.messages.get_mut(id) {
+            message.unreadable = true;
+        }
+        self.keep_quietly(id);
     }
 
     /// Puts the plaintext in the place of the sealed body.

@@ -30,8 +30,8 @@ pub struct Message {
     pub(super) link: Option<Id<ClientLink>>,
     /// When the first datagram for it was sent.
     pub(super) since: Option<Instant>,
-    /// Some of it was sent to its recipient, who may have it all without a receipt's
-    /// getting through.
+    /// Some of it was sent to its recipient, or to the server on an earlier link: its
+    /// recipient may have it all, or get it, whatever a server says now.
     pub(super) ventured: bool,
     pub(super) news: News,
     pub(super) ask: Ask,
@@ -122,6 +122,11 @@ pub(super) struct News {
 }
 
 impl Message {
+    /// It was given up, which is not durable yet: a crash would have it sent again.
+    pub(super) fn is_undecided(&self) -> bool {
+        self.stage.is_given_up() && (self.ask != Ask::Idle || self.asking.is_linked())
+    }
+
     pub(super) fn new(
         peer: Id<Peer>,
         position: Position,

@@ -290,6 +290,17 @@ impl<S: Storage> Client<S> {
         self.engine(now).open_messages()
     }
 
+    /// How full the tables are.
+    pub fn usage(&mut self) -> Usage {
+        let now = self.state.kept.now;
+        let engine = self.engine(now);
+        Usage {
+            links: (engine.links.links.len(), engine.links.links.capacity()),
+            messages: (engine.messages.len(), engine.messages.capacity()),
+            blocks: (engine.pool.used(), engine.pool.capacity()),
+        }
+    }
+
     /// Everyone on the roster, for people to look at.
     pub fn for_each_peer(&mut self, mut visit: impl FnMut(PeerView)) {
         let now = self.state.kept.now;
@@ -464,6 +475,17 @@ impl fmt::Display for SayError {
 }
 
 impl core::error::Error for SayError {}
+
+/// How full the tables are: what is used, and what there is.
+#[derive(Clone, Copy, Debug)]
+pub struct Usage {
+    /// Sessions.
+    pub links: (usize, usize),
+    /// Messages in memory.
+    pub messages: (usize, usize),
+    /// Blocks of 256 bytes of message bodies.
+    pub blocks: (usize, usize),
+}
 
 /// What the client owes the outside, picked and encoded one at a time. Dropping
 /// it early loses nothing: what is left is owed still, and due at once.

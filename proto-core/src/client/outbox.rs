@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use crate::{
     action::Ask,
-    id::{MessageName, Number, Position, PublicKey, Recipient},
+    id::{Epoch, MessageName, Number, Position, PublicKey, Recipient},
     link::{Packet, Units, Whom},
     record::{BODY_HEADER, Said, record_bound},
     session::{self, MAIL_OVERHEAD},
@@ -74,12 +74,20 @@ impl Engine<'_> {
             }
             (Stage::Saving, false) => {
                 self.state.home.tell(super::Event::StoreFailed);
+                let peer = message.peer;
                 self.done(id, Verdict::Refused(EntryRefusal::Store));
+                self.move_up(peer);
             }
             // A verdict is durable before it is told: after a restart, none contradicts it.
             (Stage::Done(_), true) => {
                 message.news.verdict = true;
+                let (peer, given_up) = (message.peer, message.stage.is_given_up());
                 self.tell(id);
+                if given_up {
+                    // Those after it waited for its number, which is passed over now.
+                    self.deposit_again(peer);
+                    self.move_up(peer);
+                }
             }
             _ => {
                 self.state.home.tell(super::Event::StoreFailed);
@@ -267,8 +275,6 @@ impl Engine<'_> {
                     break;
                 }
                 self.done(id, Verdict::Refused(refused.reason));
-                // Those after it waited for its number, which is passed over now.
-                self.deposit_again(peer);
                 break;
             }
         }
@@ -518,10 +524,13 @@ impl Engine<'_> {
     fn start(&mut self, id: Id<Message>) {
         let Some(peer_id) = self.messages.get(id).map(|message| message.peer) else { return };
         let Some(peer) = self.peers.get(peer_id) else { return };
+        let epoch = self.sent_epoch(peer_id);
+        let first =
+            self.messages.get(id).is_some_and(|message| Some(message.position.epoch) == epoch);
         match (peer.path, peer.link) {
             // The common case goes past all that is under way already.
             (Path::Direct, Some(link))
-                if !self.state.home.is_leaving() && !self.is_from_before(peer_id) =>
+                if first && !self.state.home.is_leaving() && !self.is_from_before(peer_id) =>
             {
                 self.enqueue(id, link);
                 self.rearm(peer_id);
@@ -540,9 +549,12 @@ impl Engine<'_> {
     fn send_open(&mut self, id: Id<Peer>) {
         let Some(peer) = self.peers.get(id) else { return };
         let (link, mut at) = (peer.link, peer.outbox.front());
-        let now = self.state.now;
+        let (now, epoch) = (self.state.now, self.sent_epoch(id));
         while let Some(message_id) = at {
             let Some(message) = self.messages.get_mut(message_id) else { break };
+            if Some(message.position.epoch) > epoch {
+                break;
+            }
             at = message.of_peer.next();
             if message.stage == Stage::Recalled {
                 break;
@@ -570,10 +582,14 @@ impl Engine<'_> {
 
     /// Seals what is open and hands it to the server.
     fn deposit_open(&mut self, id: Id<Peer>, why: Deposit) {
+        let epoch = self.sent_epoch(id);
         let settled = self.peers.get(id).filter(|peer| peer.former.is_none());
         let mut at = settled.and_then(|peer| peer.outbox.front());
         while let Some(message_id) = at {
             let Some(message) = self.messages.get(message_id) else { break };
+            if Some(message.position.epoch) > epoch {
+                break;
+            }
             at = message.of_peer.next();
             if message.stage == Stage::Recalled {
                 // Those after it wait until its text is back.
@@ -660,6 +676,8 @@ impl Engine<'_> {
         let Some(message) = self.messages.get_mut(id) else { return };
         if message.link != Some(link) {
             message.units = Units::all(message.total.into());
+            // A server that crashed meanwhile may have handed it over, and not know.
+            message.ventured |= message.link.is_some();
         }
         if let Some(found) = self.links.get_mut(link) {
             found.role.sending.push_back(&mut self.messages, id);
@@ -691,20 +709,22 @@ impl Engine<'_> {
     fn skip(&self, id: Id<Message>) -> u32 {
         let Some(message) = self.messages.get(id) else { return 0 };
         let Position { epoch, number } = message.position;
-        let mut at = message.of_peer.previous();
-        while let Some(before) = at.and_then(|id| self.messages.get(id)) {
+        let Some(outbox) = self.peers.get(message.peer).map(|peer| peer.outbox) else { return 0 };
+        let mut at = outbox.before(id, &message.of_peer);
+        while let Some((id, before)) = at.and_then(|id| Some((id, self.messages.get(id)?))) {
             if before.position.epoch != epoch {
                 break;
             }
-            // What the server has already is none of its readers' concern here.
-            let counts = match message.stage {
-                Stage::Deposited => before.stage == Stage::Deposited,
-                _ => !before.stage.is_given_up(),
+            let counts = match (message.stage, before.stage.is_given_up()) {
+                (_, true) => before.is_undecided(),
+                // What the server has already is none of its readers' concern here.
+                (Stage::Deposited, false) => before.stage == Stage::Deposited,
+                (_, false) => true,
             };
             if counts {
                 return (number.0 - before.position.number.0 - 1) as u32;
             }
-            at = before.of_peer.previous();
+            at = outbox.before(id, &before.of_peer);
         }
         number.0.saturating_sub(1).min(u32::MAX.into()) as u32
     }
@@ -786,6 +806,10 @@ impl Engine<'_> {
             && let Some(message) = self.messages.get_mut(next)
         {
             message.since = message.since.map(|_| self.state.now);
+            if message.since.is_none() {
+                // It may have waited for an earlier epoch.
+                self.pump(peer);
+            }
         }
         self.recall_next(peer);
         self.rearm(peer);
@@ -851,6 +875,19 @@ impl Engine<'_> {
             let message = self.messages.get(id)?;
             if is(message.stage) {
                 return Some((id, message));
+            }
+            at = message.of_peer.next();
+        }
+        None
+    }
+
+    /// The epoch that is being sent: a later one waits until its reader has, or may pass
+    /// over, all of this, since a cursor in it speaks for all before.
+    fn sent_epoch(&self, peer: Id<Peer>) -> Option<Epoch> {
+        let mut at = self.peers.get(peer)?.outbox.front();
+        while let Some(message) = at.and_then(|id| self.messages.get(id)) {
+            if message.stage.is_unsaved() || message.is_undecided() {
+                return Some(message.position.epoch);
             }
             at = message.of_peer.next();
         }

@@ -45,6 +45,8 @@ pub struct Peer {
     pub(super) dial: Option<Id<Dial>>,
     /// The number of the conversation's record; none before the first message.
     pub(super) conversation: Option<u64>,
+    /// The store has that record.
+    pub(super) recorded: bool,
     /// What this client's user said that is not settled, in order.
     pub(super) outbox: List<Message, OfPeer>,
     /// The last number that was used.
@@ -163,6 +165,7 @@ impl Peer {
             link: None,
             dial: None,
             conversation: None,
+            recorded: false,
             outbox: List::NEW,
             last: Position::default(),
             path: if with.is_room() { Path::Server } else { Path::Direct },

@@ -58,6 +58,8 @@ impl Engine<'_> {
             self.free_body(message_id);
             if let Some(message) = self.messages.get_mut(message_id) {
                 message.stage = Stage::Recalled;
+                // The device before may have it, whatever is heard of the next one.
+                message.ventured = true;
                 (message.link, message.since) = (None, None);
             }
         }

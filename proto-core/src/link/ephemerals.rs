@@ -2,7 +2,7 @@
 //! message 1 begins nothing twice. They are remembered as long as a cookie
 //! lives; when there is no room for another, new handshakes wait.
 
-use core::time::Duration;
+use core::{num::NonZeroU32, time::Duration};
 
 use crate::{
     storage::{Id, Index},
@@ -20,13 +20,13 @@ pub struct Remembered {
     /// Enough of the key to tell it from others.
     ephemeral: Name,
     until: Instant,
-    link: (u32, u32),
+    link: (u32, NonZeroU32),
 }
 
 impl Remembered {
     /// Never used.
     pub const EMPTY: Self =
-        Self { ephemeral: [0; 16], until: Instant::from_micros(0), link: (0, 0) };
+        Self { ephemeral: [0; 16], until: Instant::from_micros(0), link: (0, NonZeroU32::MIN) };
 }
 
 /// Where the oldest is, and how many there are.

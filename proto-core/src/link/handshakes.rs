@@ -65,10 +65,9 @@ impl<R: Role> Links<'_, R> {
                     phase: Phase::Unconfirmed { memo, .. }, theirs, address, ..
                 }) = self.links.get(id)
                 {
-                    let mut noise = [0; MAX_DATAGRAM];
-                    let length = memo.encode(suite, &mut noise)?;
-                    let accept = Accept { session: *theirs, noise: noise.get(..length)? };
-                    return Some((*address, accept.encode(scratch).len()));
+                    let head = Accept { session: *theirs, noise: &mut [] }.encode(scratch).len();
+                    let length = memo.encode(suite, scratch.get_mut(head..)?)?;
+                    return Some((*address, head + length));
                 }
             }
             None => {}
@@ -173,6 +172,7 @@ impl<R: Role> Links<'_, R> {
             alarm: None,
             ping: false,
             ready: Node::UNLINKED,
+            held: Node::UNLINKED,
             starved: false,
             role: R::State::default(),
         };
@@ -186,17 +186,14 @@ impl<R: Role> Links<'_, R> {
         &mut self,
         now: Instant,
         from: SocketAddr,
-        accept: &Accept<'_>,
+        accept: Accept<'_>,
     ) -> Incoming<'d, R> {
-        let mut noise = [0; MAX_DATAGRAM];
         let found = self.find_dial(accept.session.0);
         let identity = &self.state.identity;
         let finished = found.and_then(|id| {
             let dial = self.dials.get(id).filter(|dial| dial.to == from)?;
             let (initiator, peer) = dial.initiator()?;
-            let noise = noise.get_mut(..accept.noise.len())?;
-            noise.copy_from_slice(accept.noise);
-            let (keys, theirs) = initiator.finish(identity, noise)?;
+            let (keys, theirs) = initiator.finish(identity, accept.noise)?;
             Some((id, dial.purpose, dial.datagram(), keys, theirs, peer))
         });
         let Some((dial, purpose, datagram, keys, theirs, peer)) = finished else {
@@ -225,6 +222,7 @@ impl<R: Role> Links<'_, R> {
             // The responder waits for a packet before it sends any.
             ping: true,
             ready: Node::UNLINKED,
+            held: Node::UNLINKED,
             starved: false,
             role: R::State::default(),
         };

@@ -52,6 +52,7 @@ pub struct Link<R: Role> {
     /// A packet that asks for an answer is to go out, even with nothing to say.
     pub(super) ping: bool,
     pub(super) ready: Node<Self>,
+    pub(super) held: Node<Self>,
     /// It is on the list of those that wait for a record of a packet in flight.
     pub(super) starved: bool,
     /// What the role keeps here.
@@ -80,11 +81,6 @@ impl<R: Role> Flow<R> {
     pub(super) fn new(initial_rtt: Duration, datagram: u16) -> Self {
         Self { recovery: Recovery::new(initial_rtt, datagram.into()), received: Received::NEW }
     }
-
-    /// When it must be looked at again.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        self.received.deadline().into_iter().chain(self.recovery.deadline()).min()
-    }
 }
 
 /// The list of links that have something to send.
@@ -94,6 +90,16 @@ pub(crate) struct Ready;
 impl<R: Role> Linked<Ready> for Link<R> {
     fn node(&mut self) -> &mut Node<Self> {
         &mut self.ready
+    }
+}
+
+/// The list of links whose Ack waits for something to ride along with.
+#[derive(Debug)]
+pub(super) struct Held;
+
+impl<R: Role> Linked<Held> for Link<R> {
+    fn node(&mut self) -> &mut Node<Self> {
+        &mut self.held
     }
 }
 

@@ -13,6 +13,7 @@ use crate::{
     timers::Timers,
     wire::{
         Ack, CloseReason, Datagram, DatagramError, Hello, MAX_DATAGRAM, MIN_DATAGRAM, PacketHeader,
+        SMALLEST_ROOM,
     },
 };
 
@@ -21,7 +22,7 @@ use super::{
     credit::Credit,
     dial::{Dial, DueList},
     ephemerals::Ephemerals,
-    link::{Carry, Flow, Link, Phase, Ready, Role},
+    link::{Carry, Flow, Held, Link, Phase, Ready, Role},
     packet::Packet,
     recovery::Sent,
 };
@@ -93,6 +94,8 @@ pub(crate) struct LinksState<R: Role> {
     pub(super) cookies: Cookies,
     ready: List<Link<R>, Ready>,
     starved: List<Link<R>, Ready>,
+    /// Links whose Ack is held back, all for as long, and so in the order of their due.
+    held: List<Link<R>, Held>,
     pub(super) due: DueList,
     pub(super) reply: Option<Reply<R>>,
     pub(super) unconfirmed: u32,
@@ -124,6 +127,7 @@ impl<R: Role> LinksState<R> {
             cookies,
             ready: List::NEW,
             starved: List::NEW,
+            held: List::NEW,
             due: List::NEW,
             reply: None,
             unconfirmed: 0,
@@ -208,7 +212,7 @@ impl<R: Role> Links<'_, R> {
             Ok(Datagram::Hello(hello)) => self.hello(from, hello),
             Ok(Datagram::Retry(retry)) => self.retry(now, from, &retry),
             Ok(Datagram::Init(init)) => self.init(now, from, &init, admit),
-            Ok(Datagram::Accept(accept)) => return self.finish_dial(now, from, &accept),
+            Ok(Datagram::Accept(accept)) => return self.finish_dial(now, from, accept),
             Err(DatagramError::Length | DatagramError::Type) => self.state.drops.malformed += 1,
         }
         Incoming::Nothing
@@ -218,8 +222,10 @@ impl<R: Role> Links<'_, R> {
     pub(crate) fn accept(&mut self, id: Id<Link<R>>, number: u64, eliciting: bool, now: Instant) {
         let Some(Link { phase: Phase::Live(flow), .. }) = self.links.get_mut(id) else { return };
         flow.received.packet(number, eliciting, now);
-        if flow.received.deadline().is_some_and(|at| at <= now) {
-            self.wake(id);
+        match flow.received.deadline() {
+            Some(due) if due <= now => self.wake(id),
+            Some(_) => self.state.held.push_back(&mut self.links, id),
+            None => {}
         }
         self.reschedule(id, now);
     }
@@ -258,6 +264,20 @@ impl<R: Role> Links<'_, R> {
         self.state.ready.push_back(&mut self.links, id);
     }
 
+    /// What packets under way carried is the role's no longer: it hears no more of it.
+    pub(crate) fn disown(&mut self, id: Id<Link<R>>) {
+        let Some(Link { phase: Phase::Live(flow), credit, .. }) = self.links.get_mut(id) else {
+            return;
+        };
+        let visit = &mut |carry, _| {
+            if matches!(carry, Carry::Credit) {
+                credit.forget_announcement();
+            }
+        };
+        flow.recovery.clear(&mut self.sent, visit);
+        self.feed();
+    }
+
     /// Ends a link, telling the other side why. What the role kept there comes back.
     pub(crate) fn close(
         &mut self,
@@ -278,6 +298,7 @@ impl<R: Role> Links<'_, R> {
             Phase::Closing { .. } => {}
         }
         let role = core::mem::take(&mut link.role);
+        self.state.held.remove(&mut self.links, id);
         self.wake(id);
         self.feed();
         self.reschedule(id, now);
@@ -287,6 +308,7 @@ impl<R: Role> Links<'_, R> {
     /// Ends a link without a word.
     pub(crate) fn remove(&mut self, id: Id<Link<R>>) -> Option<R::State> {
         self.unlist(id);
+        self.state.held.remove(&mut self.links, id);
         let mut link = self.links.remove(id)?;
         match &mut link.phase {
             Phase::Live(flow) => {
@@ -315,7 +337,18 @@ impl<R: Role> Links<'_, R> {
 
     /// The earliest deadline of any link or handshake.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        [self.timers.deadline(), self.dial_timers.deadline()].into_iter().flatten().min()
+        [self.timers.deadline(), self.dial_timers.deadline(), self.ack_deadline()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// When the first Ack that is held back is due.
+    fn ack_deadline(&self) -> Option<Instant> {
+        match &self.links.get(self.state.held.front()?)?.phase {
+            Phase::Live(flow) => flow.received.deadline(),
+            Phase::Unconfirmed { .. } | Phase::Closing { .. } => None,
+        }
     }
 
     /// Something is to be sent.
@@ -327,6 +360,11 @@ impl<R: Role> Links<'_, R> {
     pub(crate) fn timeout(&mut self, now: Instant, visit: Visit<'_, R>) -> Option<Expired<R>> {
         if let Some(slot) = self.dial_timers.pop_due(now) {
             return Some(self.unanswered(slot, now));
+        }
+        if self.ack_deadline().is_some_and(|at| at <= now) {
+            let id = self.state.held.pop_front(&mut self.links)?;
+            self.wake(id);
+            return Some(Expired::Nothing);
         }
         let slot = self.timers.pop_due(now)?;
         let Some(id) = self.links.id_at(slot) else { return Some(Expired::Nothing) };
@@ -355,13 +393,19 @@ impl<R: Role> Links<'_, R> {
         let suite = self.state.identity.suite();
         self.state.ready.remove(&mut self.links, id);
         let link = self.links.get_mut(id)?;
+        // Whoever had room for any frame had no more to write.
+        let more = packet.as_ref().is_some_and(|packet| packet.room() < SMALLEST_ROOM);
         let sent = packet.and_then(|packet| packet.finish(link, &mut self.sent, suite, now));
         let live = link.is_live();
-        if sent.is_some() && live {
+        if sent.is_some() && live && (more || link.credit.is_owed()) {
             self.state.ready.push_back(&mut self.links, id);
         } else if self.sent.is_full() && live {
             link.starved = true;
             self.state.starved.push_back(&mut self.links, id);
+        }
+        if sent.is_some() {
+            // Whatever is sent takes the Ack along.
+            self.state.held.remove(&mut self.links, id);
         }
         self.reschedule(id, now);
         sent
@@ -451,12 +495,9 @@ impl<R: Role> Links<'_, R> {
         if keep_alive.is_some_and(|span| link.asked + span <= now) {
             link.ping = true;
         }
-        // An Ack that is due stays so until the drain sends it, and sets the next deadline.
-        if flow.received.deadline().is_none_or(|at| at > now) {
-            self.reschedule(id, now);
-        }
         self.wake(id);
         self.feed();
+        self.reschedule(id, now);
         if probing { Expired::Probing(id) } else { Expired::Nothing }
     }
 
@@ -467,12 +508,13 @@ impl<R: Role> Links<'_, R> {
         let deadline = match &link.phase {
             Phase::Unconfirmed { expires, .. } => *expires,
             Phase::Closing { until, .. } => *until,
-            Phase::Live(flow) => {
-                [flow.deadline(), keep_alive.filter(|_| !link.ping).map(|span| link.asked + span)]
-                    .into_iter()
-                    .flatten()
-                    .fold(link.heard + idle, Instant::min)
-            }
+            Phase::Live(flow) => [
+                flow.recovery.deadline(),
+                keep_alive.filter(|_| !link.ping).map(|span| link.asked + span),
+            ]
+            .into_iter()
+            .flatten()
+            .fold(link.heard + idle, Instant::min),
         };
         if link.alarm.is_none_or(|set| deadline < set || set <= now) {
             link.alarm = Some(deadline);

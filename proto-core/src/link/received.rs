@@ -5,63 +5,58 @@ use core::time::Duration;
 use heapless::Vec;
 
 use crate::{
+    session::ReplayWindow,
     time::Instant,
-    wire::{Ack, AckGap, MAX_ACK_RANGES},
+    wire::{Ack, AckGap},
 };
 
 /// The longest that an Ack is held back; both sides hold to it (RFC 9000 §18.2).
 pub(crate) const MAX_ACK_DELAY: Duration = Duration::from_millis(25);
 
-/// As many runs as one Ack can tell.
-const MAX_RUNS: usize = MAX_ACK_RANGES + 1;
-
-/// Consecutive packet numbers, all received.
-#[derive(Clone, Copy, Debug)]
-struct Run {
-    low: u64,
-    high: u64,
-}
-
-/// The packet numbers received on one link: the newest runs of them, as many as
-/// one Ack can tell. When another run finds no room, the lowest is forgotten; its
-/// packets may go unacknowledged, which costs their sender a resend. O(1) a packet.
+/// The packet numbers received on one link, as far back as the replay window lets any
+/// in: what is older may go unacknowledged, which costs its sender a resend.
 #[derive(Debug)]
+#[repr(Rust, packed(8))] // as the replay window
 pub(crate) struct Received {
-    /// The newest first, with at least one missing number between any two.
-    runs: Vec<Run, MAX_RUNS, u8>,
+    largest: u64,
+    /// Bit `i` stands for `largest - i`; no bit is set before the first packet only.
+    seen: u128,
     /// When the largest number came.
     largest_at: Instant,
-    largest_eliciting: Option<u64>,
+    /// One above the largest number of those that elicit; 0 before any.
+    eliciting: u64,
     /// When the next Ack is due, if one is owed.
     due: Option<Instant>,
 }
 
+const _: () = assert!(ReplayWindow::LENGTH == u128::BITS as u64, "as many bits as may come");
+
 impl Received {
     /// Nothing yet.
-    pub(crate) const NEW: Self = Self {
-        runs: Vec::new(),
-        largest_at: Instant::from_micros(0),
-        largest_eliciting: None,
-        due: None,
-    };
+    pub(crate) const NEW: Self =
+        Self { largest: 0, seen: 0, largest_at: Instant::from_micros(0), eliciting: 0, due: None };
 
     /// A packet was opened; `eliciting` if it carried anything but Acks. A number
     /// known already, or below all that is remembered, changes nothing.
     pub(crate) fn packet(&mut self, number: u64, eliciting: bool, now: Instant) {
-        let newest = self.runs.first().is_none_or(|run| run.high < number);
-        let Some(run) = self.insert(number) else {
-            return;
-        };
-        if newest {
-            self.largest_at = now;
+        if self.seen == 0 || number > self.largest {
+            let up = u32::try_from(number - self.largest).unwrap_or(u32::MAX);
+            self.seen = self.seen.checked_shl(up).unwrap_or(0);
+            (self.largest, self.largest_at) = (number, now);
         }
+        let age = u32::try_from(self.largest - number).unwrap_or(u32::MAX);
+        let Some(bit) = 1_u128.checked_shl(age).filter(|bit| self.seen & bit == 0) else { return };
+        self.seen |= bit;
         if !eliciting {
             return;
         }
         // RFC 9000 §13.2.1: later than one that elicits, and nothing missing between them.
-        let last = self.largest_eliciting;
-        let in_order = last.is_none_or(|last| run.low <= last && last < number);
-        self.largest_eliciting = last.max(Some(number));
+        // What is older than all that is remembered counts as there.
+        let run = (self.seen >> age).trailing_ones();
+        let complete =
+            number.saturating_sub(self.eliciting) < run.into() || run + age == u128::BITS;
+        let in_order = self.eliciting == 0 || self.eliciting <= number && complete;
+        self.eliciting = self.eliciting.max(number.saturating_add(1));
         // RFC 9000 §13.2.2: the second one does not wait either.
         let hold = if in_order && self.due.is_none() { MAX_ACK_DELAY } else { Duration::ZERO };
         let by = now + hold;
@@ -81,60 +76,31 @@ impl Received {
         self.due.is_some()
     }
 
-    /// The Ack for all that is remembered; `None` if nothing has come yet.
+    /// The Ack for the newest runs of what is remembered, as many as one can tell;
+    /// `None` if nothing has come yet.
     pub(crate) fn ack(&self, now: Instant) -> Option<Ack> {
-        let newest = self.runs.first()?;
-        let below = self.runs.iter().skip(1);
+        let first = self.seen.trailing_ones().checked_sub(1)?;
+        let mut gaps = Vec::new();
+        let mut rest = self.seen.checked_shr(first + 1).unwrap_or(0);
+        while rest != 0 && !gaps.is_full() {
+            let missing = rest.trailing_zeros();
+            rest >>= missing;
+            let run = rest.trailing_ones();
+            rest = rest.checked_shr(run).unwrap_or(0);
+            // There is room: it is not full.
+            let _ = gaps.push(AckGap { missing: (missing - 1).into(), run: (run - 1).into() });
+        }
         Some(Ack {
-            largest: newest.high,
+            largest: self.largest,
             delay: u32::try_from(now.since(self.largest_at).as_micros()).unwrap_or(u32::MAX),
-            first: newest.high - newest.low,
-            gaps: (self.runs.iter().zip(below))
-                .map(|(above, run)| AckGap {
-                    missing: above.low - run.high - 2,
-                    run: run.high - run.low,
-                })
-                .collect(),
+            first: first.into(),
+            gaps,
         })
     }
 
     /// That Ack is in a packet on its way; nothing is owed any more.
     pub(crate) fn acked(&mut self) {
         self.due = None;
-    }
-
-    /// The run that `number` is in now; `None` if it was known or is not kept.
-    fn insert(&mut self, number: u64) -> Option<Run> {
-        let next = number.saturating_add(1);
-        // The highest run that does not lie wholly above, at a distance.
-        let at = self.runs.iter().position(|run| run.low <= next).unwrap_or(self.runs.len());
-        let below = self.runs.get(at + 1).copied();
-        match self.runs.get_mut(at) {
-            Some(run) if run.low <= number && number <= run.high => None,
-            Some(run) if run.low > number => {
-                run.low = number;
-                let below = below.filter(|below| below.high.checked_add(1) == Some(number));
-                if let Some(below) = below {
-                    run.low = below.low;
-                }
-                let joined = *run;
-                if below.is_some() {
-                    self.runs.remove(at + 1);
-                }
-                Some(joined)
-            }
-            Some(run) if run.high.checked_add(1) == Some(number) => {
-                run.high = number;
-                Some(*run)
-            }
-            _ => {
-                if self.runs.is_full() && at < self.runs.len() {
-                    self.runs.pop();
-                }
-                let run = Run { low: number, high: number };
-                self.runs.insert(at, run).ok().map(|()| run)
-            }
-        }
     }
 }
 
@@ -145,6 +111,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::wire::MAX_ACK_RANGES;
 
     const AT: fn(u64) -> Instant = Instant::from_micros;
 
@@ -212,30 +179,32 @@ mod tests {
             received.packet(number, true, AT(0));
         }
         let ranges: Vec<_> = received.ack(AT(0)).unwrap().ranges().collect();
-        assert_eq!(ranges, [u64::MAX - 1..=u64::MAX, 0..=1]);
+        assert_eq!(ranges, [u64::MAX - 1..=u64::MAX]);
     }
 
     proptest! {
         #[test]
-        fn acks_the_newest_runs_of_what_arrived(numbers in prop::collection::vec(0..60u64, 0..80)) {
+        fn acks_the_newest_runs_of_what_arrived(numbers in prop::collection::vec(0..180u64, 0..200)) {
             let mut received = Received::NEW;
             let mut model = BTreeSet::new();
             for (at, number) in numbers.into_iter().enumerate() {
                 received.packet(number, true, AT(at as u64));
                 model.insert(number);
-                // The lowest go, until what is left has no more than nine runs.
-                while model.iter().filter(|n| !model.contains(&(**n + 1))).count() > MAX_RUNS {
-                    model.pop_first();
+                let largest = *model.last().unwrap();
+                model.retain(|number| largest - number < 128);
+                let mut newest = model.clone();
+                while newest.iter().filter(|n| !newest.contains(&(**n + 1))).count() > MAX_ACK_RANGES + 1 {
+                    newest.pop_first();
                 }
                 let ack = received.ack(AT(at as u64)).unwrap();
                 let told: Vec<_> = ack.ranges().flat_map(Iterator::rev).collect();
-                prop_assert_eq!(told, model.iter().rev().copied().collect::<Vec<_>>());
+                prop_assert_eq!(told, newest.into_iter().rev().collect::<Vec<_>>());
             }
         }
     }
 
     #[test]
     fn is_small() {
-        assert!(size_of::<Received>() <= 200, "{}", size_of::<Received>());
+        assert!(size_of::<Received>() <= 64, "{}", size_of::<Received>());
     }
 }

@@ -17,11 +17,26 @@ use super::{
 
 /// One account's place in the table.
 #[derive(Debug)]
-pub struct AccountSlot(Option<Row>);
+pub struct AccountSlot(Place);
+
+// With a tag of its own, 0 for empty, which an `Option` would hide in the row.
+#[derive(Debug)]
+#[repr(u8)]
+enum Place {
+    Empty,
+    Taken(Row),
+}
 
 impl AccountSlot {
-    /// Never used.
-    pub const EMPTY: Self = Self(None);
+    /// Never used. All zeros, so that a static of them takes no room in a program's image.
+    pub const EMPTY: Self = Self(Place::Empty);
+
+    fn row(&self) -> Option<&Row> {
+        match &self.0 {
+            Place::Taken(row) => Some(row),
+            Place::Empty => None,
+        }
+    }
 }
 
 /// An account.
@@ -43,6 +58,8 @@ pub(crate) struct Row {
     pub(super) rooms: List<Membership, OfAccount>,
     /// The store has it.
     pub(crate) durable: bool,
+    /// The store may have it: what it answered was not waited for.
+    pub(crate) ventured: bool,
     pub(crate) access: Access,
     pub(crate) sentence: Sentence,
     /// How many keys it had before this one.
@@ -67,10 +84,11 @@ impl Row {
     }
 }
 
-/// How many account numbers were given out.
+/// How many account numbers were given out, and how many of them are held.
 #[derive(Debug, Default)]
 pub(crate) struct AccountsHead {
     next: u32,
+    held: u32,
 }
 
 /// The table of accounts, found by number, by nick and by key.
@@ -88,13 +106,15 @@ impl Accounts<'_> {
     }
 
     pub(crate) fn get_mut(&mut self, account: Account) -> Option<&mut Row> {
-        let row = self.rows.get_mut(account.0 as usize)?.0.as_mut();
-        row.filter(|row| row.sentence != Sentence::Removed)
+        match &mut self.rows.get_mut(account.0 as usize)?.0 {
+            Place::Taken(row) => Some(row).filter(|row| row.sentence != Sentence::Removed),
+            Place::Empty => None,
+        }
     }
 
     /// An account, also one that was removed: the roster tells that it is gone.
     pub(crate) fn known(&self, account: Account) -> Option<&Row> {
-        self.rows.get(account.0 as usize)?.0.as_ref()
+        self.rows.get(account.0 as usize)?.row()
     }
 
     pub(crate) fn by_nick(&self, nick: &Nick) -> Option<Account> {
@@ -114,18 +134,28 @@ impl Accounts<'_> {
         self.head.next
     }
 
-    /// Adds an account under the next number; `None` if the table is full.
+    /// Adds an account under the next number, or, after the last, under one that the store
+    /// did not get; `None` if the table is full.
     pub(crate) fn add(&mut self, row: Row) -> Option<Account> {
-        self.put(Account(self.head.next), row)
+        let places = self.rows.len() as u32;
+        let free = |at: &u32| self.get(Account(*at)).is_none();
+        let number = match self.head.next {
+            next if next < places => next,
+            // Looked for only where there is one: a full server stays quick to say so.
+            _ if self.head.held < places => (0..places).find(free)?,
+            _ => return None,
+        };
+        self.put(Account(number), row)
     }
 
     /// Adds an account under a number from the store.
     pub(crate) fn put(&mut self, account: Account, row: Row) -> Option<Account> {
-        let slot = self.rows.get_mut(account.0 as usize).filter(|slot| slot.0.is_none())?;
+        let slot = self.rows.get_mut(account.0 as usize).filter(|slot| slot.row().is_none())?;
         let (nick, key) = (row.nick.folded(), row.key.0);
         let is_gone = row.sentence == Sentence::Removed;
-        slot.0 = Some(row);
+        slot.0 = Place::Taken(row);
         self.head.next = self.head.next.max(account.0 + 1);
+        self.head.held += 1;
         if is_gone {
             return Some(account);
         }
@@ -154,13 +184,13 @@ impl Accounts<'_> {
         }
     }
 
-    /// Takes out an account that the store did not get. Its number is free again once those above it are.
+    /// Takes out an account that the store did not get.
     pub(crate) fn remove(&mut self, account: Account) {
         self.unindex_key(account);
         self.unindex_nick(account);
-        if let Some(slot) = self.rows.get_mut(account.0 as usize) {
-            slot.0 = None;
-        }
+        let Some(slot) = self.rows.get_mut(account.0 as usize) else { return };
+        let Place::Taken(_) = core::mem::replace(&mut slot.0, Place::Empty) else { return };
+        self.head.held -= 1;
         // While the store fails, numbers are not used up.
         while self.head.next > 0 && self.known(Account(self.head.next - 1)).is_none() {
             self.head.next -= 1;
@@ -170,14 +200,14 @@ impl Accounts<'_> {
     fn unindex_key(&mut self, account: Account) {
         let Some(key) = self.get(account).map(|row| row.key) else { return };
         let rows = &*self.rows;
-        let row_at = |at: u32| rows.get(at as usize).and_then(|slot| slot.0.as_ref());
+        let row_at = |at: u32| rows.get(at as usize).and_then(AccountSlot::row);
         self.by_key.remove(&key.0, account.0, |at| Some(row_at(at)?.key.0));
     }
 
     fn unindex_nick(&mut self, account: Account) {
         let Some(nick) = self.get(account).map(|row| row.nick.folded()) else { return };
         let rows = &*self.rows;
-        let row_at = |at: u32| rows.get(at as usize).and_then(|slot| slot.0.as_ref());
+        let row_at = |at: u32| rows.get(at as usize).and_then(AccountSlot::row);
         self.by_nick.remove(&nick, account.0, |at| Some(row_at(at)?.nick.folded()));
     }
 

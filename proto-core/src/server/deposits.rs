@@ -16,8 +16,8 @@ use core::time::Duration;
 
 use super::{
     Event, ServerLink,
-    engine::{Engine, Taken},
-    entry::{Entry, Pair, Stage},
+    engine::{Engine, STALL, Taken},
+    entry::{Entry, Pair, Refused, Stage},
     member::{ServerRole, Token},
 };
 
@@ -28,16 +28,17 @@ const PAIR_ENTRIES: u16 = 64;
 /// told nothing, sends it again.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How late a piece of a refused deposit may come; well below the time after which an
-/// author that could not believe a refusal tries again.
-const LATE: Duration = Duration::from_secs(4);
-
 /// How long the store may take before it counts as failed.
 const STORE: Duration = Duration::from_secs(10);
 
 impl Engine<'_> {
-    /// A piece of a deposit.
-    pub(super) fn deposit(&mut self, link: Id<ServerLink>, deposit: &Deposit<'_>) -> Taken {
+    /// A piece of a deposit, in the packet `packet` of its link.
+    pub(super) fn deposit(
+        &mut self,
+        link: Id<ServerLink>,
+        packet: u64,
+        deposit: &Deposit<'_>,
+    ) -> Taken {
         let Some(author) = self.author(link) else { return Taken::NoRoom };
         let total = usize::from(deposit.total);
         let position = Position::new(deposit.epoch, deposit.number);
@@ -70,12 +71,15 @@ impl Engine<'_> {
             self.owe_progress(pair_id);
             return Taken::Done;
         }
-        let refused = pair.refused.filter(|(upto, by, _)| *by == link && position <= *upto);
-        if refused.is_some_and(|(.., until)| self.state.now < until) {
+        let known = self.find_entry(pair_id, position);
+        let unheard = pair.refused.is_some_and(|r| r.by == link && position <= r.upto);
+        let heard = self.links.get(link).map_or(0, |link| link.role.heard);
+        if known.is_none() && (unheard || packet < heard) {
+            // It may have been sent before its author heard that it is not taken.
             self.return_credit(link, deposit);
             return Taken::Done;
         }
-        let Some(id) = self.find_or_add(link, pair_id, position, deposit) else {
+        let Some(id) = known.or_else(|| self.add_entry(link, pair_id, position, deposit)) else {
             return Taken::NoRoom;
         };
         if self.entries.get(id).is_some_and(|entry| entry.stage != Stage::Arriving) {
@@ -193,7 +197,6 @@ impl Engine<'_> {
                 continue;
             };
             (pair.online, pair.refused) = (false, None);
-            pair.relayed = Position::default();
             let mut at = pair.entries.front();
             while let Some(entry_id) = at {
                 let Some(entry) = self.entries.get_mut(entry_id) else { break };
@@ -265,11 +268,14 @@ impl Engine<'_> {
 
     /// The store has not answered in time, and may yet do what it was asked.
     fn unanswered(&mut self, id: Id<Entry>) {
-        if let Some(entry) = self.entries.get_mut(id) {
-            // To call it refused might be untrue. Its author, told nothing, sends it again.
-            entry.relayed = true;
-            self.saved(id, false);
+        let Some(entry) = self.entries.get_mut(id) else { return };
+        // To call it refused might be untrue. Its author, told nothing, sends it again.
+        entry.ventured = true;
+        let position = entry.position;
+        if let Some(pair) = entry.pair.and_then(|pair| self.pairs.get_mut(pair)) {
+            pair.ventured = pair.ventured.max(position);
         }
+        self.saved(id, false);
     }
 
     /// The store has an entry, or could not take it.
@@ -319,7 +325,7 @@ impl Engine<'_> {
                         entry.stage = Stage::Relaying;
                     }
                     self.entry_timers.set(id.slot(), Some(now + self.state.config.relay));
-                } else if self.entries.get(id).is_some_and(|entry| entry.relayed) {
+                } else if self.entries.get(id).is_some_and(|entry| entry.ventured) {
                     // To call it refused might be untrue. Its author, told nothing, sends it again.
                     self.forget_taken(id);
                     self.free_entry(id);
@@ -392,11 +398,18 @@ impl Engine<'_> {
         }
     }
 
-    /// Refusals that their authors have heard of are forgotten.
-    pub(super) fn free_refusals(&mut self, link: Id<ServerLink>) {
+    /// Refusals that their author has heard of, by word in the packet `packet`, are forgotten.
+    pub(super) fn free_refusals(&mut self, link: Id<ServerLink>, packet: u64) {
         while let Some(found) = self.links.get_mut(link) {
-            let Some(entry) = found.role.told.pop_front(&mut self.entries) else { return };
-            self.free_entry(entry);
+            let Some(id) = found.role.told.pop_front(&mut self.entries) else { return };
+            found.role.heard = found.role.heard.max(packet);
+            let pair = self.entries.get(id).and_then(|entry| entry.pair);
+            if let Some(pair) = pair.and_then(|pair| self.pairs.get_mut(pair)) {
+                let others =
+                    pair.refused.map(|r| Refused { count: r.count.saturating_sub(1), ..r });
+                pair.refused = others.filter(|refused| refused.count > 0);
+            }
+            self.free_entry(id);
         }
     }
 
@@ -413,17 +426,51 @@ impl Engine<'_> {
         }
     }
 
-    /// A pair's record is to be saved.
+    /// A pair's record is to be saved, behind what the store was asked before and ahead of
+    /// what it is asked after: an answer to an earlier request for it counts no more.
     pub(super) fn save_pair(&mut self, id: Id<Pair>) {
         if let Some(pair) = self.pairs.get_mut(id) {
             pair.dirty = true;
-            if pair.loaded && pair.ask == Ask::Idle {
+            if pair.loaded && pair.ask != Ask::Owed {
                 pair.ask = Ask::Owed;
-                self.state.unsaved_pairs.remove(&mut self.pairs, id);
+                self.state.failed_pairs.remove(&mut self.pairs, id);
                 self.state.unused.remove(&mut self.pairs, id);
                 self.state.asking_pairs.push_back(&mut self.pairs, id);
             }
         }
+    }
+
+    /// The store failed to read or save a pair's record: it is asked again.
+    pub(super) fn pair_failed(&mut self, id: Id<Pair>) {
+        self.state.failed_pairs.push_back(&mut self.pairs, id);
+        let at = self.state.now + STALL;
+        self.state.stalled_at.get_or_insert(at);
+    }
+
+    /// What the store failed to do for pairs, it is asked for now.
+    pub(super) fn ask_for_failed(&mut self) {
+        while let Some(pair) = self.state.failed_pairs.pop_front(&mut self.pairs) {
+            if self.is_loaded(pair) {
+                self.save_pair(pair);
+            } else {
+                self.load_pair(pair);
+            }
+        }
+    }
+
+    /// A pair's record is to be read, unless it was or is being.
+    fn load_pair(&mut self, id: Id<Pair>) {
+        if let Some(pair) = self.pairs.get_mut(id).filter(|p| !p.loaded && p.ask == Ask::Idle) {
+            pair.ask = Ask::Owed;
+            self.state.failed_pairs.remove(&mut self.pairs, id);
+            self.state.unused.remove(&mut self.pairs, id);
+            self.state.asking_pairs.push_back(&mut self.pairs, id);
+        }
+    }
+
+    /// What the store has of a pair is known.
+    pub(super) fn is_loaded(&self, id: Id<Pair>) -> bool {
+        self.pairs.get(id).is_some_and(|pair| pair.loaded)
     }
 
     /// Finds a pair or makes room for it; `None` if all are in use.
@@ -435,15 +482,12 @@ impl Engine<'_> {
         });
         if let Some(id) = found.and_then(|slot| self.pairs.id_at(slot)) {
             // What the store failed to say is asked again.
-            if let Some(pair) = self.pairs.get_mut(id).filter(|p| !p.loaded && p.ask == Ask::Idle) {
-                pair.ask = Ask::Owed;
-                self.state.unused.remove(&mut self.pairs, id);
-                self.state.asking_pairs.push_back(&mut self.pairs, id);
-            }
+            self.load_pair(id);
             return Some(id);
         }
         if self.pairs.is_full() {
             let unused = self.state.unused.pop_front(&mut self.pairs)?;
+            self.state.failed_pairs.remove(&mut self.pairs, unused);
             let gone = self.pairs.remove(unused)?;
             let pairs = &self.pairs;
             self.by_pair.remove(&Pair::name(gone.author, gone.recipient), unused.slot(), |slot| {
@@ -522,14 +566,9 @@ impl Engine<'_> {
         }
     }
 
-    fn find_or_add(
-        &mut self,
-        link: Id<ServerLink>,
-        pair_id: Id<Pair>,
-        position: Position,
-        deposit: &Deposit<'_>,
-    ) -> Option<Id<Entry>> {
-        let mut at = self.pairs.get(pair_id)?.entries.front();
+    /// A deposit of a pair that is neither durable nor delivered.
+    fn find_entry(&self, pair: Id<Pair>, position: Position) -> Option<Id<Entry>> {
+        let mut at = self.pairs.get(pair)?.entries.front();
         while let Some(id) = at {
             let entry = self.entries.get(id)?;
             if entry.position == position {
@@ -537,6 +576,16 @@ impl Engine<'_> {
             }
             at = entry.of_pair.next();
         }
+        None
+    }
+
+    fn add_entry(
+        &mut self,
+        link: Id<ServerLink>,
+        pair_id: Id<Pair>,
+        position: Position,
+        deposit: &Deposit<'_>,
+    ) -> Option<Id<Entry>> {
         let author = self.pairs.get(pair_id).filter(|p| p.count < PAIR_ENTRIES)?.author;
         self.make_room(deposit.total.into());
         if self.entries.is_full() {
@@ -580,9 +629,9 @@ impl Engine<'_> {
             };
             let Some(entry) = self.entries.get(next) else { return };
             pair.taken = entry.position;
-            let relayed = entry.position <= pair.relayed;
+            let ventured = entry.position <= pair.ventured;
             if let Some(entry) = self.entries.get_mut(next) {
-                entry.relayed |= relayed;
+                entry.ventured |= ventured;
             }
             self.route(next);
         }
@@ -608,7 +657,7 @@ impl Engine<'_> {
                 if let Some(pair_id) = pair {
                     if let Some(pair) = self.pairs.get_mut(pair_id) {
                         pair.online = true;
-                        pair.relayed = pair.relayed.max(pair.taken);
+                        pair.ventured = pair.ventured.max(pair.taken);
                     }
                     self.owe_progress(pair_id);
                 }
@@ -631,8 +680,14 @@ impl Engine<'_> {
         self.unlist(id);
         self.free_body(id);
         let link = self.accounts.get(author).and_then(|row| row.link);
+        let link = link.filter(|link| self.author(*link).is_some());
         if let Some(pair) = pair.and_then(|pair| self.pairs.get_mut(pair)) {
-            pair.refused = link.map(|link| (position, link, self.state.now + LATE));
+            let before = pair.refused.filter(|refused| Some(refused.by) == link);
+            pair.refused = link.map(|by| Refused {
+                upto: before.map_or(position, |refused| refused.upto.max(position)),
+                by,
+                count: before.map_or(0, |refused| refused.count).saturating_add(1),
+            });
         }
         self.owe_refusal(id, author);
     }
@@ -665,7 +720,8 @@ impl Engine<'_> {
         reason: EntryRefusal,
     ) -> Taken {
         let position = Position::new(deposit.epoch, deposit.number);
-        let last = self.links.get(link).and_then(|link| link.role.refused.back());
+        let refused = self.links.get(link).map(|link| link.role.refused);
+        let last = refused.and_then(|refused| refused.back(&mut self.entries));
         let told = last.and_then(|id| self.entries.get(id));
         if told.is_some_and(|entry| (entry.to, entry.position) == (deposit.to, position)) {
             return Taken::Done;
@@ -726,7 +782,7 @@ impl Entry {
             previous: 0,
             bytes: 0,
             told: false,
-            relayed: false,
+            ventured: false,
             received: crate::time::UnixTime(0),
             source: None,
             pair: None,

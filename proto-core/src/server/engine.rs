@@ -78,8 +78,8 @@ pub(super) struct Kept {
     pub(super) asking_entries: List<Entry, Asking>,
     pub(super) asking_pairs: List<Pair, Asking>,
     pub(super) unused: List<Pair, Unused>,
-    /// Pairs that the store could not save; it is asked again.
-    pub(super) unsaved_pairs: List<Pair, Asking>,
+    /// Pairs that the store failed to read or save; it is asked again.
+    pub(super) failed_pairs: List<Pair, Asking>,
     pub(super) asking_rooms: List<RoomRow, Asking>,
     pub(super) asking_members: List<Membership, Asking>,
     /// Members whose room moved on.
@@ -145,7 +145,7 @@ impl State {
                 asking_entries: List::NEW,
                 asking_pairs: List::NEW,
                 unused: List::NEW,
-                unsaved_pairs: List::NEW,
+                failed_pairs: List::NEW,
                 asking_rooms: List::NEW,
                 asking_members: List::NEW,
                 moved_rooms: List::NEW,
@@ -236,7 +236,7 @@ impl<'a> Engine<'a> {
         loop {
             let Self { links, pairs, entries, rooms, state, .. } = self;
             let visit = &mut |member: &mut Member, token, fate| {
-                settle(member, pairs, entries, token, fate);
+                settle(member, pairs, &mut state.unused, entries, token, fate);
                 settle_room(rooms, &mut state.moved_rooms, token, fate);
             };
             match links.timeout(now, visit) {
@@ -259,9 +259,7 @@ impl<'a> Engine<'a> {
                 self.read_mailbox(link);
             }
             self.retry_members();
-            while let Some(pair) = self.state.unsaved_pairs.pop_front(&mut self.pairs) {
-                self.save_pair(pair);
-            }
+            self.ask_for_failed();
         }
         self.passwords_timeout();
         self.read_on();
@@ -353,7 +351,7 @@ impl<'a> Engine<'a> {
             let taken = match frame {
                 Ok(frame) => {
                     eliciting |= !matches!(frame, Frame::Ack(_) | Frame::Close(_));
-                    self.handle_frame(link, &frame)
+                    self.handle_frame(link, number, &frame)
                 }
                 Err(FrameError::Unsupported(_)) => Taken::Close(CloseReason::Unsupported),
                 Err(FrameError::Length | FrameError::Body) => Taken::Close(CloseReason::Malformed),
@@ -375,19 +373,19 @@ impl<'a> Engine<'a> {
         self.links.accept(link, number, eliciting, self.state.now);
     }
 
-    fn handle_frame(&mut self, link: Id<ServerLink>, frame: &Frame<'_>) -> Taken {
+    fn handle_frame(&mut self, link: Id<ServerLink>, number: u64, frame: &Frame<'_>) -> Taken {
         match frame {
             Frame::Ack(ack) => {
                 let Self { links, pairs, entries, rooms, state, .. } = self;
                 let now = state.now;
                 let visit = &mut |member: &mut Member, token, fate| {
-                    settle(member, pairs, entries, token, fate);
+                    settle(member, pairs, &mut state.unused, entries, token, fate);
                     settle_room(rooms, &mut state.moved_rooms, token, fate);
                 };
                 if !links.acknowledged(link, ack, now, visit) {
                     return Taken::Close(CloseReason::Malformed);
                 }
-                self.free_refusals(link);
+                self.free_refusals(link, number);
                 self.settle_reader(link);
                 Taken::Done
             }
@@ -407,7 +405,7 @@ impl<'a> Engine<'a> {
             Frame::Register(register) => self.register(link, register),
             Frame::Login(login) => self.login(link, login),
             Frame::Deregister(()) => self.deregister(link),
-            Frame::Deposit(deposit) => self.deposit(link, deposit),
+            Frame::Deposit(deposit) => self.deposit(link, number, deposit),
             Frame::Inquire(inquire) => self.inquire(link, *inquire),
             Frame::MailAck(ack) => self.mail_acknowledged(link, ack),
             Frame::Read(read) => self.read_upto(link, *read),
@@ -477,6 +475,7 @@ impl<'a> Engine<'a> {
 fn settle(
     member: &mut Member,
     pairs: &mut Slab<'_, Pair>,
+    unused: &mut List<Pair, Unused>,
     entries: &mut Slab<'_, Entry>,
     token: Token,
     fate: Fate,
@@ -488,7 +487,14 @@ fn settle(
         (Token::Page { serial, low }, fate) => {
             member.reader.fate(serial, low, fate == Fate::Lost);
         }
-        (Token::Progress(pair), Fate::Lost) => member.progress.push_back(pairs, pair),
+        (Token::Progress(pair), Fate::Lost) => {
+            // Who is no longer online asks when it returns.
+            if member.registration.online().is_some() {
+                // What is owed must not make room for another pair.
+                unused.remove(pairs, pair);
+                member.progress.push_back(pairs, pair);
+            }
+        }
         (Token::Refusal(id), fate) => {
             let Some(entry) = entries.get_mut(id).filter(|entry| !entry.told) else { return };
             entry.told = fate == Fate::Acked;
@@ -504,7 +510,8 @@ fn settle(
             }
         }
         (Token::Piece(id, run), Fate::Lost) => {
-            if let Some(entry) = entries.get_mut(id) {
+            // Another copy may have been acknowledged meanwhile.
+            if let Some(entry) = entries.get_mut(id).filter(|entry| entry.queued.is_linked()) {
                 entry.todo.insert(run);
                 member.sending.push_back(entries, id);
             }

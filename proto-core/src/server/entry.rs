@@ -7,7 +7,7 @@ use crate::{
     link::Units,
     record::{PairRecord, PlaceRecord},
     storage::{Body, Id, Linked, List, Node},
-    time::{Instant, UnixTime},
+    time::UnixTime,
     wire::EntryRefusal,
 };
 
@@ -45,8 +45,9 @@ pub struct Entry {
     pub(crate) bytes: u64,
     /// Its author has heard that it was refused.
     pub(crate) told: bool,
-    /// It was sent to its recipient from memory, who may have it without its being saved.
-    pub(crate) relayed: bool,
+    /// It was sent to its recipient from memory, or the store may yet save it: that it is
+    /// not taken might be untrue.
+    pub(crate) ventured: bool,
     pub(crate) received: UnixTime,
     /// Where it came in: there its credit is given back.
     pub(crate) source: Option<Id<ServerLink>>,
@@ -134,11 +135,9 @@ pub struct Pair {
     pub(crate) dirty: bool,
     /// A deposit is being relayed.
     pub(crate) online: bool,
-    /// Up to here, entries were sent to the recipient from memory at least once.
-    pub(crate) relayed: Position,
-    /// Up to here, what came through this link was refused, and until then late pieces of
-    /// it are not taken for another try.
-    pub(crate) refused: Option<(Position, Id<ServerLink>, Instant)>,
+    /// Up to here, entries were ventured at least once.
+    pub(crate) ventured: Position,
+    pub(crate) refused: Option<Refused>,
     /// What is neither durable nor delivered, in the order of arrival.
     pub(crate) entries: List<Entry, OfPair>,
     /// How many those are, and how many entries of any kind refer to the pair.
@@ -150,6 +149,17 @@ pub struct Pair {
     pub(crate) owed: Node<Self>,
     /// In the list of those that could make room for others.
     pub(crate) unused: Node<Self>,
+}
+
+/// Deposits whose refusal their author may not have heard of: pieces of them are not taken
+/// for another try.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Refused {
+    /// The last of them, and the link that they came through.
+    pub(crate) upto: Position,
+    pub(crate) by: Id<ServerLink>,
+    /// How many they are.
+    pub(crate) count: u16,
 }
 
 /// The lists that pairs are in.
@@ -188,7 +198,7 @@ impl Pair {
             loaded: false,
             dirty: false,
             online: false,
-            relayed: Position::default(),
+            ventured: Position::default(),
             refused: None,
             entries: List::NEW,
             count: 0,

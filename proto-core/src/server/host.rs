@@ -12,7 +12,7 @@ use crate::{
 
 use super::{
     Event, ServerLink,
-    engine::{Engine, STALL},
+    engine::Engine,
     entry::{Entry, Pair},
     member::Registration,
     room::{Membership, RoomRow, Standing},
@@ -105,9 +105,7 @@ impl Engine<'_> {
                 if pair.ask.answer(serial) {
                     if !stored {
                         pair.dirty = true;
-                        self.state.unsaved_pairs.push_back(&mut self.pairs, id);
-                        let at = self.state.now + STALL;
-                        self.state.stalled_at.get_or_insert(at);
+                        self.pair_failed(id);
                     } else if pair.dirty {
                         self.save_pair(id);
                     }
@@ -431,18 +429,13 @@ impl Engine<'_> {
         place.and_then(|id| self.rooms.members.get(id)).map_or(0, |place| place.since)
     }
 
-    /// The store failed to say how far a pair is: its deposits wait, and whoever
-    /// next needs the pair asks again.
+    /// The store failed to say how far a pair is: the first of its deposits is refused, and
+    /// it is asked again.
     fn pair_unread(&mut self, id: Id<Pair>) {
         self.tell(Event::StoreFailed);
-        let Some(pair) = self.pairs.get_mut(id) else { return };
-        let waiting = pair.entries.front();
-        if let Some(entry) = waiting {
-            self.refuse(entry, crate::wire::EntryRefusal::Store);
-            if let Some(pair) = self.pairs.get_mut(id) {
-                pair.ask = Ask::Owed;
-                self.state.asking_pairs.push_back(&mut self.pairs, id);
-            }
+        if let Some(first) = self.pairs.get(id).and_then(|pair| pair.entries.front()) {
+            self.refuse(first, crate::wire::EntryRefusal::Store);
         }
+        self.pair_failed(id);
     }
 }

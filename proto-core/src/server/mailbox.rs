@@ -45,7 +45,7 @@ impl Engine<'_> {
         let index = self.state.index;
         if let Some(entry) = self.entries.get_mut(id) {
             entry.stage = Stage::Relaying;
-            entry.relayed = true;
+            entry.ventured = true;
             entry.index = index;
         }
         self.entry_timers.set(id.slot(), Some(self.state.now + self.state.config.relay));
@@ -131,10 +131,7 @@ impl Engine<'_> {
     /// The recipient has an entry, durably.
     pub(super) fn mail_acknowledged(&mut self, link: Id<ServerLink>, ack: &MailAck) -> Taken {
         let Some(account) = self.author(link) else { return Taken::Done };
-        let Some(member) = self.links.get_mut(link).map(|link| &mut link.role) else {
-            return Taken::Done;
-        };
-        let mut at = member.mailbox.queue.front();
+        let mut at = self.links.get(link).and_then(|link| link.role.mailbox.queue.front());
         let id = loop {
             let Some(id) = at else { return Taken::Done };
             let Some(entry) = self.entries.get(id) else { return Taken::Done };
@@ -142,6 +139,14 @@ impl Engine<'_> {
                 break id;
             }
             at = entry.queued.next();
+        };
+        let from = self.entries.get(id).map_or(account, |entry| entry.from);
+        if !self.pair(from, Recipient::Account(account)).is_some_and(|pair| self.is_loaded(pair)) {
+            // The mail must not be forgotten before the pair can be saved.
+            return Taken::NoRoom;
+        }
+        let Some(member) = self.links.get_mut(link).map(|link| &mut link.role) else {
+            return Taken::Done;
         };
         member.mailbox.queue.remove(&mut self.entries, id);
         member.mailbox.queued -= 1;
@@ -335,10 +340,11 @@ impl Engine<'_> {
         true
     }
 
-    /// Mail that is kept no longer: its author is told. `false` if there is no
-    /// room for that now.
+    /// Mail that is kept no longer: its author is told. `false` if that cannot be made
+    /// durable now, ahead of the mail's being forgotten.
     pub(super) fn expire(&mut self, to: Account, record: &MailRecord) -> bool {
-        let Some(id) = self.pair(record.from, Recipient::Account(to)) else { return false };
+        let pair = self.pair(record.from, Recipient::Account(to));
+        let Some(id) = pair.filter(|id| self.is_loaded(*id)) else { return false };
         if let Some(pair) = self.pairs.get_mut(id)
             && pair.record.epoch <= record.epoch
         {
@@ -368,6 +374,8 @@ impl Engine<'_> {
         if mailbox.done != 0 && mailbox.done <= upto {
             mailbox.forget = mailbox.done;
             mailbox.done = 0;
+            // That it was handed over is durable first.
+            self.ask_for_failed();
             self.ask_link(link, |member| &mut member.forget);
         }
     }

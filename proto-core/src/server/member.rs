@@ -64,6 +64,9 @@ pub struct Member {
     pub(super) refused: List<Entry, Sending>,
     pub(super) said: List<Entry, Sending>,
     pub(super) told: List<Entry, Sending>,
+    /// The packet that brought word that the last of them was heard of. What came in an
+    /// earlier one may have been sent before.
+    pub(super) heard: u64,
     /// Pieces of mail to send.
     pub(super) sending: List<Entry, Sending>,
     /// Its places in rooms of which something is to be sent.

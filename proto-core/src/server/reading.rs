@@ -168,7 +168,7 @@ impl Engine<'_> {
                         if self.expire(of, &mail) {
                             self.read_next(What::Expired { of, upto: index });
                         } else {
-                            self.sweep_later(of);
+                            self.state.reading.again = Some(self.state.now + AGAIN);
                         }
                     }
                     _ => self.sweep_later(Account(of.0 + 1)),
@@ -213,6 +213,7 @@ impl Engine<'_> {
             away: Body::EMPTY,
             rooms: List::NEW,
             durable: true,
+            ventured: false,
             access: record.access,
             sentence: record.sentence,
             key_number: record.key_number,

@@ -117,13 +117,11 @@ impl Engine<'_> {
     /// A client goes offline by its own will. The link stays, for its answer.
     pub(super) fn deregister(&mut self, link: Id<ServerLink>) -> Taken {
         let Some(found) = self.links.get(link) else { return Taken::Done };
-        let address = found.address;
-        if let Some(account) = found.role.registration.online() {
-            self.leave(link);
-            if let Some(row) = self.accounts.get(account) {
-                let nick = row.nick;
-                self.tell(Event::Deregistered { account, nick, address });
-            }
+        let (address, online) = (found.address, found.role.registration.online());
+        self.leave(link);
+        if let Some((account, row)) = online.and_then(|a| Some((a, self.accounts.get(a)?))) {
+            let nick = row.nick;
+            self.tell(Event::Deregistered { account, nick, address });
         }
         self.answer(link, Registration::Left);
         Taken::Done
@@ -156,7 +154,7 @@ impl Engine<'_> {
         self.tell(Event::StoreFailed);
         if let Some(row) = self.accounts.get_mut(account) {
             row.link = None;
-            if fresh {
+            if fresh && !row.ventured {
                 self.leave_lobby(account);
                 self.accounts.remove(account);
             } else {
@@ -207,15 +205,20 @@ impl Engine<'_> {
         {
             self.leave_rooms(link, account);
         }
+        // The link may go on without this client: what gets lost on it is owed to nobody.
+        self.links.disown(link);
         let Some(found) = self.links.get_mut(link) else { return };
         let mut member = core::mem::take(&mut found.role);
         // The nodes are what the lists know this link by.
         found.role.asking = core::mem::replace(&mut member.asking, crate::storage::Node::UNLINKED);
         found.role.stalled =
             core::mem::replace(&mut member.stalled, crate::storage::Node::UNLINKED);
+        found.role.heard = member.heard;
         self.state.asking_links.remove(&mut self.links.links, link);
         self.state.stalled.remove(&mut self.links.links, link);
-        while member.progress.pop_front(&mut self.pairs).is_some() {}
+        while let Some(pair) = member.progress.pop_front(&mut self.pairs) {
+            self.consider_unused(pair);
+        }
         while member.sending.pop_front(&mut self.entries).is_some() {}
         for mut list in [member.refused, member.said, member.told] {
             while let Some(entry) = list.pop_front(&mut self.entries) {
@@ -230,6 +233,11 @@ impl Engine<'_> {
             }
         }
         let Some(account) = member.registration.account() else { return };
+        if let (Registration::Saving { .. }, Some(row)) =
+            (member.registration, self.accounts.get_mut(account))
+        {
+            row.ventured = true;
+        }
         let seen = self.unix();
         let Some(row) = self.accounts.get_mut(account).filter(|row| row.link == Some(link)) else {
             return;
@@ -354,6 +362,7 @@ impl Engine<'_> {
             away: Body::EMPTY,
             rooms: List::NEW,
             durable: false,
+            ventured: false,
             access: Access::Key,
             sentence: Sentence::None,
             key_number: 0,

@@ -7,7 +7,7 @@ use core::time::Duration;
 use crate::id::PublicKey;
 use crate::random::Random;
 use crate::time::Instant;
-use crate::wire::{Hello, HelloTo, MAX_DATAGRAM, Retry, VERSION};
+use crate::wire::{Hello, HelloTo, Retry, VERSION};
 
 use super::derive::{Key, hash, label, mac, same};
 use super::suite::Suite;
@@ -113,7 +113,7 @@ fn check_of(suite: &dyn Suite, hello: &Hello, retry: &Retry) -> [u8; 16] {
     for (to, from) in key.iter_mut().zip(hello.random) {
         *to = from;
     }
-    let mut scratch = [0; MAX_DATAGRAM];
+    let mut scratch = [0; Retry::SIZE_BOUND];
     mac(suite, &key, [label::RETRY, retry.checked(&mut scratch)])
 }
 

@@ -46,7 +46,7 @@ const LABEL: &[u8] = b"udpchat 1";
 fn prologue<'b>(
     hello: &Hello,
     retry: &Retry,
-    scratch: &'b mut [u8; MAX_DATAGRAM],
+    scratch: &'b mut [u8; Retry::SIZE_BOUND],
 ) -> ([u8; Hello::HEADER_LENGTH], [u8; 16], &'b [u8]) {
     (hello.header(), cookie::said_mac(hello), retry.encode(scratch))
 }
@@ -73,7 +73,7 @@ impl Initiator {
         random: &mut Random,
         boot: u64,
     ) -> Option<(Self, [u8; INIT_NOISE])> {
-        let mut scratch = [0; MAX_DATAGRAM];
+        let mut scratch = [0; Retry::SIZE_BOUND];
         let (header, mac, retry) = prologue(hello, retry, &mut scratch);
         let prologue = [LABEL, &header, &mac, retry];
         let mut message = [0; INIT_NOISE];
@@ -139,7 +139,7 @@ impl Opened {
         retry_key: Option<PublicKey>,
     ) -> Option<Self> {
         let retry = cookie::retry(identity.suite(), &init.hello, init.cookie, retry_key);
-        let mut scratch = [0; MAX_DATAGRAM];
+        let mut scratch = [0; Retry::SIZE_BOUND];
         let (header, mac, retry) = prologue(&init.hello, &retry, &mut scratch);
         let prologue = [LABEL, &header, &mac, retry];
         let mut message: [u8; INIT_NOISE] = init.noise.try_into().ok()?;
@@ -205,7 +205,8 @@ pub struct AcceptMemo {
 
 impl AcceptMemo {
     /// Writes message 2 to the front of `out`, to be sent in an [`Accept`], and
-    /// returns its length. `None` if `out` is too short; [`MAX_DATAGRAM`] always is enough.
+    /// returns its length. `None` if `out` is too short; what a datagram of
+    /// [`MAX_DATAGRAM`] has behind the Accept's own fields always is enough.
     pub fn encode(&self, suite: &dyn Suite, out: &mut [u8]) -> Option<usize> {
         let length = usize::from(self.length);
         let (ephemeral, sealed) = out.get_mut(..length)?.split_first_chunk_mut()?;

@@ -3,6 +3,7 @@
 /// The last 128 counters of a session, after RFC 6479: what is older than the
 /// window counts as seen.
 #[derive(Clone, Debug, Default)]
+#[repr(Rust, packed(8))] // sixteen would leave holes around it in every session
 pub struct ReplayWindow {
     highest: u64,
     // Bit i stands for `highest - i`; no bit is set before the first commit only.

@@ -13,7 +13,8 @@ pub struct Node<T> {
 
 #[derive(Debug)]
 struct Place<T> {
-    previous: Option<Id<T>>,
+    /// The entry before this one; the list's last before its first.
+    previous: Id<T>,
     next: Option<Id<T>>,
 }
 
@@ -40,11 +41,6 @@ impl<T> Node<T> {
         self.place.is_some()
     }
 
-    /// The entry before this one.
-    pub fn previous(&self) -> Option<Id<T>> {
-        self.place.as_ref().and_then(|place| place.previous)
-    }
-
     /// The entry after this one.
     pub fn next(&self) -> Option<Id<T>> {
         self.place.as_ref().and_then(|place| place.next)
@@ -57,10 +53,11 @@ pub trait Linked<L>: Sized {
     fn node(&mut self) -> &mut Node<Self>;
 }
 
-/// A list of kind `L` through the entries of a `Slab<T>`.
+/// A list of kind `L` through the entries of a `Slab<T>`. It knows its first entry,
+/// which knows the last.
 #[derive(Debug)]
 pub struct List<T, L> {
-    ends: Option<(Id<T>, Id<T>)>,
+    front: Option<Id<T>>,
     kind: PhantomData<fn() -> L>,
 }
 
@@ -80,92 +77,94 @@ impl<T, L> Default for List<T, L> {
 
 impl<T, L> List<T, L> {
     /// The empty list.
-    pub const NEW: Self = Self { ends: None, kind: PhantomData };
+    pub const NEW: Self = Self { front: None, kind: PhantomData };
 
     /// The first entry.
     pub fn front(&self) -> Option<Id<T>> {
-        self.ends.map(|(front, _)| front)
-    }
-
-    /// The last entry.
-    pub fn back(&self) -> Option<Id<T>> {
-        self.ends.map(|(_, back)| back)
+        self.front
     }
 
     /// It has no entry.
     pub fn is_empty(&self) -> bool {
-        self.ends.is_none()
+        self.front.is_none()
+    }
+
+    /// The entry before `id`, which is in this list, at `node`.
+    pub fn before(&self, id: Id<T>, node: &Node<T>) -> Option<Id<T>> {
+        node.place.as_ref().filter(|_| self.front != Some(id)).map(|place| place.previous)
     }
 }
 
 impl<T: Linked<L>, L> List<T, L> {
+    /// The last entry.
+    pub fn back(&self, slab: &mut Slab<'_, T>) -> Option<Id<T>> {
+        place(slab, self.front?).map(|front| front.previous)
+    }
+
     /// Appends an entry; nothing happens if it is in such a list already.
     pub fn push_back(&mut self, slab: &mut Slab<'_, T>, id: Id<T>) {
-        let back = self.back();
         let Some(node) = slab.get_mut(id).map(Linked::node) else { return };
         if node.is_linked() {
             return;
         }
-        node.place = Some(Place { previous: back, next: None });
-        if let Some(back) = back {
-            link_next(slab, back, Some(id));
-        }
-        self.ends = Some((self.front().unwrap_or(id), id));
+        // An entry alone comes before itself.
+        node.place = Some(Place { previous: id, next: None });
+        self.append(slab, &mut Self { front: Some(id), kind: PhantomData });
     }
 
     /// Takes the first entry out of the list.
     pub fn pop_front(&mut self, slab: &mut Slab<'_, T>) -> Option<Id<T>> {
-        let front = self.front()?;
+        let front = self.front?;
         self.remove(slab, front);
         Some(front)
     }
 
     /// Takes an entry out of the list, in which it must be if in any.
     pub fn remove(&mut self, slab: &mut Slab<'_, T>, id: Id<T>) {
-        let Some(place) = slab.get_mut(id).and_then(|entry| entry.node().place.take()) else {
+        let Some(Place { previous, next }) =
+            slab.get_mut(id).and_then(|entry| entry.node().place.take())
+        else {
             return;
         };
-        match place.previous {
-            Some(previous) => link_next(slab, previous, place.next),
-            None => self.ends = place.next.zip(self.back()),
+        if self.front == Some(id) {
+            self.front = next;
+        } else if let Some(previous) = place(slab, previous) {
+            previous.next = next;
         }
-        match place.next {
-            Some(next) => {
-                if let Some(Node { place: Some(next) }) = slab.get_mut(next).map(Linked::node) {
-                    next.previous = place.previous;
-                }
-            }
-            None => self.ends = self.front().zip(place.previous),
+        // What is behind it, or else the first, which knows the last.
+        if let Some(after) = next.or(self.front).and_then(|after| place(slab, after)) {
+            after.previous = previous;
         }
     }
 
     /// Takes an entry out of whichever of two lists it is in.
     pub fn remove_from_either(lists: [&mut Self; 2], slab: &mut Slab<'_, T>, id: Id<T>) {
         let [first, second] = lists;
-        let ends_first = first.front() == Some(id) || first.back() == Some(id);
+        let ends_first = first.front == Some(id) || first.back(slab) == Some(id);
         if ends_first { first.remove(slab, id) } else { second.remove(slab, id) }
     }
 
     /// Moves all of `other` behind this list's last entry.
     pub fn append(&mut self, slab: &mut Slab<'_, T>, other: &mut Self) {
-        let Some((front, back)) = other.ends.take() else { return };
-        match self.ends {
-            None => self.ends = Some((front, back)),
-            Some((first, last)) => {
-                link_next(slab, last, Some(front));
-                if let Some(Node { place: Some(place) }) = slab.get_mut(front).map(Linked::node) {
-                    place.previous = Some(last);
-                }
-                self.ends = Some((first, back));
-            }
+        let Some(other) = other.front.take() else { return };
+        let Some(front) = self.front else {
+            self.front = Some(other);
+            return;
+        };
+        let Some(last) = place(slab, other).map(|other| other.previous) else { return };
+        let Some(front) = place(slab, front) else { return };
+        let back = core::mem::replace(&mut front.previous, last);
+        if let Some(back) = place(slab, back) {
+            back.next = Some(other);
+        }
+        if let Some(other) = place(slab, other) {
+            other.previous = back;
         }
     }
 }
 
-fn link_next<T: Linked<L>, L>(slab: &mut Slab<'_, T>, id: Id<T>, next: Option<Id<T>>) {
-    if let Some(Node { place: Some(place) }) = slab.get_mut(id).map(Linked::node) {
-        place.next = next;
-    }
+fn place<'s, T: Linked<L>, L>(slab: &'s mut Slab<'_, T>, id: Id<T>) -> Option<&'s mut Place<T>> {
+    slab.get_mut(id).and_then(|entry| entry.node().place.as_mut())
 }
 
 #[cfg(test)]
@@ -184,6 +183,11 @@ mod tests {
         fn node(&mut self) -> &mut Node<Self> {
             &mut self.0
         }
+    }
+
+    #[test]
+    fn is_small() {
+        assert_eq!((size_of::<Node<Entry>>(), size_of::<List<Entry, Kind>>()), (16, 8));
     }
 
     proptest! {
@@ -229,7 +233,11 @@ mod tests {
                     }
                     let expected: Vec<_> = model.iter().map(|i| ids[*i]).collect();
                     prop_assert_eq!(&walked, &expected);
-                    prop_assert_eq!(list.back(), expected.last().copied());
+                    prop_assert_eq!(list.back(&mut slab), expected.last().copied());
+                    let before = |id| list.before(id, &slab.get(id).unwrap().0);
+                    walked.clear();
+                    walked.extend(core::iter::successors(expected.last().copied(), |id| before(*id)));
+                    prop_assert_eq!(walked, expected.into_iter().rev().collect::<Vec<_>>());
                 }
             }
         }

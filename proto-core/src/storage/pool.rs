@@ -11,8 +11,9 @@ pub struct Block {
 }
 
 impl Block {
-    /// A block that was never used.
-    pub const EMPTY: Self = Self { next: NONE, bytes: [0; BLOCK] };
+    /// A block that was never used. All zeros, so that a static of them takes no room in
+    /// a program's image.
+    pub const EMPTY: Self = Self { next: 0, bytes: [0; BLOCK] };
 }
 
 const NONE: u32 = u32::MAX;

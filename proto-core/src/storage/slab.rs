@@ -1,13 +1,14 @@
 //! A table of slots with O(1) insertion and removal, and names for what is in
 //! it that do not outlive it.
 
-use core::{fmt, marker::PhantomData};
+use core::{fmt, marker::PhantomData, num::NonZeroU32};
 
 /// Names an entry of a [`Slab`]; stale once the entry was removed, even after
 /// its slot was taken again.
 pub struct Id<T> {
     slot: u32,
-    generation: u32,
+    // Never 0, so that an `Option` of a name takes no more than a name.
+    generation: NonZeroU32,
     of: PhantomData<fn() -> T>,
 }
 
@@ -17,13 +18,13 @@ impl<T> Id<T> {
         self.slot
     }
 
-    /// How many entries the slot had before.
-    pub const fn generation(self) -> u32 {
+    /// Which of the slot's entries, one after the other, it is.
+    pub const fn generation(self) -> NonZeroU32 {
         self.generation
     }
 
     /// The name with these parts; it finds something only if it was once given.
-    pub const fn from_parts(slot: u32, generation: u32) -> Self {
+    pub const fn from_parts(slot: u32, generation: NonZeroU32) -> Self {
         Self { slot, generation, of: PhantomData }
     }
 }
@@ -52,20 +53,27 @@ impl<T> fmt::Debug for Id<T> {
 
 /// One slot of a [`Slab`].
 #[derive(Debug)]
-pub struct Slot<T> {
-    generation: u32,
-    content: Content<T>,
-}
+pub struct Slot<T>(Content<T>);
 
+// With a tag of its own, 0 for vacant, rather than one hidden in `T`.
 #[derive(Debug)]
+#[repr(u8)]
 enum Content<T> {
-    Vacant { next: u32 },
-    Occupied(T),
+    /// `last` is the generation of what was there; 0 if nothing ever was.
+    Vacant {
+        last: u32,
+        next: u32,
+    },
+    Occupied {
+        generation: NonZeroU32,
+        value: T,
+    },
 }
 
 impl<T> Slot<T> {
-    /// A slot that was never used.
-    pub const EMPTY: Self = Self { generation: 0, content: Content::Vacant { next: NONE } };
+    /// A slot that was never used. All zeros, so that a static of them takes no room in a
+    /// program's image.
+    pub const EMPTY: Self = Self(Content::Vacant { last: 0, next: 0 });
 }
 
 const NONE: u32 = u32::MAX;
@@ -128,28 +136,29 @@ impl<'a, T> Slab<'a, T> {
     pub fn insert(&mut self, value: T) -> Result<Id<T>, T> {
         let at = if self.head.free == NONE { self.head.untouched } else { self.head.free };
         let Some(slot) = self.slots.get_mut(at as usize) else { return Err(value) };
-        match slot.content {
-            Content::Vacant { next } if at == self.head.free => self.head.free = next,
-            Content::Vacant { .. } => self.head.untouched += 1,
-            Content::Occupied(_) => return Err(value),
+        let Content::Vacant { last, next } = slot.0 else { return Err(value) };
+        let generation = NonZeroU32::new(last.wrapping_add(1)).unwrap_or(NonZeroU32::MIN);
+        if at == self.head.free {
+            self.head.free = next;
+        } else {
+            self.head.untouched += 1;
         }
-        slot.content = Content::Occupied(value);
+        slot.0 = Content::Occupied { generation, value };
         self.head.used += 1;
-        Ok(Id::from_parts(at, slot.generation))
+        Ok(Id::from_parts(at, generation))
     }
 
     /// Takes an entry out.
     pub fn remove(&mut self, id: Id<T>) -> Option<T> {
         let slot = self.slots.get_mut(id.slot as usize)?;
-        if slot.generation != id.generation || !matches!(slot.content, Content::Occupied(_)) {
+        if !matches!(slot.0, Content::Occupied { generation, .. } if generation == id.generation) {
             return None;
         }
-        let vacant = Content::Vacant { next: self.head.free };
-        slot.generation = slot.generation.wrapping_add(1);
+        let vacant = Content::Vacant { last: id.generation.get(), next: self.head.free };
         self.head.free = id.slot;
         self.head.used -= 1;
-        match core::mem::replace(&mut slot.content, vacant) {
-            Content::Occupied(value) => Some(value),
+        match core::mem::replace(&mut slot.0, vacant) {
+            Content::Occupied { value, .. } => Some(value),
             Content::Vacant { .. } => None,
         }
     }
@@ -157,8 +166,8 @@ impl<'a, T> Slab<'a, T> {
     /// The entry, unless it was removed.
     pub fn get(&self, id: Id<T>) -> Option<&T> {
         let slot = self.slots.get(id.slot as usize)?;
-        match &slot.content {
-            Content::Occupied(value) if slot.generation == id.generation => Some(value),
+        match &slot.0 {
+            Content::Occupied { generation, value } if *generation == id.generation => Some(value),
             _ => None,
         }
     }
@@ -166,23 +175,26 @@ impl<'a, T> Slab<'a, T> {
     /// The entry, unless it was removed.
     pub fn get_mut(&mut self, id: Id<T>) -> Option<&mut T> {
         let slot = self.slots.get_mut(id.slot as usize)?;
-        match &mut slot.content {
-            Content::Occupied(value) if slot.generation == id.generation => Some(value),
+        match &mut slot.0 {
+            Content::Occupied { generation, value } if *generation == id.generation => Some(value),
             _ => None,
         }
     }
 
     /// The name of whatever is in `slot` now.
     pub fn id_at(&self, slot: u32) -> Option<Id<T>> {
-        let found = self.slots.get(slot as usize)?;
-        matches!(found.content, Content::Occupied(_))
-            .then_some(Id::from_parts(slot, found.generation))
+        match self.slots.get(slot as usize)?.0 {
+            Content::Occupied { generation, .. } => Some(Id::from_parts(slot, generation)),
+            Content::Vacant { .. } => None,
+        }
     }
 
     /// All entries, by slot: for queries by people and for tests, never per datagram.
     pub fn iter(&self) -> impl Iterator<Item = (Id<T>, &T)> {
-        (0..).zip(self.slots.iter()).filter_map(|(at, slot)| match &slot.content {
-            Content::Occupied(value) => Some((Id::from_parts(at, slot.generation), value)),
+        (0..).zip(self.slots.iter()).filter_map(|(at, slot)| match &slot.0 {
+            Content::Occupied { generation, value } => {
+                Some((Id::from_parts(at, *generation), value))
+            }
             Content::Vacant { .. } => None,
         })
     }

@@ -168,8 +168,12 @@ impl Retry {
     const PEER_LENGTH: usize = 2 + 16 + 16 + 16;
     const SERVER_LENGTH: usize = Self::PEER_LENGTH + 32;
 
+    /// The most bytes of a Retry.
+    pub const SIZE_BOUND: usize = Self::SERVER_LENGTH;
+
     /// The datagram without its check.
-    pub fn checked<'b>(&self, out: &'b mut [u8; MAX_DATAGRAM]) -> &'b mut [u8] {
+    pub fn checked<'b, const N: usize>(&self, out: &'b mut [u8; N]) -> &'b mut [u8] {
+        const { assert!(N >= Self::SIZE_BOUND) };
         put(out, 0, &[kind::RETRY, self.version]);
         put(out, 2, &self.random);
         put(out, 18, &self.cookie);
@@ -184,7 +188,7 @@ impl Retry {
     }
 
     /// Writes the datagram.
-    pub fn encode<'b>(&self, out: &'b mut [u8; MAX_DATAGRAM]) -> &'b mut [u8] {
+    pub fn encode<'b, const N: usize>(&self, out: &'b mut [u8; N]) -> &'b mut [u8] {
         let end = self.checked(out).len();
         put(out, end, &self.check);
         out.split_at_mut(end + 16).0
@@ -252,12 +256,12 @@ impl<'a> Init<'a> {
 }
 
 /// Handshake message 2, addressed to the initiator's session id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Accept<'a> {
     /// The id that the initiator chose.
     pub session: SessionId,
-    /// Noise IK message 2, payload and padding included.
-    pub noise: &'a [u8],
+    /// Noise IK message 2, payload and padding included; it is opened in place.
+    pub noise: &'a mut [u8],
 }
 
 impl<'a> Accept<'a> {
@@ -276,9 +280,9 @@ impl<'a> Accept<'a> {
         out.split_at_mut((Self::NOISE + self.noise.len()).min(MAX_DATAGRAM)).0
     }
 
-    fn parse(bytes: &'a [u8]) -> Option<Self> {
-        let (_, rest) = bytes.split_first()?;
-        let (session, noise) = rest.split_first_chunk()?;
+    fn parse(bytes: &'a mut [u8]) -> Option<Self> {
+        let (_, rest) = bytes.split_first_mut()?;
+        let (session, noise) = rest.split_first_chunk_mut()?;
         Some(Self { session: SessionId(u32::from_le_bytes(*session)), noise })
     }
 }
@@ -347,7 +351,7 @@ mod tests {
                 matches!(Datagram::parse(retry.encode(&mut out)), Ok(Datagram::Retry(r)) if r == retry)
             );
         }
-        let accept = Accept { session: SessionId(77), noise: &[5; 60] };
+        let accept = Accept { session: SessionId(77), noise: &mut [5; 60] };
         assert!(
             matches!(Datagram::parse(accept.encode(&mut out)), Ok(Datagram::Accept(a)) if a == accept)
         );

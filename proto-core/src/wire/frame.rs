@@ -17,8 +17,8 @@ use super::{Login, MIN_DATAGRAM, PACKET_OVERHEAD, PasswordWanted};
 /// Bytes ahead of a frame's body.
 const FRAME_HEADER: usize = 3;
 
-/// The room for one frame's body in the smallest packet.
-const SMALLEST_ROOM: usize = MIN_DATAGRAM - PACKET_OVERHEAD - FRAME_HEADER;
+/// The room for one frame's body in the smallest packet: any control frame fits it.
+pub(crate) const SMALLEST_ROOM: usize = MIN_DATAGRAM - PACKET_OVERHEAD - FRAME_HEADER;
 
 /// Frame types with this bit are skipped by those who do not know them; any
 /// other unknown type closes the link as unsupported.

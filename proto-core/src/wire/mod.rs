@@ -8,6 +8,7 @@ mod frame;
 mod login;
 
 pub use datagram::{Accept, Datagram, DatagramError, Hello, HelloTo, Init, PacketHeader, Retry};
+pub(crate) use frame::SMALLEST_ROOM;
 pub use frame::{
     Ack, AckGap, Away, Candidates, CloseReason, Command, Deposit, EntryRefusal, EntryRefused,
     Former, Frame, FrameError, FrameWriter, Frames, Gone, Inquire, Joined, Limits, MAX_ACK_RANGES,

@@ -111,13 +111,14 @@ impl Offline {
 
 fn drain(mut actions: Actions<'_>, store: &Store, events: &mut Vec<Event>) {
     let mut scratch = [0; MAX_DATAGRAM];
+    let mut requests = store.requests();
     while let Some(action) = actions.next(&mut scratch) {
         match action {
             Action::Put { ticket, log, number } => {
-                store.put(ticket, log, number, actions.record());
+                requests.put(ticket, log, number, actions.record());
             }
-            Action::Forget { ticket, log, upto } => store.forget(ticket, log, upto),
-            Action::Load { ticket, log, from } => store.load(ticket, log, from),
+            Action::Forget { ticket, log, upto } => requests.forget(ticket, log, upto),
+            Action::Load { ticket, log, from } => requests.load(ticket, log, from),
             Action::Event(event) => events.push(event),
             // There is nobody to talk to.
             Action::Send { .. } | Action::Authenticate { .. } => {}

@@ -133,26 +133,40 @@ impl<M: Machine> Endpoint<M> {
     }
 }
 
-/// Does what the role owes, until there is nothing or it must wait.
+/// How far a drain goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extent {
+    /// Until the role owes nothing.
+    Whole,
+    /// Until it begins to send, one datagram included.
+    UpToSending,
+}
+
+/// Does what the role owes, as far as `extent` says, or until it must wait.
 fn drain<D: Drain>(
     mut actions: D,
     store: &Store,
     passwords: &mut Passwords,
     port: &mut Port,
+    extent: Extent,
     on_event: &mut impl FnMut(D::Event, &[u8]),
 ) {
     let Port { outgoing, socket, .. } = port;
+    let mut requests = store.requests();
     while let Some(scratch) = outgoing.scratch() {
         match actions.next(scratch) {
             Some(Action::Send { to, datagram }) => {
                 let length = datagram.len();
                 outgoing.push(to, length, socket);
+                if extent == Extent::UpToSending {
+                    return;
+                }
             }
             Some(Action::Put { ticket, log, number }) => {
-                store.put(ticket, log, number, actions.record());
+                requests.put(ticket, log, number, actions.record());
             }
-            Some(Action::Forget { ticket, log, upto }) => store.forget(ticket, log, upto),
-            Some(Action::Load { ticket, log, from }) => store.load(ticket, log, from),
+            Some(Action::Forget { ticket, log, upto }) => requests.forget(ticket, log, upto),
+            Some(Action::Load { ticket, log, from }) => requests.load(ticket, log, from),
             Some(Action::Authenticate { ticket }) => {
                 passwords.judge(ticket, actions.password(), actions.hash());
             }

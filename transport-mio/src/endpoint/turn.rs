@@ -4,7 +4,7 @@ use std::{io, mem, time::Duration};
 
 use proto_core::time::Instant;
 
-use super::{Endpoint, SOCKET, WAKE, drain};
+use super::{Endpoint, Extent, SOCKET, WAKE, drain};
 use crate::{machine::Machine, store::Answer};
 
 /// What is done of each kind in one turn, at the most.
@@ -153,7 +153,9 @@ impl<M: Machine> Endpoint<M> {
         while self.port.outgoing.may_write() {
             let Some(answer) = self.answers.pop_front() else { return };
             let actions = tell(&mut self.machine, now, &answer);
-            drain(actions, &self.store, &mut self.passwords, &mut self.port, on_event);
+            // What is to be sent waits for the last of them, and shares datagrams.
+            let extent = if self.answers.is_empty() { Extent::Whole } else { Extent::UpToSending };
+            drain(actions, &self.store, &mut self.passwords, &mut self.port, extent, on_event);
         }
     }
 
@@ -163,7 +165,14 @@ impl<M: Machine> Endpoint<M> {
         for answer in self.passwords.answers() {
             let judgement = answer.as_judgement();
             let actions = self.machine.handle_authenticated(now, answer.ticket, judgement);
-            drain(actions, &self.store, &mut self.passwords, &mut self.port, on_event);
+            drain(
+                actions,
+                &self.store,
+                &mut self.passwords,
+                &mut self.port,
+                Extent::Whole,
+                on_event,
+            );
         }
     }
 
@@ -172,7 +181,14 @@ impl<M: Machine> Endpoint<M> {
         let now = self.clock.now();
         if self.is_due(now) {
             let actions = self.machine.poll_timeout(now);
-            drain(actions, &self.store, &mut self.passwords, &mut self.port, on_event);
+            drain(
+                actions,
+                &self.store,
+                &mut self.passwords,
+                &mut self.port,
+                Extent::Whole,
+                on_event,
+            );
         }
     }
 
@@ -184,7 +200,14 @@ impl<M: Machine> Endpoint<M> {
             }
             let Some((from, datagram)) = self.port.receive() else { return };
             let actions = self.machine.handle_datagram(self.clock.now(), from, datagram);
-            drain(actions, &self.store, &mut self.passwords, &mut self.port, on_event);
+            drain(
+                actions,
+                &self.store,
+                &mut self.passwords,
+                &mut self.port,
+                Extent::Whole,
+                on_event,
+            );
         }
     }
 

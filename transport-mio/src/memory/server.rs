@@ -1,5 +1,5 @@
 use proto_core::{
-    link::{LinkTables, Remembered},
+    link::{LinkTables, Remembered, unconfirmed},
     record,
     server::{
         AccountSlot, Entry, Membership, Pair, RoomRow, RoomTables, ServerLink, Sizes, Storage,
@@ -41,9 +41,10 @@ impl ServerSizes {
         Self { clients, accounts: clients, entries, blocks, packets, rooms, members }
     }
 
-    /// The core keeps an eighth of the links for those that are not confirmed yet.
+    /// Beside those of the clients, the core's share for sessions that are not confirmed
+    /// yet: up to an eighth of all, which is a seventh of the clients' own.
     const fn links(&self) -> usize {
-        self.clients + self.clients.div_ceil(7) + 1
+        self.clients + unconfirmed(self.clients + self.clients.div_ceil(7) + 1)
     }
 
     /// Handshakes are remembered for half a minute, and each costs the server some
@@ -184,6 +185,20 @@ impl Storage for ServerMemory {
             by_place: &mut self.by_place,
             blocks: &mut self.blocks,
             work: &mut self.work,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_links_for_all_clients() {
+        for clients in (0..40_000).step_by(7).chain([100_000, 1_000_000]) {
+            let links = ServerSizes::for_clients(clients).links();
+            let live = links - unconfirmed(links);
+            assert!((clients..=clients + 1).contains(&live), "{clients}: {live} of {links}");
         }
     }
 }

@@ -114,23 +114,10 @@ impl<T: Send + 'static> Store<T> {
         self.boot
     }
 
-    /// Puts a record; [`Answer::Stored`] follows when it is durable. A record
-    /// that has the number already is replaced.
-    pub fn put(&self, ticket: T, log: Log, number: u64, record: &[u8]) {
-        let ask = Ask::Put { log: log.to_bytes(), number, record: record.to_vec() };
-        self.ask(ask, Asker::Loop(ticket));
-    }
-
-    /// Forgets the records up to and including `upto`; [`Answer::Stored`]
-    /// follows when that is durable.
-    pub fn forget(&self, ticket: T, log: Log, upto: u64) {
-        self.ask(Ask::Forget { log: log.to_bytes(), upto }, Asker::Loop(ticket));
-    }
-
-    /// Reads the first record at or after `from`; [`Answer::Loaded`] follows.
-    /// It sees what was put before.
-    pub fn load(&self, ticket: T, log: Log, from: u64) {
-        self.ask(read(log, from, Wanted::First), Asker::Loop(ticket));
+    /// To ask for something: the store sets to work when what this gives is dropped, so that
+    /// what is asked for together is made durable together.
+    pub fn requests(&self) -> Requests<'_, T> {
+        Requests { store: self, is_empty: true }
     }
 
     /// Takes the answers that are there. To be called on every wake.
@@ -163,12 +150,50 @@ impl<T: Send + 'static> Store<T> {
 
     fn wait_for(&self, ask: Ask) -> Result<Vec<Record>, Failure> {
         let (caller, answer) = mpsc::sync_channel(1);
-        self.ask(ask, Asker::Caller(caller));
+        self.shared.ask(Request { ask, asker: Asker::Caller(caller) });
+        self.shared.work();
         answer.recv().unwrap_or_else(|_| Err(Failure::Ended { path: self.path.clone() }))
     }
+}
 
-    fn ask(&self, ask: Ask, asker: Asker<T>) {
-        self.shared.ask(Request { ask, asker });
+/// Requests to a store, on their way.
+#[derive(Debug)]
+pub struct Requests<'s, T: Send + 'static = Ticket> {
+    store: &'s Store<T>,
+    is_empty: bool,
+}
+
+impl<T: Send + 'static> Requests<'_, T> {
+    /// Puts a record; [`Answer::Stored`] follows when it is durable. A record
+    /// that has the number already is replaced.
+    pub fn put(&mut self, ticket: T, log: Log, number: u64, record: &[u8]) {
+        let ask = Ask::Put { log: log.to_bytes(), number, record: record.to_vec() };
+        self.ask(ask, ticket);
+    }
+
+    /// Forgets the records up to and including `upto`; [`Answer::Stored`]
+    /// follows when that is durable.
+    pub fn forget(&mut self, ticket: T, log: Log, upto: u64) {
+        self.ask(Ask::Forget { log: log.to_bytes(), upto }, ticket);
+    }
+
+    /// Reads the first record at or after `from`; [`Answer::Loaded`] follows.
+    /// It sees what was put before.
+    pub fn load(&mut self, ticket: T, log: Log, from: u64) {
+        self.ask(read(log, from, Wanted::First), ticket);
+    }
+
+    fn ask(&mut self, ask: Ask, ticket: T) {
+        self.store.shared.ask(Request { ask, asker: Asker::Loop(ticket) });
+        self.is_empty = false;
+    }
+}
+
+impl<T: Send + 'static> Drop for Requests<'_, T> {
+    fn drop(&mut self) {
+        if !self.is_empty {
+            self.store.shared.work();
+        }
     }
 }
 

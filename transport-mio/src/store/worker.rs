@@ -54,13 +54,12 @@ impl<T> Shared<T> {
         }
     }
 
-    /// Queues a request, or answers at once that it fails.
+    /// Queues a request, to be worked on [soon](Self::work), or answers at once that it fails.
     pub(super) fn ask(&self, request: Request<T>) {
         let mut state = self.lock();
         let Some(failure) = self.refusal(&state, &request) else {
             state.queue.push_back(request);
-            drop(state);
-            return self.work.notify_one();
+            return;
         };
         state.failure = Some(failure.clone());
         if let Some(answer) = request.fail(&failure) {
@@ -69,6 +68,11 @@ impl<T> Shared<T> {
             drop(state);
             (self.wake)();
         }
+    }
+
+    /// Has the thread work on what is queued.
+    pub(super) fn work(&self) {
+        self.work.notify_one();
     }
 
     fn refusal(&self, state: &State<T>, request: &Request<T>) -> Option<Failure> {

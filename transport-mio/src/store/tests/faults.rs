@@ -99,11 +99,11 @@ proptest! {
 fn a_full_disk_fails_the_batch_and_room_mends_it() {
     let disk = Disk::new(1);
     let opened = Opened::on(&disk);
-    opened.store.put(1, logs()[0], 1, b"before");
+    opened.store.requests().put(1, logs()[0], 1, b"before");
     assert_eq!(opened.wait_for(1), [stored(1)]);
     disk.fail(Fault { after: 0, times: FOR_EVER, kind: ErrorKind::StorageFull });
     for round in 0..3 {
-        opened.store.put(2, logs()[0], 2, b"lost");
+        opened.store.requests().put(2, logs()[0], 2, b"lost");
         assert_eq!(opened.wait_for(1), [failed(2)]);
         let error = opened.store.last_error().unwrap();
         assert!(error.to_string().contains("simulated/store"), "{error}");
@@ -112,7 +112,7 @@ fn a_full_disk_fails_the_batch_and_room_mends_it() {
         }
     }
     disk.heal();
-    opened.store.put(3, logs()[0], 3, b"after");
+    opened.store.requests().put(3, logs()[0], 3, b"after");
     assert_eq!(opened.wait_for(1), [stored(3)]);
     drop(opened);
     disk.cut_power();
@@ -125,15 +125,15 @@ fn nothing_overtakes_a_failure_that_was_not_told() {
     let disk = Disk::new(1);
     let opened = Opened::on(&disk);
     disk.hold();
-    opened.store.put(1, logs()[0], 1, b"copy");
+    opened.store.requests().put(1, logs()[0], 1, b"copy");
     disk.wait_until_held();
-    opened.store.forget(2, logs()[1], 9);
+    opened.store.requests().forget(2, logs()[1], 9);
     disk.fail(Fault { after: 0, times: 1, kind: ErrorKind::Other });
     disk.release();
     opened.wakes.recv().unwrap();
-    opened.store.forget(3, logs()[1], 9);
+    opened.store.requests().forget(3, logs()[1], 9);
     assert_eq!(opened.wait_for(3), [failed(1), failed(2), failed(3)]);
-    opened.store.put(4, logs()[0], 1, b"copy");
+    opened.store.requests().put(4, logs()[0], 1, b"copy");
     assert_eq!(opened.wait_for(1), [stored(4)]);
 }
 
@@ -142,10 +142,10 @@ fn a_full_queue_answers_at_once() {
     let disk = Disk::new(1);
     let opened = Opened::with_capacity(&disk, 2);
     disk.hold();
-    opened.store.put(0, logs()[0], 1, b"in the works");
+    opened.store.requests().put(0, logs()[0], 1, b"in the works");
     disk.wait_until_held();
     for ticket in 1..=4 {
-        opened.store.put(ticket, logs()[0], 1 + ticket as u64, b"waits");
+        opened.store.requests().put(ticket, logs()[0], 1 + ticket as u64, b"waits");
     }
     opened.wakes.try_recv().expect("woken while the disk stands still");
     assert_eq!(opened.store.answers().collect::<Vec<_>>(), [failed(3), failed(4)]);
@@ -159,11 +159,11 @@ fn another_process_in_between_stops_the_store() {
     let disk = Disk::new(1);
     let opened = Opened::on(&disk);
     disk.fail(Fault { after: 0, times: 1, kind: ErrorKind::Other });
-    opened.store.put(1, logs()[0], 1, b"x");
+    opened.store.requests().put(1, logs()[0], 1, b"x");
     assert_eq!(opened.wait_for(1), [failed(1)]);
     // The simulated disk has no locks, so this is easy.
     drop(Opened::on(&disk));
-    opened.store.put(2, logs()[0], 2, b"y");
+    opened.store.requests().put(2, logs()[0], 2, b"y");
     assert_eq!(opened.wait_for(1), [failed(2)]);
     assert!(matches!(opened.store.last_error(), Some(Failure::Overtaken { .. })));
 }
@@ -172,7 +172,7 @@ fn another_process_in_between_stops_the_store() {
 fn nobody_waits_for_a_thread_that_is_gone() {
     let engine = Engine::start(Path::new("simulated/store"), Disk::new(1).opener()).unwrap();
     let store = Store::run(engine, 9, || panic!("the host's fault")).unwrap();
-    store.put(1, logs()[0], 1, b"x");
+    store.requests().put(1, logs()[0], 1, b"x");
     while !store.thread.as_ref().is_some_and(JoinHandle::is_finished) {
         thread::yield_now();
     }

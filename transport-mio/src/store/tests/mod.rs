@@ -45,9 +45,9 @@ impl Opened {
     fn ask(&self, ticket: usize, change: &Change) {
         match change {
             Change::Put(log, number, record) => {
-                self.store.put(ticket, logs()[*log], *number, record);
+                self.store.requests().put(ticket, logs()[*log], *number, record);
             }
-            Change::Forget(log, upto) => self.store.forget(ticket, logs()[*log], *upto),
+            Change::Forget(log, upto) => self.store.requests().forget(ticket, logs()[*log], *upto),
         }
     }
 
@@ -62,7 +62,7 @@ impl Opened {
     }
 
     fn load(&self, log: Log, from: u64) -> LoadedRecord {
-        self.store.load(usize::MAX, log, from);
+        self.store.requests().load(usize::MAX, log, from);
         match self.wait_for(1).remove(0) {
             Answer::Loaded { ticket: usize::MAX, result } => result.unwrap(),
             other => panic!("{other:?}"),

@@ -72,7 +72,7 @@ fn damaged_files_are_refused_and_kept() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("store");
     let opened = Opened::at(&path).unwrap();
-    opened.store.put(1, logs()[0], 1, &[7; 5000]);
+    opened.store.requests().put(1, logs()[0], 1, &[7; 5000]);
     drop(opened);
     let whole = fs::read(&path).unwrap();
     let scribbled = [&whole[..64], &vec![0xa5; whole.len() - 64]].concat();

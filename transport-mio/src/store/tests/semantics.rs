@@ -34,7 +34,7 @@ proptest! {
                     expected.push(stored(ticket));
                 }
                 Step::Load(log, from) => {
-                    opened.store.load(ticket, logs()[*log], *from);
+                    opened.store.requests().load(ticket, logs()[*log], *from);
                     let result = Ok(model.load(*log, *from));
                     expected.push(Answer::Loaded { ticket, result });
                 }
@@ -61,9 +61,9 @@ fn a_head_survives_forgetting_and_reopening() {
     let log = logs()[0];
     let opened = Opened::at(&path).unwrap();
     assert_eq!(opened.load(log, 0), LoadedRecord { record: None, head: 0 });
-    opened.store.put(1, log, 7, b"seven");
-    opened.store.put(2, log, 3, b"three");
-    opened.store.forget(3, log, u64::MAX);
+    opened.store.requests().put(1, log, 7, b"seven");
+    opened.store.requests().put(2, log, 3, b"three");
+    opened.store.requests().forget(3, log, u64::MAX);
     assert_eq!(opened.wait_for(3), [stored(1), stored(2), stored(3)]);
     drop(opened);
     let opened = Opened::at(&path).unwrap();
@@ -76,7 +76,7 @@ fn dropping_flushes_what_waits() {
     let path = directory.path().join("store");
     let opened = Opened::at(&path).unwrap();
     for number in 1..=100 {
-        opened.store.put(0, logs()[1], number, b"x");
+        opened.store.requests().put(0, logs()[1], number, b"x");
     }
     drop(opened);
     let opened = Opened::at(&path).unwrap();
@@ -87,7 +87,7 @@ fn dropping_flushes_what_waits() {
 fn history_reads_forwards_and_newest_backwards() {
     let opened = Opened::on(&Disk::new(1));
     for number in 1..=9_u8 {
-        opened.store.put(0, logs()[2], number.into(), &[number]);
+        opened.store.requests().put(0, logs()[2], number.into(), &[number]);
     }
     let numbers = |records: Result<Vec<Record>, Failure>| {
         records.unwrap().into_iter().map(|(number, _)| number).collect::<Vec<_>>()
@@ -104,18 +104,18 @@ fn what_waits_shares_one_commit() {
     let opened = Opened::on(&disk);
     let alone = {
         let before = disk.syncs();
-        opened.store.put(0, logs()[0], 1, b"warm");
+        opened.store.requests().put(0, logs()[0], 1, b"warm");
         opened.wait_for(1);
         disk.syncs() - before
     };
     disk.hold();
     let before = disk.syncs();
-    opened.store.put(0, logs()[0], 2, b"first");
+    opened.store.requests().put(0, logs()[0], 2, b"first");
     disk.wait_until_held();
     for ticket in 1..=200 {
-        opened.store.put(ticket, logs()[0], 2 + ticket as u64, b"later");
+        opened.store.requests().put(ticket, logs()[0], 2 + ticket as u64, b"later");
     }
-    opened.store.load(201, logs()[0], 202);
+    opened.store.requests().load(201, logs()[0], 202);
     assert_eq!(opened.store.answers().count(), 0, "nothing is durable yet");
     disk.release();
     let answers = opened.wait_for(202);

@@ -1,0 +1,256 @@
+//! Bob comes, Alice comes and says something to Bob; Bob goes, Alice says something
+//! more, which the server keeps; Bob comes back and has it.
+
+use core::{
+    mem::MaybeUninit,
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
+};
+
+use proto_core::{
+    action::{Action, Loaded},
+    client::{self, Client, Event, Verdict},
+    id::{Nick, PublicKey, SecretKey},
+    record::record_bound,
+    server::{self, Resume, Server},
+    session::{Identity, Portable},
+    time::{Instant, UnixTime, WallClock},
+    wire::MAX_DATAGRAM,
+};
+
+use crate::store::Store;
+
+/// The longest text, in bytes.
+const TEXT: usize = 200;
+/// The longest record: text, 8 bytes of time, 96 of seal.
+pub const WORK: usize = record_bound(TEXT + 8 + 96);
+
+type ServerTables = server::Fixed<8, 8, 8, 32, 32, WORK>;
+type ClientTables = client::Fixed<4, 8, 8, 32, 16, WORK>;
+type LentServer = Server<&'static mut ServerTables>;
+type LentClient = Client<&'static mut ClientTables>;
+
+/// All that outlives a call: a device's stack is small.
+pub struct Memory {
+    server: (ServerTables, MaybeUninit<LentServer>),
+    alice: (ClientTables, MaybeUninit<LentClient>),
+    bob: (ClientTables, MaybeUninit<LentClient>),
+    store: Store,
+    scratch: [u8; MAX_DATAGRAM],
+}
+
+impl Memory {
+    /// What is in it, in bytes.
+    #[cfg(target_os = "none")]
+    pub const SIZES: [(&str, usize); 5] = [
+        ("the server's tables", size_of::<ServerTables>()),
+        ("the server beside them", size_of::<LentServer>()),
+        ("the server's store", size_of::<Store>()),
+        ("each client's tables", size_of::<ClientTables>()),
+        ("each client beside them", size_of::<LentClient>()),
+    ];
+
+    pub const fn new() -> Self {
+        Self {
+            server: (ServerTables::new(), MaybeUninit::uninit()),
+            alice: (ClientTables::new(), MaybeUninit::uninit()),
+            bob: (ClientTables::new(), MaybeUninit::uninit()),
+            store: Store::new(),
+            scratch: [0; MAX_DATAGRAM],
+        }
+    }
+}
+
+/// Where each of the three is.
+const SERVER: u16 = 1;
+const ALICE: u16 = 2;
+const BOB: u16 = 3;
+
+const fn at(port: u16) -> SocketAddr {
+    SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port))
+}
+
+const START: Instant = Instant::from_micros(0);
+const RESUME: Resume = Resume { boot: 1, clock: WallClock { at: START, unix: UnixTime(0) } };
+
+/// A device takes its key and seed from its own randomness; here they are constants.
+fn identity(n: u8) -> (Identity, [u8; 32]) {
+    (Identity::new(SecretKey([n; 32]), &Portable), [n; 32])
+}
+
+// Not inlined: what moves over the stack while a role is made is gone before anything is said.
+#[inline(never)]
+fn new_server(
+    (tables, place): &'static mut (ServerTables, MaybeUninit<LentServer>),
+) -> &'static mut LentServer {
+    let config = server::Config { text: TEXT as u32, ..server::Config::default() };
+    let (identity, seed) = identity(1);
+    place.write(Server::new(config, identity, seed, RESUME, START, tables))
+}
+
+#[inline(never)]
+fn new_client(
+    (tables, place): &'static mut (ClientTables, MaybeUninit<LentClient>),
+    nick: &str,
+    n: u8,
+    server: PublicKey,
+) -> Option<&'static mut LentClient> {
+    let config = client::Config::new(Nick::new(nick).ok()?, at(SERVER), Some(server));
+    let config = client::Config { text: TEXT as u32, ..config };
+    let (identity, seed) = identity(n);
+    Some(place.write(Client::new(config, identity, seed, RESUME, START, tables)))
+}
+
+/// What the clients told so far.
+#[derive(Default)]
+struct Told {
+    bob_came: u32,
+    bob_went: u32,
+    alice_knows_bob: bool,
+    read: u32,
+    stored: u32,
+    delivered: u32,
+}
+
+/// The three, and a network that loses nothing and takes no time.
+struct World {
+    now: Instant,
+    server: &'static mut LentServer,
+    alice: &'static mut LentClient,
+    bob: &'static mut LentClient,
+    store: &'static mut Store,
+    scratch: &'static mut [u8; MAX_DATAGRAM],
+    /// From where, to where, and how much of the scratch.
+    under_way: Option<(u16, SocketAddr, usize)>,
+    told: Told,
+}
+
+const SAID: [&str; 2] = ["hello", "for later"];
+
+/// `None` if it did not go as it should.
+pub fn converse(memory: &'static mut Memory) -> Option<()> {
+    let mut world = World::new(memory)?;
+    let bob = Nick::new("bob").ok()?;
+
+    // What an input's drain would give is owed still when the drain is dropped.
+    let _ = world.bob.register(world.now).ok()?;
+    world.run_until(|told| told.bob_came == 1)?;
+    let _ = world.alice.register(world.now).ok()?;
+    world.run_until(|told| told.alice_knows_bob)?;
+    let _ = world.alice.say(world.now, &bob, SAID[0]).ok()?;
+    world.run_until(|told| told.read == 1 && told.delivered == 1)?;
+    let _ = world.bob.deregister(world.now).ok()?;
+    world.run_until(|told| told.bob_went == 1)?;
+    let _ = world.alice.say(world.now, &bob, SAID[1]).ok()?;
+    world.run_until(|told| told.stored == 1)?;
+    let _ = world.bob.register(world.now).ok()?;
+    world.run_until(|told| told.read == 2 && told.delivered == 2)
+}
+
+impl World {
+    fn new(memory: &'static mut Memory) -> Option<Self> {
+        let Memory { server, alice, bob, store, scratch } = memory;
+        let server = new_server(server);
+        let key = server.key();
+        Some(Self {
+            now: START,
+            server,
+            alice: new_client(alice, "alice", 2, key)?,
+            bob: new_client(bob, "bob", 3, key)?,
+            store,
+            scratch,
+            under_way: None,
+            told: Told::default(),
+        })
+    }
+
+    /// Does all that is due, moving the clock on, until `done`.
+    fn run_until(&mut self, done: fn(&Told) -> bool) -> Option<()> {
+        while !done(&self.told) {
+            if self.carry() || self.serve() || self.attend(ALICE) || self.attend(BOB) {
+                continue;
+            }
+            let due = [self.server.deadline(), self.alice.deadline(), self.bob.deadline()];
+            self.now = due.into_iter().flatten().min()?;
+            if self.now > Instant::from_micros(60_000_000) {
+                return None;
+            }
+        }
+        Some(())
+    }
+
+    /// Does the next thing that the server owes; `false` if there is none.
+    fn serve(&mut self) -> bool {
+        let mut actions = self.server.poll_timeout(self.now);
+        let Some(action) = actions.next(self.scratch) else { return false };
+        match action {
+            Action::Send { to, datagram } => {
+                self.under_way = Some((SERVER, to, datagram.len()));
+            }
+            Action::Put { ticket, log, number } => {
+                let result = self.store.put(log, number, actions.record());
+                let _ = self.server.handle_stored(self.now, ticket, result);
+            }
+            Action::Forget { ticket, log, upto } => {
+                self.store.forget(log, upto);
+                let _ = self.server.handle_stored(self.now, ticket, Ok(()));
+            }
+            Action::Load { ticket, log, from } => {
+                let _ = self.server.handle_loaded(self.now, ticket, Ok(self.store.load(log, from)));
+            }
+            Action::Authenticate { .. } | Action::Event(_) => {}
+        }
+        true
+    }
+
+    /// Does the next thing that a client owes; `false` if there is none. Clients keep
+    /// nothing here.
+    fn attend(&mut self, port: u16) -> bool {
+        let client = if port == ALICE { &mut self.alice } else { &mut self.bob };
+        let mut actions = client.poll_timeout(self.now);
+        let Some(action) = actions.next(self.scratch) else { return false };
+        match action {
+            Action::Send { to, datagram } => {
+                self.under_way = Some((port, to, datagram.len()));
+            }
+            Action::Put { ticket, .. } | Action::Forget { ticket, .. } => {
+                let _ = client.handle_stored(self.now, ticket, Ok(()));
+            }
+            Action::Load { ticket, .. } => {
+                let nothing = Loaded { record: None, head: 0 };
+                let _ = client.handle_loaded(self.now, ticket, Ok(nothing));
+            }
+            Action::Authenticate { .. } => {}
+            Action::Event(event) => self.told.note(port, event, actions.text()),
+        }
+        true
+    }
+
+    /// Hands over the datagram under way; `false` if there is none.
+    fn carry(&mut self) -> bool {
+        let Some((from, to, length)) = self.under_way.take() else { return false };
+        let (now, from, datagram) = (self.now, at(from), &mut self.scratch[..length]);
+        match to.port() {
+            SERVER => drop(self.server.handle_datagram(now, from, datagram)),
+            ALICE => drop(self.alice.handle_datagram(now, from, datagram)),
+            _ => drop(self.bob.handle_datagram(now, from, datagram)),
+        }
+        true
+    }
+}
+
+impl Told {
+    fn note(&mut self, port: u16, event: Event, text: &[u8]) {
+        match (port, event) {
+            (BOB, Event::Registered { .. }) => self.bob_came += 1,
+            (BOB, Event::Deregistered { answered: true }) => self.bob_went += 1,
+            (BOB, Event::Message { by_server, .. }) => {
+                let expected = SAID.get(self.read as usize).map(|said| said.as_bytes());
+                self.read += u32::from(expected == Some(text) && by_server == (self.read == 1));
+            }
+            (ALICE, Event::RosterChanged) => self.alice_knows_bob = true,
+            (ALICE, Event::Verdict { verdict: Verdict::Stored, .. }) => self.stored += 1,
+            (ALICE, Event::Verdict { verdict: Verdict::Delivered, .. }) => self.delivered += 1,
+            _ => {}
+        }
+    }
+}

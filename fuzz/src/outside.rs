@@ -1,0 +1,257 @@
+//! What a role meets: its host, and the ends of its sessions, which the fuzzer speaks for.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    net::SocketAddr,
+};
+
+use proto_core::{
+    action::{Action, Log, Ticket},
+    id::{PublicKey, SecretKey, SessionId},
+    random::Random,
+    server::Resume,
+    session::{self, Identity, Initiator, Keys, Offer, Opened},
+    time::{Instant, UnixTime, WallClock},
+    wire::{
+        Accept, Ack, Datagram, Frame, FrameWriter, Hello, HelloTo, Init, MAX_DATAGRAM,
+        PACKET_OVERHEAD, PacketHeader, VERSION,
+    },
+};
+
+use crate::{steps::End, suite::Cheap};
+
+/// The credit that the ends grant.
+const CREDIT: u32 = 8192;
+
+/// The identity of the role itself.
+pub fn role_identity() -> Identity {
+    Identity::new(SecretKey([1; 32]), &Cheap)
+}
+
+/// The identity of an end.
+pub fn end_identity(end: End) -> Identity {
+    Identity::new(SecretKey([2 + end as u8; 32]), &Cheap)
+}
+
+/// Where an end is.
+pub(crate) fn address(end: End) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 2 + end as u16))
+}
+
+/// One frame as the plaintext of a packet.
+pub fn plaintext(frame: &Frame<'_>) -> Vec<u8> {
+    let mut buffer = [0; MAX_DATAGRAM];
+    let mut writer = FrameWriter::new(&mut buffer, 0, MAX_DATAGRAM - PACKET_OVERHEAD);
+    assert!(writer.push(frame), "each frame fits a packet");
+    let length = writer.length();
+    buffer[..length].to_vec()
+}
+
+/// What a host was asked for.
+pub(crate) enum Request {
+    Put { log: Log, number: u64, record: Vec<u8> },
+    Forget { log: Log, upto: u64 },
+    Load { log: Log, from: u64 },
+}
+
+/// What came of a request.
+pub(crate) enum Answer {
+    Stored,
+    Loaded { record: Option<(u64, Vec<u8>)>, head: u64 },
+}
+
+#[derive(Default)]
+struct Records {
+    head: u64,
+    records: BTreeMap<u64, Vec<u8>>,
+}
+
+/// One end of a session with the role.
+#[derive(Default)]
+struct Other {
+    session: Option<(Keys, SessionId)>,
+    /// The last datagram of a handshake that it was sent.
+    handshake: Vec<u8>,
+    /// The last packet that it was sent.
+    received: Option<u64>,
+}
+
+/// The world around a role.
+pub(crate) struct Outside {
+    pub(crate) now: Instant,
+    pub(crate) requests: VecDeque<(Ticket, Request)>,
+    /// The first end is the role's server.
+    has_server: bool,
+    logs: BTreeMap<Log, Records>,
+    ends: [Other; End::ALL.len()],
+    random: Random,
+}
+
+impl Outside {
+    pub(crate) fn new(has_server: bool) -> Self {
+        Self {
+            now: Instant::from_micros(1_000_000),
+            requests: VecDeque::new(),
+            has_server,
+            logs: BTreeMap::new(),
+            ends: Default::default(),
+            random: Random::new([9; 32]),
+        }
+    }
+
+    pub(crate) fn resume(&self) -> Resume {
+        let unix = UnixTime(1_800_000_000_000_000);
+        Resume { boot: 1, clock: WallClock { at: self.now, unix } }
+    }
+
+    /// Takes an action; `record` belongs to a `Put`.
+    pub(crate) fn perform<E>(&mut self, action: Action<'_, E>, record: &[u8]) {
+        match action {
+            Action::Send { to, datagram } => self.receive(to, datagram),
+            Action::Put { ticket, log, number } => {
+                let record = record.to_vec();
+                self.requests.push_back((ticket, Request::Put { log, number, record }));
+            }
+            Action::Forget { ticket, log, upto } => {
+                self.requests.push_back((ticket, Request::Forget { log, upto }));
+            }
+            Action::Load { ticket, log, from } => {
+                self.requests.push_back((ticket, Request::Load { log, from }));
+            }
+            Action::Authenticate { .. } | Action::Event(_) => {}
+        }
+    }
+
+    /// Carries a request out.
+    pub(crate) fn carry_out(&mut self, request: Request) -> Answer {
+        match request {
+            Request::Put { log, number, record } => {
+                let log = self.logs.entry(log).or_default();
+                log.head = log.head.max(number);
+                log.records.insert(number, record);
+                Answer::Stored
+            }
+            Request::Forget { log, upto } => {
+                if let Some(log) = self.logs.get_mut(&log) {
+                    log.records.retain(|number, _| *number > upto);
+                }
+                Answer::Stored
+            }
+            Request::Load { log, from } => {
+                let log = self.logs.get(&log);
+                let record = log.and_then(|log| log.records.range(from..).next());
+                let record = record.map(|(number, record)| (*number, record.clone()));
+                Answer::Loaded { record, head: log.map_or(0, |log| log.head) }
+            }
+        }
+    }
+
+    /// A packet with these frames; `None` before there is a session.
+    pub(crate) fn seal(&mut self, end: End, frames: &[u8]) -> Option<Vec<u8>> {
+        let (keys, to) = self.ends[end as usize].session.as_mut()?;
+        let frames = &frames[..frames.len().min(MAX_DATAGRAM - PACKET_OVERHEAD)];
+        let mut packet = vec![0; frames.len() + PACKET_OVERHEAD];
+        packet[PacketHeader::LENGTH..][..frames.len()].copy_from_slice(frames);
+        keys.seal.seal(&Cheap, *to, &mut packet, frames.len())?;
+        Some(packet)
+    }
+
+    /// Acknowledges the last packet that an end was sent, and so many before it.
+    pub(crate) fn acknowledgement(&mut self, end: End, run: u64) -> Option<Vec<u8>> {
+        let largest = self.ends[end as usize].received?;
+        let ack = Ack { largest, delay: 0, first: run.min(largest), gaps: Default::default() };
+        self.seal(end, &plaintext(&Frame::Ack(ack)))
+    }
+
+    /// Begins a handshake.
+    pub(crate) fn hello(&mut self) -> Hello {
+        let to = HelloTo::Server;
+        let mut hello = Hello { version: VERSION, size: 1200, random: self.random.bytes(), to };
+        if self.has_server {
+            hello.to = HelloTo::Peer { mac: [0; 16] };
+            let mac = session::hello_mac(&Cheap, &role_identity().public(), &hello);
+            hello.to = HelloTo::Peer { mac };
+        }
+        hello
+    }
+
+    /// Goes on with a handshake that `end` began with `hello`, once it was sent a Retry.
+    pub(crate) fn follow(
+        &mut self,
+        end: End,
+        hello: Hello,
+        noise: &[u8],
+    ) -> Option<(Initiator, Vec<u8>)> {
+        let mut answer = std::mem::take(&mut self.ends[end as usize].handshake);
+        let Ok(Datagram::Retry(retry)) = Datagram::parse(&mut answer) else { return None };
+        let key = role_identity().public();
+        let us = end_identity(end);
+        let offer = self.offer();
+        let (initiator, ours) =
+            Initiator::new(&us, &key, &hello, &retry, offer, &mut self.random, 1)?;
+        let noise = if noise.is_empty() { &ours } else { noise };
+        let init = Init { hello, cookie: retry.cookie, noise };
+        Some((initiator, init.encode(&mut [0; MAX_DATAGRAM]).to_vec()))
+    }
+
+    /// Ends a handshake that `end` began, once it was sent an Accept.
+    pub(crate) fn finish(&mut self, end: End, initiator: &Initiator) -> Option<()> {
+        let mut answer = std::mem::take(&mut self.ends[end as usize].handshake);
+        let Ok(Datagram::Accept(accept)) = Datagram::parse(&mut answer) else { return None };
+        let mut noise = accept.noise.to_vec();
+        let (keys, offered) = initiator.finish(&end_identity(end), &mut noise)?;
+        self.enter(end, keys, offered.session);
+        Some(())
+    }
+
+    /// What `end` answers to the handshake datagram that it was sent.
+    pub(crate) fn answer(&mut self, end: End, noise: &[u8]) -> Option<Vec<u8>> {
+        let us = end_identity(end);
+        let key = self.server_key(end);
+        let mut asked = std::mem::take(&mut self.ends[end as usize].handshake);
+        let mut out = [0; MAX_DATAGRAM];
+        match Datagram::parse(&mut asked) {
+            Ok(Datagram::Hello(hello)) => {
+                let retry = session::retry(&Cheap, &hello, self.random.bytes(), key);
+                Some(retry.encode(&mut out).to_vec())
+            }
+            Ok(Datagram::Init(init)) => {
+                let opened = Opened::open(&us, &init, key)?;
+                let theirs = opened.offer().session;
+                let size = usize::from(init.hello.size);
+                let offer = self.offer();
+                let (keys, memo) = opened.accept(&us, offer, size, &mut self.random, 1)?;
+                let mut ours = [0; MAX_DATAGRAM];
+                let length = memo.encode(&Cheap, &mut ours)?;
+                let noise = if noise.is_empty() { &ours[..length] } else { noise };
+                self.enter(end, keys, theirs);
+                Some(Accept { session: theirs, noise }.encode(&mut out).to_vec())
+            }
+            _ => None,
+        }
+    }
+
+    fn receive(&mut self, to: SocketAddr, datagram: &[u8]) {
+        let Some(end) = End::ALL.into_iter().find(|end| address(*end) == to) else { return };
+        let other = &mut self.ends[end as usize];
+        match Datagram::parse(&mut datagram.to_vec()) {
+            Ok(Datagram::Packet(header, _)) => other.received = Some(header.counter),
+            _ => other.handshake = datagram.to_vec(),
+        }
+    }
+
+    fn enter(&mut self, end: End, keys: Keys, theirs: SessionId) {
+        let other = &mut self.ends[end as usize];
+        other.session = Some((keys, theirs));
+        other.received = None;
+    }
+
+    fn offer(&mut self) -> Offer {
+        Offer { session: SessionId(self.random.u32()), credit: CREDIT }
+    }
+
+    /// What a Retry says: a server's key, and none of a peer's.
+    fn server_key(&self, end: End) -> Option<PublicKey> {
+        (self.has_server && end == End::First).then(|| end_identity(end).public())
+    }
+}
