@@ -6,12 +6,18 @@ use std::{
 };
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
-use proto_core::id::Nick;
+use proto_core::{id::Nick, server::Config};
 
 use crate::address::Address;
 
 /// The port of a server, unless told otherwise.
 pub(crate) const DEFAULT_PORT: u16 = 12345;
+
+/// The longest that a room's messages can be kept: a hundred years.
+const MAX_DAYS: i64 = 36_500;
+
+/// A day, in seconds.
+pub(crate) const DAY: u32 = 24 * 60 * 60;
 
 const USAGE: &str = "\
 udpchat host <NICK>
@@ -32,19 +38,24 @@ Examples:
   udpchat join bob 192.168.1.5                join the server there, on port 12345
   udpchat join bob 192.168.1.5:9000#<key>     on another port, and only if it has that key
   udpchat server --port 9000                  a server alone
+  udpchat server --room-members 50            with at most 50 in each room
   udpchat accounts list                       who has an account at the server here
   udpchat -s 6000                             the classic server
   udpchat -c x 127.0.0.1 6000 6061            the classic client
   echo 'send bob hi' | udpchat join alice 192.168.1.5
 
 In the chat:
-  send <nick> <text>, dereg, reg, /who, /history [nick], /wait <seconds>, /help, /quit
+  send <nick> <text>                          to someone:  send bob are you there?
+  /all <text>                                 to everyone: /all good morning
+  /create <room>, /join <room>, <text>        in a room:   /join tea
+  /rooms, /members [room], /leave [room], /who, /away [text], /back, dereg, reg,
+  /history [nick|room], /wait <seconds>, /help, /quit
 
 Exit codes:
   0  all was done
   1  it could not start or go on; the last line says why
   2  the command line was wrong
-  4  a message was refused or expired
+  4  a message was refused or expired; in a script, also anything else that was refused
   5  the server does not answer
   6  the nick is refused, or was taken over from elsewhere";
 
@@ -102,7 +113,8 @@ enum Form {
                             udpchat join bob chat.example:9000#<key>")]
     Join(Join),
     /// Runs a server alone
-    #[command(after_help = "Example:\n  udpchat server --port 9000 --bind 192.168.1.5")]
+    #[command(after_help = "Examples:\n  udpchat server --port 9000 --bind 192.168.1.5\n  \
+                            udpchat server --room-members 50 --room-days 7")]
     Server(Server),
     /// Looks after a server's accounts, whether it runs or not
     #[command(after_help = "Examples:\n  udpchat accounts list\n  \
@@ -195,6 +207,8 @@ pub(crate) struct Server {
     /// Who gets a nick
     #[arg(long, value_name = "RULE", value_enum, default_value_t)]
     pub(crate) accounts: Accounts,
+    #[command(flatten)]
+    pub(crate) rooms: RoomLimits,
 }
 
 /// Who gets a nick.
@@ -205,6 +219,50 @@ pub(crate) enum Accounts {
     Open,
     /// Whoever sets its password first, and then every device that gives it
     Password,
+}
+
+/// What a server's rooms hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Args)]
+pub(crate) struct RoomLimits {
+    /// How many members a room can have; everyone is in the lobby
+    #[arg(
+        long = "room-members",
+        value_name = "N",
+        default_value_t = Self::default().members,
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    pub(crate) members: u32,
+    /// How many messages of a room, or of the lobby, are kept
+    #[arg(
+        long = "room-entries",
+        value_name = "N",
+        default_value_t = Self::default().entries,
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    pub(crate) entries: u32,
+    /// Up to how many bytes of them
+    #[arg(
+        long = "room-bytes",
+        value_name = "N",
+        default_value_t = Self::default().bytes,
+        value_parser = clap::value_parser!(u64).range(1..)
+    )]
+    pub(crate) bytes: u64,
+    /// For how many days
+    #[arg(
+        long = "room-days",
+        value_name = "N",
+        default_value_t = Self::default().days,
+        value_parser = clap::value_parser!(u32).range(1..=MAX_DAYS)
+    )]
+    pub(crate) days: u32,
+}
+
+impl Default for RoomLimits {
+    fn default() -> Self {
+        let Config { members, room, .. } = Config::default();
+        Self { members, entries: room.entries, bytes: room.bytes, days: room.age / DAY }
+    }
 }
 
 /// The classic client.
@@ -270,7 +328,10 @@ impl Arguments {
             (Some(Form::Join(join)), None, None) => Role::Join(join),
             (Some(Form::Server(server)), None, None) => Role::Server(server),
             (Some(Form::Accounts(tool)), None, None) => Role::Accounts(tool),
-            (None, Some(port), None) => Role::ClassicServer(Server { port, bind, accounts }),
+            (None, Some(port), None) => {
+                let rooms = RoomLimits::default();
+                Role::ClassicServer(Server { port, bind, accounts, rooms })
+            }
             (None, None, Some(words)) => Role::ClassicClient(classic_client(&words, secret)?),
             _ => {
                 return Err(CommandLine::command()
@@ -341,10 +402,10 @@ mod tests {
 
     #[test]
     fn every_form_is_understood() {
-        let server = |port, bind: Option<&str>| Server {
-            port,
-            bind: bind.map(|b| b.parse().unwrap()),
-            accounts: Accounts::Open,
+        let rooms = RoomLimits::default();
+        let server = |port, bind: Option<&str>| {
+            let bind = bind.map(|b| b.parse().unwrap());
+            Server { port, bind, accounts: Accounts::Open, rooms }
         };
         assert_eq!(
             role("host alice"),
@@ -356,6 +417,10 @@ mod tests {
         );
         assert_eq!(role("server --port 9000 --bind ::1"), Role::Server(server(9000, Some("::1"))));
         assert_eq!(role("-s 6000"), Role::ClassicServer(server(6000, None)));
+        let limits = "--room-members 5 --room-entries 6 --room-bytes 7 --room-days 8";
+        let rooms = RoomLimits { members: 5, entries: 6, bytes: 7, days: 8 };
+        let limited = Server { rooms, ..server(12345, None) };
+        assert_eq!(role(&format!("server {limits}")), Role::Server(limited));
         let bound = server(6000, Some("127.0.0.1"));
         assert_eq!(role("-s 6000 --bind 127.0.0.1"), Role::ClassicServer(bound));
         assert_eq!(
@@ -414,6 +479,8 @@ mod tests {
             ("accounts ban a;b", "letters"),
             ("server --accounts closed", "password"),
             ("join bob 10.0.0.1 --password secret", "password"),
+            ("server --room-members 0", "room-members"),
+            ("server --room-days 36501", "36500"),
             ("shout", "shout"),
         ] {
             let error = parse(line).unwrap_err();

@@ -1,15 +1,22 @@
 //! The classic client's words.
 
-use proto_core::{client::Deposit, time::UnixTime};
+use proto_core::{
+    client::{Deposit, To},
+    id::RoomName,
+    time::UnixTime,
+    wire::{RoomRefusal, Wish},
+};
 
 use crate::{
     command,
-    notice::{Face, HistoryPart, Message, Notice, Outcome, Registering},
+    notice::{
+        Face, HistoryPart, Message, Missing, Notice, Outcome, Registering, RoomMessage, RoomNotice,
+    },
     words,
 };
 
 /// The prompt, and what every line begins with.
-pub(crate) const PROMPT: &str = ">>> ";
+const PROMPT: &str = ">>> ";
 
 /// What is owed once the table was shown.
 #[derive(Debug)]
@@ -21,8 +28,8 @@ struct Held {
     messages: Vec<Message>,
 }
 
-/// The classic client's words. `[You have messages.]` and, after `reg`, the order
-/// of table, messages and welcome need a memory.
+/// The classic client's words. `[You have messages.]`, after `reg` the order of
+/// table, messages and welcome, and the room entered need a memory.
 #[derive(Debug, Default)]
 pub(crate) struct Classic {
     /// The registration was told, the table that belongs to it was not.
@@ -31,20 +38,40 @@ pub(crate) struct Classic {
     welcome: bool,
     /// The next saved message is the first since the registration.
     announce: bool,
+    /// The room that is entered, and what others said to its reader alone since then.
+    inside: Option<RoomName>,
+    kept_back: Vec<Message>,
 }
 
 impl Face for Classic {
     fn show(&mut self, _: UnixTime, notice: Notice<'_>, lines: &mut Vec<String>) {
         let mut said = Vec::new();
+        let before = self.inside;
+        let mut last = None;
         match notice {
-            Notice::Left { silent: true, .. } => say(lines, "[Exiting]"),
-            // The one line without the prompt.
-            Notice::Left { .. } => lines.push("[exiting]".to_owned()),
+            Notice::Left { silent, .. } => {
+                self.inside = None;
+                self.show_kept_back(&mut said);
+                // The one line without the prompt is the end of a session in order.
+                let exiting = format!("{PROMPT}[Exiting]");
+                last = Some(if silent { exiting } else { "[exiting]".to_owned() });
+            }
+            Notice::Room(RoomNotice::Message(message)) => {
+                last = Some(self.room_line(&message, message.text.as_str()));
+            }
+            Notice::History(HistoryPart::SaidIn(message)) => {
+                let text = format!("<{}> {}", words::utc(message.time), message.text);
+                last = Some(self.room_line(&message, &text));
+            }
             notice => self.tell(notice, &mut said),
         }
-        for line in said {
-            say(lines, &line);
-        }
+        // What is said on entering is said outside still, and on leaving outside again.
+        let prefix = prompt(before.filter(|_| self.inside.is_some()).as_ref());
+        lines.extend(said.into_iter().map(|line| prefix.clone() + &line).chain(last));
+    }
+
+    fn prompt(&self, room: Option<&RoomName>) -> String {
+        prompt(room)
     }
 
     fn ends_with_the_server(&self) -> bool {
@@ -52,8 +79,8 @@ impl Face for Classic {
     }
 }
 
-fn say(lines: &mut Vec<String>, line: &str) {
-    lines.push(format!("{PROMPT}{line}"));
+fn prompt(room: Option<&RoomName>) -> String {
+    room.map_or_else(|| PROMPT.to_owned(), |room| format!("{PROMPT}({room}) "))
 }
 
 impl Classic {
@@ -63,7 +90,7 @@ impl Classic {
             Notice::Table { first, changes, .. } => self.table(first, !changes.is_empty(), lines),
             Notice::Message(message) => match &mut self.held {
                 Some(held) => held.messages.push(message),
-                None => self.message(&message, lines),
+                None => self.message(message, lines),
             },
             Notice::MailboxEmpty => match &mut self.held {
                 Some(held) => held.mail = false,
@@ -78,14 +105,7 @@ impl Classic {
                 });
             }
             Notice::Relayed { to } => lines.push(format!("[Client <{to}> exists!!]")),
-            Notice::Outcome { to, outcome, .. } => lines.push(match outcome {
-                Outcome::Delivered => format!("[Message received by <{to}>.]"),
-                Outcome::Stored => "[Messages received by the server and saved.]".to_owned(),
-                Outcome::Expired => format!("[Message to <{to}> expired.]"),
-                Outcome::Refused(why) => {
-                    format!("[Message to <{to}> refused: {}.]", words::refusal(why))
-                }
-            }),
+            Notice::Outcome { to, outcome, .. } => lines.push(outcome_of(&to, outcome)),
             Notice::Offline { .. } => {
                 self.held = None;
                 self.welcome = false;
@@ -96,19 +116,24 @@ impl Classic {
             }
             Notice::Help => lines.extend(command::HELP.map(str::to_owned)),
             Notice::WrongInput => lines.push("Wrong input".to_owned()),
-            Notice::Who(everyone) => lines.extend(everyone.iter().map(words::someone)),
-            Notice::History(part) => lines.push(match part {
-                HistoryPart::Said(message) => saved(&message),
-                HistoryPart::Nothing => "[No messages.]".to_owned(),
-                HistoryPart::Failed(why) => format!("[{why}]"),
-            }),
+            Notice::Who(everyone) => {
+                lines.extend(everyone.iter().map(|one| words::someone(one, words::utc)));
+            }
+            Notice::Missing(missing) => ask(missing, lines),
+            Notice::Away(Some(text)) => lines.push(format!("[You are away: {text}]")),
+            Notice::Away(None) => lines.push("[You are back.]".to_owned()),
+            Notice::Room(notice) => self.room(notice, lines),
+            Notice::History(HistoryPart::Said(message)) => lines.push(saved(&message)),
+            Notice::History(HistoryPart::Nothing) => lines.push("[No messages.]".to_owned()),
+            Notice::History(HistoryPart::Failed(why)) => lines.push(format!("[{why}]")),
             // The classic client knows no such things; what must be said is said in
             // its manner.
             Notice::ServerSilent { fatal: false }
             | Notice::ServerBack
             | Notice::ServerClosed { offline: false, .. }
             | Notice::Waiting
-            | Notice::Left { .. } => {}
+            | Notice::Left { .. }
+            | Notice::History(HistoryPart::SaidIn(_)) => {}
             other => lines.extend(words::plain(&other).map(|text| format!("[{text}]"))),
         }
     }
@@ -127,7 +152,7 @@ impl Classic {
             lines.push("[Client table updated.]".to_owned());
         }
         let Some(held) = self.held.take() else { return };
-        for message in &held.messages {
+        for message in held.messages {
             self.message(message, lines);
         }
         self.welcome = held.welcome;
@@ -136,7 +161,11 @@ impl Classic {
         }
     }
 
-    fn message(&mut self, message: &Message, lines: &mut Vec<String>) {
+    fn message(&mut self, message: Message, lines: &mut Vec<String>) {
+        if self.inside.is_some() {
+            self.kept_back.push(message);
+            return;
+        }
         if !message.waited {
             lines.push(format!("{}: {}", message.from, message.text));
             return;
@@ -144,7 +173,60 @@ impl Classic {
         if std::mem::take(&mut self.announce) {
             lines.push("[You have messages.]".to_owned());
         }
-        lines.push(saved(message));
+        lines.push(saved(&message));
+    }
+
+    fn show_kept_back(&mut self, lines: &mut Vec<String>) {
+        for message in std::mem::take(&mut self.kept_back) {
+            self.message(message, lines);
+        }
+    }
+
+    /// What was said in a room shows that room, entered or not.
+    fn room_line(&self, message: &RoomMessage, text: &str) -> String {
+        let from = message.from;
+        match &message.room {
+            To::Room(room) => format!("{}Group_Message {from}: {text}", prompt(Some(room))),
+            To::Lobby | To::Peer(_) => {
+                format!("{}[Channel_Message <{from}>: {text}]", prompt(self.inside.as_ref()))
+            }
+        }
+    }
+
+    fn room(&mut self, notice: RoomNotice<'_>, lines: &mut Vec<String>) {
+        match notice {
+            RoomNotice::Created(room) => lines.push(format!("[Group {room} created by Server.]")),
+            RoomNotice::Entered { room, .. } => {
+                self.inside = Some(room);
+                lines.push(format!("[Entered group {room} successfully!]"));
+            }
+            RoomNotice::Left(room) => {
+                lines.push(format!("[Leave group chat {room}]"));
+                if self.inside == Some(room) {
+                    self.inside = None;
+                    self.show_kept_back(lines);
+                }
+            }
+            RoomNotice::Refused { wish: Wish::Create(room), why: RoomRefusal::Exists } => {
+                lines.push(format!("[Group {room} already exists.]"));
+            }
+            RoomNotice::Refused {
+                wish: Wish::Join(room) | Wish::Leave(room) | Wish::Members { of: Some(room), .. },
+                why: RoomRefusal::Unknown,
+            } => lines.push(format!("[Group {room} does not exist.]")),
+            RoomNotice::Rooms(rooms) => {
+                lines.push("[Available group chats:]".to_owned());
+                lines.extend(rooms.iter().map(|room| room.name.to_string()));
+            }
+            RoomNotice::Members { of, nicks } => {
+                lines.push(format!("[Members in the group {of}:]"));
+                lines.extend(nicks.iter().map(ToString::to_string));
+            }
+            other => {
+                let text = words::plain(&Notice::Room(other));
+                lines.extend(text.map(|text| format!("[{text}]")));
+            }
+        }
     }
 
     fn welcome_back(&mut self, lines: &mut Vec<String>) {
@@ -152,6 +234,33 @@ impl Classic {
             lines.push("[Welcome back, you are re-registered.]".to_owned());
         }
     }
+}
+
+fn outcome_of(to: &To, outcome: Outcome) -> String {
+    let whom = match to {
+        To::Peer(nick) => format!("<{nick}>"),
+        To::Lobby => "everyone".to_owned(),
+        To::Room(room) => format!("group {room}"),
+    };
+    match outcome {
+        Outcome::Delivered => format!("[Message received by {whom}.]"),
+        Outcome::Stored if to.is_room() => "[Message received by Server.]".to_owned(),
+        Outcome::Stored => "[Messages received by the server and saved.]".to_owned(),
+        Outcome::Expired => format!("[Message to {whom} expired.]"),
+        Outcome::Refused(why) => format!("[Message to {whom} refused: {}.]", words::refusal(why)),
+    }
+}
+
+fn ask(missing: Missing<'_>, lines: &mut Vec<String>) {
+    let question = match missing {
+        Missing::Recipient { online } => {
+            lines.extend(online.iter().map(|one| words::someone(one, words::utc)));
+            "[To whom, and what? DM <nick> <text>]".to_owned()
+        }
+        Missing::Text(nick) => format!("[What? DM {nick} <text>]"),
+        Missing::TextForAll => "[What? PM <text>]".to_owned(),
+    };
+    lines.push(question);
 }
 
 fn saved(message: &Message) -> String {

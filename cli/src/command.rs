@@ -2,20 +2,38 @@
 
 use std::time::Duration;
 
-use proto_core::id::{NameError, Nick};
+use proto_core::id::{NameError, Nick, RoomName};
 
 /// What `/help` shows.
-pub(crate) const HELP: [&str; 9] = [
-    "send <nick> <text>   say something to someone      send bob are you there?",
-    "dereg [nick]         go offline, stay here         dereg",
-    "reg [nick]           come back online              reg",
-    "/who                 who is online and who is not  /who",
-    "/history [nick]      what arrived, oldest first    /history bob",
-    "/wait <seconds>      in a script: keep listening   /wait 10",
-    "/help                this list                     /help",
-    "/quit                go offline and leave          /quit",
+pub(crate) const HELP: [&str; 24] = [
+    "send <nick> <text>   say something to someone          send bob are you there?",
+    "/all <text>          say something to everyone         /all good morning",
+    "/rooms               which rooms there are             /rooms",
+    "/create <room>       make a room                       /create tea",
+    "/join <room>         enter a room, or switch to it     /join tea",
+    "/say <text>          say something in the room entered /say hi",
+    "<text>               the same                          hi",
+    "/members [room]      who is in it                      /members",
+    "/leave [room]        be in it no longer                /leave",
+    "/away [text]         be away from the keyboard         /away at lunch",
+    "/back                be back                           /back",
+    "dereg [nick]         go offline, stay here             dereg",
+    "reg [nick]           come back online                  reg",
+    "/who                 who is there, away or gone        /who",
+    "/history [nick|room] what arrived, oldest first        /history #tea",
+    "/wait <seconds>      in a script: keep listening       /wait 10",
+    "/help                this list                         /help",
+    "/quit                go offline and leave              /quit",
     "ctrl-C and ctrl-D    the same as /quit",
+    "Other words, with or without a slash:",
+    "DM = send; send_all = PM = /all; EX = /quit",
+    "create_group = /create; list_groups = /rooms; join_group = /join",
+    "leave_group = /leave; list_members = /members; send_group = /say",
+    "Everyone is in the room `lobby`, which /all speaks to: /history lobby",
 ];
+
+/// What someone is away with who does not say why.
+const AWAY: &str = "away";
 
 /// The longest wait: a day.
 const MAX_WAIT: u64 = 24 * 60 * 60;
@@ -30,20 +48,69 @@ pub(crate) enum Command {
         /// The text, as it was typed.
         text: String,
     },
+    /// Say it to everyone.
+    SendAll(String),
+    /// Say it in the room that is entered.
+    SayHere(String),
+    /// The same, if a room is entered; else it is nothing.
+    Plain(String),
+    /// Ask for what is missing.
+    Ask(Missing),
+    /// Make a room.
+    Create(RoomWord),
+    /// List the rooms.
+    Rooms,
+    /// Enter a room.
+    Join(RoomWord),
+    /// Be no longer in a room; without one, in the one that is entered.
+    Leave(Option<RoomWord>),
+    /// List who is in a room; without one, in the one that is entered.
+    Members(Option<RoomWord>),
+    /// Be away, with this to say of it.
+    Away(String),
+    /// Be back.
+    Back,
     /// Go offline, stay in the program.
     Deregister(Whose),
     /// Go online again.
     Register(Whose),
     /// List who is there.
     Who,
-    /// Show what arrived, from everyone or from one.
-    History(Option<Nick>),
+    /// Show what arrived.
+    History(Source),
     /// Keep listening before the next line.
     Wait(Duration),
     /// List the commands.
     Help,
     /// Go offline and leave.
     Quit,
+}
+
+/// A word where a room's name is due: the name, if it can be one.
+pub(crate) type RoomWord = Result<RoomName, NameError>;
+
+/// What is missing of something to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// All of a `DM`.
+    Recipient,
+    /// What to say to someone.
+    Text(Nick),
+    /// What to say to everyone.
+    TextForAll,
+}
+
+/// From where the messages of a `/history` came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// From everywhere.
+    All,
+    /// From whoever has that nick; if nobody has, from the room of that name.
+    Named(Nick),
+    /// From a room.
+    Room(RoomName),
+    /// From the lobby.
+    Lobby,
 }
 
 /// Whose nick a `reg` or `dereg` names.
@@ -63,22 +130,56 @@ impl Command {
     /// Reads a line typed by whoever goes by `own`; `None` if it is blank.
     pub(crate) fn parse(line: &str, own: &Nick) -> Result<Option<Self>, WrongInput> {
         let (word, rest) = split_word(line);
-        let command = match word {
-            "" => return Ok(None),
+        let command = match word.strip_prefix('/') {
+            _ if word.is_empty() => None,
+            Some(word) => Some(Self::slashed(word, rest, own)?),
+            None => match Self::bare(word, rest, own)? {
+                None => Some(Self::Plain(line.trim().to_owned())),
+                command => command,
+            },
+        };
+        Ok(command)
+    }
+
+    /// The commands whose words need no slash; `None` for any other word.
+    fn bare(word: &str, rest: &str, own: &Nick) -> Result<Option<Self>, WrongInput> {
+        Ok(Some(match word {
             "send" => Self::send(rest)?,
+            "DM" => Self::direct(rest)?,
+            "PM" | "send_all" => Self::send_all(rest),
+            "EX" => nothing_after(rest, Self::Quit)?,
+            "create_group" => Self::Create(room(rest)?),
+            "list_groups" => nothing_after(rest, Self::Rooms)?,
+            "join_group" => Self::Join(room(rest)?),
+            "leave_group" => Self::Leave(room_if_any(rest)?),
+            "list_members" => Self::Members(room_if_any(rest)?),
+            "send_group" => Self::say(rest)?,
             "dereg" => Self::Deregister(Whose::named(rest, own)?),
             "reg" => Self::Register(Whose::named(rest, own)?),
-            "/history" => Self::History(match only_word(rest)? {
-                "" => None,
-                nick => Some(Nick::new(nick).map_err(|_| WrongInput)?),
-            }),
-            "/wait" => Self::Wait(seconds(rest)?),
-            "/who" => nothing_after(rest, Self::Who)?,
-            "/help" => nothing_after(rest, Self::Help)?,
-            "/quit" => nothing_after(rest, Self::Quit)?,
-            _ => return Err(WrongInput),
-        };
-        Ok(Some(command))
+            _ => return Ok(None),
+        }))
+    }
+
+    fn slashed(word: &str, rest: &str, own: &Nick) -> Result<Self, WrongInput> {
+        Ok(match word {
+            "all" | "pm" => Self::send_all(rest),
+            "dm" => Self::direct(rest)?,
+            "create" => Self::Create(room(rest)?),
+            "rooms" => nothing_after(rest, Self::Rooms)?,
+            "join" => Self::Join(room(rest)?),
+            "leave" => Self::Leave(room_if_any(rest)?),
+            "members" => Self::Members(room_if_any(rest)?),
+            "say" => Self::say(rest)?,
+            "away" if rest.trim().is_empty() => Self::Away(AWAY.to_owned()),
+            "away" => Self::Away(rest.trim().to_owned()),
+            "back" => nothing_after(rest, Self::Back)?,
+            "history" => Self::History(Source::read(rest)?),
+            "wait" => Self::Wait(seconds(rest)?),
+            "who" => nothing_after(rest, Self::Who)?,
+            "help" => nothing_after(rest, Self::Help)?,
+            "quit" | "ex" => nothing_after(rest, Self::Quit)?,
+            _ => Self::bare(word, rest, own)?.ok_or(WrongInput)?,
+        })
     }
 
     fn send(rest: &str) -> Result<Self, WrongInput> {
@@ -87,6 +188,42 @@ impl Command {
             return Err(WrongInput);
         }
         Ok(Self::Send { to: Nick::new(to), text: text.to_owned() })
+    }
+
+    fn direct(rest: &str) -> Result<Self, WrongInput> {
+        match split_word(rest) {
+            ("", _) => Ok(Self::Ask(Missing::Recipient)),
+            (to, "") => {
+                Nick::new(to).map(|nick| Self::Ask(Missing::Text(nick))).map_err(|_| WrongInput)
+            }
+            _ => Self::send(rest),
+        }
+    }
+
+    fn send_all(rest: &str) -> Self {
+        if rest.is_empty() {
+            Self::Ask(Missing::TextForAll)
+        } else {
+            Self::SendAll(rest.to_owned())
+        }
+    }
+
+    fn say(rest: &str) -> Result<Self, WrongInput> {
+        if rest.is_empty() { Err(WrongInput) } else { Ok(Self::SayHere(rest.to_owned())) }
+    }
+}
+
+impl Source {
+    fn read(rest: &str) -> Result<Self, WrongInput> {
+        let word = only_word(rest)?;
+        let (is_room, name) = word.strip_prefix('#').map_or((false, word), |name| (true, name));
+        let source = match name {
+            "" if !is_room => Self::All,
+            "lobby" => Self::Lobby,
+            room if is_room => Self::Room(RoomName::new(room).map_err(|_| WrongInput)?),
+            name => Self::Named(Nick::new(name).map_err(|_| WrongInput)?),
+        };
+        Ok(source)
     }
 }
 
@@ -114,6 +251,17 @@ fn nothing_after<T>(rest: &str, command: T) -> Result<T, WrongInput> {
     if rest.trim().is_empty() { Ok(command) } else { Err(WrongInput) }
 }
 
+/// A room's name, as it is or as it is shown: with a `#`.
+fn room(rest: &str) -> Result<RoomWord, WrongInput> {
+    room_if_any(rest)?.ok_or(WrongInput)
+}
+
+fn room_if_any(rest: &str) -> Result<Option<RoomWord>, WrongInput> {
+    let word = only_word(rest)?;
+    let name = word.strip_prefix('#').unwrap_or(word);
+    Ok((!word.is_empty()).then(|| RoomName::new(name)))
+}
+
 fn seconds(rest: &str) -> Result<Duration, WrongInput> {
     let seconds: f64 = only_word(rest)?.parse().map_err(|_| WrongInput)?;
     Duration::try_from_secs_f64(seconds)
@@ -130,6 +278,14 @@ mod tests {
         Command::parse(line, &Nick::new("x").unwrap())
     }
 
+    fn nick(text: &str) -> Nick {
+        Nick::new(text).unwrap()
+    }
+
+    fn name(text: &str) -> RoomName {
+        RoomName::new(text).unwrap()
+    }
+
     #[test]
     fn commands_are_read() {
         let send =
@@ -144,13 +300,48 @@ mod tests {
             ("reg x ", Command::Register(Whose::Own)),
             ("reg send", Command::Register(Whose::Other)),
             ("/who", Command::Who),
-            ("/history", Command::History(None)),
-            ("/history y", Command::History(Some(Nick::new("y").unwrap()))),
+            ("/history", Command::History(Source::All)),
+            ("/history y", Command::History(Source::Named(nick("y")))),
+            ("/history #y", Command::History(Source::Room(name("y")))),
+            ("/history lobby", Command::History(Source::Lobby)),
             ("/wait 1.5", Command::Wait(Duration::from_millis(1500))),
             ("/help", Command::Help),
             (" /quit ", Command::Quit),
         ] {
             assert_eq!(parse(line), Ok(Some(command)), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn each_command_about_rooms_has_its_words() {
+        let say = |text: &str| text.to_owned();
+        for (lines, command) in [
+            (
+                &["send_all hi  you", "PM hi  you", "/all hi  you"][..],
+                Command::SendAll(say("hi  you")),
+            ),
+            (&["send_group hi", "/say hi", "/send_group hi"], Command::SayHere(say("hi"))),
+            (&["create_group g", "/create g", "/create #g"], Command::Create(Ok(name("g")))),
+            (&["list_groups", "/rooms"], Command::Rooms),
+            (&["join_group g", "/join g"], Command::Join(Ok(name("g")))),
+            (&["leave_group", "/leave"], Command::Leave(None)),
+            (&["/leave #g"], Command::Leave(Some(Ok(name("g"))))),
+            (&["list_members", "/members"], Command::Members(None)),
+            (&["list_members g", "/members g"], Command::Members(Some(Ok(name("g"))))),
+            (&["/join who"], Command::Join(Err(NameError::Reserved))),
+            (&["EX", "/ex"], Command::Quit),
+            (&["PM", "send_all ", "/all"], Command::Ask(Missing::TextForAll)),
+            (&["DM", "/dm"], Command::Ask(Missing::Recipient)),
+            (&["DM y "], Command::Ask(Missing::Text(nick("y")))),
+            (&["DM y hi", "/send y hi"], Command::Send { to: Ok(nick("y")), text: say("hi") }),
+            (&["/away"], Command::Away(say("away"))),
+            (&["/away at lunch "], Command::Away(say("at lunch"))),
+            (&["/back"], Command::Back),
+            (&[" who is there? ", "who is there?"], Command::Plain(say("who is there?"))),
+        ] {
+            for line in lines {
+                assert_eq!(parse(line), Ok(Some(command.clone())), "{line:?}");
+            }
         }
     }
 
@@ -164,14 +355,10 @@ mod tests {
     #[test]
     fn anything_else_is_wrong() {
         for line in [
-            "hello",
             "send",
             "send y",
             "send y ",
-            "SEND y hi",
-            "sendy hi",
             "dereg x y",
-            "who",
             "/who y",
             "/wait",
             "/wait -1",
@@ -181,8 +368,15 @@ mod tests {
             "/wait a",
             "/history a b",
             "/quit now",
+            "EX now",
+            "/join",
+            "/join a b",
+            "/say ",
+            "/leave a b",
+            "/history #",
+            "/rooms a",
+            "/hello",
             "/",
-            "\u{1b}[A",
         ] {
             assert_eq!(parse(line), Err(WrongInput), "{line:?}");
         }

@@ -2,17 +2,22 @@
 //! something to do.
 
 use jiff::tz::TimeZone;
-use proto_core::{client::Deposit, id::Nick, time::UnixTime};
+use proto_core::{
+    client::{Deposit, To},
+    id::{Nick, RoomName},
+    time::UnixTime,
+    wire::Presence,
+};
 
 use crate::{
     command,
-    notice::{Change, Face, HistoryPart, Message, Notice, Outcome, Registering, Someone},
+    notice::{
+        Change, Face, HistoryPart, Message, Missing, Notice, Outcome, Registering, RoomMessage,
+        RoomNotice, Someone,
+    },
     safe_text::SafeText,
     words,
 };
-
-/// The prompt.
-pub(crate) const PROMPT: &str = "> ";
 
 /// The most nicks in one line; `/who` has all.
 const LISTED: usize = 20;
@@ -57,7 +62,7 @@ impl Face for Modern {
                 Deposit::Offline | Deposit::InTurn | Deposit::Leaving => {}
             },
             Notice::Relayed { to } => lines.push(format!("({to} is online; the server relays)")),
-            Notice::Outcome { to, text, outcome } => lines.push(outcome_of(to, text, outcome)),
+            Notice::Outcome { to, text, outcome } => lines.push(outcome_of(&to, text, outcome)),
             Notice::Offline { answered: true } => {
                 lines.push(
                     "You are offline; nothing reaches you. `reg` brings you back.".to_owned(),
@@ -76,7 +81,16 @@ impl Face for Modern {
             }
             Notice::Who(everyone) => {
                 lines.push(format!("{} online (you)", self.own));
-                lines.extend(everyone.iter().map(words::someone));
+                lines.extend(everyone.iter().map(|one| self.someone(one, now)));
+            }
+            Notice::Missing(missing) => self.ask(missing, now, lines),
+            Notice::Away(Some(text)) => {
+                lines.push(format!("Everyone sees that you are away ({text}); /back ends that."));
+            }
+            Notice::Away(None) => lines.push("You are back.".to_owned()),
+            Notice::Room(notice) => self.room(notice, now, lines),
+            Notice::History(HistoryPart::SaidIn(message)) => {
+                lines.push(self.said_in(&message, now));
             }
             Notice::Help => lines.extend(command::HELP.map(str::to_owned)),
             Notice::History(HistoryPart::Said(message)) => lines.push(self.said(&message, now)),
@@ -89,6 +103,10 @@ impl Face for Modern {
             Notice::MailboxEmpty => {}
             other => lines.extend(words::plain(&other).map(|text| sentence(&text))),
         }
+    }
+
+    fn prompt(&self, room: Option<&RoomName>) -> String {
+        room.map_or_else(|| "> ".to_owned(), |room| format!("#{room}> "))
     }
 
     fn ends_with_the_server(&self) -> bool {
@@ -117,6 +135,63 @@ impl Modern {
             message.text
         )
     }
+
+    fn said_in(&self, message: &RoomMessage, now: UnixTime) -> String {
+        let RoomMessage { room, from, time, text } = message;
+        let time = words::clock(*time, now, &self.zone);
+        match room {
+            To::Room(room) => format!("{time} #{room} {from}: {text}"),
+            To::Lobby | To::Peer(_) => format!("{time} {from} to everyone: {text}"),
+        }
+    }
+
+    fn someone(&self, someone: &Someone, now: UnixTime) -> String {
+        words::someone(someone, |time| words::clock(time, now, &self.zone))
+    }
+
+    fn ask(&self, missing: Missing<'_>, now: UnixTime, lines: &mut Vec<String>) {
+        let question = match missing {
+            Missing::Recipient { online } => {
+                lines.extend(online.iter().map(|one| self.someone(one, now)));
+                "To whom, and what? DM <nick> <text>".to_owned()
+            }
+            Missing::Text(nick) => format!("What is to be said to {nick}? DM {nick} <text>"),
+            Missing::TextForAll => "What is to be said to everyone? PM <text>".to_owned(),
+        };
+        lines.push(question);
+    }
+
+    fn room(&self, notice: RoomNotice<'_>, now: UnixTime, lines: &mut Vec<String>) {
+        match notice {
+            RoomNotice::Created(room) => {
+                lines.push(format!("There is a room #{room} now; /join {room} enters it."));
+            }
+            RoomNotice::Entered { room, retention } => {
+                lines.push(format!(
+                    "You are in #{room}: what you type is said there, unless it is a command; \
+                     /leave ends that."
+                ));
+                lines.extend(retention.map(|kept| sentence(&words::retention(kept))));
+            }
+            RoomNotice::Left(room) => lines.push(format!("You have left #{room}.")),
+            RoomNotice::Rooms([]) => {
+                lines.push("There are no rooms yet; /create <room> makes one.".to_owned());
+            }
+            RoomNotice::Rooms(rooms) => lines.extend(rooms.iter().map(|room| {
+                let joined = if room.joined { " (you are in it)" } else { "" };
+                format!("#{}{joined}", room.name)
+            })),
+            RoomNotice::Members { of, nicks } => {
+                let nicks: Vec<_> = nicks.iter().map(ToString::to_string).collect();
+                lines.push(format!("In #{of}: {}", nicks.join(", ")));
+            }
+            RoomNotice::Message(message) => lines.push(self.said_in(&message, now)),
+            other => {
+                let text = words::plain(&Notice::Room(other));
+                lines.extend(text.map(|text| sentence(&text)));
+            }
+        }
+    }
 }
 
 /// Makes a sentence of a text without a capital and a full stop.
@@ -127,7 +202,7 @@ fn sentence(text: &str) -> String {
 }
 
 fn present(everyone: &[Someone]) -> [String; 1] {
-    let nicks = |online| names(everyone.iter().filter(|one| one.online == online));
+    let nicks = |online| names(everyone.iter().filter(|one| one.is_online() == online));
     [match (nicks(true), nicks(false)) {
         (None, None) => "Nobody else is here yet.".to_owned(),
         (Some(online), None) => format!("Online: {online}."),
@@ -151,24 +226,29 @@ fn changed(changes: &[Change]) -> Vec<String> {
         return vec![format!("{} others came or left; /who lists them.", changes.len())];
     }
     let line = |change: &Change| {
-        let Someone { nick, online } = change.someone;
-        match (online, change.new) {
-            (true, _) => format!("{nick} is here."),
-            (false, false) => format!("{nick} has left."),
-            (false, true) => format!("{nick} is new, and offline."),
+        let nick = change.someone.nick;
+        match (change.someone.presence, change.new) {
+            (Presence::Online, _) => format!("{nick} is here."),
+            (Presence::Offline, false) => format!("{nick} has left."),
+            (Presence::Lost, false) => format!("{nick} fell silent."),
+            (Presence::Gone, _) => format!("{nick} is no more."),
+            (Presence::Offline | Presence::Lost, true) => format!("{nick} is new, and offline."),
         }
     };
     changes.iter().map(line).collect()
 }
 
-fn outcome_of(to: Nick, text: Option<&SafeText>, outcome: Outcome) -> String {
+fn outcome_of(to: &To, text: Option<&SafeText>, outcome: Outcome) -> String {
     let what = text.map_or_else(|| "an earlier message".to_owned(), |text| format!("\"{text}\""));
+    let whom = words::whom(to);
     match outcome {
-        Outcome::Delivered => format!("({to} has {what})"),
-        Outcome::Stored => format!("(saved for {to}, who gets it on return: {what})"),
-        Outcome::Expired => format!("NOT DELIVERED to {to} in the time it had, given up: {what}"),
+        Outcome::Delivered => format!("({whom} has {what})"),
+        Outcome::Stored if *to == To::Lobby => format!("(said to everyone: {what})"),
+        Outcome::Stored if to.is_room() => format!("(said in {whom}: {what})"),
+        Outcome::Stored => format!("(saved for {whom}, who gets it on return: {what})"),
+        Outcome::Expired => format!("NOT DELIVERED to {whom} in the time it had, given up: {what}"),
         Outcome::Refused(why) => {
-            format!("REFUSED, {to} does not get {what}: {}", words::refusal(why))
+            format!("REFUSED, {whom} does not get {what}: {}", words::refusal(why))
         }
     }
 }

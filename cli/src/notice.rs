@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use proto_core::{
-    client::{Deposit, PasswordError, Refusal, SayError},
-    id::Nick,
+    client::{Deposit, PasswordError, Refusal, SayError, To},
+    id::{NameError, Nick, RoomName},
     time::UnixTime,
-    wire::{CloseReason, PasswordWant, RegisterRefusal},
+    wire::{CloseReason, PasswordWant, Presence, RegisterRefusal, Retention, RoomRefusal, Wish},
 };
 
 use crate::safe_text::SafeText;
@@ -15,6 +15,9 @@ use crate::safe_text::SafeText;
 pub(crate) trait Face {
     /// Adds the lines, if any, that tell of `notice` at `now`.
     fn show(&mut self, now: UnixTime, notice: Notice<'_>, lines: &mut Vec<String>);
+
+    /// The prompt of someone who has entered `room`, or none.
+    fn prompt(&self, room: Option<&RoomName>) -> String;
 
     /// Whether a silent server, once it is needed, ends the program.
     fn ends_with_the_server(&self) -> bool;
@@ -74,7 +77,7 @@ pub(crate) enum Notice<'a> {
     /// What became of a message.
     Outcome {
         /// To whom.
-        to: Nick,
+        to: To,
         /// The beginning of what was said, if it was said in this run.
         text: Option<&'a SafeText>,
         /// What became of it.
@@ -82,8 +85,8 @@ pub(crate) enum Notice<'a> {
     },
     /// A message was not even taken.
     NotSent {
-        /// To whom, if that can be a nick.
-        to: Option<Nick>,
+        /// To whom, if that can be anyone.
+        to: Option<To>,
         /// Why.
         why: SayError,
     },
@@ -136,6 +139,17 @@ pub(crate) enum Notice<'a> {
     WaitIsForScripts,
     /// The answer to `/who`.
     Who(&'a [Someone]),
+    /// Of something to say, this is missing.
+    Missing(Missing<'a>),
+    /// Everyone is told that the user is away, with this to say of it; or is back.
+    Away(Option<SafeText>),
+    /// What there was to say of being away is too long.
+    AwayTooLong {
+        /// The longest, in bytes.
+        limit: u32,
+    },
+    /// Something about rooms.
+    Room(RoomNotice<'a>),
     /// The answer to `/help`.
     Help,
     /// The answer to `/history`: all that one author's messages hold follows.
@@ -188,16 +202,27 @@ pub(crate) enum Registering {
 }
 
 /// Someone in the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Someone {
     /// The nick.
     pub(crate) nick: Nick,
     /// Whether its holder is online.
-    pub(crate) online: bool,
+    pub(crate) presence: Presence,
+    /// When its holder was last online; 0 if that is not known.
+    pub(crate) seen: UnixTime,
+    /// What its holder says of being away; empty for one who is there.
+    pub(crate) away: SafeText,
+}
+
+impl Someone {
+    /// Whether its holder is online.
+    pub(crate) fn is_online(&self) -> bool {
+        self.presence.is_online()
+    }
 }
 
 /// A difference between two tables.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Change {
     /// Whom it is about, as they are now.
     pub(crate) someone: Someone,
@@ -231,11 +256,98 @@ pub(crate) enum Outcome {
     Refused(Refusal),
 }
 
+/// What there is to tell of rooms.
+#[derive(Clone, Debug)]
+pub(crate) enum RoomNotice<'a> {
+    /// There is a new one, as wished.
+    Created(RoomName),
+    /// It is entered.
+    Entered {
+        /// Which.
+        room: RoomName,
+        /// How much of its log is kept, if that was not told yet.
+        retention: Option<Retention>,
+    },
+    /// One is in it no longer.
+    Left(RoomName),
+    /// A wish was refused.
+    Refused {
+        /// The wish.
+        wish: Wish,
+        /// Why.
+        why: RoomRefusal,
+    },
+    /// All rooms.
+    Rooms(&'a [ListedRoom]),
+    /// Everyone in a room.
+    Members {
+        /// The room.
+        of: RoomName,
+        /// Their nicks, as the server wrote them.
+        nicks: &'a [SafeText],
+    },
+    /// Somebody said something.
+    Message(RoomMessage),
+    /// Entries were gone before they could be read.
+    Gap {
+        /// The room.
+        room: To,
+        /// How many.
+        missing: u64,
+        /// How much is kept, if the server said so in this run.
+        retention: Option<Retention>,
+    },
+    /// No room is entered.
+    NotInside,
+    /// One is not in that room.
+    NotMember(RoomName),
+    /// The word cannot be a room's name.
+    BadName(NameError),
+}
+
+/// A room in the list of all.
+#[derive(Clone, Debug)]
+pub(crate) struct ListedRoom {
+    /// Its name, as the server wrote it.
+    pub(crate) name: SafeText,
+    /// One is in it.
+    pub(crate) joined: bool,
+}
+
+/// A message in a room.
+#[derive(Clone, Debug)]
+pub(crate) struct RoomMessage {
+    /// The room.
+    pub(crate) room: To,
+    /// Who said it.
+    pub(crate) from: Nick,
+    /// When, by their clock.
+    pub(crate) time: UnixTime,
+    /// What.
+    pub(crate) text: SafeText,
+}
+
+/// What is missing of something to say.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Missing<'a> {
+    /// To whom, and what.
+    Recipient {
+        /// Who is online.
+        online: &'a [Someone],
+    },
+    /// What, to someone.
+    Text(Nick),
+    /// What, to everyone.
+    TextForAll,
+}
+
 /// A piece of the answer to `/history`.
 #[derive(Clone, Debug)]
 pub(crate) enum HistoryPart {
-    /// One message.
+    /// One message to this client's user.
     Said(Message),
+    /// One message in a room.
+    SaidIn(RoomMessage),
     /// There is none, or nobody of that nick.
     Nothing,
     /// It cannot be read: the reason.

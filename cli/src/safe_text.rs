@@ -30,6 +30,16 @@ impl SafeText {
         Self(shown)
     }
 
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The text.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The beginning of the text, up to `width` columns of a screen.
     pub(crate) fn excerpt(&self, width: usize) -> Self {
         let mut columns = 0;

@@ -68,9 +68,7 @@ fn pair(address: SocketAddr) -> String {
 /// The words of `server`.
 pub(crate) fn line(event: &Event, now: UnixTime, zone: &TimeZone) -> Option<String> {
     let text = match event {
-        Event::Ready | Event::RoomCreated { .. } | Event::Operated { done: false, .. } => {
-            return None;
-        }
+        Event::Ready | Event::Operated { done: false, .. } => return None,
         Event::Registered { nick, address, returning: true, .. } => {
             format!("{nick} is online, at {address}")
         }
@@ -85,6 +83,7 @@ pub(crate) fn line(event: &Event, now: UnixTime, zone: &TimeZone) -> Option<Stri
             Operation::Ban => format!("{nick} is banned"),
             Operation::Unban => format!("{nick} is banned no longer"),
         },
+        Event::RoomCreated { room, .. } => format!("there is a room #{room} now"),
         Event::StoreFailed | Event::Damaged => return trouble(event),
     };
     Some(format!("{} {text}", words::clock(now, now, zone)))

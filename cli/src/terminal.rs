@@ -6,6 +6,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
+        mpsc::{self, Sender},
     },
 };
 
@@ -34,18 +35,21 @@ pub(crate) struct Terminal {
     pub(crate) scripted: bool,
     /// What is typed is a password.
     secret: Arc<AtomicBool>,
+    /// Where someone types: the prompt for each line.
+    prompts: Option<Sender<String>>,
+    /// The next line was not asked for yet.
+    owed: bool,
     restore: Option<Restore>,
 }
 
 impl Terminal {
-    /// Starts reading into `inputs`, with line editing and `prompt` where someone
-    /// types; `wake` is called after each input.
+    /// Starts reading into `inputs`, with line editing where someone types: there,
+    /// each line is to be [asked](Self::ask) for. `wake` is called after each input.
     ///
     /// # Errors
     /// If the system gives no thread.
     pub(crate) fn start(
         inputs: &mut Inputs,
-        prompt: &'static str,
         wake: impl Fn() + Clone + Send + 'static,
     ) -> io::Result<Self> {
         let someone_types = io::stdin().is_terminal() && io::stdout().is_terminal();
@@ -56,16 +60,27 @@ impl Terminal {
             let is_secret = Arc::clone(&secret);
             let read = move || hide(read_line(&mut io::stdin().lock()), &is_secret);
             inputs.read_lines(read, wake)?;
-            return Ok(Self { screen, scripted: !someone_types, secret, restore: None });
+            let scripted = !someone_types;
+            return Ok(Self {
+                screen,
+                scripted,
+                secret,
+                prompts: None,
+                owed: false,
+                restore: None,
+            });
         };
         let restore = Restore::new();
         let reading = Arc::clone(&restore.reading);
         let print = move |line| printer.print(line).map_err(io::Error::other);
         let screen = Screen::new(print, wake.clone())?;
         let is_secret = Arc::clone(&secret);
+        let (prompts, next_prompt) = mpsc::channel::<String>();
         let read = move || {
+            // Nobody asks any more when the chat has ended.
+            let Ok(prompt) = next_prompt.recv() else { return Input::End };
             reading.store(true, Ordering::SeqCst);
-            let input = read_edited(&mut editor, prompt);
+            let input = read_edited(&mut editor, &prompt);
             reading.store(false, Ordering::SeqCst);
             let input = hide(input, &is_secret);
             if let Input::Line(line) = &input {
@@ -75,7 +90,8 @@ impl Terminal {
             input
         };
         inputs.read_lines(read, wake)?;
-        Ok(Self { screen, scripted: false, secret, restore: Some(restore) })
+        let (prompts, restore) = (Some(prompts), Some(restore));
+        Ok(Self { screen, scripted: false, secret, prompts, owed: true, restore })
     }
 
     /// Shows what is typed from now on, or does not.
@@ -85,6 +101,20 @@ impl Terminal {
         if was != secret && self.restore.is_none() && !self.scripted {
             set_echo(!secret);
         }
+    }
+
+    /// Asks for the next line, unless that was done.
+    pub(crate) fn ask(&mut self, prompt: String) {
+        if let Some(prompts) = self.prompts.as_ref().filter(|_| self.owed) {
+            self.owed = false;
+            // If nobody reads any more, the input has ended.
+            let _ = prompts.send(prompt);
+        }
+    }
+
+    /// A line came.
+    pub(crate) fn heard(&mut self) {
+        self.owed = true;
     }
 
     /// Shows what is left and leaves the terminal as it was.

@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use jiff::{Timestamp, tz::TimeZone};
 use proto_core::{
-    client::{Refusal, SayError},
+    client::{Refusal, SayError, To},
+    id::RoomName,
     time::UnixTime,
-    wire::{CloseReason, PasswordWant, RegisterRefusal},
+    wire::{CloseReason, PasswordWant, Presence, RegisterRefusal, Retention, RoomRefusal, Wish},
 };
 
 use crate::{
-    notice::{AskedPassword, Notice, Someone},
+    arguments::DAY,
+    notice::{AskedPassword, Notice, RoomNotice, Someone},
     password::VARIABLE,
 };
 
@@ -38,18 +40,51 @@ fn format(time: UnixTime, zone: &TimeZone, pattern: &str) -> String {
     }
 }
 
-/// A line of the answer to `/who`.
-pub(crate) fn someone(someone: &Someone) -> String {
-    format!("{} {}", someone.nick, if someone.online { "online" } else { "offline" })
+/// A line of the answer to `/who`, with times as `time` shows them.
+pub(crate) fn someone(someone: &Someone, time: impl Fn(UnixTime) -> String) -> String {
+    let Someone { nick, presence, seen, away } = someone;
+    let seen = Some(*seen).filter(|seen| *seen != UnixTime(0)).map(time);
+    match (presence, seen) {
+        (Presence::Online, _) if away.is_empty() => format!("{nick} online"),
+        (Presence::Online, _) => format!("{nick} online, away: {away}"),
+        (Presence::Gone, _) => format!("{nick} is no more"),
+        (Presence::Offline | Presence::Lost, None) => format!("{nick} offline"),
+        (Presence::Offline, Some(seen)) => format!("{nick} offline, left {seen}"),
+        (Presence::Lost, Some(seen)) => format!("{nick} offline, fell silent {seen}"),
+    }
+}
+
+/// Whom something is for.
+pub(crate) fn whom(to: &To) -> String {
+    match to {
+        To::Peer(nick) => nick.to_string(),
+        To::Lobby => "everyone".to_owned(),
+        To::Room(name) => format!("#{name}"),
+    }
+}
+
+/// How much of a room's log a server keeps.
+pub(crate) fn retention(kept: Retention) -> String {
+    const KIB: u64 = 1024;
+    let days = kept.age.div_ceil(DAY);
+    let size = match kept.bytes.div_ceil(KIB) {
+        kib if kib < KIB => format!("{kib} KiB"),
+        kib => format!("{} MiB", kib.div_ceil(KIB)),
+    };
+    format!(
+        "the server keeps the last {} messages of a room, up to {size}, for {days} day{}",
+        kept.entries,
+        if days == 1 { "" } else { "s" }
+    )
 }
 
 /// Why a message was refused, and what to do.
 pub(crate) fn refusal(why: Refusal) -> &'static str {
     match why {
         Refusal::NoRecipient => "the server knows nobody of that nick; check it with /who",
+        Refusal::NotMember => "you are not in that room; /join it first",
         Refusal::TooLong => "the server takes no message that long; send it in pieces",
         Refusal::KeyChanged => "they have another key now; send it again",
-        Refusal::NotMember => "you are not in that room; join it first",
         Refusal::Store => "the server could not save it; tell its operator, and send it again",
         Refusal::Superseded => {
             "it was written before this data directory was restored from an older copy; send it again"
@@ -74,8 +109,18 @@ pub(crate) fn plain(notice: &Notice<'_>) -> Option<String> {
         }
         Notice::NotSent { to: Some(to), why: SayError::Unknown } => {
             return Some(format!(
-                "nobody here goes by {to}; nothing was sent, /who lists the nicks"
+                "nobody here goes by {}; nothing was sent, /who lists the nicks",
+                whom(to)
             ));
+        }
+        Notice::NotSent { to: Some(to @ To::Room(_)), why: SayError::NotMember } => {
+            let room = whom(to);
+            return Some(format!(
+                "you are not in {room}; nothing was sent, /join {room} enters it"
+            ));
+        }
+        Notice::NotSent { why: why @ SayError::TooLong { .. }, .. } => {
+            return Some(format!("{why}, say it in pieces"));
         }
         Notice::NotSent { why, .. } => return Some(why.to_string()),
         Notice::ServerClosed { why, offline } => return Some(closed(*why, *offline)),
@@ -103,10 +148,57 @@ pub(crate) fn plain(notice: &Notice<'_>) -> Option<String> {
         Notice::YouAreOffline => "you are offline, nothing was sent; `reg` brings you back",
         Notice::YouAreOnline => "you are registered already",
         Notice::CannotRegister(why) => return Some(format!("you are still offline: {why}")),
+        Notice::AwayTooLong { limit } => {
+            return Some(format!("that is longer than {limit} bytes; say less of being away"));
+        }
+        Notice::Room(notice) => return room(notice),
         Notice::WaitIsForScripts => "/wait is for scripts; here, just stay",
         _ => return None,
     };
     Some(text.to_owned())
+}
+
+fn room(notice: &RoomNotice<'_>) -> Option<String> {
+    Some(match notice {
+        RoomNotice::Refused { wish, why } => {
+            let room = match wish {
+                Wish::Create(name) | Wish::Join(name) | Wish::Leave(name) => Some(name),
+                Wish::Members { of, .. } => of.as_ref(),
+                Wish::Rooms { .. } => None,
+            };
+            room_refusal(room, *why)
+        }
+        RoomNotice::Gap { room, missing, retention: kept } => {
+            let why = kept.map_or_else(|| "the server keeps them no longer".to_owned(), retention);
+            let them = if *missing == 1 { "message" } else { "messages" };
+            format!("{missing} {them} to {} can no longer be read: {why}", whom(room))
+        }
+        RoomNotice::NotInside => {
+            "you have entered no room; /join <room> enters one, /rooms lists them".to_owned()
+        }
+        RoomNotice::NotMember(room) => format!("you are not in #{room}"),
+        RoomNotice::BadName(why) => why.to_string(),
+        _ => return None,
+    })
+}
+
+/// Why a wish was refused, and what to do.
+fn room_refusal(room: Option<&RoomName>, why: RoomRefusal) -> String {
+    let room = room.map_or_else(|| "that room".to_owned(), |room| format!("#{room}"));
+    match why {
+        RoomRefusal::Exists => format!("{room} exists already; /join {room} enters it"),
+        RoomRefusal::Unknown => format!("there is no {room}; /rooms lists the rooms"),
+        RoomRefusal::RoomFull => format!(
+            "{room} is full; try again when somebody has left it, or have the server's operator \
+             allow it more members"
+        ),
+        RoomRefusal::ServerFull => {
+            "the server has no room for another room or member; tell its operator".to_owned()
+        }
+        RoomRefusal::Store => {
+            "the server could not save that; tell its operator, and try again".to_owned()
+        }
+    }
 }
 
 fn register_refusal(why: RegisterRefusal) -> &'static str {
@@ -182,6 +274,10 @@ fn closed(why: CloseReason, offline: bool) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proto_core::id::Nick;
+
+    use crate::safe_text::SafeText;
+
     use super::*;
 
     #[test]
@@ -190,6 +286,20 @@ mod tests {
         assert_eq!(utc(UnixTime(0)), "1970-01-01 00:00:00.000000");
         assert_eq!(utc(UnixTime(u64::MAX)), NO_TIME);
         assert_eq!(utc(UnixTime(i64::MAX as u64)), NO_TIME);
+    }
+
+    #[test]
+    fn who_left_is_told_from_who_fell_silent() {
+        let line = |presence, seen, away: &str| {
+            let (nick, away) = (Nick::new("y").unwrap(), SafeText::new(away.as_bytes()));
+            let one = Someone { nick, presence, seen: UnixTime(seen), away };
+            someone(&one, |time| time.0.to_string())
+        };
+        assert_eq!(line(Presence::Online, 7, ""), "y online");
+        assert_eq!(line(Presence::Online, 7, "tea\u{7}"), "y online, away: tea\\u{7}");
+        assert_eq!(line(Presence::Offline, 7, ""), "y offline, left 7");
+        assert_eq!(line(Presence::Lost, 7, ""), "y offline, fell silent 7");
+        assert_eq!(line(Presence::Offline, 0, ""), "y offline");
     }
 
     #[test]

@@ -3,7 +3,12 @@
 
 mod common;
 
-use std::{collections::HashSet, path::Path, thread, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    path::Path,
+    thread,
+    time::Duration,
+};
 
 use common::{Program, free_port, random};
 
@@ -159,4 +164,91 @@ fn a_killed_author_loses_nothing_that_was_accepted() {
         assert!(number >= confirmed, "life {life}: {number} of {confirmed} confirmed ones: {y}");
     }
     assert_eq!(got.collect::<Vec<_>>(), ["end"], "{y}");
+}
+
+/// What `/history lobby` shows to a member: nick and text of each message.
+fn lobby(member: &mut Program) -> Vec<(String, String)> {
+    member.seen.clear();
+    member.line("/history lobby");
+    member.line("/quit");
+    assert_eq!(member.exit_code(), 0, "{member}");
+    let said = |line: &String| {
+        let (head, text) = line.split_once(" to everyone: ")?;
+        Some((head.split_whitespace().last()?.to_owned(), text.to_owned()))
+    };
+    member.seen.iter().filter_map(said).collect()
+}
+
+#[test]
+fn a_killed_server_keeps_one_order_of_what_is_said_to_everyone() {
+    const AUTHORS: [&str; 4] = ["a", "b", "c", "d"];
+    const MESSAGES: usize = 250;
+    let directory = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let first = server(directory.path(), port);
+    let online = |nick| {
+        let mut member = join(directory.path(), nick, port);
+        member.expect_where("online", |line| line.starts_with("Welcome"));
+        member
+    };
+    let mut reader = online("reader");
+    let mut authors = AUTHORS.map(online);
+    for number in 0..MESSAGES {
+        for (nick, author) in AUTHORS.iter().zip(&mut authors) {
+            author.line(&format!("/all {nick}{number}"));
+        }
+    }
+    // Some is confirmed, much is under way.
+    let confirmed = |line: &str| line.starts_with("(said to everyone: ");
+    for author in &mut authors {
+        author.expect_where("a confirmation", confirmed);
+    }
+    for _ in 0..random() % (MESSAGES as u64 / 2) {
+        authors[0].expect_where("a confirmation", confirmed);
+    }
+    first.kill();
+    let under_way: usize = authors
+        .iter_mut()
+        .map(|author| {
+            author.look(Duration::ZERO);
+            MESSAGES - author.seen.iter().filter(|line| confirmed(line)).count()
+        })
+        .sum();
+    assert!(under_way > 0, "it was killed too late");
+    let _second = server(directory.path(), port);
+    for author in &mut authors {
+        while author.seen.iter().filter(|line| confirmed(line)).count() < MESSAGES {
+            author.expect_where("a confirmation", confirmed);
+        }
+    }
+
+    // The reader has each once, each author's in order.
+    let last = |author: &str| format!(" {author} to everyone: {author}{}", MESSAGES - 1);
+    for author in AUTHORS {
+        if !reader.seen.iter().any(|line| line.ends_with(&last(author))) {
+            reader.expect_where("the last one", |line| line.ends_with(&last(author)));
+        }
+    }
+    let log = lobby(&mut reader);
+    let mut next = HashMap::new();
+    for (nick, text) in &log {
+        let number = next.entry(nick.clone()).or_insert(0);
+        assert_eq!(*text, format!("{nick}{number}"));
+        *number += 1;
+    }
+    assert!(AUTHORS.iter().all(|nick| next[*nick] == MESSAGES), "{next:?}");
+    // And so has every other member, in the same order.
+    for (nick, author) in AUTHORS.iter().zip(&mut authors) {
+        for other in AUTHORS.iter().filter(|other| *other != nick) {
+            if !author.seen.iter().any(|line| line.ends_with(&last(other))) {
+                author.expect_where("the last one", |line| line.ends_with(&last(other)));
+            }
+        }
+        // Of their own, the last may still be on its way.
+        let not_own = |log: &[(String, String)]| -> Vec<_> {
+            log.iter().filter(|(from, _)| from != nick).cloned().collect()
+        };
+        let shown = lobby(author);
+        assert!(not_own(&shown) == not_own(&log), "{nick} has another order: {shown:?}, {log:?}");
+    }
 }

@@ -15,7 +15,7 @@ pub struct PublicKey(pub [u8; 32]);
 impl PublicKey {
     /// The name of a room among keys, which tells rooms of different servers apart.
     /// Nobody has the secret of it.
-    pub(crate) fn of_room(suite: &dyn Suite, server: &Self, room: Room) -> Self {
+    pub fn of_room(suite: &dyn Suite, server: &Self, room: Room) -> Self {
         Self(suite.hash(&[b"udpchat 1 room", &server.0, &room.0.to_le_bytes()]))
     }
 }

@@ -27,6 +27,16 @@ pub struct Counts {
     pub refused: u64,
     /// Messages that expired.
     pub expired: u64,
+    /// Entries that came into rooms' logs.
+    pub entries: u64,
+    /// Entries of rooms that came into members' inboxes.
+    pub read: u64,
+    /// Entries of rooms that were read from the server's store for a member.
+    pub recalled: u64,
+    /// Times that a member was told of entries that are gone.
+    pub gaps: u64,
+    /// Rooms created, joined and left.
+    pub wishes: u64,
     /// Crashes of any node.
     pub crashes: u64,
     /// Requests that a store failed at.
@@ -48,6 +58,11 @@ impl AddAssign for Counts {
         self.stored += other.stored;
         self.refused += other.refused;
         self.expired += other.expired;
+        self.entries += other.entries;
+        self.read += other.read;
+        self.recalled += other.recalled;
+        self.gaps += other.gaps;
+        self.wishes += other.wishes;
         self.crashes += other.crashes;
         self.store_failures += other.store_failures;
         self.forgeries += other.forgeries;
@@ -60,6 +75,7 @@ impl fmt::Display for Counts {
             f,
             "{} worlds, {} datagrams, {} handshakes; {} messages accepted, {} delivered directly, \
              {} by way of the server, {} deposits, {} relays, {} stored, {} refused, {} expired; \
+             {} entries in rooms, {} read by members, {} recalled, {} gaps, {} wishes; \
              {} crashes, {} store failures, {} forgeries",
             self.worlds,
             self.datagrams,
@@ -72,6 +88,11 @@ impl fmt::Display for Counts {
             self.stored,
             self.refused,
             self.expired,
+            self.entries,
+            self.read,
+            self.recalled,
+            self.gaps,
+            self.wishes,
             self.crashes,
             self.store_failures,
             self.forgeries,

@@ -56,6 +56,8 @@ pub struct Faults {
     pub tiny: bool,
     /// Mail is kept for minutes only, and messages expire.
     pub expiry: bool,
+    /// Rooms keep little.
+    pub brief: bool,
 }
 
 impl Faults {
@@ -99,6 +101,7 @@ impl Faults {
             sloppy: on(),
             tiny: on(),
             expiry: on(),
+            brief: on(),
         }
     }
 
@@ -109,6 +112,7 @@ impl Faults {
             drift: self.drift,
             tiny: self.tiny,
             expiry: self.expiry,
+            brief: self.brief,
             stale_seed: self.stale_seed,
             ..Self::none()
         };

@@ -59,6 +59,9 @@ impl World {
         if through {
             self.heal();
         }
+        for place in 1..self.nodes.len() {
+            self.set_away(place, "");
+        }
         self.run(120 * SECOND);
         self.settle();
         self.everyone_has_everything();
@@ -135,7 +138,20 @@ impl World {
                 ));
             }
         }
+        for place in (1..self.nodes.len()).filter(|place| self.is_there(*place)) {
+            if let Err(why) = self.laws.rooms_complete(self.nodes[place].key) {
+                return Some((place, why));
+            }
+        }
         for (author, recipient, number, stored) in self.laws.open() {
+            if let Some(room) = self.laws.rooms.room(&recipient) {
+                match self.place_of(author) {
+                    Some(from) if self.is_there(from) => {
+                        return Some((from, format!("message {number:#x} to {room:?} is open")));
+                    }
+                    _ => continue,
+                }
+            }
             let (Some(from), Some(to)) = (self.place_of(author), self.place_of(recipient)) else {
                 continue;
             };
@@ -190,7 +206,7 @@ impl World {
     /// Whatever was on its way is gone from memory.
     fn nothing_is_left_behind(&mut self) {
         if let Some(usage) = self.nodes[SERVER].server().map(proto_core::server::Server::usage) {
-            let empty = usage.entries.0 == 0 && usage.blocks.0 == 0;
+            let empty = (usage.entries.0, usage.blocks.0) == usage.recent;
             self.demand(SERVER, empty, || format!("S9: everything is delivered, but {usage:?}"));
         }
         for place in 1..self.nodes.len() {

@@ -5,15 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proto_core::{
     action::Log,
-    client::{MessageId, Refusal, Verdict},
-    id::{Account, Nick, PublicKey},
+    client::{MessageId, Refusal, To, Verdict},
+    id::{Account, Nick, PublicKey, Room},
     record::Said,
     time::UnixTime,
+    wire::{RoomRefusal, Wish},
 };
 
 use crate::{
     network::Place,
     records::{self, AccountRecord, MailRecord, OutboxRecord},
+    rooms::Rooms,
     store::Change,
 };
 
@@ -47,6 +49,8 @@ pub struct Laws {
     accounts: BTreeMap<Account, (PublicKey, Nick)>,
     by_nick: BTreeMap<[u8; 32], Account>,
     by_key: BTreeMap<PublicKey, Account>,
+    /// Of rooms.
+    pub rooms: Rooms,
     /// Messages expire in this world, so what is missing may be explained later.
     pub expiry: bool,
     key_numbers: BTreeMap<Account, u32>,
@@ -64,6 +68,8 @@ pub struct Run {
     said: BTreeMap<(PublicKey, u64), Mine>,
     /// The last message of each author that was shown; of one with two devices, in each epoch.
     shown: BTreeMap<(Nick0, u64), u64>,
+    /// The last entry of each room that was shown.
+    read: BTreeMap<Room, u64>,
 }
 
 /// A nick that can be sorted.
@@ -81,11 +87,11 @@ fn place(id: &MessageId) -> (PublicKey, u64) {
     (id.recipient, id.position.to_record_number())
 }
 
-fn law(holds: bool, broken: impl FnOnce() -> String) -> Judgement {
+pub(crate) fn law(holds: bool, broken: impl FnOnce() -> String) -> Judgement {
     if holds { Ok(()) } else { Err(broken()) }
 }
 
-fn show(text: &[u8]) -> String {
+pub(crate) fn show(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
     let short: String = text.chars().take(40).collect();
     format!("{short:?}")
@@ -159,24 +165,24 @@ impl Laws {
                 }
                 Log::Accounts => self.account_put(*number, record),
                 Log::Mailbox(to) => self.mail_put(*to, record),
-                Log::Pairs(_)
-                | Log::Conversations
-                | Log::Rooms
-                | Log::Members(_)
-                | Log::Room(_)
-                | Log::Passwords => Ok(()),
+                Log::Rooms => self.rooms.saved(*number, record),
+                Log::Members(room) => {
+                    let account = Account((*number - 1) as u32);
+                    let key = self.accounts.get(&account).map(|(key, _)| *key);
+                    self.rooms.member(*room, *number, key, record)
+                }
+                Log::Room(room) => self.room_put(*room, *number, record),
+                Log::Pairs(_) | Log::Conversations | Log::Passwords => Ok(()),
             },
             Change::Forgotten { log, records } => match log {
                 Log::Outbox(to) => self.outbox_forgotten(at, *to, records),
                 Log::Mailbox(to) => self.mail_forgotten(*to, now, records),
                 Log::Inbox(_) => law(records.is_empty(), || "an inbox was forgotten".into()),
-                Log::Accounts => law(records.is_empty(), || "an account was forgotten".into()),
-                Log::Pairs(_)
-                | Log::Conversations
-                | Log::Rooms
-                | Log::Members(_)
-                | Log::Room(_)
-                | Log::Passwords => Ok(()),
+                Log::Room(room) => self.rooms.forgotten(*room, records),
+                Log::Accounts | Log::Rooms | Log::Members(_) => {
+                    law(records.is_empty(), || format!("{log:?} was forgotten"))
+                }
+                Log::Pairs(_) | Log::Conversations | Log::Passwords => Ok(()),
             },
         }
     }
@@ -207,7 +213,8 @@ impl Laws {
         id: &MessageId,
         verdict: Verdict,
     ) -> Judgement {
-        let last = verdict != Verdict::Stored;
+        let room = self.rooms.room(&id.recipient);
+        let last = verdict != Verdict::Stored || room.is_some();
         if let Some(mine) = run.said.get_mut(&place(id)) {
             law(!mine.settled, || format!("a word after the last one: {verdict:?} on {id:?}"))?;
             mine.settled = last;
@@ -217,6 +224,7 @@ impl Laws {
         let (author, recipient) = (self.first(author), self.first(id.recipient));
         let accounts = (self.by_key.get(&author), self.by_key.get(&recipient));
         let held = match accounts {
+            (Some(from), None) => room.is_some_and(|room| self.rooms.had(room, *from, position)),
             (Some(from), Some(to)) => self.mail.contains(&(*from, *to, position)),
             _ => false,
         };
@@ -247,6 +255,16 @@ impl Laws {
         }
         written.verdict = Some(verdict);
         written.run = run.number;
+        if let Some(room) = room {
+            return match verdict {
+                Verdict::Stored => law(held, || format!("S5: stored, but not in {room:?}: {id:?}")),
+                Verdict::Refused(why) => {
+                    law(!held, || format!("refused ({why:?}), but in {room:?}: {id:?}"))
+                }
+                Verdict::Delivered => Err(format!("delivered to {room:?}: {id:?}")),
+                Verdict::Expired => Ok(()),
+            };
+        }
         match verdict {
             Verdict::Delivered => law(arrived.is_some(), || {
                 format!("S1: delivered, but not in the recipient's durable inbox: {id:?}")
@@ -288,6 +306,40 @@ impl Laws {
         })
     }
 
+    /// An entry of a room is shown to a member.
+    ///
+    /// # Errors
+    /// It is not durable, or not in order, or shown twice in a run.
+    pub fn room_shown(
+        &self,
+        (recipient, nick): (PublicKey, Nick),
+        run: &mut Run,
+        room: &To,
+        index: u64,
+        from: &Nick,
+        text: &[u8],
+    ) -> Judgement {
+        let Some(room) = self.rooms.number(room) else {
+            return Err(format!("a message came from {room:?}, which there is not"));
+        };
+        self.rooms.shown(recipient, &nick, room, index, from, text)?;
+        let before = run.read.insert(room, index).unwrap_or(0);
+        law(before < index, || format!("S2/S3: shown {index} of {room:?} after {before}"))
+    }
+
+    /// The user is told what came of a wish.
+    ///
+    /// # Errors
+    /// It is not so.
+    pub fn outcome(
+        &mut self,
+        key: PublicKey,
+        wish: &Wish,
+        result: Result<(), RoomRefusal>,
+    ) -> Judgement {
+        self.rooms.outcome(key, self.by_key.get(&key).copied(), wish, result)
+    }
+
     /// A message was passed on to the server.
     ///
     /// # Errors
@@ -325,6 +377,7 @@ impl Laws {
     /// # Errors
     /// One is missing without its author having been told.
     pub fn complete(&self, recipient: PublicKey, absent: impl Fn(PublicKey) -> bool) -> Judgement {
+        self.rooms_complete(recipient)?;
         for ((author, _), letters) in self.outboxes.iter().filter(|((_, to), _)| *to == recipient) {
             for (position, written) in letters {
                 let explained = match written.verdict {
@@ -345,6 +398,14 @@ impl Laws {
             }
         }
         Ok(())
+    }
+
+    /// A member has all that its rooms keep.
+    ///
+    /// # Errors
+    /// An entry is missing.
+    pub fn rooms_complete(&self, recipient: PublicKey) -> Judgement {
+        self.rooms.complete(recipient, self.by_key.get(&recipient).copied())
     }
 
     /// The key that holds a nick, durably.
@@ -399,12 +460,17 @@ impl Laws {
         head: u64,
         before: Option<&[u8]>,
     ) -> Judgement {
-        let Some(Said { text, .. }) = Said::from_inbox(record) else {
+        let Some(said) = Said::from_inbox(record) else {
             return Err("an inbox record is damaged".into());
         };
+        let text = said.text;
         if let Some(before) = before {
             let same = Said::from_inbox(before).is_some_and(|said| said.text == text);
             return law(same, || format!("S2: inbox number {number} holds another text now"));
+        }
+        if let Some(room) = self.rooms.room(&author) {
+            let account = self.by_key.get(&self.first(recipient)).copied();
+            return self.rooms.read(recipient, account, room, number, &said, head);
         }
         // Of an author with two devices, each has epochs of its own.
         let behind = self.passwords && number >> 40 < head >> 40;
@@ -451,11 +517,35 @@ impl Laws {
         Ok(())
     }
 
+    /// Only what its author wrote, and was not told is refused, is in a room's log.
+    fn room_put(&mut self, room: Room, index: u64, record: &[u8]) -> Judgement {
+        let Some(entry) = self.rooms.entry(room, index, record)? else { return Ok(()) };
+        let author = self.accounts.get(&entry.from).map(|(key, _)| *key);
+        let written = author.and_then(|author| {
+            let mut outboxes = self.outboxes.iter();
+            let (_, letters) = outboxes
+                .find(|((from, to), _)| *from == author && self.rooms.room(to) == Some(room))?;
+            letters.get(&entry.position)
+        });
+        let text = show(entry.text);
+        law(written.is_some_and(|written| written.text == entry.text), || {
+            format!("S4: {room:?} has {text}, which {:?} did not write", entry.from)
+        })?;
+        match written {
+            Some(Written { verdict: Some(Verdict::Refused(why)), .. }) => {
+                Err(format!("{room:?} has {text} after it was refused ({why:?})"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn account_put(&mut self, number: u64, record: &[u8]) -> Judgement {
-        let Some((AccountRecord { key, nick, key_number, .. }, _)) = records::read(record) else {
+        let decoded = records::read::<AccountRecord>(record);
+        let Some((AccountRecord { key, nick, since, key_number, .. }, _)) = decoded else {
             return Err("an account's record is damaged".into());
         };
         let account = Account((number - 1) as u32);
+        self.rooms.account(account, since)?;
         self.key_numbers.insert(account, key_number);
         if let Some(before) = self.accounts.get_mut(&account).filter(|_| self.passwords) {
             before.0 = key;

@@ -24,6 +24,7 @@ pub mod network;
 pub mod node;
 pub mod records;
 pub mod role;
+pub mod rooms;
 pub mod runner;
 pub mod script;
 pub mod store;

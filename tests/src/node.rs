@@ -72,6 +72,8 @@ pub struct Node {
     pub wrong: usize,
     /// What its user was told, in this run and before.
     pub told: Vec<Told>,
+    /// A server has read all there is.
+    pub ready: bool,
     /// Datagrams it sent, and times it was woken.
     pub sent: u64,
     /// Times a deadline woke it.
@@ -100,6 +102,7 @@ impl Node {
         self.seed = seed;
         self.run = Run::new(self.boots);
         (self.complete, self.paused, self.torn, self.offline) = (false, false, None, None);
+        self.ready = false;
         self.backlog.clear();
         let identity = Identity::new(SecretKey(self.secret), self.suite);
         let resume = Resume { boot: self.boots, clock: self.clock.read(now) };

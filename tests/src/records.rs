@@ -2,7 +2,7 @@
 //! judge by what is durable, not by what a role believes.
 
 use proto_core::{
-    id::{Account, Epoch, Nick, Number, Position, PublicKey},
+    id::{Account, Epoch, Nick, Number, Position, PublicKey, RoomName},
     record::{Access, Sentence},
     time::UnixTime,
 };
@@ -23,9 +23,9 @@ pub struct AccountRecord {
     pub nick: Nick,
     /// Its epoch.
     pub epoch: Epoch,
-    /// The boot number that its holder last registered with.
+    /// Its client's boot number.
     pub boot: u64,
-    /// Where its lobby begins.
+    /// The last entry of the lobby before it.
     pub since: u64,
     /// Whether it has a password.
     pub access: Access,
@@ -33,6 +33,50 @@ pub struct AccountRecord {
     pub sentence: Sentence,
     /// How many keys it had before this one.
     pub key_number: u32,
+}
+
+/// A server's record of a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct RoomRecord {
+    /// Its name.
+    pub name: RoomName,
+    /// Who created it.
+    pub creator: Account,
+    /// With which command.
+    pub serial: u64,
+}
+
+/// A room's record of a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct MemberRecord {
+    /// The last entry before it joined.
+    pub since: u64,
+    /// It is a member no longer.
+    pub left: bool,
+}
+
+/// The header of an entry of a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct EntryRecord {
+    /// Its author.
+    pub from: Account,
+    /// The author's nick.
+    pub nick: Nick,
+    /// The author's epoch.
+    pub epoch: Epoch,
+    /// The message's number.
+    pub number: Number,
+    /// When the server took it.
+    pub received: UnixTime,
+    /// Bytes of all bodies before it.
+    pub bytes: u64,
+}
+
+impl EntryRecord {
+    /// The message's place in its author's outbox.
+    pub fn position(&self) -> u64 {
+        Position::new(self.epoch, self.number).to_record_number()
+    }
 }
 
 /// The header of mail.

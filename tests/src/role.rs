@@ -4,12 +4,11 @@ use std::net::SocketAddr;
 
 use proto_core::{
     action::{Action, Judgement, Loaded, Log, StoreError, Ticket},
-    client::{self, Client, CommandError, MessageId, SayError},
-    id::Nick,
+    client::{self, Client, CommandError, MessageId, SayError, To},
     link::Drops,
     server::{self, Server},
     time::{Instant, WallClock},
-    wire::MAX_DATAGRAM,
+    wire::{MAX_DATAGRAM, Wish},
 };
 
 use crate::{
@@ -49,7 +48,7 @@ pub enum Input {
     /// The user says something.
     Say {
         /// To whom.
-        to: Nick,
+        to: To,
         /// What.
         text: String,
     },
@@ -57,6 +56,10 @@ pub enum Input {
     Authenticate(String),
     /// The host has judged a password: what it found, and the hash it made.
     Authenticated(Ticket, Judged),
+    /// The user wishes something of the server's rooms.
+    Wish(Wish),
+    /// The user is away, or, with no text, back.
+    Away(String),
     /// The host is about to end.
     ShutDown,
 }
@@ -238,9 +241,12 @@ fn take_server(
             drain!(server.handle_authenticated(now, ticket, judgement), most, note, judge)
         }
         Input::ShutDown => drain!(server.shut_down(now), most, note, judge),
-        Input::Register | Input::Deregister | Input::Say { .. } | Input::Authenticate(_) => {
-            Outcome::default()
-        }
+        Input::Register
+        | Input::Deregister
+        | Input::Say { .. }
+        | Input::Wish(_)
+        | Input::Away(_)
+        | Input::Authenticate(_) => Outcome::default(),
     }
 }
 
@@ -252,7 +258,9 @@ fn take_client(
 ) -> Outcome {
     let tell = |actions: &client::Actions<'_>, event| {
         let text = match event {
-            client::Event::Message { .. } => actions.text().to_vec(),
+            client::Event::Message { .. }
+            | client::Event::RoomMessage { .. }
+            | client::Event::Names { .. } => actions.text().to_vec(),
             _ => Vec::new(),
         };
         Effect::Tell(event, text)
@@ -276,7 +284,9 @@ fn take_client(
         }
         Input::Register => command(client.register(now)),
         Input::Deregister => command(client.deregister(now)),
-        Input::Say { to, text } => match client.say(now, &to, &text) {
+        Input::Wish(wish) => command(client.wish(now, wish)),
+        Input::Away(text) => command(client.set_away(now, &text)),
+        Input::Say { to, text } => match client.say(now, to, &text) {
             Ok((id, actions)) => {
                 Outcome { said: Some(Ok(id)), ..drain!(actions, most, tell, judge) }
             }

@@ -1,10 +1,24 @@
 //! What the users of a world do: a list of steps, in a form that shrinks well.
-//! Clients are meant by any number, modulo how many there are.
+//! Clients and rooms are meant by any number, modulo how many there are.
+
+use proto_core::{client::To, id::RoomName};
 
 use crate::{
     clock::{Moment, SECOND},
     dice::Dice,
 };
+
+/// The rooms that scripts know beside the lobby.
+const ROOMS: [&str; 3] = ["den", "attic", "yard"];
+
+/// The room that a script means by a number: in half of all cases the lobby.
+pub fn room(number: u8) -> To {
+    let at = usize::from(number / 2) % ROOMS.len();
+    match RoomName::new(ROOMS[at]) {
+        Ok(name) if number % 2 == 1 => To::Room(name),
+        _ => To::Lobby,
+    }
+}
 
 /// What a user, or fate, does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +29,18 @@ pub enum Act {
     Deregister(u8),
     /// A client says something to another, of so many bytes.
     Say(u8, u8, u16),
+    /// A client says something in a room, of so many bytes.
+    SayIn(u8, u8, u16),
+    /// A client wants a room to be there.
+    Create(u8, u8),
+    /// A client wants to be a member of a room.
+    Join(u8, u8),
+    /// A client wants to be one no longer.
+    Leave(u8, u8),
+    /// A client wants the names of a room's members, or, of the lobby, of all rooms.
+    List(u8, u8),
+    /// A client's user is away from the keyboard, or back.
+    Away(u8, bool),
     /// A client's host ends properly, and starts again at once.
     Quit(u8),
     /// A client's host crashes.
@@ -63,8 +89,8 @@ fn pause(dice: &mut Dice) -> u32 {
 }
 
 fn act(dice: &mut Dice, crashes: bool) -> Act {
-    let one = dice.u64() as u8;
-    match dice.below(20) {
+    let (one, other) = (dice.u64() as u8, dice.u64() as u8);
+    match dice.below(28) {
         0 | 1 => Act::Register(one),
         2 | 3 => Act::Deregister(one),
         4 if crashes => Act::Crash(one),
@@ -72,9 +98,17 @@ fn act(dice: &mut Dice, crashes: bool) -> Act {
         6 if crashes && dice.chance(300) => Act::CrashServer,
         7 if crashes => Act::RestartServer,
         8 => Act::Quit(one),
-        _ => {
-            let longest = if dice.chance(150) { 16_000 } else { 120 };
-            Act::Say(one, dice.u64() as u8, dice.between(0..longest) as u16)
-        }
+        9 => Act::Create(one, other | 1),
+        10..13 => Act::Join(one, other | 1),
+        13 => Act::Leave(one, other | 1),
+        14 if dice.chance(500) => Act::List(one, other),
+        14 => Act::Away(one, dice.chance(700)),
+        15..21 => Act::SayIn(one, other, size(dice)),
+        _ => Act::Say(one, other, size(dice)),
     }
+}
+
+fn size(dice: &mut Dice) -> u16 {
+    let longest = if dice.chance(150) { 16_000 } else { 120 };
+    dice.between(0..longest) as u16
 }

@@ -7,14 +7,14 @@ use std::{
 };
 
 use proto_core::{
-    action::Ticket,
-    client::{self, MessageId, SayError, Status, Verdict},
-    id::{Nick, PublicKey},
+    action::{Log, Ticket},
+    client::{self, MessageId, SayError, Status, To, Verdict},
+    id::{Account, Nick, PublicKey, Room as RoomNumber, RoomName},
     link::Drops,
     server,
     session::Suite,
     time::Instant,
-    wire::PasswordWant,
+    wire::{PasswordWant, Retention, Wish},
 };
 
 use crate::{
@@ -29,8 +29,8 @@ use crate::{
     network::{Network, Place},
     node::{Kind, Node, Told},
     role::{Effect, Input, Judged, Outcome},
-    script::{Act, Step},
-    store::{Answer, Store},
+    script::{self, Act, Step},
+    store::{Answer, Change, Request, Store},
     suite::{REAL, STAND_IN, Seals},
     trace::{self, Telling, Trace},
 };
@@ -164,9 +164,21 @@ impl World {
         // A wall clock that jumps makes mail as old as it likes.
         let kept = server.mail.as_micros() as u64;
         self.laws.mail_kept = if self.faults.jumps { 0 } else { kept };
+        if self.faults.brief {
+            let (entries, bytes) = (1 + self.dice.below(20) as u32, 500 + self.dice.below(30_000));
+            // Nor does a wall clock that jumps say how old an entry is.
+            let age =
+                if self.faults.jumps { server.room.age } else { 20 + self.dice.below(400) as u32 };
+            server.room = Retention { entries, bytes, age };
+        }
+        if self.faults.tiny {
+            server.members = 2 + self.dice.below(3) as u32;
+        }
+        self.laws.rooms.retention = Some(server.room);
         let room = server_room(people, self.faults.tiny);
         self.add("server", "host", address, Kind::Server(server), suite, room);
         let key = self.nodes[SERVER].key;
+        self.laws.rooms.introduce(suite, &key);
         for (at, nick) in setup.nicks.iter().enumerate() {
             let pinned = self.dice.chance(500).then_some(key);
             let Ok(name) = Nick::new(nick) else { continue };
@@ -215,6 +227,7 @@ impl World {
             passwords: vec![format!("the password of {nick}")],
             wrong: 0,
             told: Vec::new(),
+            ready: false,
             sent: 0,
             wakes: 0,
             secret,
@@ -328,10 +341,31 @@ impl World {
             Act::Deregister(who) => self.deregister(client(who)),
             Act::Say(who, to, size) => {
                 let (who, to) = (client(who), client(to));
-                let text = self.words(who, to, size.into());
                 let to = self.nodes[to].nick;
+                let text = self.words(who, &to.to_string(), size.into());
                 // Why nothing was sent is the user's business.
                 let _ = self.say(who, to, text);
+            }
+            Act::SayIn(who, room, size) => {
+                let (who, to) = (client(who), script::room(room));
+                let text = self.words(who, &format!("{to:?}"), size.into());
+                let _ = self.say(who, to, text);
+            }
+            Act::Create(who, room) => self.wish_of(client(who), room, Wish::Create),
+            Act::Join(who, room) => self.wish_of(client(who), room, Wish::Join),
+            Act::Leave(who, room) => self.wish_of(client(who), room, Wish::Leave),
+            Act::List(who, room) => {
+                let from = Account(0);
+                let wish = match script::room(room) {
+                    To::Room(name) => Wish::Members { of: Some(name), from },
+                    _ if room == 0 => Wish::Members { of: None, from },
+                    _ => Wish::Rooms { from: RoomNumber(0) },
+                };
+                self.wish(client(who), wish);
+            }
+            Act::Away(who, away) => {
+                let text = if away { "gone fishing" } else { "" };
+                self.set_away(client(who), text);
             }
             Act::Quit(who) => self.quit(client(who)),
             Act::Crash(who) => self.crash(client(who)),
@@ -347,9 +381,9 @@ impl World {
     }
 
     /// A text of its own, of about that many bytes.
-    fn words(&mut self, who: Place, to: Place, size: usize) -> String {
+    fn words(&mut self, who: Place, to: &str, size: usize) -> String {
         self.words += 1;
-        let mut text = format!("{}:{}>{} ", self.words, self.nodes[who].nick, self.nodes[to].nick);
+        let mut text = format!("{}:{}>{to} ", self.words, self.nodes[who].nick);
         while text.len() < size {
             text.push_str("la ");
         }
@@ -406,10 +440,27 @@ impl World {
     pub fn say(
         &mut self,
         who: Place,
-        to: Nick,
+        to: impl Into<To>,
         text: String,
     ) -> Option<Result<MessageId, SayError>> {
-        self.input(who, Input::Say { to, text })
+        self.input(who, Input::Say { to: to.into(), text })
+    }
+
+    /// A user wishes something of the server's rooms.
+    pub fn wish(&mut self, who: Place, wish: Wish) {
+        self.laws.rooms.wished(self.nodes[who].key, &wish);
+        self.input(who, Input::Wish(wish));
+    }
+
+    fn wish_of(&mut self, who: Place, room: u8, wish: impl Fn(RoomName) -> Wish) {
+        if let To::Room(name) = script::room(room) {
+            self.wish(who, wish(name));
+        }
+    }
+
+    /// A user is away from the keyboard, or, with no text, back.
+    pub fn set_away(&mut self, who: Place, text: &str) {
+        self.input(who, Input::Away(text.into()));
     }
 
     /// A host ends its role properly, and starts it again at once.
@@ -591,11 +642,21 @@ impl World {
             return;
         }
         let unix = node.clock.believed(*now);
+        if place == SERVER {
+            laws.rooms.time = unix;
+        }
         let mut judgement = Ok(());
         let Node { store, run, key, .. } = node;
+        let (mut entry, mut read) = (false, false);
         let answer = store.commit(*now, dice, &mut |change| {
+            if let Change::Put { log, before: None, .. } = &change {
+                entry = matches!(log, Log::Room(_));
+                read = matches!(log, Log::Inbox(of) if laws.rooms.room(of).is_some());
+            }
             judgement = laws.changed(*key, run, unix, &change);
         });
+        self.counts.entries += u64::from(entry);
+        self.counts.read += u64::from(read);
         self.judge(place, judgement);
         if let Some((at, answer)) = answer {
             let failed = matches!(
@@ -728,6 +789,11 @@ impl World {
                     });
                     self.trace.mark(4, self.now, place, &[]);
                     let node = &mut self.nodes[place];
+                    if let Request::Load { log: log @ Log::Room(_), from } = request {
+                        let first = node.store.log(*log).and_then(|l| l.records.keys().next());
+                        let behind = node.ready && first.is_some_and(|first| from > first);
+                        self.counts.recalled += u64::from(behind);
+                    }
                     let life = node.boots;
                     let at = node.store.ask(self.now, *ticket, request.clone(), &mut self.dice);
                     self.after(at - self.now, Event::Commit(place, life));
@@ -753,6 +819,7 @@ impl World {
 
     fn note(&mut self, place: Place, event: server::Event) {
         self.trace.line(self.now, || format!("{} notes {event:?}", self.nodes[place].name));
+        self.nodes[place].ready |= event == server::Event::Ready;
         self.demand(place, event != server::Event::Damaged, || "a record is damaged".into());
     }
 
@@ -762,8 +829,9 @@ impl World {
             format!("{} tells {event:?} {text}", self.nodes[place].name)
         });
         self.trace.mark(5, self.now, place, format!("{event:?}").as_bytes());
+        self.laws.rooms.time = self.nodes[SERVER].clock.believed(self.now);
         let Self { nodes, laws, counts, .. } = self;
-        let Node { key, run, refused, told, wrong, .. } = &mut nodes[place];
+        let Node { key, nick, run, refused, told, wrong, .. } = &mut nodes[place];
         let mut asked = false;
         let words = String::from_utf8_lossy(text).into_owned();
         told.push(Told { event, text: words });
@@ -788,6 +856,17 @@ impl World {
                     counts.direct += 1;
                 }
                 laws.shown(*key, run, &from, position.to_record_number(), text)
+            }
+            client::Event::RoomMessage { room, index, from, .. } => {
+                laws.room_shown((*key, *nick), run, &room, index, &from, text)
+            }
+            client::Event::RoomGap { .. } => {
+                counts.gaps += 1;
+                Ok(())
+            }
+            client::Event::Outcome { wish, result } => {
+                counts.wishes += u64::from(result.is_ok());
+                laws.outcome(*key, &wish, result)
             }
             client::Event::Deposited { id, .. } => {
                 counts.deposits += 1;
@@ -840,8 +919,7 @@ impl World {
     }
 }
 
-fn brief(request: &crate::store::Request) -> String {
-    use crate::store::Request;
+fn brief(request: &Request) -> String {
     match request {
         Request::Put { log, number, record } => {
             format!("put {log:?} {number} ({} B)", record.len())
@@ -862,7 +940,7 @@ fn server_room(people: usize, tiny: bool) -> Room {
 
 fn client_room(people: usize, tiny: bool) -> Room {
     if tiny {
-        Room { links: 4, dials: 3, people: people + 1, messages: 12, blocks: 280, sent: 24 }
+        Room { links: 4, dials: 3, people: people + 5, messages: 12, blocks: 280, sent: 24 }
     } else {
         Room { links: 32, dials: 16, people: 32, messages: 256, blocks: 4096, sent: 512 }
     }

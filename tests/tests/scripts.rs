@@ -30,7 +30,7 @@ fn some(most: u64) -> impl Strategy<Value = u64> {
 
 fn faults() -> impl Strategy<Value = Faults> {
     let numbers = (some(300), some(500), some(100), some(2 * SECOND));
-    (numbers, any::<[bool; 18]>()).prop_map(|((loss, duplicates, damage, delay), on)| {
+    (numbers, any::<[bool; 19]>()).prop_map(|((loss, duplicates, damage, delay), on)| {
         let [bursts, replays, narrow, partitions, rebinding, drift, jumps, pauses, crashes, ..] =
             on;
         let [
@@ -44,6 +44,7 @@ fn faults() -> impl Strategy<Value = Faults> {
             sloppy,
             tiny,
             expiry,
+            brief,
         ] = on;
         Faults {
             loss: loss as u32,
@@ -69,15 +70,25 @@ fn faults() -> impl Strategy<Value = Faults> {
             sloppy,
             tiny,
             expiry,
+            brief,
         }
     })
 }
 
 fn act() -> impl Strategy<Value = Act> {
     let who = || 0..5_u8;
-    let size = prop_oneof![9 => 0..120_u16, 1 => 0..16_000_u16];
+    let size = || prop_oneof![9 => 0..120_u16, 1 => 0..16_000_u16];
+    // Odd ones are rooms that are to be created, the even ones the lobby.
+    let anywhere = || 0..6_u8;
+    let room = || (0..3_u8).prop_map(|at| 2 * at + 1);
     prop_oneof![
-        10 => (who(), who(), size).prop_map(|(who, to, size)| Act::Say(who, to, size)),
+        10 => (who(), who(), size()).prop_map(|(who, to, size)| Act::Say(who, to, size)),
+        8 => (who(), anywhere(), size()).prop_map(|(who, room, size)| Act::SayIn(who, room, size)),
+        1 => (who(), room()).prop_map(|(who, room)| Act::Create(who, room)),
+        3 => (who(), room()).prop_map(|(who, room)| Act::Join(who, room)),
+        1 => (who(), room()).prop_map(|(who, room)| Act::Leave(who, room)),
+        1 => (who(), anywhere()).prop_map(|(who, room)| Act::List(who, room)),
+        1 => (who(), any::<bool>()).prop_map(|(who, away)| Act::Away(who, away)),
         3 => who().prop_map(Act::Register),
         3 => who().prop_map(Act::Deregister),
         1 => who().prop_map(Act::Quit),

@@ -198,7 +198,9 @@ machine!(
     drain {
         fn text(&self, event: &Self::Event) -> &[u8] {
             match event {
-                client::Event::Message { .. } => self.text(),
+                client::Event::Message { .. }
+                | client::Event::RoomMessage { .. }
+                | client::Event::Names { .. } => self.text(),
                 _ => &[],
             }
         }

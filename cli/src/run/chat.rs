@@ -4,10 +4,14 @@ use std::path::PathBuf;
 
 use proto_core::{
     action::Log,
-    client::{CommandError, MessageId, OpenMessages, PasswordError, PeerView, SayError, Status},
+    client::{
+        CommandError, MessageId, OpenMessages, PasswordError, PeerView, RoomView, SayError, Status,
+        To,
+    },
     id::{Nick, PublicKey},
     record::Said,
     time::UnixTime,
+    wire::Wish,
 };
 use transport_mio::endpoint::ClientEndpoint;
 
@@ -55,8 +59,16 @@ impl Chat for EndpointChat {
         self.endpoint.unbind();
     }
 
-    fn say(&mut self, to: &Nick, text: &str) -> Result<MessageId, SayError> {
+    fn say(&mut self, to: To, text: &str) -> Result<MessageId, SayError> {
         self.endpoint.command(|client, now| client.say(now, to, text).map(|(id, _)| id))
+    }
+
+    fn wish(&mut self, wish: Wish) -> Result<(), CommandError> {
+        self.endpoint.command(|client, now| client.wish(now, wish).map(drop))
+    }
+
+    fn set_away(&mut self, text: &str) -> Result<(), CommandError> {
+        self.endpoint.command(|client, now| client.set_away(now, text).map(drop))
     }
 
     fn status(&mut self) -> Status {
@@ -71,6 +83,12 @@ impl Chat for EndpointChat {
         let mut peers = Vec::new();
         self.endpoint.machine().for_each_peer(|peer| peers.push(peer));
         peers
+    }
+
+    fn rooms(&mut self) -> Vec<RoomView> {
+        let mut rooms = Vec::new();
+        self.endpoint.machine().for_each_room(|room| rooms.push(room));
+        rooms
     }
 
     fn store_failure(&self) -> String {
@@ -91,20 +109,20 @@ impl Chat for EndpointChat {
 
     fn history(
         &mut self,
-        author: PublicKey,
-        visit: &mut dyn FnMut(UnixTime, SafeText),
+        of: PublicKey,
+        visit: &mut dyn FnMut(Option<Nick>, UnixTime, SafeText),
     ) -> Result<(), String> {
         let mut from = 0;
         loop {
             let page = self
                 .endpoint
                 .store()
-                .history(Log::Inbox(author), from, PAGE)
+                .history(Log::Inbox(of), from, PAGE)
                 .map_err(|error| error.to_string())?;
             // What is damaged was told of when it was read at the start.
             let messages = page.iter().filter_map(|(_, record)| Said::from_inbox(record));
-            for Said { time, text, .. } in messages {
-                visit(time, SafeText::new(text));
+            for Said { author, time, text } in messages {
+                visit(author, time, SafeText::new(text));
             }
             match page.last() {
                 Some((last, _)) if page.len() == PAGE => from = last.saturating_add(1),

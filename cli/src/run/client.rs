@@ -16,9 +16,9 @@ use transport_mio::{
 
 use crate::{
     address::Address,
-    classic::{self, Classic},
+    classic::Classic,
     input::{Input, Inputs},
-    modern::{self, Modern},
+    modern::Modern,
     notice::Face,
     password::Password,
     session::{Chat as _, Exit, Session},
@@ -62,13 +62,13 @@ pub(super) fn run(options: Options<'_>) -> Result<Exit, RunError> {
     let handle = chat.endpoint.handle();
     let wake = move || handle.wake();
 
-    let (face, prompt): (Box<dyn Face>, _) = match options.form {
-        Form::Classic => (Box::new(Classic::default()), classic::PROMPT),
-        Form::Modern => (Box::new(Modern::new(options.nick, TimeZone::system())), modern::PROMPT),
+    let face: Box<dyn Face> = match options.form {
+        Form::Classic => Box::new(Classic::default()),
+        Form::Modern => Box::new(Modern::new(options.nick, TimeZone::system())),
     };
     let mut inputs = Inputs::new();
     inputs.catch_signals(wake.clone())?;
-    let terminal = Terminal::start(&mut inputs, prompt, wake)?;
+    let terminal = Terminal::start(&mut inputs, wake)?;
     terminal.screen.show(options.greeting);
     if marker.was_left && options.form == Form::Modern {
         let hint = "The last run ended abruptly; /history shows everything that arrived.";
@@ -104,6 +104,9 @@ impl Talk<'_> {
     fn run(&mut self, trust: &mut Trust, form: Form) -> io::Result<Exit> {
         let mut events = Vec::new();
         loop {
+            if let Some(prompt) = self.session.prompt() {
+                self.terminal.ask(prompt);
+            }
             let limit = self.limit();
             self.chat.endpoint.turn(limit, |event, text| events.push((event, text.to_vec())))?;
             let at = self.chat.moment();
@@ -139,8 +142,14 @@ impl Talk<'_> {
         }
         while let Some(input) = self.inputs.next(self.session.wants_line()) {
             match input {
-                Input::Line(line) => self.session.handle_line(&mut self.chat, at, &line),
-                Input::Secret(typed) => self.session.handle_password(&mut self.chat, at, typed),
+                Input::Line(line) => {
+                    self.terminal.heard();
+                    self.session.handle_line(&mut self.chat, at, &line);
+                }
+                Input::Secret(typed) => {
+                    self.terminal.heard();
+                    self.session.handle_password(&mut self.chat, at, typed);
+                }
                 Input::End => self.session.handle_end(&mut self.chat, at),
                 Input::Interrupt => self.session.handle_interrupt(&mut self.chat, at),
             }

@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use proto_core::{
     id::PublicKey,
     server::{AccountView, Config, Event, Logins, Server, Storage},
-    wire::Presence,
+    wire::{Presence, Retention},
 };
 #[cfg(unix)]
 use transport_mio::control::Control;
@@ -22,7 +22,7 @@ use transport_mio::{
 
 use crate::{
     address::{self, Address},
-    arguments::{self, Accounts},
+    arguments::{self, Accounts, DAY, RoomLimits},
     input::Inputs,
     screen::Screen,
     server_words::{self, ClassicServer, Row},
@@ -56,7 +56,9 @@ fn open(directories: &Directories, server: arguments::Server) -> Result<ServerEn
         Accounts::Open => Logins::Open,
         Accounts::Password => Logins::Password,
     };
-    let config = Config { logins, ..Config::default() };
+    let RoomLimits { members, entries, bytes, days } = server.rooms;
+    let room = Retention { entries, bytes, age: days.saturating_mul(DAY) };
+    let config = Config { logins, members, room, ..Config::default() };
     let bind = server_side(server.bind, server.port);
     Ok(ServerEndpoint::open(&directory, bind, &ServerSizes::default(), config)?)
 }

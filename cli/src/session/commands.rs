@@ -1,18 +1,18 @@
 //! Carrying out what was typed.
 
 use proto_core::{
-    client::{CommandError, SayError},
-    id::{NameError, Nick},
+    client::{CommandError, SayError, To},
+    id::{NameError, PublicKey, RoomName},
     time::Instant,
 };
 
 use crate::{
-    command::{Command, Whose, WrongInput},
-    notice::{HistoryPart, Message, Notice, Registering},
+    command::{self, Command, Source, Whose, WrongInput},
+    notice::{HistoryPart, Message, Missing, Notice, Registering, RoomMessage, Someone},
     safe_text::SafeText,
 };
 
-use super::{Chat, Moment, Phase, Sent, Session};
+use super::{Chat, Moment, Phase, Sent, Session, events::someone};
 
 /// Columns of a message that its receipts repeat.
 const EXCERPT: usize = 40;
@@ -45,7 +45,9 @@ impl Session {
         match self.phase {
             Phase::Registering { .. } | Phase::Leaving { .. } => true,
             Phase::Online | Phase::Offline => {
-                self.settling.is_some() || self.waiting.is_some_and(|until| until > now)
+                self.settling.is_some()
+                    || self.rooms.wished.is_some()
+                    || self.waiting.is_some_and(|until| until > now)
             }
         }
     }
@@ -64,7 +66,23 @@ impl Session {
             }
         };
         match command {
-            Command::Send { to, text } => return self.say(chat, at, to, text),
+            Command::Send { to, text } => {
+                return self.say(chat, at, to.map(To::Peer), text);
+            }
+            Command::SendAll(text) => return self.say(chat, at, Ok(To::Lobby), text),
+            Command::SayHere(text) => return self.say_here(chat, at, text),
+            Command::Plain(text) if self.rooms.entered.is_some() => {
+                return self.say_here(chat, at, text);
+            }
+            Command::Plain(_) => self.tell(at, Notice::WrongInput),
+            Command::Ask(missing) => self.ask(chat, at, *missing),
+            Command::Create(room) => return self.create(chat, at, *room),
+            Command::Rooms => return self.list_rooms(chat, at),
+            Command::Join(room) => return self.join(chat, at, *room),
+            Command::Leave(room) => return self.leave_room(chat, at, *room),
+            Command::Members(room) => return self.members(chat, at, *room),
+            Command::Away(text) => return self.set_away(chat, at, text),
+            Command::Back => return self.set_away(chat, at, ""),
             Command::Deregister(Whose::Other) | Command::Register(Whose::Other) => {
                 self.tell(at, Notice::NotYours);
             }
@@ -72,10 +90,10 @@ impl Session {
             Command::Register(Whose::Own) => self.register(chat, at),
             Command::Who if self.phase == Phase::Offline => self.tell(at, Notice::YouAreOffline),
             Command::Who => {
-                let everyone = self.roster.everyone();
-                self.face.show(at.unix, Notice::Who(everyone), &mut self.lines);
+                let everyone = self.everyone(chat);
+                self.tell(at, Notice::Who(&everyone));
             }
-            Command::History(of) => self.history(chat, at, of.as_ref()),
+            Command::History(of) => self.history(chat, at, *of),
             Command::Wait(span) if self.scripted => self.waiting = Some(at.now + *span),
             Command::Wait(_) => self.tell(at, Notice::WaitIsForScripts),
             Command::Help => self.tell(at, Notice::Help),
@@ -91,32 +109,77 @@ impl Session {
         Done::Yes
     }
 
-    fn say(
+    pub(super) fn say(
         &mut self,
         chat: &mut impl Chat,
         at: Moment,
-        to: &Result<Nick, NameError>,
+        to: Result<To, NameError>,
         text: &str,
     ) -> Done {
-        let result = match to {
-            _ if self.phase == Phase::Offline => {
-                self.refused |= self.scripted;
-                self.tell(at, Notice::YouAreOffline);
-                return Done::Yes;
-            }
-            Ok(nick) => chat.say(nick, text),
-            Err(why) => Err(SayError::Nick(*why)),
-        };
-        match result {
-            Ok(id) => {
+        if self.phase == Phase::Offline {
+            return self.cannot_offline(at);
+        }
+        let said = to.map_err(SayError::Nick).and_then(|to| Ok((to, chat.say(to, text)?)));
+        match said {
+            Ok((to, id)) => {
                 let text = SafeText::new(text.as_bytes()).excerpt(EXCERPT);
-                self.sent.insert(id, Sent { text, deposited: None, stored: false });
+                // What is said in a room needs the server at once.
+                let deposited = to.is_room().then_some(at.now);
+                self.sent.insert(id, Sent { to, text, deposited, stored: false });
             }
             // A script has time.
             Err(SayError::Full) if self.scripted => return Done::NotYet,
+            Err(why) if self.may_be_member_soon(to.ok(), why) => return Done::NotYet,
             Err(why) => {
                 self.refused |= self.scripted;
                 self.tell(at, Notice::NotSent { to: to.ok(), why });
+            }
+        }
+        Done::Yes
+    }
+
+    /// What was typed needs the client to be online.
+    pub(super) fn cannot_offline(&mut self, at: Moment) -> Done {
+        self.refused |= self.scripted;
+        self.tell(at, Notice::YouAreOffline);
+        Done::Yes
+    }
+
+    fn ask(&mut self, chat: &mut impl Chat, at: Moment, missing: command::Missing) {
+        match missing {
+            command::Missing::Recipient => {
+                let mut online = self.everyone(chat);
+                online.retain(Someone::is_online);
+                self.tell(at, Notice::Missing(Missing::Recipient { online: &online }));
+            }
+            command::Missing::Text(nick) => self.tell(at, Notice::Missing(Missing::Text(nick))),
+            command::Missing::TextForAll => self.tell(at, Notice::Missing(Missing::TextForAll)),
+        }
+    }
+
+    /// Everyone but oneself as they are now, sorted by nick.
+    fn everyone(&mut self, chat: &mut impl Chat) -> Vec<Someone> {
+        let others = chat.peers().into_iter().filter(|peer| peer.nick != self.own);
+        let mut everyone: Vec<_> = others.map(|peer| someone(&peer)).collect();
+        everyone.sort_by_key(|one| one.nick.folded());
+        everyone
+    }
+
+    fn set_away(&mut self, chat: &mut impl Chat, at: Moment, text: &str) -> Done {
+        if self.phase == Phase::Offline {
+            return self.cannot_offline(at);
+        }
+        match chat.set_away(text) {
+            Ok(()) => {
+                let away = (!text.is_empty()).then(|| SafeText::new(text.as_bytes()));
+                self.tell(at, Notice::Away(away));
+            }
+            Err(CommandError::TooLong { limit }) => {
+                self.refused |= self.scripted;
+                self.tell(at, Notice::AwayTooLong { limit });
+            }
+            Err(CommandError::Offline | CommandError::Online | CommandError::Busy) => {
+                return self.cannot_offline(at);
             }
         }
         Done::Yes
@@ -146,14 +209,21 @@ impl Session {
         }
     }
 
-    fn history(&mut self, chat: &mut impl Chat, at: Moment, of: Option<&Nick>) {
+    fn history(&mut self, chat: &mut impl Chat, at: Moment, of: Source) {
         let mut nothing = true;
-        let wanted = |nick: &Nick| of.is_none_or(|of| of == nick);
-        for peer in chat.peers().into_iter().filter(|peer| wanted(&peer.nick)) {
-            let read = chat.history(peer.key, &mut |time, text| {
+        for (with, key) in sources(chat, of) {
+            let read = chat.history(key, &mut |author, time, text| {
                 nothing = false;
-                let message = Message { from: peer.nick, time, text, waited: false };
-                self.tell(at, Notice::History(HistoryPart::Said(message)));
+                let said = match (with, author) {
+                    (To::Peer(from), _) => {
+                        HistoryPart::Said(Message { from, time, text, waited: false })
+                    }
+                    (room, Some(from)) => {
+                        HistoryPart::SaidIn(RoomMessage { room, from, time, text })
+                    }
+                    (To::Lobby | To::Room(_), None) => return,
+                };
+                self.tell(at, Notice::History(said));
             });
             if let Err(why) = read {
                 nothing = false;
@@ -162,6 +232,24 @@ impl Session {
         }
         if nothing {
             self.tell(at, Notice::History(HistoryPart::Nothing));
+        }
+    }
+}
+
+/// Which logs a `/history` shows.
+fn sources(chat: &mut impl Chat, of: Source) -> Vec<(To, PublicKey)> {
+    let peers = chat.peers().into_iter().map(|peer| (To::Peer(peer.nick), peer.log));
+    let rooms = chat.rooms().into_iter().map(|room| (room.room, room.key));
+    let mut all = peers.chain(rooms);
+    match of {
+        Source::All => all.collect(),
+        Source::Lobby => all.filter(|(with, _)| *with == To::Lobby).collect(),
+        Source::Room(room) => all.filter(|(with, _)| *with == To::Room(room)).collect(),
+        Source::Named(name) => {
+            // Peers come first.
+            let room = RoomName::new(name.as_str()).map(To::Room);
+            let is_it = |with: To| with == To::Peer(name) || Ok(with) == room;
+            all.find(|(with, _)| is_it(*with)).into_iter().collect()
         }
     }
 }

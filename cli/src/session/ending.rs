@@ -65,7 +65,10 @@ impl Session {
             Phase::Leaving { since, exit: true } => Some(since),
             _ if !self.face.ends_with_the_server() => self.ended,
             Phase::Registering { since, .. } | Phase::Leaving { since, .. } => Some(since),
-            Phase::Online => self.sent.values().filter_map(|sent| sent.deposited).min(),
+            Phase::Online => {
+                let deposited = self.sent.values().filter_map(|sent| sent.deposited);
+                deposited.chain(self.rooms.wished).min()
+            }
             Phase::Offline => None,
         };
         // A script that has ended is given up in either form.

@@ -4,22 +4,23 @@ use proto_core::{
     client::{Event, MessageId, PeerView, Status, To, Verdict},
     id::Nick,
     time::UnixTime,
-    wire::{CloseReason, Presence, RegisterRefusal},
+    wire::{CloseReason, RegisterRefusal},
 };
 
 use crate::{
-    notice::{Message, Notice, Outcome, Someone},
+    notice::{Message, Notice, Outcome, RoomMessage, Someone},
     safe_text::SafeText,
 };
 
 use super::{Chat, Exit, MAILBOX, Moment, Phase, REMINDER, SETTLE, Session};
 
-pub(super) fn someone(peer: PeerView) -> Someone {
-    Someone { nick: peer.nick, online: peer.presence == Presence::Online }
+pub(super) fn someone(peer: &PeerView) -> Someone {
+    let PeerView { nick, presence, seen, ref away, .. } = *peer;
+    Someone { nick, presence, seen, away: SafeText::new(away.as_bytes()) }
 }
 
 impl Session {
-    /// The client tells of `event`; `text` is what an [`Event::Message`] says.
+    /// The client tells of `event`; `text` is what it lends: what was said, or names.
     /// [`Self::advance`] is to be called after the last one of a batch.
     pub(crate) fn handle_event(
         &mut self,
@@ -29,10 +30,10 @@ impl Session {
         text: &[u8],
     ) {
         match *event {
-            Event::Deposited { to: To::Lobby | To::Room(_), .. }
-            | Event::Verdict { to: To::Lobby | To::Room(_), .. } => {}
-            Event::Ready | Event::Accepted { .. } => {}
-            Event::Registered { returning, mail, .. } => self.registered(at, returning, mail),
+            Event::Registered { returning, mail, limits, .. } => {
+                self.rooms.registered(at.now, limits.room);
+                self.registered(at, returning, mail);
+            }
             Event::RegisterRefused(why) => self.register_refused(chat, at, why),
             Event::PasswordWanted { why, wait } => self.password_wanted(chat, at, why, wait),
             Event::Deregistered { answered } => self.deregistered(chat, at, answered),
@@ -46,11 +47,20 @@ impl Session {
                 let is_offline = self.roster.is_offline(&to);
                 self.tell(at, Notice::Deposited { to, why, is_offline });
             }
+            // The server is the only way into a room.
+            Event::Deposited { .. } | Event::Ready | Event::Accepted { .. } => {}
             Event::Relayed { to } => self.tell(at, Notice::Relayed { to }),
-            Event::Verdict { id, to: To::Peer(to), verdict } => self.verdict(at, id, to, verdict),
+            Event::Verdict { id, to, verdict } => self.verdict(at, id, to, verdict),
             Event::Message { from, time, waited, .. } => {
                 self.message(at, from, time, waited, text);
             }
+            Event::RoomMessage { room, from, time, .. } => {
+                let text = SafeText::new(text);
+                self.room_message(at, RoomMessage { room, from, time, text });
+            }
+            Event::RoomGap { room, missing } => self.room_gap(at, room, missing),
+            Event::Outcome { wish, result } => self.outcome(chat, at, wish, result),
+            Event::Names { wish, last } => self.names(chat, at, (wish, last), text),
             Event::Gap { from, missing } => self.tell(at, Notice::Gap { from, missing }),
             Event::MailboxEmpty => {
                 if self.mailbox.take().is_some() {
@@ -79,7 +89,6 @@ impl Session {
             Event::KeyChanged { nick } => self.tell(at, Notice::KeyChanged(nick)),
             Event::StoreFailed => self.store_failed(chat, at),
             Event::Damaged => self.tell(at, Notice::Damaged),
-            _ => {}
         }
     }
 
@@ -150,6 +159,7 @@ impl Session {
         self.silent = None;
         self.settling = None;
         self.mailbox = None;
+        self.rooms.offline();
     }
 
     fn store_failed(&mut self, chat: &mut impl Chat, at: Moment) {
@@ -160,7 +170,7 @@ impl Session {
         }
     }
 
-    fn verdict(&mut self, at: Moment, id: MessageId, to: Nick, verdict: Verdict) {
+    fn verdict(&mut self, at: Moment, id: MessageId, to: To, verdict: Verdict) {
         let outcome = match verdict {
             Verdict::Delivered => Outcome::Delivered,
             Verdict::Stored => Outcome::Stored,
@@ -171,7 +181,7 @@ impl Session {
         let sent = self.sent.remove(&id);
         let text = sent.as_ref().map(|sent| &sent.text);
         self.face.show(at.unix, Notice::Outcome { to, text, outcome }, &mut self.lines);
-        if let Some(sent) = sent.filter(|_| verdict == Verdict::Stored) {
+        if let Some(sent) = sent.filter(|_| verdict == Verdict::Stored && !to.is_room()) {
             // Another verdict follows.
             self.sent.insert(id, super::Sent { deposited: None, stored: true, ..sent });
         }

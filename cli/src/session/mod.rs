@@ -5,6 +5,7 @@ mod commands;
 mod ending;
 mod events;
 mod passwords;
+mod rooms;
 mod roster;
 #[cfg(test)]
 mod tests;
@@ -15,9 +16,13 @@ use std::{
 };
 
 use proto_core::{
-    client::{CommandError, MessageId, OpenMessages, PasswordError, PeerView, SayError, Status},
+    client::{
+        CommandError, MessageId, OpenMessages, PasswordError, PeerView, RoomView, SayError, Status,
+        To,
+    },
     id::{Nick, PublicKey},
     time::{Instant, UnixTime},
+    wire::Wish,
 };
 
 use crate::{
@@ -28,6 +33,7 @@ use crate::{
 };
 
 use passwords::Asking;
+use rooms::Rooms;
 use roster::Roster;
 
 /// How long the table may take after a registration before it counts as unchanged.
@@ -74,25 +80,31 @@ pub(crate) trait Chat {
     /// Frees the port.
     fn release(&mut self);
     /// Says something.
-    fn say(&mut self, to: &Nick, text: &str) -> Result<MessageId, SayError>;
+    fn say(&mut self, to: To, text: &str) -> Result<MessageId, SayError>;
+    /// Wishes something of the server's rooms.
+    fn wish(&mut self, wish: Wish) -> Result<(), CommandError>;
+    /// Has everyone know that the user is away; with an empty text, back.
+    fn set_away(&mut self, text: &str) -> Result<(), CommandError>;
     /// Where the client is.
     fn status(&mut self) -> Status;
     /// What is not settled.
     fn open_messages(&mut self) -> OpenMessages;
     /// Everyone on the roster.
     fn peers(&mut self) -> Vec<PeerView>;
+    /// Every room that the user is in, the lobby among them.
+    fn rooms(&mut self) -> Vec<RoomView>;
     /// Why the store failed the last time, and what to do, for people to read.
     fn store_failure(&self) -> String;
     /// What to do when the server has another key, for people to read.
     fn key_advice(&self) -> String;
-    /// All that `author` said, oldest first.
+    /// All that came from a peer or in a room, oldest first; in a room with who said it.
     ///
     /// # Errors
     /// Why it cannot be read, for people to read.
     fn history(
         &mut self,
-        author: PublicKey,
-        visit: &mut dyn FnMut(UnixTime, SafeText),
+        of: PublicKey,
+        visit: &mut dyn FnMut(Option<Nick>, UnixTime, SafeText),
     ) -> Result<(), String>;
 }
 
@@ -124,6 +136,7 @@ enum Phase {
 /// A message whose end is not known.
 #[derive(Debug)]
 struct Sent {
+    to: To,
     text: SafeText,
     /// When it went to the server, if that has not answered yet.
     deposited: Option<Instant>,
@@ -153,12 +166,14 @@ pub(crate) struct Session {
     /// When the input ended.
     ended: Option<Instant>,
     sent: HashMap<MessageId, Sent>,
+    rooms: Rooms,
     /// When the store's failure was told of the last time.
     told_failure: Option<Instant>,
     /// The password that the program was started with.
     password: Option<Password>,
     asking: Asking,
-    /// A message was refused or expired; of a script, also one that was not taken.
+    /// A message was refused or expired; of a script, also one that was not taken, or a
+    /// wish that was refused.
     refused: bool,
     exit: Option<Exit>,
     lines: Vec<String>,
@@ -182,6 +197,7 @@ impl Session {
             commands: VecDeque::new(),
             ended: None,
             sent: HashMap::new(),
+            rooms: Rooms::default(),
             told_failure: None,
             password: None,
             asking: Asking::Nothing,
@@ -203,7 +219,8 @@ impl Session {
             Ok(Some(command)) => Ok(command),
             Err(wrong) => Err(wrong),
         };
-        if self.scripted || command.as_ref().is_ok_and(command_waits) {
+        let waits = command.as_ref().is_ok_and(|command| self.command_waits(command));
+        if self.scripted || waits {
             if !self.scripted && matches!(self.phase, Phase::Registering { .. }) {
                 self.tell(at, Notice::Waiting);
             }
@@ -240,6 +257,7 @@ impl Session {
     /// Does what is due. To be called when [`Self::deadline`] has come, and after
     /// a batch of events.
     pub(crate) fn advance(&mut self, chat: &mut impl Chat, at: Moment) {
+        self.rooms.advance(at.now);
         self.settle(chat, at);
         self.run_commands(chat, at);
         self.check_end(chat, at);
@@ -248,7 +266,9 @@ impl Session {
     /// When to call [`Self::advance`] at the latest.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let silence = self.silent.and_then(|_| self.patience_ends());
-        [self.settling, self.mailbox, self.waiting, silence].into_iter().flatten().min()
+        let Rooms { hold, coming, .. } = self.rooms;
+        let all = [self.settling, self.mailbox, self.waiting, hold, coming, silence];
+        all.into_iter().flatten().min()
     }
 
     /// Takes the lines to show.
@@ -279,7 +299,7 @@ impl Session {
             self.settling = None;
             let own = self.own;
             let others = chat.peers().into_iter().filter(|peer| peer.nick != own);
-            let changes = self.roster.update(others.map(events::someone).collect());
+            let changes = self.roster.update(others.map(|peer| events::someone(&peer)).collect());
             if first || !changes.is_empty() {
                 let everyone = self.roster.everyone();
                 let table = Notice::Table { first, everyone, changes: &changes };
@@ -291,9 +311,33 @@ impl Session {
             self.tell(at, Notice::MailboxEmpty);
         }
     }
-}
 
-/// Whether a command has to wait until the client is online, or is offline.
-fn command_waits(command: &Command) -> bool {
-    matches!(command, Command::Send { .. } | Command::Register(_) | Command::Deregister(_))
+    /// Whether a command has to wait until the client is online, or is offline, or the
+    /// server has answered.
+    fn command_waits(&self, command: &Command) -> bool {
+        let is_registering = matches!(self.phase, Phase::Registering { .. });
+        match command {
+            Command::Send { .. }
+            | Command::SendAll(_)
+            | Command::SayHere(_)
+            | Command::Create(_)
+            | Command::Rooms
+            | Command::Join(_)
+            | Command::Leave(_)
+            | Command::Members(_)
+            | Command::Away(_)
+            | Command::Back
+            | Command::Register(_) => true,
+            // Whoever goes offline does not wait for what was wished.
+            Command::Deregister(_) => is_registering || self.rooms.wished.is_none(),
+            // In no room, and about to enter none, it is nothing.
+            Command::Plain(_) => self.rooms.entered.is_some() || self.rooms.wished.is_some(),
+            Command::Ask(_)
+            | Command::Who
+            | Command::History(_)
+            | Command::Wait(_)
+            | Command::Help
+            | Command::Quit => false,
+        }
+    }
 }

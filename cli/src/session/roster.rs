@@ -17,7 +17,7 @@ impl Roster {
 
     /// Whether the table says that `nick` is offline.
     pub(super) fn is_offline(&self, nick: &Nick) -> bool {
-        self.find(nick).is_some_and(|one| !one.online)
+        self.find(nick).is_some_and(|one| !one.is_online())
     }
 
     /// Takes in the table as it is now; what changed for its reader.
@@ -25,9 +25,9 @@ impl Roster {
         everyone.sort_by_key(|one| one.nick.folded());
         let changes = everyone
             .iter()
-            .filter_map(|&someone| match self.find(&someone.nick) {
-                Some(known) if known.online == someone.online => None,
-                known => Some(Change { someone, new: known.is_none() }),
+            .filter_map(|someone| match self.find(&someone.nick) {
+                Some(known) if known.is_online() == someone.is_online() => None,
+                known => Some(Change { someone: someone.clone(), new: known.is_none() }),
             })
             .collect();
         self.everyone = everyone;
@@ -43,22 +43,32 @@ impl Roster {
 
 #[cfg(test)]
 mod tests {
+    use proto_core::{time::UnixTime, wire::Presence};
+
+    use crate::safe_text::SafeText;
+
     use super::*;
 
     fn someone(nick: &str, online: bool) -> Someone {
-        Someone { nick: Nick::new(nick).unwrap(), online }
+        Someone {
+            nick: Nick::new(nick).unwrap(),
+            presence: if online { Presence::Online } else { Presence::Lost },
+            seen: UnixTime(0),
+            away: SafeText::new(b""),
+        }
     }
 
     #[test]
     fn only_nicks_and_presence_count() {
         let mut roster = Roster::default();
         let (x, y) = (someone("x", true), someone("y", false));
-        let new = |someone| Change { someone, new: true };
-        assert_eq!(roster.update(vec![y, x]), [new(x), new(y)]);
-        assert_eq!(roster.update(vec![x, y]), []);
+        let new = |someone: &Someone| Change { someone: someone.clone(), new: true };
+        assert_eq!(roster.update(vec![y.clone(), x.clone()]), [new(&x), new(&y)]);
+        assert_eq!(roster.update(vec![x.clone(), y.clone()]), []);
         assert!(roster.is_offline(&y.nick) && !roster.is_offline(&x.nick));
         let back = someone("Y", true);
-        assert_eq!(roster.update(vec![x, back]), [Change { someone: back, new: false }]);
+        let change = Change { someone: back.clone(), new: false };
+        assert_eq!(roster.update(vec![x.clone(), back.clone()]), [change]);
         assert_eq!(roster.everyone(), [x, back]);
     }
 }

@@ -57,7 +57,7 @@ impl Engine<'_> {
         }
         let id = match to {
             To::Peer(_) => self.peers.by_name(to).ok_or(SayError::Unknown)?,
-            To::Lobby | To::Room(_) => self.member_of(to).ok_or(SayError::NotMember)?,
+            To::Lobby | To::Room(_) => self.may_be_member_of(to).ok_or(SayError::NotMember)?,
         };
         self.accept(id, text.as_bytes()).ok_or(SayError::Full)
     }

@@ -42,7 +42,8 @@ impl Wishes {
 impl Engine<'_> {
     /// The user wishes something of the server's rooms.
     pub(super) fn wish(&mut self, wish: Wish) -> Result<(), CommandError> {
-        if self.state.home.online().is_none() {
+        // While the server is being reached again, it waits: `begin_rooms` tells it.
+        if !self.state.home.was_online() || self.state.home.is_leaving() {
             return Err(CommandError::Offline);
         }
         if self.state.wishes.command.is_some() || self.state.wishes.page.is_some() {
@@ -288,6 +289,13 @@ impl Engine<'_> {
     pub(super) fn member_of(&self, with: &To) -> Option<Id<Peer>> {
         let id = self.peers.by_name(with)?;
         self.peers.get(id).filter(|peer| peer.recipient.is_some()).map(|_| id)
+    }
+
+    /// The room of this name, if this client may be a member: until the server has named
+    /// every room, none is ruled out, and [`Self::refuse_orphans`] has the last word.
+    pub(super) fn may_be_member_of(&self, with: &To) -> Option<Id<Peer>> {
+        let is_named = self.state.wishes.named >= self.state.wishes.rooms;
+        if is_named { self.member_of(with) } else { self.peers.by_name(with) }
     }
 
     /// Every room that this client is a member of, the lobby among them.

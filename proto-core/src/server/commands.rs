@@ -76,6 +76,7 @@ impl Engine<'_> {
             Some(name) if saved => self.tell(Event::RoomCreated { room: name, by: creator }),
             _ => {
                 self.tell(Event::StoreFailed);
+                self.state.asking_rooms.remove(&mut self.rooms.slab, id);
                 self.rooms.remove(id);
             }
         }
@@ -96,8 +97,9 @@ impl Engine<'_> {
             if let Some(membership) = self.rooms.members.get_mut(id) {
                 membership.standing = Standing::Member;
             }
+            // Who could not leave is read to again.
             let link = self.accounts.get(account).and_then(|row| row.link);
-            if let Some(link) = link.filter(|link| joins && self.author(*link).is_some()) {
+            if let Some(link) = link.filter(|link| self.author(*link).is_some()) {
                 self.enter_room(link, id);
             }
         } else {

@@ -298,8 +298,11 @@ impl<'a> Engine<'a> {
             self.begin_pass(link);
         }
         self.take_turns();
-        let (to, length) = self.next_datagram(scratch)?;
-        Some(Action::Send { to, datagram: scratch.get(..length)? })
+        if let Some((to, length)) = self.next_datagram(scratch) {
+            return Some(Action::Send { to, datagram: scratch.get(..length)? });
+        }
+        // Whom there was nothing in memory for has it read from the store.
+        self.next_request()
     }
 
     pub(super) fn tell(&mut self, event: Event) {

@@ -429,11 +429,17 @@ impl Engine<'_> {
         place.and_then(|id| self.rooms.members.get(id)).map_or(0, |place| place.since)
     }
 
-    /// The store failed to say how far a pair is: the first of its deposits is refused, and
+    /// The store failed to say how far a pair is: its deposits are not taken, and
     /// it is asked again.
     fn pair_unread(&mut self, id: Id<Pair>) {
         self.tell(Event::StoreFailed);
-        if let Some(first) = self.pairs.get(id).and_then(|pair| pair.entries.front()) {
+        let Some(pair) = self.pairs.get(id) else { return };
+        if matches!(pair.recipient, Recipient::Room(_)) {
+            // To call them refused might be untrue. Their author, told nothing, sends them again.
+            while let Some(entry) = self.pairs.get(id).and_then(|pair| pair.entries.front()) {
+                self.free_entry(entry);
+            }
+        } else if let Some(first) = pair.entries.front() {
             self.refuse(first, crate::wire::EntryRefusal::Store);
         }
         self.pair_failed(id);

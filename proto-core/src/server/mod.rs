@@ -266,6 +266,7 @@ impl<S: Storage> Server<S> {
             accounts: (engine.accounts.count() as usize, engine.accounts.rows.len()),
             entries: (engine.entries.len(), engine.entries.capacity()),
             blocks: (engine.pool.used(), engine.pool.capacity()),
+            recent: engine.recent(),
             rooms: (engine.rooms.slab.len(), engine.rooms.slab.capacity()),
             members: (engine.rooms.members.len(), engine.rooms.members.capacity()),
         }
@@ -345,6 +346,8 @@ pub struct Usage {
     pub entries: (usize, usize),
     /// Blocks of 256 bytes of message bodies.
     pub blocks: (usize, usize),
+    /// Of the messages, those of rooms that are saved and give way to others, and their blocks.
+    pub recent: (usize, usize),
     /// Rooms, the lobby among them.
     pub rooms: (usize, usize),
     /// Places of accounts in rooms.

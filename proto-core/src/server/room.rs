@@ -9,7 +9,10 @@ use crate::{
     time::UnixTime,
 };
 
-use super::{ServerLink, entry::Asking};
+use super::{
+    ServerLink,
+    entry::{Asking, Entry, Queued},
+};
 
 /// A room.
 #[derive(Debug)]
@@ -28,6 +31,8 @@ pub struct RoomRow {
     pub(super) head: u64,
     /// The last entry that the store was asked to save.
     pub(super) asked: u64,
+    /// Entries that the store was asked to save and has not answered for, in order.
+    pub(super) appending: List<Entry, Queued>,
     /// Bytes of all bodies in the log, from its beginning on.
     pub(super) bytes: u64,
     /// What is known of the oldest entry that was looked at.
@@ -63,6 +68,7 @@ impl RoomRow {
             first: 1,
             head: 0,
             asked: 0,
+            appending: List::NEW,
             bytes: 0,
             oldest: Oldest::default(),
             look: Ask::Idle,

@@ -61,6 +61,7 @@ impl Engine<'_> {
         entry.author = self.accounts.get(entry.from).map(|row| row.nick);
         entry.stage = Stage::Storing;
         entry.ask = Ask::Owed;
+        row.appending.push_back(&mut self.entries, id);
         self.state.asking_entries.push_back(&mut self.entries, id);
         // How long the store may take is up to the author: to say that it failed might be untrue.
         self.entry_timers.set(id.slot(), None);
@@ -68,24 +69,17 @@ impl Engine<'_> {
 
     /// An entry is durable in its room's log, or could not be made so.
     pub(super) fn appended(&mut self, id: Id<Entry>, room: Room, saved: bool) {
-        let Some(row_id) = self.rooms.by_number(room) else { return };
-        let row = self.rooms.slab.get_mut(row_id);
-        let (Some(row), Some(entry)) = (row, self.entries.get_mut(id)) else { return };
         if !saved {
-            // Those asked for after it fail with it.
-            row.asked = row.asked.min(entry.index - 1);
-            row.bytes = row.bytes.min(entry.bytes);
-            let before = Number(entry.previous);
-            if let Some(pair) = entry.pair.and_then(|pair| self.pairs.get_mut(pair)) {
-                pair.appended = pair.appended.min(before);
-            }
             self.tell(Event::StoreFailed);
-            self.refuse(id, EntryRefusal::Store);
+            self.refuse_from(id, room);
             return;
         }
+        let row = self.rooms.by_number(room).and_then(|id| self.rooms.slab.get_mut(id));
+        let (Some(row), Some(entry)) = (row, self.entries.get_mut(id)) else { return };
         row.head = row.head.max(entry.index);
-        self.state.moved_rooms.append(&mut self.rooms.members, &mut row.caught_up);
         entry.stage = Stage::Stored;
+        row.appending.remove(&mut self.entries, id);
+        self.state.moved_rooms.append(&mut self.rooms.members, &mut row.caught_up);
         self.unlist(id);
         self.release(id);
         if let Some(pair) = self.entries.get_mut(id).and_then(|entry| entry.pair.take()) {
@@ -98,6 +92,30 @@ impl Engine<'_> {
         }
         self.remember(id, room);
         self.trim(room);
+    }
+
+    /// The store failed to save an entry: those that it was asked for behind it fail with it,
+    /// and their places are free again.
+    fn refuse_from(&mut self, first: Id<Entry>, room: Room) {
+        let mut at = Some(first);
+        while let Some((id, entry)) = at.and_then(|id| Some((id, self.entries.get(id)?))) {
+            at = entry.queued.next();
+            let (index, bytes, pair) = (entry.index, entry.bytes, entry.pair);
+            let before = Number(entry.previous);
+            let row = self.rooms.by_number(room).and_then(|id| self.rooms.slab.get_mut(id));
+            if let Some(row) = row {
+                row.appending.remove(&mut self.entries, id);
+                (row.asked, row.bytes) = (row.asked.min(index - 1), row.bytes.min(bytes));
+            }
+            if let Some(pair) = pair.and_then(|pair| self.pairs.get_mut(pair)) {
+                pair.appended = pair.appended.min(before);
+            }
+            if let Some(entry) = self.entries.get_mut(id) {
+                entry.ask = Ask::Idle;
+            }
+            self.state.asking_entries.remove(&mut self.entries, id);
+            self.refuse(id, EntryRefusal::Store);
+        }
     }
 
     /// Those whose room moved on take their turns on their links.
@@ -416,6 +434,17 @@ impl Engine<'_> {
                 || engine.pool.used() * 2 > engine.pool.capacity()
         };
         while crowded(self) && self.state.recent.front() != Some(id) && self.forget_oldest() {}
+    }
+
+    /// How many entries of rooms are in memory for their readers, and in how many blocks.
+    pub(super) fn recent(&self) -> (usize, usize) {
+        let (mut count, mut blocks, mut at) = (0, 0, self.state.recent.front());
+        while let Some(entry) = at.and_then(|id| self.entries.get(id)) {
+            at = entry.queued.next();
+            count += 1;
+            blocks += Pool::blocks(entry.body.len());
+        }
+        (count, blocks)
     }
 
     /// Forgets the entry of a room that has been in memory for longest; `false` if there is none.

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use proto_core::{
     client::{
-        CommandError, Deposit, Event, MessageId, OpenMessages, PasswordError, PeerView, SayError,
-        Status, Verdict,
+        CommandError, Deposit, Event, MessageId, OpenMessages, PasswordError, PeerView, RoomView,
+        SayError, Status, To, Verdict,
     },
     id::{Epoch, Nick, Number, Position, PublicKey},
     time::{Instant, UnixTime},
-    wire::{Limits, Presence},
+    wire::{Limits, Presence, Retention, RoomRefusal, Wish},
 };
 
-use crate::{notice::Face, password::Password, safe_text::SafeText};
+use crate::{notice::Face, password::Password, safe_text::SafeText, words};
 
 use super::super::{Chat, Exit, Moment, Session};
 
@@ -37,6 +37,8 @@ pub(super) struct FakeChat {
     pub(super) refuse_say: Option<SayError>,
     pub(super) refuse_bind: bool,
     pub(super) open: OpenMessages,
+    /// Which rooms x is in.
+    pub(super) rooms: Vec<To>,
     said: u64,
 }
 
@@ -71,13 +73,24 @@ impl Chat for FakeChat {
         self.asked.push("release".to_owned());
     }
 
-    fn say(&mut self, to: &Nick, text: &str) -> Result<MessageId, SayError> {
+    fn say(&mut self, to: To, text: &str) -> Result<MessageId, SayError> {
         if let Some(why) = self.refuse_say {
             return Err(why);
         }
+        let to = words::whom(&to);
         self.asked.push(format!("say {to} {text}"));
         self.said += 1;
-        Ok(id(to.as_str(), self.said))
+        Ok(id(&to, self.said))
+    }
+
+    fn wish(&mut self, wish: Wish) -> Result<(), CommandError> {
+        self.asked.push(format!("{wish:?}"));
+        Ok(())
+    }
+
+    fn set_away(&mut self, text: &str) -> Result<(), CommandError> {
+        self.asked.push(format!("away {text}"));
+        if text.len() > 48 { Err(CommandError::TooLong { limit: 48 }) } else { Ok(()) }
     }
 
     fn status(&mut self) -> Status {
@@ -90,14 +103,19 @@ impl Chat for FakeChat {
 
     fn peers(&mut self) -> Vec<PeerView> {
         let view = |&(name, online): &(&str, bool)| PeerView {
-            seen: UnixTime(0),
-            away: Default::default(),
+            log: key(name),
             nick: nick(name),
             key: key(name),
             presence: if online { Presence::Online } else { Presence::Offline },
             address: None,
+            seen: UnixTime(0),
+            away: "".try_into().unwrap(),
         };
         self.roster.iter().map(view).collect()
+    }
+
+    fn rooms(&mut self) -> Vec<RoomView> {
+        self.rooms.iter().map(|&room| RoomView { room, key: key(&words::whom(&room)) }).collect()
     }
 
     fn store_failure(&self) -> String {
@@ -110,11 +128,14 @@ impl Chat for FakeChat {
 
     fn history(
         &mut self,
-        author: PublicKey,
-        visit: &mut dyn FnMut(UnixTime, SafeText),
+        of: PublicKey,
+        visit: &mut dyn FnMut(Option<Nick>, UnixTime, SafeText),
     ) -> Result<(), String> {
-        if author == key("y") {
-            visit(TIME, SafeText::new(b"old\x1b[2J"));
+        if of == key("y") {
+            visit(None, TIME, SafeText::new(b"old\x1b[2J"));
+        }
+        if of == key("#g") {
+            visit(Some(nick("y")), TIME, SafeText::new(b"older"));
         }
         Ok(())
     }
@@ -135,7 +156,7 @@ pub(super) struct World {
 impl World {
     pub(super) fn new(face: Box<dyn Face>, scripted: bool) -> Self {
         let session = Session::new(nick("x"), face, scripted, Instant::default());
-        let chat = FakeChat { online: true, ..FakeChat::default() };
+        let chat = FakeChat { online: true, rooms: vec![To::Lobby], ..FakeChat::default() };
         Self { chat, session, millis: 0 }
     }
 
@@ -163,11 +184,8 @@ impl World {
     }
 
     pub(super) fn registered(&mut self, mail: bool) {
-        let limits = Limits {
-            text: 1000,
-            mail: 1000,
-            room: proto_core::wire::Retention { entries: 1, bytes: 1, age: 1 },
-        };
+        let room = Retention { entries: 100, bytes: 1024 * 1024, age: 30 * 24 * 3600 };
+        let limits = Limits { text: 1000, mail: 1000, room };
         let server = PublicKey([9; 32]);
         self.event(Event::Registered { returning: false, mail, server, limits });
     }
@@ -185,19 +203,29 @@ impl World {
     }
 
     pub(super) fn deposited(&mut self, to: &str, number: u64, why: Deposit) {
-        self.event(Event::Deposited {
-            id: id(to, number),
-            to: proto_core::client::To::Peer(nick(to)),
-            why,
-        });
+        self.event(Event::Deposited { id: id(to, number), to: nick(to).into(), why });
     }
 
     pub(super) fn verdict(&mut self, to: &str, number: u64, verdict: Verdict) {
-        self.event(Event::Verdict {
-            id: id(to, number),
-            to: proto_core::client::To::Peer(nick(to)),
-            verdict,
-        });
+        self.event(Event::Verdict { id: id(to, number), to: nick(to).into(), verdict });
+    }
+
+    pub(super) fn stored(&mut self, to: To, number: u64) {
+        let id = id(&words::whom(&to), number);
+        self.event(Event::Verdict { id, to, verdict: Verdict::Stored });
+    }
+
+    pub(super) fn outcome(&mut self, wish: Wish, result: Result<(), RoomRefusal>) {
+        self.event(Event::Outcome { wish, result });
+    }
+
+    pub(super) fn names(&mut self, wish: Wish, names: &str, last: bool) {
+        self.message_event(Event::Names { wish, last }, names);
+    }
+
+    pub(super) fn room_message(&mut self, room: To, from: &str, text: &str) {
+        let event = Event::RoomMessage { room, index: 1, from: nick(from), time: TIME };
+        self.message_event(event, text);
     }
 
     pub(super) fn line(&mut self, line: &str) {
