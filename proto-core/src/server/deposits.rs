@@ -586,13 +586,7 @@ impl Engine<'_> {
         position: Position,
         deposit: &Deposit<'_>,
     ) -> Option<Id<Entry>> {
-        let pair = self.pairs.get(pair_id)?;
-        let (author, count) = (pair.author, pair.count);
-        // Those that wait for the next one must leave it some room, or they would wait in vain.
-        let next = pair.loaded && pair.is_next(position, deposit.skip);
-        if count >= PAIR_ENTRIES || !next && (count + 1 >= PAIR_ENTRIES || self.is_crowded()) {
-            return None;
-        }
+        let author = self.pairs.get(pair_id).filter(|p| p.count < PAIR_ENTRIES)?.author;
         self.make_room(deposit.total.into());
         if self.entries.is_full() {
             return None;
@@ -615,16 +609,6 @@ impl Engine<'_> {
         pair.uses += 1;
         self.entry_timers.set(id.slot(), Some(self.state.now + PATIENCE));
         Some(id)
-    }
-
-    /// An eighth is left, entries of rooms that the store has as well aside.
-    fn is_crowded(&mut self) -> bool {
-        let crowded = |engine: &Self| {
-            engine.entries.len() * 8 >= engine.entries.capacity() * 7
-                || engine.pool.used() * 8 >= engine.pool.capacity() * 7
-        };
-        while crowded(self) && self.forget_oldest() {}
-        crowded(self)
     }
 
     /// Takes in what is next of a pair, as far as it arrived.

@@ -448,7 +448,7 @@ impl Engine<'_> {
     }
 
     /// Forgets the entry of a room that has been in memory for longest; `false` if there is none.
-    pub(super) fn forget_oldest(&mut self) -> bool {
+    fn forget_oldest(&mut self) -> bool {
         let Some(id) = self.state.recent.pop_front(&mut self.entries) else { return false };
         if let Some(entry) = self.entries.get(id)
             && let Recipient::Room(room) = entry.to
