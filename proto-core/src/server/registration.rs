@@ -216,7 +216,9 @@ impl Engine<'_> {
         if text.len() > MAX_AWAY {
             return Taken::Close(CloseReason::Malformed);
         }
-        self.make_room(text.len());
+        if !self.make_room(text.len(), false) {
+            return Taken::NoRoom;
+        }
         let Some(body) = self.pool.store(text.as_bytes()) else { return Taken::NoRoom };
         self.set_away(account, body);
         self.change(account);
