@@ -238,6 +238,7 @@ fn changed(changes: &[Change]) -> Vec<String> {
             (Presence::Online, _) => format!("{nick} is here."),
             (Presence::Offline, false) => format!("{nick} has left."),
             (Presence::Lost, false) => format!("{nick} fell silent."),
+            (Presence::Gone, _) => format!("{nick} is no more."),
             (Presence::Offline | Presence::Lost, true) => format!("{nick} is new, and offline."),
         }
     };

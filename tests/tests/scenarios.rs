@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use proto_core::{
     client::{Event, MessageId, SayError, Status, Verdict},
     id::Nick,
+    server::Logins,
 };
 use simulation::{
     clock::{Moment, SECOND},
@@ -35,6 +36,7 @@ impl Chat {
             faults: Faults::none(),
             nicks: nicks.iter().map(ToString::to_string).collect(),
             real: false,
+            logins: Logins::Open,
             telling: Telling::Silent,
         };
         let mut places = BTreeMap::from([("server".to_string(), SERVER)]);

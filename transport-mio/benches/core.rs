@@ -186,7 +186,7 @@ impl Town {
                         stored.push(ticket);
                     }
                     Action::Load { ticket, .. } => loads.push(ticket),
-                    Action::Send { .. } | Action::Event(_) => {}
+                    Action::Send { .. } | Action::Authenticate { .. } | Action::Event(_) => {}
                 }
             }
             if let Some(ticket) = stored.pop() {
@@ -235,8 +235,8 @@ impl Town {
             initiator.finish(&identity, &mut accept.noise.to_vec()).expect("it is the answer");
         let mut client = Townsman { keys, server: theirs.session, address };
         let nick = Nick::new(&format!("c{number}")).expect("a nick");
-        // The client knows everyone so far, each of whom was saved, then came online.
-        let roster = (1 << 40) + 2 * number as u64;
+        // The client knows everyone so far.
+        let roster = (1 << 40) + number as u64;
         let register = Register { nick, epoch: None, boot: 1, roster };
         let mut answer = self.send(address, &mut client.packet(&Frame::Register(register)));
         let Ok(Datagram::Packet(PacketHeader { counter, .. }, _)) = Datagram::parse(&mut answer)

@@ -213,9 +213,8 @@ impl Town {
         let mut member =
             Member { keys, ours: offer.session, theirs: theirs.session, sink, next: 0, acked: 0 };
         let nick = Nick::new(&format!("c{number}")).expect("a nick");
-        // It claims to know everyone so far: full rosters are not at issue. Each of those
-        // changed the roster twice, when it was new and when it came online.
-        let roster = (1 << 40) + 2 * number as u64;
+        // It claims to know everyone so far: full rosters are not at issue.
+        let roster = (1 << 40) + number as u64;
         let register = Register { nick, epoch: None, boot: 1, roster };
         self.send(sink, &member.packet(&[Frame::Register(register)]));
         // Until it knows that it is in the lobby, and has said from where it reads.
@@ -242,6 +241,7 @@ impl Town {
         let deposits: Vec<_> = (first..=self.said)
             .map(|number| {
                 Frame::Deposit(Deposit {
+                    key: 0,
                     to: Recipient::Room(Room::LOBBY),
                     epoch: Epoch(1),
                     number: Number(number),

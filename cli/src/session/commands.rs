@@ -245,7 +245,7 @@ impl Session {
 
 /// Which logs a `/history` shows.
 fn sources(chat: &mut impl Chat, of: Source) -> Vec<(To, PublicKey)> {
-    let peers = chat.peers().into_iter().map(|peer| (To::Peer(peer.nick), peer.key));
+    let peers = chat.peers().into_iter().map(|peer| (To::Peer(peer.nick), peer.log));
     let rooms = chat.rooms().into_iter().map(|room| (room.room, room.key));
     let mut all = peers.chain(rooms);
     match of {

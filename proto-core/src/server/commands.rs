@@ -37,9 +37,14 @@ pub(super) enum Reply {
 }
 
 impl Engine<'_> {
-    /// What a client wants.
-    pub(super) fn command(&mut self, link: Id<ServerLink>, command: Command) -> Taken {
+    /// What a client wants, in the packet `packet` of its link.
+    pub(super) fn command(&mut self, link: Id<ServerLink>, packet: u64, command: Command) -> Taken {
         let Some(account) = self.author(link) else { return Taken::Done };
+        let Some(member) = self.member(link) else { return Taken::Done };
+        if packet < member.commanded {
+            return Taken::Done;
+        }
+        member.commanded = packet;
         let known = match self.member(link).map(|member| member.reply) {
             Some(Reply::Waiting(last) | Reply::Names(last)) => last == command,
             Some(Reply::Done(outcome)) => outcome.serial == command.serial,
