@@ -173,6 +173,13 @@ impl Modern {
                 ));
                 lines.extend(retention.map(|kept| sentence(&words::retention(kept))));
             }
+            RoomNotice::StillIn(rooms) => {
+                let rooms: Vec<_> = rooms.iter().map(|room| format!("#{room}")).collect();
+                lines.push(format!(
+                    "You are still in {}; /join <room> enters one.",
+                    rooms.join(", ")
+                ));
+            }
             RoomNotice::Left(room) => lines.push(format!("You have left #{room}.")),
             RoomNotice::Rooms([]) => {
                 lines.push("There are no rooms yet; /create <room> makes one.".to_owned());

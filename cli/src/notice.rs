@@ -268,6 +268,8 @@ pub(crate) enum RoomNotice<'a> {
         /// How much of its log is kept, if that was not told yet.
         retention: Option<Retention>,
     },
+    /// One was in these before, and is.
+    StillIn(&'a [RoomName]),
     /// One is in it no longer.
     Left(RoomName),
     /// A wish was refused.

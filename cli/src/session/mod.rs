@@ -295,8 +295,12 @@ impl Session {
         let first = self.settling.is_some();
         let overdue = self.settling.is_some_and(|until| until <= at.now);
         let is_online = self.phase == Phase::Online;
-        if is_online && (std::mem::take(&mut self.roster_changed) || overdue) {
+        // Rooms are named before the table is shown: the lobby is always among them.
+        let mut is_named = || chat.rooms().iter().any(|view| view.room == To::Lobby);
+        let is_due = overdue || self.roster_changed && (!first || is_named());
+        if is_online && is_due {
             self.settling = None;
+            self.roster_changed = false;
             let own = self.own;
             let others = chat.peers().into_iter().filter(|peer| peer.nick != own);
             let changes = self.roster.update(others.map(|peer| events::someone(&peer)).collect());
@@ -304,6 +308,9 @@ impl Session {
                 let everyone = self.roster.everyone();
                 let table = Notice::Table { first, everyone, changes: &changes };
                 self.face.show(at.unix, table, &mut self.lines);
+            }
+            if first {
+                self.tell_rooms(chat, at);
             }
         }
         if self.mailbox.is_some_and(|until| until <= at.now) {

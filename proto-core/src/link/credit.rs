@@ -1,6 +1,10 @@
 //! Receiver credit: how many bytes of entries may be sent in one session, so
 //! that a slow reader bounds its writer. Counted in whole bodies, each once,
-//! however often its pieces are sent.
+//! however often its pieces are sent; a short one counts as the 16th part of the window,
+//! so that no more than 16 are ever under way.
+
+/// How many bodies may be under way in one direction of a session.
+const MAX_BODIES: u32 = 16;
 
 /// Both directions of one session.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +40,7 @@ impl Credit {
 
     /// Uses credit for a body of `bytes` bytes; `false` if there is not enough now.
     pub(crate) fn spend(&mut self, bytes: usize) -> bool {
-        let used = self.used.saturating_add(bytes as u64);
+        let used = self.used.saturating_add(cost(bytes, self.their_window));
         let enough = used <= self.limit;
         if enough {
             self.used = used;
@@ -53,7 +57,7 @@ impl Credit {
 
     /// A body of `bytes` bytes was read to its end: as many may follow.
     pub(crate) fn release(&mut self, bytes: usize) {
-        self.granted = self.granted.saturating_add(bytes as u64);
+        self.granted = self.granted.saturating_add(cost(bytes, self.window));
     }
 
     /// Half of the window is free that the other side does not know of.
@@ -71,4 +75,9 @@ impl Credit {
     pub(crate) fn forget_announcement(&mut self) {
         self.announced = 0;
     }
+}
+
+/// What a body of `bytes` bytes takes of a window.
+fn cost(bytes: usize, window: u32) -> u64 {
+    (bytes as u64).max((window / MAX_BODIES).into())
 }

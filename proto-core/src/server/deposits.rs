@@ -586,9 +586,10 @@ impl Engine<'_> {
         position: Position,
         deposit: &Deposit<'_>,
     ) -> Option<Id<Entry>> {
-        let author = self.pairs.get(pair_id).filter(|p| p.count < PAIR_ENTRIES)?.author;
-        self.make_room(deposit.total.into());
-        if self.entries.is_full() {
+        let pair = self.pairs.get(pair_id)?;
+        let early = !pair.comes_next(position, deposit.skip);
+        let author = Some(pair.author).filter(|_| pair.count < PAIR_ENTRIES)?;
+        if !self.make_room(deposit.total.into(), early) {
             return None;
         }
         let body = self.pool.allocate(deposit.total.into())?;

@@ -346,9 +346,10 @@ impl<'a> Engine<'a> {
     }
 
     /// Takes in a packet's frames. All of them are such that taking one in twice
-    /// does no harm: when a later one finds no room, the whole packet comes again.
+    /// does no harm: when one finds no room, the whole packet comes again. Those behind it
+    /// are taken in all the same: it may be them that the room is kept for.
     fn handle_packet(&mut self, link: Id<ServerLink>, number: u64, plaintext: &[u8]) {
-        let mut eliciting = false;
+        let (mut eliciting, mut whole) = (false, true);
         let mut frames = Frames::new(plaintext);
         for frame in frames.by_ref() {
             let taken = match frame {
@@ -361,16 +362,17 @@ impl<'a> Engine<'a> {
             };
             match taken {
                 Taken::Done => {}
-                Taken::NoRoom => {
-                    self.links.state.drops.no_room += 1;
-                    return;
-                }
+                Taken::NoRoom => whole = false,
                 Taken::Close(reason) => {
                     self.leave(link);
                     self.links.close(link, reason, self.state.now);
                     return;
                 }
             }
+        }
+        if !whole {
+            self.links.state.drops.no_room += 1;
+            return;
         }
         eliciting |= frames.skipped();
         self.links.accept(link, number, eliciting, self.state.now);

@@ -232,6 +232,13 @@ impl Pair {
         }
     }
 
+    /// What comes is the next entry to take in, as far as is known.
+    pub(crate) fn comes_next(&self, position: Position, skip: u32) -> bool {
+        let anew = position.epoch > self.record.epoch
+            && position.number.0.saturating_sub(1) <= skip.into();
+        self.loaded && (anew || self.is_next(position, skip))
+    }
+
     /// The next entry to take in: no number that counts is missing before it.
     pub(crate) fn is_next(&self, position: Position, skip: u32) -> bool {
         let before = position.number.0.saturating_sub(1).saturating_sub(skip.into());

@@ -312,8 +312,7 @@ impl Engine<'_> {
             return true;
         }
         let Some((record, sealed)) = decoded else { return true };
-        self.make_room(sealed.len());
-        if self.entries.is_full() {
+        if !self.make_room(sealed.len(), false) {
             return false;
         }
         let to = Recipient::Account(account);

@@ -266,12 +266,14 @@ impl Engine<'_> {
         if text.len() > MAX_AWAY {
             return Taken::Close(CloseReason::Malformed);
         }
-        self.make_room(text.len());
         let Some(member) = self.member(link) else { return Taken::Done };
         if packet < member.away {
             return Taken::Done;
         }
         member.away = packet;
+        if !self.make_room(text.len(), false) {
+            return Taken::NoRoom;
+        }
         let Some(body) = self.pool.store(text.as_bytes()) else { return Taken::NoRoom };
         self.set_away(account, body);
         self.change(account);
@@ -300,7 +302,7 @@ impl Engine<'_> {
                     returning,
                     roster: self.state.version,
                     mailbox,
-                    rooms: self.rooms.count(&row.rooms),
+                    rooms: self.rooms.count(row.rooms),
                     limits: Limits {
                         text: self.text_limit(),
                         mail: self.state.config.mail.as_secs() as u32,
