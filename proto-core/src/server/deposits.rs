@@ -697,7 +697,6 @@ impl Entry {
             source: None,
             pair: None,
             ask: Ask::Idle,
-            placed: Ask::Idle,
             asking: Node::UNLINKED,
             of_pair: Node::UNLINKED,
             queued: Node::UNLINKED,

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use crate::{
     action::{Ask, Loaded},
-    id::{Account, Number, Position, Recipient, Room},
+    id::{Account, Position, Recipient, Room},
     link::{Packet, Units},
     record::{self, EntryRecord},
     storage::{Id, Pool},
@@ -54,10 +54,6 @@ impl Engine<'_> {
         entry.index = row.asked;
         entry.bytes = row.bytes;
         row.bytes += entry.body.len() as u64;
-        if let Some(pair) = entry.pair.and_then(|pair| self.pairs.get_mut(pair)) {
-            let number = entry.position.number;
-            entry.previous = core::mem::replace(&mut pair.appended, number).0;
-        }
         entry.author = self.accounts.get(entry.from).map(|row| row.nick);
         entry.stage = Stage::Storing;
         entry.ask = Ask::Owed;
@@ -77,6 +73,7 @@ impl Engine<'_> {
         let row = self.rooms.by_number(room).and_then(|id| self.rooms.slab.get_mut(id));
         let (Some(row), Some(entry)) = (row, self.entries.get_mut(id)) else { return };
         row.head = row.head.max(entry.index);
+        row.head_of = Some((entry.from, entry.position));
         entry.stage = Stage::Stored;
         row.appending.remove(&mut self.entries, id);
         self.state.moved_rooms.append(&mut self.rooms.members, &mut row.caught_up);
@@ -97,18 +94,24 @@ impl Engine<'_> {
     /// The store failed to save an entry: those that it was asked for behind it fail with it,
     /// and their places are free again.
     fn refuse_from(&mut self, first: Id<Entry>, room: Room) {
+        if let Some(row) = self.rooms.by_number(room).and_then(|id| self.rooms.slab.get_mut(id)) {
+            (row.unplaced, row.place) = (row.head_of, Ask::Idle);
+            let mut at = row.appending.front();
+            while let Some(before) =
+                at.filter(|id| *id != first).and_then(|id| self.entries.get(id))
+            {
+                row.unplaced = Some((before.from, before.position));
+                at = before.queued.next();
+            }
+        }
         let mut at = Some(first);
         while let Some((id, entry)) = at.and_then(|id| Some((id, self.entries.get(id)?))) {
             at = entry.queued.next();
-            let (index, bytes, pair) = (entry.index, entry.bytes, entry.pair);
-            let before = Number(entry.previous);
+            let (index, bytes) = (entry.index, entry.bytes);
             let row = self.rooms.by_number(room).and_then(|id| self.rooms.slab.get_mut(id));
             if let Some(row) = row {
                 row.appending.remove(&mut self.entries, id);
                 (row.asked, row.bytes) = (row.asked.min(index - 1), row.bytes.min(bytes));
-            }
-            if let Some(pair) = pair.and_then(|pair| self.pairs.get_mut(pair)) {
-                pair.appended = pair.appended.min(before);
             }
             if let Some(entry) = self.entries.get_mut(id) {
                 entry.ask = Ask::Idle;
