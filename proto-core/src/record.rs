@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     client::{To, Verdict},
-    id::{Account, Epoch, Nick, Number, PublicKey, RoomName},
+    id::{Account, Epoch, Nick, Number, PublicKey, Room, RoomName},
     storage::{Body, Pool},
     time::UnixTime,
     wire::MAX_BODY,
@@ -132,6 +132,8 @@ pub(crate) struct PairRecord {
 pub(crate) struct ConversationRecord {
     pub(crate) key: PublicKey,
     pub(crate) with: To,
+    /// Of a room, its number at its server.
+    pub(crate) room: Option<Room>,
     /// The server has saved all up to here.
     pub(crate) epoch: Epoch,
     pub(crate) stored: Number,

@@ -245,6 +245,7 @@ impl Engine<'_> {
             let header = ConversationRecord {
                 key: peer.key,
                 with: peer.with,
+                room: peer.room,
                 epoch: peer.stored.epoch,
                 stored: peer.stored.number,
             };
@@ -343,6 +344,7 @@ impl Engine<'_> {
         };
         if let Some(peer) = self.peers.get_mut(of) {
             peer.conversation = Some(number);
+            peer.room = record.room;
             peer.stored = Position::new(record.epoch, record.stored);
         }
         self.load_next(What::Inbox { of, number });

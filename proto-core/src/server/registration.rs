@@ -254,7 +254,7 @@ impl Engine<'_> {
                     returning,
                     roster: self.state.version,
                     mailbox,
-                    rooms: self.rooms.count(&row.rooms),
+                    rooms: self.rooms.count(row.rooms),
                     limits: Limits {
                         text: self.text_limit(),
                         mail: self.state.config.mail.as_secs() as u32,

@@ -428,7 +428,7 @@ impl Rooms<'_> {
     }
 
     /// How many places an account's list has that are memberships.
-    pub(super) fn count(&self, places: &List<Membership, OfAccount>) -> u32 {
+    pub(super) fn count(&self, places: List<Membership, OfAccount>) -> u32 {
         let (mut at, mut count) = (places.front(), 0);
         while let Some(place) = at.and_then(|id| self.members.get(id)) {
             at = place.of_account.next();

@@ -9,7 +9,7 @@ use crate::{
     id::{Account, Position, Recipient, Room},
     link::{Packet, Units},
     record::{self, EntryRecord},
-    storage::{Id, Pool},
+    storage::{Id, Index, Pool, Slab},
     time::Instant,
     wire::{EntryRefusal, FRAGMENT_UNIT, Frame, Gone, Joined, Read, RoomEntry},
 };
@@ -37,13 +37,10 @@ enum Turned {
 
 impl Engine<'_> {
     /// Whether an account may say something in a room.
-    pub(super) fn may_say(&self, author: Account, room: Room) -> Result<(), EntryRefusal> {
-        let room = self.rooms.by_number(room).ok_or(EntryRefusal::NoRecipient)?;
-        let membership = self.rooms.member(room, author).and_then(|id| self.rooms.members.get(id));
-        membership
-            .filter(|membership| membership.standing == Standing::Member)
-            .map(|_| ())
-            .ok_or(EntryRefusal::NotMember)
+    pub(super) fn may_say(&self, author: Account, room: Room) -> bool {
+        let place = self.rooms.by_number(room).and_then(|room| self.rooms.member(room, author));
+        let membership = place.and_then(|id| self.rooms.members.get(id));
+        membership.is_some_and(|membership| membership.standing == Standing::Member)
     }
 
     /// Asks the store to save an entry behind all others of its room.
@@ -360,12 +357,8 @@ impl Engine<'_> {
                 }
                 Next::Entry { index } => index,
             };
-            let slot = self.by_place.find(&place(room, index), |slot| {
-                let entry = self.entries.id_at(slot).and_then(|id| self.entries.get(id));
-                entry.is_some_and(|e| e.index == index && e.to == Recipient::Room(room))
-            });
-            let entry = slot.and_then(|slot| self.entries.id_at(slot));
-            let Some(entry) = entry.and_then(|id| self.entries.get(id)) else {
+            let entry = remembered(&self.by_place, &self.entries, room, index);
+            let Some(entry) = entry else {
                 membership.load = Ask::Owed;
                 membership.loading = index;
                 self.state.asking_members.push_back(&mut self.rooms.members, id);
@@ -409,6 +402,9 @@ impl Engine<'_> {
 
     /// Puts an entry from the store among those in memory; `false` if there is no room.
     fn recall(&mut self, room: Room, index: u64, record: &EntryRecord, body: &[u8]) -> bool {
+        if remembered(&self.by_place, &self.entries, room, index).is_some() {
+            return true;
+        }
         self.make_room(body.len());
         if self.entries.is_full() {
             return false;
@@ -478,6 +474,20 @@ impl Engine<'_> {
             self.state.stalled_at.get_or_insert(at);
         }
     }
+}
+
+/// An entry of a room, if it is in memory.
+fn remembered<'e>(
+    by_place: &Index<'_>,
+    entries: &'e Slab<'_, Entry>,
+    room: Room,
+    index: u64,
+) -> Option<&'e Entry> {
+    let at = |slot| entries.id_at(slot).and_then(|id| entries.get(id));
+    let slot = by_place.find(&place(room, index), |slot| {
+        at(slot).is_some_and(|e| e.index == index && e.to == Recipient::Room(room))
+    });
+    slot.and_then(at)
 }
 
 /// What an entry of a room is found by.
