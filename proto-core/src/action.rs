@@ -106,7 +106,7 @@ pub enum Log {
     /// A server's mail for one account, by place in the mailbox.
     Mailbox(Account),
     /// How far each recipient has one author's deposits, by the recipient's account number;
-    /// above those, which entry of each room is the author's last.
+    /// above those, how far each room has them.
     Pairs(Account),
     /// A server's rooms, by room number.
     Rooms,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     client::{To, Verdict},
-    id::{Account, Epoch, Nick, Number, PublicKey, RoomName},
+    id::{Account, Epoch, Nick, Number, PublicKey, Room, RoomName},
     storage::{Body, Pool},
     time::UnixTime,
     wire::MAX_BODY,
@@ -131,19 +131,16 @@ pub(crate) struct EntryRecord {
     pub(crate) epoch: Epoch,
     pub(crate) number: Number,
     pub(crate) received: UnixTime,
-    /// Bytes of all bodies in the log up to and including this one.
+    /// Bytes of all bodies before it in the log, from some entry on that was its first.
     pub(crate) bytes: u64,
 }
 
-/// Where an author's last message is in a room's log, saved ahead of the message itself:
-/// only if the log has that entry, and it is this author's, was the message saved.
+/// How far a room's log has an author's messages: saved ahead of the entry behind the last
+/// of them, so that the last entry of the log is the only one that may not be counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PlaceRecord {
     pub(crate) epoch: Epoch,
     pub(crate) number: Number,
-    pub(crate) index: u64,
-    /// The number of the author's message before it.
-    pub(crate) before: Number,
 }
 
 /// The header of a mailbox entry; its body is the sealed message.
@@ -182,6 +179,8 @@ pub(crate) struct ConversationRecord {
     pub(crate) with: To,
     /// The account at its server, and the tag of that server's key.
     pub(crate) home: Option<(Account, u32)>,
+    /// Of a room, its number at its server.
+    pub(crate) room: Option<Room>,
     /// The server has saved all up to here.
     pub(crate) epoch: Epoch,
     pub(crate) stored: Number,

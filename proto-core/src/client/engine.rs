@@ -402,7 +402,7 @@ impl<'a> Engine<'a> {
             let taken = match frame {
                 Ok(frame) => {
                     eliciting |= !matches!(frame, Frame::Ack(_) | Frame::Close(_));
-                    self.handle_frame(link, &frame)
+                    self.handle_frame(link, number, &frame)
                 }
                 Err(FrameError::Unsupported(_)) => Taken::Close(CloseReason::Unsupported),
                 Err(FrameError::Length | FrameError::Body) => Taken::Close(CloseReason::Malformed),
@@ -447,7 +447,7 @@ impl<'a> Engine<'a> {
         }
     }
 
-    fn handle_frame(&mut self, link: Id<ClientLink>, frame: &Frame<'_>) -> Taken {
+    fn handle_frame(&mut self, link: Id<ClientLink>, number: u64, frame: &Frame<'_>) -> Taken {
         let home = self.state.home.link() == Some(link);
         match frame {
             Frame::Ack(ack) => {
@@ -492,10 +492,10 @@ impl<'a> Engine<'a> {
             Frame::Former(former) if home => self.former(link, former),
             Frame::Mail(mail) if home => self.mail(link, mail),
             Frame::MailboxEmpty(()) if home => self.mailbox_empty(),
-            Frame::Joined(joined) if home => self.joined(link, joined),
+            Frame::Joined(joined) if home => self.joined(link, number, joined),
             Frame::RoomEntry(entry) if home => self.room_entry(link, entry),
             Frame::Gone(gone) if home => self.gone(*gone),
-            Frame::Outcome(outcome) if home => self.outcome(*outcome),
+            Frame::Outcome(outcome) if home => self.outcome(link, number, *outcome),
             Frame::Names(names) if home => self.names(names),
             // The rest comes from nobody who keeps to the protocol, or from a
             // server that was left.

@@ -29,6 +29,14 @@ impl To {
         !matches!(self, Self::Peer(_))
     }
 
+    /// The room that a wish is to be a member of.
+    pub(super) fn of_join(wish: &Wish) -> Option<Self> {
+        match wish {
+            Wish::Join(name) => Some(Self::Room(*name)),
+            _ => None,
+        }
+    }
+
     /// What two spellings of one name share: what it names, and the name in lower case.
     pub(crate) fn folded(&self) -> [u8; 1 + MAX_NAME] {
         let (kind, name) = match self {

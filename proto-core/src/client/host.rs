@@ -259,6 +259,7 @@ impl Engine<'_> {
                 key_number: peer.former.map_or(peer.key_number, |(_, number)| number),
                 with: peer.with,
                 home: peer.home,
+                room: peer.room,
                 epoch: peer.stored.epoch,
                 stored: peer.stored.number,
             };
@@ -365,6 +366,7 @@ impl Engine<'_> {
             peer.recorded = true;
             (peer.log, peer.home) = (record.log, record.home);
             peer.key_number = record.key_number;
+            peer.room = record.room;
             peer.stored = Position::new(record.epoch, record.stored);
         }
         self.load_next(What::Inbox { of, number });

@@ -240,7 +240,7 @@ impl<S: Storage> Client<S> {
     ///
     /// # Errors
     /// [`CommandError::Offline`] if the client is not online, [`CommandError::Busy`] while
-    /// the last wish is not answered.
+    /// the last wish is not answered, [`CommandError::Full`] if it could not keep another room.
     pub fn wish(&mut self, now: Instant, wish: Wish) -> Result<Actions<'_>, CommandError> {
         let mut engine = self.engine(now);
         engine.wish(wish)?;
@@ -386,6 +386,8 @@ pub enum CommandError {
     Offline,
     /// The last wish is not answered yet.
     Busy,
+    /// There is no room for another room here.
+    Full,
     /// The text is longer than `limit` bytes.
     TooLong {
         /// The longest text, in bytes.
@@ -398,6 +400,7 @@ impl fmt::Display for CommandError {
         match self {
             Self::Online => f.write_str("you are registered already"),
             Self::Offline => f.write_str("you are offline"),
+            Self::Full => f.write_str("too many people and rooms are known here already"),
             Self::Busy => f.write_str("the server has not answered the last command yet"),
             Self::TooLong { limit } => write!(f, "the text is longer than {limit} bytes"),
         }

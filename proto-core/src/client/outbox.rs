@@ -100,6 +100,7 @@ impl Engine<'_> {
 
     /// A conversation may go on: sends what is open the way it is to go.
     pub(super) fn pump(&mut self, id: Id<Peer>) {
+        self.reach_room(id);
         let home = &self.state.home;
         let leaving = home.is_leaving();
         let Some(peer) = self.peers.get(id).filter(|peer| !peer.outbox.is_empty()) else { return };

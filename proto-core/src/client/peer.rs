@@ -4,7 +4,7 @@ use core::{cmp::Ordering, net::SocketAddr};
 
 use crate::{
     action::Ask,
-    id::{Account, Number, Position, PublicKey, Recipient},
+    id::{Account, Number, Position, PublicKey, Recipient, Room},
     link::Dial,
     storage::{Body, Id, Index, Linked, List, Node, Pool, Slab},
     time::UnixTime,
@@ -19,8 +19,8 @@ use super::{
 /// Someone, or a room, and the conversation with them.
 #[derive(Debug)]
 pub struct Peer {
-    /// Their number at the server: of someone, while the roster has them; of a room, while
-    /// this client is a member.
+    /// Their number at the server: of someone, while the roster has them; of a room, once
+    /// this client was a member or has something to ask after.
     pub(super) recipient: Option<Recipient>,
     /// Of a room, what stands for a key.
     pub(super) key: PublicKey,
@@ -35,6 +35,10 @@ pub struct Peer {
     /// the key.
     pub(super) home: Option<(Account, u32)>,
     pub(super) with: To,
+    /// Of a room, its number at its server.
+    pub(super) room: Option<Room>,
+    /// Of a room that was left, in which link and by which of the server's packets.
+    pub(super) left: Option<(Id<ClientLink>, u64)>,
     pub(super) presence: Presence,
     pub(super) address: Option<SocketAddr>,
     pub(super) version: u64,
@@ -157,6 +161,8 @@ impl Peer {
             former: None,
             home: None,
             with,
+            room: None,
+            left: None,
             presence: Presence::Offline,
             address: None,
             version: 0,

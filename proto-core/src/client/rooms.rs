@@ -13,7 +13,7 @@ use crate::{
 };
 
 use super::{
-    ClientLink, CommandError, Event, Message, Peer, RoomView, To, Verdict,
+    ClientLink, CommandError, Event, Message, Peer, RoomView, To,
     conversation::{ClientRole, Token},
     engine::{Engine, Taken},
     message::Stage,
@@ -49,6 +49,9 @@ impl Engine<'_> {
         if self.state.wishes.command.is_some() || self.state.wishes.page.is_some() {
             return Err(CommandError::Busy);
         }
+        if To::of_join(&wish).is_some_and(|room| !self.has_place_for(&room)) {
+            return Err(CommandError::Full);
+        }
         self.begin_wish(wish);
         Ok(())
     }
@@ -67,9 +70,7 @@ impl Engine<'_> {
 
     /// The server has this client down for `rooms` rooms, and names them now.
     pub(super) fn begin_rooms(&mut self, rooms: u32) {
-        while let Some(id) = self.state.joined.pop_front(&mut self.peers.slab) {
-            self.peers.clear_recipient(id);
-        }
+        while self.state.joined.pop_front(&mut self.peers.slab).is_some() {}
         (self.state.wishes.rooms, self.state.wishes.named) = (rooms, 0);
         let away = !self.state.wishes.away.is_empty();
         let wishes = self.state.wishes.command.is_some();
@@ -87,8 +88,8 @@ impl Engine<'_> {
         }
     }
 
-    /// This client is a member of a room.
-    pub(super) fn joined(&mut self, link: Id<ClientLink>, joined: &Joined) -> Taken {
+    /// This client is a member of a room, says the packet `packet` of its server.
+    pub(super) fn joined(&mut self, link: Id<ClientLink>, packet: u64, joined: &Joined) -> Taken {
         let with = match (joined.room, joined.name) {
             (Room::LOBBY, _) => To::Lobby,
             (_, Some(name)) => To::Room(name),
@@ -99,13 +100,22 @@ impl Engine<'_> {
         let key = PublicKey::of_room(suite, &server, joined.room);
         let recipient = Recipient::Room(joined.room);
         // Which finds no room here is not read.
-        let Some(id) = self.room_peer(key, with) else { return Taken::Done };
-        let fresh = self.peers.get(id).is_some_and(|peer| peer.recipient != Some(recipient));
-        if fresh {
-            self.peers.set_recipient(id, recipient);
-            self.state.joined.push_back(&mut self.peers.slab, id);
-            self.state.wishes.named += 1;
+        let Some(id) = self.room_peer(key, with) else {
+            self.join_awaited(with);
+            return Taken::Done;
+        };
+        let Some(peer) = self.peers.get_mut(id) else { return Taken::Done };
+        if peer.left.is_some_and(|(by, left)| by == link && packet < left) {
+            // It was one, before it left.
+            return Taken::Done;
         }
+        let fresh = !peer.joined.is_linked();
+        peer.room = Some(joined.room);
+        if peer.recipient != Some(recipient) {
+            self.peers.set_recipient(id, recipient);
+        }
+        self.state.joined.push_back(&mut self.peers.slab, id);
+        self.state.wishes.named += u32::from(fresh);
         self.begin_conversation(id);
         let Some(peer) = self.peers.get_mut(id) else { return Taken::Done };
         let since = at(joined.since);
@@ -115,13 +125,20 @@ impl Engine<'_> {
         }
         self.owe_read(id);
         self.pump(id);
-        if self.state.wishes.named >= self.state.wishes.rooms {
-            self.refuse_orphans();
-        }
-        if core::mem::take(&mut self.state.wishes.joins) {
+        self.join_awaited(with);
+        Taken::Done
+    }
+
+    /// The wish to be a member of a room came true, and it is told now.
+    fn join_awaited(&mut self, room: To) {
+        let awaited = self.state.wishes.command.and_then(|command| To::of_join(&command.wish));
+        if awaited == Some(room) && core::mem::take(&mut self.state.wishes.joins) {
             self.finish_wish(Ok(()));
         }
-        Taken::Done
+    }
+
+    fn has_place_for(&self, room: &To) -> bool {
+        !self.peers.slab.is_full() || self.peers.by_name(room).is_some()
     }
 
     /// A piece of an entry of a room's log.
@@ -132,7 +149,7 @@ impl Engine<'_> {
             return Taken::Close(CloseReason::Malformed);
         };
         // That this client is a member is on its way.
-        let Some(id) = self.peers.by_recipient(Recipient::Room(entry.room)) else {
+        let Some(id) = self.joined_room(entry.room) else {
             return Taken::NoRoom;
         };
         let Some(peer) = self.peers.get(id) else { return Taken::NoRoom };
@@ -165,7 +182,7 @@ impl Engine<'_> {
 
     /// Entries of a room's log were given up by the server.
     pub(super) fn gone(&mut self, gone: Gone) -> Taken {
-        let Some(id) = self.peers.by_recipient(Recipient::Room(gone.room)) else {
+        let Some(id) = self.joined_room(gone.room) else {
             return Taken::NoRoom;
         };
         let Some(peer) = self.peers.get_mut(id) else { return Taken::NoRoom };
@@ -182,19 +199,22 @@ impl Engine<'_> {
         Taken::Done
     }
 
-    /// What came of a wish.
-    pub(super) fn outcome(&mut self, outcome: Outcome) -> Taken {
+    /// What came of a wish, says the packet `packet` of the server.
+    pub(super) fn outcome(&mut self, link: Id<ClientLink>, packet: u64, outcome: Outcome) -> Taken {
         let Some(command) = self.state.wishes.command.filter(|c| c.serial == outcome.serial) else {
             return Taken::Done;
         };
         match (command.wish, outcome.result) {
-            (Wish::Join(name), Ok(())) if self.member_of(&To::Room(name)).is_none() => {
+            (Wish::Join(name), Ok(()))
+                if self.member_of(&To::Room(name)).is_none()
+                    && self.has_place_for(&To::Room(name)) =>
+            {
                 self.state.wishes.joins = true;
                 return Taken::Done;
             }
             (Wish::Leave(name), Ok(())) => {
-                if let Some(id) = self.member_of(&To::Room(name)) {
-                    self.leave_room(id);
+                if let Some(id) = self.peers.by_name(&To::Room(name)) {
+                    self.leave_room(id, (link, packet));
                 }
             }
             _ => {}
@@ -288,14 +308,31 @@ impl Engine<'_> {
     /// The room of this name, if this client is a member.
     pub(super) fn member_of(&self, with: &To) -> Option<Id<Peer>> {
         let id = self.peers.by_name(with)?;
-        self.peers.get(id).filter(|peer| peer.recipient.is_some()).map(|_| id)
+        self.peers.get(id).filter(|peer| peer.joined.is_linked()).map(|_| id)
+    }
+
+    /// The room with this number, if this client is a member.
+    fn joined_room(&self, room: Room) -> Option<Id<Peer>> {
+        let id = self.peers.by_recipient(Recipient::Room(room))?;
+        self.peers.get(id).filter(|peer| peer.joined.is_linked()).map(|_| id)
     }
 
     /// The room of this name, if this client may be a member: until the server has named
-    /// every room, none is ruled out, and [`Self::refuse_orphans`] has the last word.
+    /// every room, none is ruled out, and the server has the last word.
     pub(super) fn may_be_member_of(&self, with: &To) -> Option<Id<Peer>> {
         let is_named = self.state.wishes.named >= self.state.wishes.rooms;
         if is_named { self.member_of(with) } else { self.peers.by_name(with) }
+    }
+
+    /// What is said in a room goes to its server, also if this client is a member no longer:
+    /// the server alone knows whether it had come before.
+    pub(super) fn reach_room(&mut self, id: Id<Peer>) {
+        let Some(peer) = self.peers.get(id).filter(|peer| peer.recipient.is_none()) else { return };
+        let (Some(room), Some(server)) = (peer.room, self.state.config.server_key) else { return };
+        let suite = self.links.state.identity.suite();
+        if peer.key == PublicKey::of_room(suite, &server, room) {
+            self.peers.set_recipient(id, Recipient::Room(room));
+        }
     }
 
     /// Every room that this client is a member of, the lobby among them.
@@ -341,31 +378,13 @@ impl Engine<'_> {
         self.peers.add(key, with)
     }
 
-    fn leave_room(&mut self, id: Id<Peer>) {
-        self.peers.clear_recipient(id);
+    /// What is open of a room that was left gets its answer from the server, which has the
+    /// last word.
+    fn leave_room(&mut self, id: Id<Peer>, by: (Id<ClientLink>, u64)) {
         self.state.joined.remove(&mut self.peers.slab, id);
         self.discard_arriving(id, |_| true);
-        self.refuse_open(id);
-    }
-
-    /// What waits for rooms that the server has not named is refused.
-    fn refuse_orphans(&mut self) {
-        let mut at = self.state.active.front();
-        while let Some((id, peer)) = at.and_then(|id| Some((id, self.peers.get(id)?))) {
-            at = peer.active.next();
-            if peer.with.is_room() && peer.recipient.is_none() {
-                self.refuse_open(id);
-            }
-        }
-    }
-
-    fn refuse_open(&mut self, id: Id<Peer>) {
-        let mut at = self.peers.get(id).and_then(|peer| peer.outbox.front());
-        while let Some((id, message)) = at.and_then(|id| Some((id, self.messages.get(id)?))) {
-            at = message.of_peer.next();
-            if matches!(message.stage, Stage::Open | Stage::Deposited) {
-                self.done(id, Verdict::Refused(crate::wire::EntryRefusal::NotMember));
-            }
+        if let Some(peer) = self.peers.get_mut(id) {
+            peer.left = Some(by);
         }
     }
 

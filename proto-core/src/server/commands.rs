@@ -275,11 +275,11 @@ impl Engine<'_> {
                 let last = self.accounts.count().min(from.0.saturating_add(PAGE));
                 let names = (from.0..last).map(|at| {
                     let account = Account(at);
-                    let is_member = self.rooms.member(room_id, account).is_some();
-                    (
-                        at,
-                        is_member.then(|| self.accounts.get(account)).flatten().map(|row| row.nick),
-                    )
+                    let place = self.rooms.member(room_id, account);
+                    let place = place.and_then(|id| self.rooms.members.get(id));
+                    let is_member = place.is_some_and(|p| p.standing != Standing::Joining);
+                    let row = self.accounts.get(account).filter(|row| is_member && row.durable);
+                    (at, row.map(|row| row.nick))
                 });
                 let (written, next) = page(room, names);
                 (written, next.or((last < self.accounts.count()).then_some(last)))

@@ -52,18 +52,18 @@ impl Engine<'_> {
             return Taken::Close(crate::wire::CloseReason::Malformed);
         };
         if let Err(reason) = self.may_deposit(author, deposit.to) {
-            return self.refuse_new(link, author, deposit, reason);
+            return self.refuse_of(link, None, deposit, reason);
         }
         if deposit.key != self.recipient_key(deposit.to) {
-            return self.refuse_new(link, author, deposit, EntryRefusal::KeyChanged);
+            return self.refuse_of(link, None, deposit, EntryRefusal::KeyChanged);
         }
         if total - least > self.text_limit() as usize {
-            return self.refuse_new(link, author, deposit, EntryRefusal::TooLong);
+            return self.refuse_of(link, None, deposit, EntryRefusal::TooLong);
         }
         let Some(pair_id) = self.pair(author, deposit.to) else { return Taken::NoRoom };
         let Some(pair) = self.pairs.get(pair_id) else { return Taken::NoRoom };
         if pair.loaded && position.epoch < pair.record.epoch {
-            return self.refuse_new(link, author, deposit, EntryRefusal::Superseded);
+            return self.refuse_of(link, None, deposit, EntryRefusal::Superseded);
         }
         let taken = position.epoch == pair.record.epoch && position.number <= pair.taken.number;
         if pair.loaded && taken {
@@ -78,6 +78,24 @@ impl Engine<'_> {
             // It may have been sent before its author heard that it is not taken.
             self.return_credit(link, deposit);
             return Taken::Done;
+        }
+        if let Recipient::Room(room) = deposit.to
+            && !self.may_say(author, room)
+        {
+            // What the log has already, or may have, is not refused when it comes again.
+            let stage = known.and_then(|id| self.entries.get(id)).map(|entry| entry.stage);
+            return match (known, stage) {
+                _ if !self.is_loaded(pair_id) => Taken::NoRoom,
+                (Some(id), Some(Stage::Arriving | Stage::Waiting)) => {
+                    self.refuse(id, EntryRefusal::NotMember);
+                    Taken::Done
+                }
+                (Some(_), _) => {
+                    self.return_credit(link, deposit);
+                    Taken::Done
+                }
+                (None, _) => self.refuse_of(link, Some(pair_id), deposit, EntryRefusal::NotMember),
+            };
         }
         let Some(id) = known.or_else(|| self.add_entry(link, pair_id, position, deposit)) else {
             return Taken::NoRoom;
@@ -114,7 +132,9 @@ impl Engine<'_> {
                 Err(EntryRefusal::NoRecipient)
             }
             Recipient::Account(_) => Ok(()),
-            Recipient::Room(room) => self.may_say(author, room),
+            Recipient::Room(room) => {
+                self.rooms.by_number(room).map(|_| ()).ok_or(EntryRefusal::NoRecipient)
+            }
         }
     }
 
@@ -682,14 +702,7 @@ impl Engine<'_> {
         self.free_body(id);
         let link = self.accounts.get(author).and_then(|row| row.link);
         let link = link.filter(|link| self.author(*link).is_some());
-        if let Some(pair) = pair.and_then(|pair| self.pairs.get_mut(pair)) {
-            let before = pair.refused.filter(|refused| Some(refused.by) == link);
-            pair.refused = link.map(|by| Refused {
-                upto: before.map_or(position, |refused| refused.upto.max(position)),
-                by,
-                count: before.map_or(0, |refused| refused.count).saturating_add(1),
-            });
-        }
+        self.note_refused(pair, position, link);
         self.owe_refusal(id, author);
     }
 
@@ -712,14 +725,32 @@ impl Engine<'_> {
         }
     }
 
+    /// Until its author has heard of it, no late piece of a refused deposit is taken for
+    /// another try.
+    fn note_refused(
+        &mut self,
+        pair: Option<Id<Pair>>,
+        position: Position,
+        link: Option<Id<ServerLink>>,
+    ) {
+        let Some(pair) = pair.and_then(|pair| self.pairs.get_mut(pair)) else { return };
+        let before = pair.refused.filter(|refused| Some(refused.by) == link);
+        pair.refused = link.map(|by| Refused {
+            upto: before.map_or(position, |refused| refused.upto.max(position)),
+            by,
+            count: before.map_or(0, |refused| refused.count).saturating_add(1),
+        });
+    }
+
     /// A deposit that is refused before any of it is kept.
-    fn refuse_new(
+    fn refuse_of(
         &mut self,
         link: Id<ServerLink>,
-        author: Account,
+        pair: Option<Id<Pair>>,
         deposit: &Deposit<'_>,
         reason: EntryRefusal,
     ) -> Taken {
+        let Some(author) = self.author(link) else { return Taken::NoRoom };
         let position = Position::new(deposit.epoch, deposit.number);
         let refused = self.links.get(link).map(|link| link.role.refused);
         let last = refused.and_then(|refused| refused.back(&mut self.entries));
@@ -727,8 +758,14 @@ impl Engine<'_> {
         if told.is_some_and(|entry| (entry.to, entry.position) == (deposit.to, position)) {
             return Taken::Done;
         }
-        let entry = Entry::new(author, deposit.to, position, Body::EMPTY, Stage::Refused(reason));
+        let stage = Stage::Refused(reason);
+        let entry = Entry { pair, ..Entry::new(author, deposit.to, position, Body::EMPTY, stage) };
         let Ok(id) = self.entries.insert(entry) else { return Taken::NoRoom };
+        if let Some((id, pair)) = pair.and_then(|id| Some((id, self.pairs.get_mut(id)?))) {
+            pair.uses += 1;
+            self.state.unused.remove(&mut self.pairs, id);
+        }
+        self.note_refused(pair, position, Some(link));
         self.return_credit(link, deposit);
         self.owe_refusal(id, author);
         Taken::Done
@@ -788,7 +825,6 @@ impl Entry {
             source: None,
             pair: None,
             ask: Ask::Idle,
-            placed: Ask::Idle,
             asking: Node::UNLINKED,
             of_pair: Node::UNLINKED,
             queued: Node::UNLINKED,

@@ -5,7 +5,7 @@ use crate::{
     action::Ask,
     id::{Account, Nick, Number, Position, PublicKey, Recipient},
     link::Units,
-    record::{PairRecord, PlaceRecord},
+    record::PairRecord,
     storage::{Body, Id, Linked, List, Node},
     time::UnixTime,
     wire::EntryRefusal,
@@ -38,8 +38,7 @@ pub struct Entry {
     pub(crate) credited: bool,
     /// Its place in the mailbox or the room's log.
     pub(crate) index: u64,
-    /// In a mailbox, the place of the entry sent before it; in a room, the number of its
-    /// author's message before it. 0 for none.
+    /// In a mailbox, the place of the entry sent before it; 0 for none.
     pub(crate) previous: u64,
     /// Bytes of all bodies before it in a room's log.
     pub(crate) bytes: u64,
@@ -53,8 +52,6 @@ pub struct Entry {
     pub(crate) source: Option<Id<ServerLink>>,
     pub(crate) pair: Option<Id<Pair>>,
     pub(crate) ask: Ask,
-    /// Where it will be in a room's log is saved ahead of it.
-    pub(crate) placed: Ask,
     pub(crate) asking: Node<Self>,
     /// In its pair's list, while it is neither durable nor delivered.
     pub(crate) of_pair: Node<Self>,
@@ -125,10 +122,6 @@ pub struct Pair {
     /// The last one that was taken in, whatever became of it.
     pub(crate) taken: Position,
     pub(crate) record: PairRecord,
-    /// What the record of a room says, which is to be checked against its log.
-    pub(crate) place: Option<PlaceRecord>,
-    /// The last number that its room's log was asked to take.
-    pub(crate) appended: Number,
     /// The record was read from the store.
     pub(crate) loaded: bool,
     /// The record has changed since it was last asked to be saved.
@@ -193,8 +186,6 @@ impl Pair {
             recipient,
             taken: Position::default(),
             record: PairRecord::default(),
-            place: None,
-            appended: Number(0),
             loaded: false,
             dirty: false,
             online: false,
@@ -217,7 +208,12 @@ impl Pair {
 
     /// The number of its record among its author's.
     pub(crate) fn number(&self) -> u64 {
-        self.recipient.to_u64() + 1
+        Self::number_of(self.recipient)
+    }
+
+    /// The number of an author's record of a recipient.
+    pub(crate) fn number_of(recipient: Recipient) -> u64 {
+        recipient.to_u64() + 1
     }
 
     /// Moves on to the epoch of `position`: its author began a new outbox.
@@ -226,7 +222,6 @@ impl Pair {
             let PairRecord { key, .. } = self.record;
             self.record = PairRecord { epoch: position.epoch, key, ..PairRecord::default() };
             self.taken = Position::new(position.epoch, Number(0));
-            self.appended = Number(0);
             // How far an author is in a room is saved with each of its messages.
             self.dirty = matches!(self.recipient, Recipient::Account(_));
         }

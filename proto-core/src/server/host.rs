@@ -2,7 +2,7 @@
 
 use crate::{
     action::{Action, Ask, Loaded, Log, Ticket},
-    id::{Account, Number, Recipient, Room},
+    id::{Account, Position, Recipient, Room},
     record::{
         self, Access, AccountRecord, EntryRecord, MailRecord, MemberRecord, PairRecord,
         PlaceRecord, RoomRecord,
@@ -51,7 +51,7 @@ impl Engine<'_> {
             return self.request_pair(pair);
         }
         if let Some(entry) = self.state.asking_entries.front() {
-            return self.request_place(entry).or_else(|| {
+            return self.request_place_ahead(entry).or_else(|| {
                 self.state.asking_entries.remove(&mut self.entries, entry);
                 self.request_entry(entry)
             });
@@ -113,13 +113,13 @@ impl Engine<'_> {
                 }
             }
             asker::PLACE => {
-                let entry = self.entries.id_at(slot).and_then(|id| self.entries.get_mut(id));
-                // Unless the entry was asked for meanwhile, which fails with it.
-                if let Some(entry) = entry.filter(|entry| entry.placed == Ask::Asked(serial))
-                    && !stored
-                    && entry.ask == Ask::Owed
+                let row = self.rooms.slab.id_at(slot).and_then(|id| self.rooms.get_mut(id));
+                // What was not saved is asked for again, ahead of the next entry.
+                if let Some(row) = row
+                    && row.place.answer(serial)
+                    && stored
                 {
-                    entry.placed = Ask::Idle;
+                    row.unplaced = None;
                 }
             }
             asker::ROOM | asker::GONE => {
@@ -202,9 +202,6 @@ impl Engine<'_> {
         pair.ask = Ask::Asked(ticket.serial);
         let log = Log::Pairs(pair.author);
         let number = pair.number();
-        if let (Recipient::Room(room), Some(place)) = (pair.recipient, pair.place) {
-            return Some(Action::Load { ticket, log: Log::Room(room), from: place.index });
-        }
         if !pair.loaded {
             return Some(Action::Load { ticket, log, from: number });
         }
@@ -234,24 +231,21 @@ impl Engine<'_> {
         Some(Action::Put { ticket, log: Log::Mailbox(to), number: entry.index })
     }
 
-    /// Ahead of an entry of a room goes where it will be, once.
-    fn request_place<E>(&mut self, id: Id<Entry>) -> Option<Action<'static, E>> {
-        let entry = self.entries.get(id)?;
-        if !matches!(entry.to, Recipient::Room(_)) || entry.placed != Ask::Idle {
-            return None;
-        }
-        let pair = self.pairs.get(entry.pair?)?;
-        let header = PlaceRecord {
-            epoch: entry.position.epoch,
-            number: entry.position.number,
-            index: entry.index,
-            before: Number(entry.previous),
-        };
-        let (log, number) = (Log::Pairs(pair.author), pair.number());
+    /// Ahead of an entry of a room goes where the author of the one before it is.
+    fn request_place_ahead<E>(&mut self, id: Id<Entry>) -> Option<Action<'static, E>> {
+        let Recipient::Room(room) = self.entries.get(id)?.to else { return None };
+        self.request_place(self.rooms.by_number(room)?)
+    }
+
+    fn request_place<E>(&mut self, id: Id<RoomRow>) -> Option<Action<'static, E>> {
+        let row = self.rooms.get(id).filter(|row| row.place == Ask::Idle)?;
+        let (author, Position { epoch, number }) = row.unplaced?;
+        let at = Pair::number_of(Recipient::Room(row.number));
         let ticket = self.ticket(asker::PLACE, id.slot());
-        self.entries.get_mut(id)?.placed = Ask::Asked(ticket.serial);
+        self.rooms.get_mut(id)?.place = Ask::Asked(ticket.serial);
+        let header = PlaceRecord { epoch, number };
         self.state.record = record::encode(self.work, &header, &self.pool, &Body::EMPTY, 0)?;
-        Some(Action::Put { ticket, log, number })
+        Some(Action::Put { ticket, log: Log::Pairs(author), number: at })
     }
 
     fn request_append<E>(
@@ -271,7 +265,11 @@ impl Engine<'_> {
         };
         self.state.record =
             record::encode(self.work, &header, &self.pool, &entry.body, entry.body.len())?;
-        Some(Action::Put { ticket, log: Log::Room(room), number: entry.index })
+        let (number, of) = (entry.index, (entry.from, entry.position));
+        if let Some(row) = self.rooms.by_number(room).and_then(|id| self.rooms.get_mut(id)) {
+            (row.unplaced, row.place) = (Some(of), Ask::Idle);
+        }
+        Some(Action::Put { ticket, log: Log::Room(room), number })
     }
 
     fn request_room<E>(&mut self, id: Id<RoomRow>) -> Option<Action<'static, E>> {
@@ -282,6 +280,12 @@ impl Engine<'_> {
             (.., Ask::Owed) => asker::GONE,
             _ => return None,
         };
+        if asker == asker::GONE && row.first > row.head {
+            // Nothing would say any more whose the last entry was.
+            if let Some(place) = self.request_place(id) {
+                return Some(place);
+            }
+        }
         let ticket = self.ticket(asker, id.slot());
         let row = self.rooms.get_mut(id)?;
         let log = Log::Room(row.number);
@@ -329,47 +333,17 @@ impl Engine<'_> {
         Some(Action::Put { ticket, log: Log::Members(room), number })
     }
 
-    /// How far an author is in a room: what the store says of it, then whether the room's
-    /// log bears that out.
+    /// How far an author is in a room, as the store says or the last entry of its log.
     fn place_loaded(&mut self, id: Id<Pair>, loaded: Loaded<'_>) {
-        let Some(pair) = self.pairs.get_mut(id) else { return };
+        let Some(pair) = self.pairs.get(id) else { return };
         let Recipient::Room(room) = pair.recipient else { return };
-        let number = pair.number();
-        let bytes = loaded.record.filter(|(found, _)| match pair.place {
-            None => *found == number,
-            Some(place) => *found == place.index,
-        });
-        let Some(place) = pair.place.take() else {
-            let place = bytes.and_then(|(_, bytes)| record::decode::<PlaceRecord>(bytes));
-            let room = self.rooms.by_number(room).and_then(|id| self.rooms.get(id));
-            let (Some((place, _)), Some(room)) = (place, room) else {
-                self.pair_loaded(id, PairRecord::default());
-                return;
-            };
-            if (room.first..=room.head).contains(&place.index) {
-                pair.place = Some(place);
-                pair.ask = Ask::Owed;
-                self.state.asking_pairs.push_back(&mut self.pairs, id);
-            } else {
-                // What is gone already was there.
-                self.placed(id, place, place.index < room.first);
-            }
-            return;
-        };
-        let there = bytes.and_then(|(_, bytes)| record::decode::<EntryRecord>(bytes));
-        let own = there.is_none_or(|(entry, _)| {
-            (entry.from, entry.epoch, entry.number) == (pair.author, place.epoch, place.number)
-        });
-        self.placed(id, place, own);
-    }
-
-    fn placed(&mut self, id: Id<Pair>, place: PlaceRecord, there: bool) {
-        let stored = if there { place.number } else { place.before };
-        let record = PairRecord { epoch: place.epoch, stored, ..PairRecord::default() };
-        if let Some(pair) = self.pairs.get_mut(id) {
-            pair.appended = stored;
-        }
-        self.pair_loaded(id, record);
+        let found = loaded.record.filter(|(found, _)| *found == pair.number());
+        let place = found.and_then(|(_, bytes)| record::decode::<PlaceRecord>(bytes));
+        let place = place.map(|(place, _)| Position::new(place.epoch, place.number));
+        let row = self.rooms.by_number(room).and_then(|id| self.rooms.get(id));
+        let last = row.and_then(|row| row.head_of).filter(|(author, _)| *author == pair.author);
+        let Position { epoch, number } = place.max(last.map(|(_, at)| at)).unwrap_or_default();
+        self.pair_loaded(id, PairRecord { epoch, stored: number, ..PairRecord::default() });
     }
 
     fn request_link<E>(&mut self, id: Id<ServerLink>) -> Option<Action<'static, E>> {

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use crate::{
     action::{Action, Ask, Loaded, Log},
-    id::{Account, Room},
+    id::{Account, Position, Room},
     record::{self, AccountRecord, EntryRecord, MailRecord, MemberRecord, RoomRecord, Sentence},
     storage::{Body, Id, List},
     time::{Instant, UnixTime},
@@ -145,6 +145,9 @@ impl Engine<'_> {
                     && let Some((last, body)) = record::decode::<EntryRecord>(bytes)
                 {
                     row.bytes = last.bytes + body.len() as u64;
+                    let position = Position::new(last.epoch, last.number);
+                    row.head_of = Some((last.from, position));
+                    row.unplaced = row.head_of;
                 }
                 self.read_next(What::Members { of, from: 1 });
             }

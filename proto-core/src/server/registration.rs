@@ -249,6 +249,9 @@ impl Engine<'_> {
             row.presence = Presence::Offline;
             row.seen = seen;
             self.change(account);
+        } else if row.durable && self.versions.get(account.0) == 0 {
+            // It has its nick, if it never was online: nobody was told so yet.
+            self.change(account);
         }
     }
 

@@ -3,7 +3,7 @@
 
 use crate::{
     action::Ask,
-    id::{Account, Room, RoomName},
+    id::{Account, Position, Room, RoomName},
     link::{Credit, Run},
     storage::{Bucket, Id, Index, Linked, List, Node, Slab, SlabHead, Slot},
     time::UnixTime,
@@ -33,6 +33,13 @@ pub struct RoomRow {
     pub(super) asked: u64,
     /// Entries that the store was asked to save and has not answered for, in order.
     pub(super) appending: List<Entry, Queued>,
+    /// Whose the last durable entry is. Its record speaks for its author; where all others
+    /// are is saved apart.
+    pub(super) head_of: Option<(Account, Position)>,
+    /// The last entry that the store was asked to save, until its author's place is saved:
+    /// ahead of the entry behind it.
+    pub(super) unplaced: Option<(Account, Position)>,
+    pub(super) place: Ask,
     /// Bytes of all bodies in the log, from its beginning on.
     pub(super) bytes: u64,
     /// What is known of the oldest entry that was looked at.
@@ -69,6 +76,9 @@ impl RoomRow {
             head: 0,
             asked: 0,
             appending: List::NEW,
+            head_of: None,
+            unplaced: None,
+            place: Ask::Idle,
             bytes: 0,
             oldest: Oldest::default(),
             look: Ask::Idle,

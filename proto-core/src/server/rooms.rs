@@ -6,10 +6,10 @@ use core::time::Duration;
 
 use crate::{
     action::{Ask, Loaded},
-    id::{Account, Number, Position, Recipient, Room},
+    id::{Account, Position, Recipient, Room},
     link::{Packet, Units},
     record::{self, EntryRecord},
-    storage::{Id, Pool},
+    storage::{Id, Index, Pool, Slab},
     time::Instant,
     wire::{EntryRefusal, FRAGMENT_UNIT, Frame, Gone, Joined, Read, RoomEntry},
 };
@@ -37,13 +37,10 @@ enum Turned {
 
 impl Engine<'_> {
     /// Whether an account may say something in a room.
-    pub(super) fn may_say(&self, author: Account, room: Room) -> Result<(), EntryRefusal> {
-        let room = self.rooms.by_number(room).ok_or(EntryRefusal::NoRecipient)?;
-        let membership = self.rooms.member(room, author).and_then(|id| self.rooms.members.get(id));
-        membership
-            .filter(|membership| membership.standing == Standing::Member)
-            .map(|_| ())
-            .ok_or(EntryRefusal::NotMember)
+    pub(super) fn may_say(&self, author: Account, room: Room) -> bool {
+        let place = self.rooms.by_number(room).and_then(|room| self.rooms.member(room, author));
+        let membership = place.and_then(|id| self.rooms.members.get(id));
+        membership.is_some_and(|membership| membership.standing == Standing::Member)
     }
 
     /// Asks the store to save an entry behind all others of its room.
@@ -54,10 +51,6 @@ impl Engine<'_> {
         entry.index = row.asked;
         entry.bytes = row.bytes;
         row.bytes += entry.body.len() as u64;
-        if let Some(pair) = entry.pair.and_then(|pair| self.pairs.get_mut(pair)) {
-            let number = entry.position.number;
-            entry.previous = core::mem::replace(&mut pair.appended, number).0;
-        }
         entry.author = self.accounts.get(entry.from).map(|row| row.nick);
         entry.stage = Stage::Storing;
         entry.ask = Ask::Owed;
@@ -77,6 +70,7 @@ impl Engine<'_> {
         let row = self.rooms.by_number(room).and_then(|id| self.rooms.slab.get_mut(id));
         let (Some(row), Some(entry)) = (row, self.entries.get_mut(id)) else { return };
         row.head = row.head.max(entry.index);
+        row.head_of = Some((entry.from, entry.position));
         entry.stage = Stage::Stored;
         row.appending.remove(&mut self.entries, id);
         self.state.moved_rooms.append(&mut self.rooms.members, &mut row.caught_up);
@@ -97,18 +91,24 @@ impl Engine<'_> {
     /// The store failed to save an entry: those that it was asked for behind it fail with it,
     /// and their places are free again.
     fn refuse_from(&mut self, first: Id<Entry>, room: Room) {
+        if let Some(row) = self.rooms.by_number(room).and_then(|id| self.rooms.slab.get_mut(id)) {
+            (row.unplaced, row.place) = (row.head_of, Ask::Idle);
+            let mut at = row.appending.front();
+            while let Some(before) =
+                at.filter(|id| *id != first).and_then(|id| self.entries.get(id))
+            {
+                row.unplaced = Some((before.from, before.position));
+                at = before.queued.next();
+            }
+        }
         let mut at = Some(first);
         while let Some((id, entry)) = at.and_then(|id| Some((id, self.entries.get(id)?))) {
             at = entry.queued.next();
-            let (index, bytes, pair) = (entry.index, entry.bytes, entry.pair);
-            let before = Number(entry.previous);
+            let (index, bytes) = (entry.index, entry.bytes);
             let row = self.rooms.by_number(room).and_then(|id| self.rooms.slab.get_mut(id));
             if let Some(row) = row {
                 row.appending.remove(&mut self.entries, id);
                 (row.asked, row.bytes) = (row.asked.min(index - 1), row.bytes.min(bytes));
-            }
-            if let Some(pair) = pair.and_then(|pair| self.pairs.get_mut(pair)) {
-                pair.appended = pair.appended.min(before);
             }
             if let Some(entry) = self.entries.get_mut(id) {
                 entry.ask = Ask::Idle;
@@ -370,12 +370,8 @@ impl Engine<'_> {
                 }
                 Next::Entry { index } => index,
             };
-            let slot = self.by_place.find(&place(room, index), |slot| {
-                let entry = self.entries.id_at(slot).and_then(|id| self.entries.get(id));
-                entry.is_some_and(|e| e.index == index && e.to == Recipient::Room(room))
-            });
-            let entry = slot.and_then(|slot| self.entries.id_at(slot));
-            let Some(entry) = entry.and_then(|id| self.entries.get(id)) else {
+            let entry = remembered(&self.by_place, &self.entries, room, index);
+            let Some(entry) = entry else {
                 membership.load = Ask::Owed;
                 membership.loading = index;
                 self.state.asking_members.push_back(&mut self.rooms.members, id);
@@ -419,6 +415,9 @@ impl Engine<'_> {
 
     /// Puts an entry from the store among those in memory; `false` if there is no room.
     fn recall(&mut self, room: Room, index: u64, record: &EntryRecord, body: &[u8]) -> bool {
+        if remembered(&self.by_place, &self.entries, room, index).is_some() {
+            return true;
+        }
         if !self.make_room(body.len(), false) {
             return false;
         }
@@ -487,6 +486,20 @@ impl Engine<'_> {
             self.state.stalled_at.get_or_insert(at);
         }
     }
+}
+
+/// An entry of a room, if it is in memory.
+fn remembered<'e>(
+    by_place: &Index<'_>,
+    entries: &'e Slab<'_, Entry>,
+    room: Room,
+    index: u64,
+) -> Option<&'e Entry> {
+    let at = |slot| entries.id_at(slot).and_then(|id| entries.get(id));
+    let slot = by_place.find(&place(room, index), |slot| {
+        at(slot).is_some_and(|e| e.index == index && e.to == Recipient::Room(room))
+    });
+    slot.and_then(at)
 }
 
 /// What an entry of a room is found by.
