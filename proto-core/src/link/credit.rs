@@ -1,6 +1,7 @@
 //! Receiver credit: how many bytes of entries may be sent in one session, so
 //! that a slow reader bounds its writer. Counted in whole bodies, each once,
-//! however often its pieces are sent.
+//! however often its pieces are sent. The reader gives it back with a new limit; of
+//! entries of rooms, which may be given up on their way, its cursor does.
 
 /// Both directions of one session.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +43,11 @@ impl Credit {
             self.used = used;
         }
         enough
+    }
+
+    /// What was used is free again, by other word than the other side's limit.
+    pub(crate) fn refund(&mut self, bytes: usize) {
+        self.used = self.used.saturating_sub(bytes as u64);
     }
 
     /// The other side may now send up to `limit` bytes in all; `true` if that is more.
