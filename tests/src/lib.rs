@@ -11,6 +11,7 @@
 //! ```
 
 pub mod attacker;
+pub mod chat;
 pub mod clock;
 pub mod counts;
 pub mod dice;

@@ -533,6 +533,9 @@ impl Engine<'_> {
     fn release(&mut self, id: Id<Message>) {
         let Some(message) = self.messages.get_mut(id) else { return };
         let (link, length) = (message.link.take(), message.body.len());
+        // How far a room is read says what is free of its credit.
+        let in_room = self.peers.get(message.peer).is_some_and(|peer| peer.with.is_room());
+        let link = link.filter(|_| !in_room);
         self.free_body(id);
         if let Some((id, link)) = link.and_then(|id| Some((id, self.links.get_mut(id)?))) {
             link.credit.release(length);

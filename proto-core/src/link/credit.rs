@@ -1,7 +1,8 @@
 //! Receiver credit: how many bytes of entries may be sent in one session, so
 //! that a slow reader bounds its writer. Counted in whole bodies, each once,
 //! however often its pieces are sent; a short one counts as the 32nd part of the window,
-//! so that no more than 32 are ever under way.
+//! so that no more than 32 are ever under way. The reader gives it back with a new limit; of
+//! entries of rooms, which may be given up on their way, its cursor does.
 
 /// How many bodies may be under way in one direction of a session.
 const MAX_BODIES: u32 = 32;
@@ -46,6 +47,16 @@ impl Credit {
             self.used = used;
         }
         enough
+    }
+
+    /// What a body of `bytes` bytes uses of the other side's credit.
+    pub(crate) fn price(&self, bytes: usize) -> u32 {
+        cost(bytes, self.their_window) as u32
+    }
+
+    /// So much of what was used is free again, by other word than the other side's limit.
+    pub(crate) fn refund(&mut self, used: u32) {
+        self.used = self.used.saturating_sub(used.into());
     }
 
     /// The other side may now send up to `limit` bytes in all; `true` if that is more.

@@ -197,14 +197,24 @@ pub(super) struct Cursor {
     read: u64,
     /// Those on their way: bit 0 is the entry right after `read`.
     sent: u64,
-    /// The last entry that credit was used for.
-    credited: u64,
+    credit: InFlight,
     /// The entry that was sent up to here only, so far.
     current: Option<Begun>,
     /// The member said where it reads on from.
     begun: bool,
     /// The member is to be told that entries are gone.
     gone: bool,
+}
+
+/// The credit that entries of a room use while they are on their way: that of all up to
+/// `mark`, which is free once the cursor has passed it, and that of those behind.
+#[derive(Clone, Copy, Debug, Default)]
+struct InFlight {
+    mark: u64,
+    before: u32,
+    behind: u32,
+    /// The last entry that credit was used for.
+    last: u64,
 }
 
 /// An entry of which some was sent: how far behind `read`, and how many units.
@@ -254,11 +264,34 @@ impl Cursor {
 
     /// Uses `credit` for an entry of `total` bytes, once; `false` if there is not enough.
     pub(super) fn spend(&mut self, index: u64, total: usize, credit: &mut Credit) -> bool {
-        let enough = index <= self.credited || credit.spend(total);
+        if index <= self.credit.last {
+            return true;
+        }
+        let enough = credit.spend(total);
         if enough {
-            self.credited = self.credited.max(index);
+            self.credit.last = index;
+            self.credit.behind += credit.price(total);
         }
         enough
+    }
+
+    /// Credit of what is on its way no longer, to be given back.
+    pub(super) fn refund(&mut self) -> u32 {
+        let (read, credit) = (self.read, &mut self.credit);
+        let mut free = 0;
+        // Entries count in two heaps, so that none must be remembered by itself.
+        while credit.mark <= read && credit.before + credit.behind > 0 {
+            free += credit.before;
+            (credit.before, credit.behind) = (credit.behind, 0);
+            credit.mark = credit.last;
+        }
+        free
+    }
+
+    /// Credit of all that is on its way, when nothing more of it is sent.
+    pub(super) fn close(&mut self) -> u32 {
+        let InFlight { before, behind, .. } = core::mem::take(self).credit;
+        before + behind
     }
 
     /// The entry that [`Self::next`] gave was sent up to `units` of it, or, with none, to its end.
@@ -492,9 +525,13 @@ mod tests {
         wire::{FRAGMENT_UNIT, MAX_BODY},
     };
 
+    /// Three of the longest entries below.
+    const WINDOW_BYTES: u32 = 15 * FRAGMENT_UNIT as u32;
+
     proptest! {
         /// Whatever is lost, and however the log is cut at its beginning, a member gets
-        /// every entry that is kept, and is told up to where the others are gone.
+        /// every entry that is kept, and is told up to where the others are gone, on a credit
+        /// that is all free in the end.
         #[test]
         fn a_cursor_reads_all_that_is_kept(
             head in 0..200u64,
@@ -506,12 +543,14 @@ mod tests {
             let mut read = start.min(head);
             cursor.read(read);
             let (mut first, mut have, mut flight) = (1, BTreeSet::new(), Vec::new());
+            let mut credit = Credit::new(0, WINDOW_BYTES);
             // Entries of up to five units.
             let units = |index: u64| 1 + (index * 37 % 5) as u8;
             let rest = repeat_n([(0, 0, 5), (3, 0, 0)], 2000).flatten();
             for (step, pick, count) in steps.into_iter().chain(rest) {
                 match step {
                     0 => match cursor.next(first, head) {
+                        Next::Entry { index } if !cursor.spend(index, usize::from(units(index)) * FRAGMENT_UNIT, &mut credit) => {}
                         Next::Nothing => {}
                         Next::Gone { upto } => {
                             prop_assert!(upto < first);
@@ -543,8 +582,10 @@ mod tests {
                     }
                     _ => {}
                 }
+                credit.refund(cursor.refund());
             }
             prop_assert_eq!(read, head);
+            prop_assert!(credit.spend(WINDOW_BYTES as usize));
         }
     }
 }

@@ -165,8 +165,12 @@ impl Engine<'_> {
         let (room, queue, link) = (membership.room, membership.queue, membership.link.take());
         membership.queue = Queue::None;
         membership.greet = false;
-        membership.cursor = super::room::Cursor::default();
+        let free = membership.cursor.close();
         membership.load = Ask::Idle;
+        if let Some((link, found)) = link.and_then(|id| Some((id, self.links.get_mut(id)?))) {
+            found.credit.refund(free);
+            self.links.wake(link);
+        }
         let members = &mut self.rooms.members;
         self.state.asking_members.remove(members, id);
         match queue {
@@ -199,6 +203,10 @@ impl Engine<'_> {
             return Taken::Done;
         };
         membership.cursor.read(read.upto.min(head).max(membership.since));
+        let free = membership.cursor.refund();
+        if let Some(found) = self.links.get_mut(link) {
+            found.credit.refund(free);
+        }
         self.take_turn(id);
         Taken::Done
     }
@@ -380,6 +388,7 @@ impl Engine<'_> {
             let (Some(found), Some(from)) = (self.links.links.get_mut(link), entry.author) else {
                 return Turned::Over;
             };
+            found.credit.refund(membership.cursor.refund());
             let total = entry.body.len();
             if total > found.credit.longest() {
                 if !membership.cursor.pass_over(index) {

@@ -1,0 +1,255 @@
+//! A world with people called by name, for stories: what each is told, line by line.
+
+use std::collections::BTreeMap;
+
+use proto_core::{
+    client::{Event, MessageId, SayError, Status, To, Verdict},
+    id::{Nick, RoomName},
+    server,
+    server::Logins,
+    wire::Wish,
+};
+
+use crate::{
+    clock::{Moment, SECOND},
+    faults::Faults,
+    network::Place,
+    node::Kind,
+    trace::Telling,
+    world::{SERVER, Setup, World},
+};
+
+/// Longer than anything takes on a good network.
+pub const SHORTLY: Moment = 3 * SECOND;
+
+/// A world in which nothing goes wrong by itself, with people called by name.
+#[allow(missing_debug_implementations)] // megabytes
+pub struct Chat {
+    /// The world.
+    pub world: World,
+    /// Where everyone is.
+    pub places: BTreeMap<String, Place>,
+    texts: BTreeMap<(Place, [u8; 32], u64), String>,
+    /// How much of what each was told was looked at.
+    heard: BTreeMap<Place, usize>,
+}
+
+#[allow(clippy::missing_panics_doc)] // a story that goes another way fails its test
+impl Chat {
+    /// Their clients run; nobody is online.
+    pub fn of(nicks: &[&str]) -> Self {
+        let setup = Setup {
+            seed: 1,
+            faults: Faults::none(),
+            nicks: nicks.iter().map(ToString::to_string).collect(),
+            real: false,
+            logins: Logins::Open,
+            telling: Telling::Silent,
+        };
+        let mut places = BTreeMap::from([("server".to_string(), SERVER)]);
+        places.extend(nicks.iter().map(ToString::to_string).zip(1..));
+        let world = World::new(&setup);
+        Self { world, places, texts: BTreeMap::new(), heard: BTreeMap::new() }
+    }
+
+    /// They are online, and were told all about that.
+    pub fn online(nicks: &[&str]) -> Self {
+        let mut chat = Self::of(nicks);
+        for nick in nicks {
+            chat.register(nick);
+        }
+        chat.run(SHORTLY);
+        for nick in nicks {
+            assert_eq!(chat.hears(nick), ["registered"]);
+        }
+        chat
+    }
+
+    /// Where someone is.
+    pub fn at(&self, name: &str) -> Place {
+        self.places[name]
+    }
+
+    /// Lets time pass.
+    pub fn run(&mut self, span: Moment) {
+        self.world.run(span);
+    }
+
+    /// Someone goes online.
+    pub fn register(&mut self, who: &str) {
+        let who = self.at(who);
+        self.world.register(who);
+    }
+
+    /// Someone goes offline.
+    pub fn deregister(&mut self, who: &str) {
+        let who = self.at(who);
+        self.world.deregister(who);
+    }
+
+    /// A host crashes.
+    pub fn crash(&mut self, who: &str) {
+        let who = self.at(who);
+        self.world.crash(who);
+    }
+
+    /// A host starts again; who was online wants to be so again.
+    pub fn start(&mut self, who: &str) {
+        let who = self.at(who);
+        self.world.boot(who);
+    }
+
+    /// Nothing passes between two for that long.
+    pub fn part(&mut self, one: &str, other: &str, span: Moment) {
+        let (one, other) = (self.at(one), self.at(other));
+        self.world.part(one, other, span);
+    }
+
+    /// Who it is cannot be reached by anyone.
+    pub fn isolate(&mut self, who: &str, span: Moment) {
+        let others: Vec<_> = self.places.keys().filter(|name| *name != who).cloned().collect();
+        for other in others {
+            self.part(who, &other, span);
+        }
+    }
+
+    /// The hosts behave from now on.
+    pub fn heal(&mut self) {
+        self.world.heal();
+    }
+
+    /// Someone says something: to another, in a `#room`, or to everyone, `#`.
+    ///
+    /// # Errors
+    /// The client does not take it.
+    pub fn try_say(&mut self, from: &str, to: &str, text: &str) -> Result<MessageId, SayError> {
+        let from = self.at(from);
+        let to = match to.strip_prefix('#') {
+            None => To::Peer(Nick::new(to).expect("a nick")),
+            Some("") => To::Lobby,
+            Some(room) => To::Room(RoomName::new(room).expect("a room name")),
+        };
+        let said = self.world.say(from, to, text.into()).expect("the client runs");
+        if let Ok(id) = said {
+            let name = (from, id.recipient.0, id.position.to_record_number());
+            self.texts.insert(name, text.into());
+        }
+        said
+    }
+
+    /// Someone says something to another.
+    pub fn say(&mut self, from: &str, to: &str, text: &str) {
+        self.try_say(from, to, text).expect("the client takes the text");
+    }
+
+    /// Where a client stands.
+    pub fn status(&mut self, who: &str) -> Status {
+        let who = self.at(who);
+        self.world.nodes[who].client().expect("the client runs").status()
+    }
+
+    /// All that someone was told since this was asked before.
+    pub fn hears(&mut self, who: &str) -> Vec<String> {
+        let who = self.at(who);
+        let told = &self.world.nodes[who].told;
+        let from = self.heard.insert(who, told.len()).unwrap_or(0);
+        told[from..].iter().filter_map(|told| self.line(who, told.event, &told.text)).collect()
+    }
+
+    fn line(&self, who: Place, event: Event, text: &str) -> Option<String> {
+        let mine = |id: MessageId| {
+            let name = (who, id.recipient.0, id.position.to_record_number());
+            self.texts.get(&name).cloned().unwrap_or_else(|| "?".into())
+        };
+        Some(match event {
+            Event::Ready | Event::RosterChanged => return None,
+            Event::Registered { returning: false, .. } => "registered".into(),
+            Event::Registered { mail: false, .. } => "welcome back".into(),
+            Event::Registered { .. } => "welcome back, there is mail".into(),
+            Event::Accepted { id, .. } => format!("accepted: {}", mine(id)),
+            Event::Deposited { id, why, .. } => format!("deposited ({why:?}): {}", mine(id)),
+            Event::Relayed { to } => format!("relayed to {to}"),
+            Event::Verdict { id, verdict, .. } => match verdict {
+                Verdict::Delivered => format!("delivered: {}", mine(id)),
+                Verdict::Stored => format!("stored: {}", mine(id)),
+                Verdict::Expired => format!("expired: {}", mine(id)),
+                Verdict::Refused(why) => format!("refused ({why:?}): {}", mine(id)),
+            },
+            Event::Message { from, waited: true, .. } => format!("{from} (saved): {text}"),
+            Event::Message { from, by_server: true, .. } => format!("{from} (relayed): {text}"),
+            Event::Message { from, .. } => format!("{from}: {text}"),
+            Event::Gap { from, missing } => format!("{missing} of {from} missing"),
+            Event::RoomMessage { room, from, .. } => format!("{} {from}: {text}", name(&room)),
+            Event::RoomGap { room, missing } => format!("{missing} of {} are gone", name(&room)),
+            Event::Outcome { wish, result } => match (wish, result) {
+                (Wish::Create(room), Ok(())) => format!("created #{room}"),
+                (Wish::Join(room), Ok(())) => format!("joined #{room}"),
+                (Wish::Leave(room), Ok(())) => format!("left #{room}"),
+                (_, result) => format!("{result:?}"),
+            },
+            Event::Names { last, .. } => {
+                format!("{}{}", text.replace('\n', " "), if last { "" } else { " …" })
+            }
+            Event::MailboxEmpty => "that was all mail".into(),
+            Event::Deregistered { answered: true } => "offline".into(),
+            other => format!("{other:?}"),
+        })
+    }
+
+    /// The server goes by something else from now on: it is started anew.
+    pub fn configure(&mut self, change: impl FnOnce(&mut server::Config)) {
+        if let Kind::Server(config) = &mut self.world.nodes[SERVER].kind {
+            change(config);
+            self.world.laws.rooms.retention = Some(config.room);
+        }
+        self.crash("server");
+        self.start("server");
+    }
+
+    /// Someone wishes something of the server's rooms.
+    pub fn wish(&mut self, who: &str, wish: impl Fn(RoomName) -> Wish, room: &str) {
+        let who = self.at(who);
+        self.world.wish(who, wish(RoomName::new(room).expect("a room name")));
+    }
+
+    /// Someone creates a room and joins it, others join it, and all have heard of that.
+    pub fn gather(&mut self, room: &str, who: &[&str]) {
+        self.wish(who[0], Wish::Create, room);
+        self.run(SHORTLY);
+        for who in who {
+            self.wish(who, Wish::Join, room);
+        }
+        self.run(SHORTLY);
+        assert_eq!(self.hears(who[0]), [format!("created #{room}"), format!("joined #{room}")]);
+        for who in &who[1..] {
+            assert_eq!(self.hears(who), [format!("joined #{room}")]);
+        }
+    }
+
+    /// What a client has of a room in its durable inbox, in order.
+    pub fn has(&self, who: &str, room: &str) -> Vec<String> {
+        let to = match room.strip_prefix('#') {
+            Some("") => To::Lobby,
+            name => To::Room(RoomName::new(name.unwrap_or(room)).expect("a room name")),
+        };
+        let rooms = &self.world.laws.rooms;
+        let key = self.world.nodes[self.at(who)].key;
+        rooms.number(&to).map(|room| rooms.inbox(key, room)).unwrap_or_default()
+    }
+
+    /// A text of someone's that is so long.
+    pub fn long(name: &str, bytes: usize) -> String {
+        let mut text = format!("{name} ");
+        while text.len() < bytes {
+            text.push('.');
+        }
+        text
+    }
+}
+
+fn name(room: &To) -> String {
+    match room {
+        To::Room(name) => format!("#{name}"),
+        _ => "#".into(),
+    }
+}
