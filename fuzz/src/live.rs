@@ -3,14 +3,16 @@
 use std::{net::SocketAddr, time::Duration};
 
 use proto_core::{
-    action::{Loaded, StoreError, Ticket},
-    client::{self, Client},
-    id::{Account, Epoch, Nick, Number},
+    action::{Judgement, Loaded, StoreError, Ticket},
+    client::{self, Client, To},
+    id::{Account, Epoch, Nick, Number, Recipient, Room, RoomName},
     record::record_bound,
-    server::{self, Server},
-    time::Instant,
+    server::{self, Logins, Operation, Server},
+    time::{Instant, UnixTime},
     wire::{
-        Deposit, Frame, Limits, MAX_DATAGRAM, Presence, Register, Registered, Roster, RosterEntry,
+        Command, Deposit, Frame, Joined, Limits, Login, MAX_DATAGRAM, PasswordWant, PasswordWanted,
+        Presence, Read, Register, Registered, Retention, RoomEntry, Roster, RosterEntry, Secret,
+        Wish,
     },
 };
 
@@ -39,17 +41,22 @@ trait Role {
     /// Feeds an input to the role and does what it owes.
     fn take(&mut self, outside: &mut Outside, input: Input<'_>);
     fn deadline(&mut self) -> Option<Instant>;
-    fn say(&mut self, outside: &mut Outside, to: End, text: &str);
-    fn register(&mut self, outside: &mut Outside, online: bool);
+    /// The user, or the operator, takes this step, if it is one of theirs.
+    fn act(&mut self, outside: &mut Outside, step: &Step<'_>);
+    /// The host has judged a password.
+    fn judged(&mut self, outside: &mut Outside, ticket: Ticket, judgement: Judgement<'_>);
 }
 
 macro_rules! drain {
-    ($outside:ident, $actions:expr) => {{
+    ($outside:ident, $actions:expr) => {
+        drain!($outside, $actions, |_| false)
+    };
+    ($outside:ident, $actions:expr, $known:expr) => {{
         let mut scratch = [0; MAX_DATAGRAM];
         let mut actions = $actions;
         let mut count = 0;
         while let Some(action) = actions.next(&mut scratch) {
-            $outside.perform(action, actions.record());
+            $outside.perform(action, actions.record(), $known(&actions));
             count += 1;
             assert!(count < MOST, "one input is worth no end of work");
         }
@@ -57,7 +64,7 @@ macro_rules! drain {
 }
 
 macro_rules! take {
-    ($role:ident, $outside:ident, $input:ident) => {{
+    ($role:ident, $outside:ident, $input:ident, $known:expr) => {{
         let now = $outside.now;
         drain!(
             $outside,
@@ -66,47 +73,79 @@ macro_rules! take {
                 Input::Timeout => $role.poll_timeout(now),
                 Input::Stored(ticket, result) => $role.handle_stored(now, ticket, result),
                 Input::Loaded(ticket, result) => $role.handle_loaded(now, ticket, result),
-            }
+            },
+            $known
         );
     }};
 }
 
 impl Role for Server<ServerMemory> {
     fn take(&mut self, outside: &mut Outside, input: Input<'_>) {
-        take!(self, outside, input);
+        take!(self, outside, input, |actions: &server::Actions<'_>| actions.hash().is_some());
     }
 
     fn deadline(&mut self) -> Option<Instant> {
         self.deadline()
     }
 
-    fn say(&mut self, _: &mut Outside, _: End, _: &str) {}
+    fn act(&mut self, outside: &mut Outside, step: &Step<'_>) {
+        let Step::Operate(end, what) = *step else { return };
+        let all = [Operation::Reset, Operation::Remove, Operation::Ban, Operation::Unban];
+        let operation = all[usize::from(what) % all.len()];
+        if let Ok(actions) = self.operate(outside.now, &nick(end), operation) {
+            drain!(outside, actions);
+        }
+    }
 
-    fn register(&mut self, _: &mut Outside, _: bool) {}
+    fn judged(&mut self, outside: &mut Outside, ticket: Ticket, judgement: Judgement<'_>) {
+        drain!(outside, self.handle_authenticated(outside.now, ticket, judgement));
+    }
 }
 
 impl Role for Client<ClientMemory> {
     fn take(&mut self, outside: &mut Outside, input: Input<'_>) {
-        take!(self, outside, input);
+        take!(self, outside, input, |_| false);
     }
 
     fn deadline(&mut self) -> Option<Instant> {
         self.deadline()
     }
 
-    fn say(&mut self, outside: &mut Outside, to: End, text: &str) {
-        if let Ok((_, actions)) = self.say(outside.now, &nick(to), text) {
-            drain!(outside, actions);
-        }
-    }
-
-    fn register(&mut self, outside: &mut Outside, online: bool) {
+    fn act(&mut self, outside: &mut Outside, step: &Step<'_>) {
         let now = outside.now;
-        let command = if online { self.register(now) } else { self.deregister(now) };
+        let text = |length| "x".repeat(usize::from(length) * 4);
+        let command = match *step {
+            Step::Say(to, length) => {
+                if let Ok((_, actions)) = self.say(now, nick(to), &text(length)) {
+                    drain!(outside, actions);
+                }
+                return;
+            }
+            Step::Tell(everyone, length) => {
+                let to = if everyone { To::Lobby } else { To::Room(room_name()) };
+                if let Ok((_, actions)) = self.say(now, to, &text(length)) {
+                    drain!(outside, actions);
+                }
+                return;
+            }
+            Step::Password(length) => {
+                if let Ok(actions) = self.authenticate(now, text(length).as_bytes()) {
+                    drain!(outside, actions);
+                }
+                return;
+            }
+            Step::Register(true) => self.register(now),
+            Step::Register(false) => self.deregister(now),
+            Step::Wish(which) => self.wish(now, wish(which)),
+            Step::Away(length) => self.set_away(now, &text(length)),
+            _ => return,
+        };
         if let Ok(actions) = command {
             drain!(outside, actions);
         }
     }
+
+    fn judged(&mut self, _: &mut Outside, _: Ticket, _: Judgement<'_>) {}
 }
 
 /// A role and the world around it.
@@ -146,10 +185,29 @@ impl<R: Role> World<R> {
                     self.role.take(&mut self.outside, Input::Loaded(ticket, Ok(loaded)));
                 }
             }
-            Step::Say(to, length) => {
-                self.role.say(&mut self.outside, to, &"x".repeat(usize::from(length) * 4));
+            Step::Judge(how) => {
+                let requests = &mut self.outside.requests;
+                let judge = |(_, asked): &(_, Request)| matches!(asked, Request::Judge { .. });
+                let oldest = requests.iter().position(judge).and_then(|at| requests.remove(at));
+                if let Some((ticket, _)) = oldest {
+                    let all = [
+                        Judgement::Right,
+                        Judgement::Hashed(HASH),
+                        Judgement::Wrong,
+                        Judgement::Busy,
+                        Judgement::Failed,
+                    ];
+                    let judgement = all[usize::from(how) % all.len()];
+                    self.role.judged(&mut self.outside, ticket, judgement);
+                }
             }
-            Step::Register(online) => self.role.register(&mut self.outside, online),
+            Step::Say(..)
+            | Step::Tell(..)
+            | Step::Register(_)
+            | Step::Wish(_)
+            | Step::Away(_)
+            | Step::Password(_)
+            | Step::Operate(..) => self.role.act(&mut self.outside, &step),
             Step::Call(end, noise) => {
                 let hello = self.outside.hello();
                 self.arrive(end, Some(hello.encode(&mut [0; MAX_DATAGRAM]).to_vec()));
@@ -173,13 +231,7 @@ impl<R: Role> World<R> {
 
     fn host(&mut self, ticket: Ticket, request: Request, done: bool) {
         if !done {
-            let input = match request {
-                Request::Load { .. } => Input::Loaded(ticket, Err(StoreError)),
-                Request::Put { .. } | Request::Forget { .. } => {
-                    Input::Stored(ticket, Err(StoreError))
-                }
-            };
-            self.role.take(&mut self.outside, input);
+            self.fail(ticket, &request);
             return;
         }
         match self.outside.carry_out(request) {
@@ -188,6 +240,36 @@ impl<R: Role> World<R> {
                 let record = record.as_ref().map(|(number, bytes)| (*number, bytes.as_slice()));
                 let loaded = Ok(Loaded { record, head });
                 self.role.take(&mut self.outside, Input::Loaded(ticket, loaded));
+            }
+            Answer::Judged { known } => {
+                let judgement = if known { Judgement::Right } else { Judgement::Hashed(HASH) };
+                self.role.judged(&mut self.outside, ticket, judgement);
+            }
+        }
+    }
+
+    /// The host cannot do what it was asked for, nor, if that is to be durable, what it was
+    /// asked for since.
+    fn fail(&mut self, ticket: Ticket, request: &Request) {
+        let mut failed = vec![ticket];
+        if request.is_write() {
+            let requests = std::mem::take(&mut self.outside.requests);
+            let (writes, others): (Vec<_>, Vec<_>) =
+                requests.into_iter().partition(|(_, later)| later.is_write());
+            failed.extend(writes.iter().map(|(ticket, _)| *ticket));
+            self.outside.requests = others.into();
+        }
+        for ticket in failed {
+            match request {
+                Request::Load { .. } => {
+                    self.role.take(&mut self.outside, Input::Loaded(ticket, Err(StoreError)));
+                }
+                Request::Put { .. } | Request::Forget { .. } => {
+                    self.role.take(&mut self.outside, Input::Stored(ticket, Err(StoreError)));
+                }
+                Request::Judge { .. } => {
+                    self.role.judged(&mut self.outside, ticket, Judgement::Wrong);
+                }
             }
         }
     }
@@ -221,6 +303,22 @@ impl<R: Role> World<R> {
     }
 }
 
+impl World<Server<ServerMemory>> {
+    /// With nobody there and nothing asked of its host, a server keeps no message but those
+    /// of rooms, and waits for nothing but what expires.
+    fn rest(&mut self) {
+        for _ in 0..4 {
+            self.settle();
+            self.step(Step::Time(u16::MAX));
+        }
+        self.settle();
+        let usage = self.role.usage();
+        assert_eq!(usage.links.0, 0, "links are left behind");
+        assert_eq!(usage.entries.0, usage.recent.0, "entries are left behind");
+        assert_eq!(usage.blocks.0, usage.recent.1, "blocks are left behind");
+    }
+}
+
 impl World<Client<ClientMemory>> {
     /// Offline, with nothing asked of its host and nothing open, a client keeps no message.
     fn rest(&mut self) {
@@ -241,10 +339,42 @@ pub fn nick(end: End) -> Nick {
     Nick::new(["first", "second", "third"][end as usize]).expect("a nick")
 }
 
-/// A server with its clients, who are registered.
-fn at_server() -> World<Server<ServerMemory>> {
+/// The room that there is, once someone created it.
+pub fn room_name() -> RoomName {
+    RoomName::new("room").expect("a name")
+}
+
+/// What a user or an end can wish of the server's rooms.
+pub fn wish(which: u8) -> Wish {
+    let name = room_name();
+    let other = RoomName::new("other").expect("a name");
+    let wishes = [
+        Wish::Create(name),
+        Wish::Join(name),
+        Wish::Leave(name),
+        Wish::Rooms { from: Room(0) },
+        Wish::Members { of: Some(name), from: Account(0) },
+        Wish::Members { of: None, from: Account(0) },
+        Wish::Create(other),
+        Wish::Join(other),
+    ];
+    wishes[usize::from(which) % wishes.len()]
+}
+
+/// A hash of a password.
+const HASH: &[u8] = &[7; 32];
+
+/// A server with its clients, who are registered; the last of them only if all may be.
+fn at_server(logins: Logins, all: bool) -> World<Server<ServerMemory>> {
     let outside = Outside::new(false);
-    let (config, resume) = (server::Config::default(), outside.resume());
+    let config = server::Config {
+        // Little enough of a room is kept for entries to go.
+        room: Retention { entries: 5, bytes: 1500, age: 40 },
+        members: 2,
+        logins,
+        ..server::Config::default()
+    };
+    let resume = outside.resume();
     let memory = ServerMemory::new();
     let role = Server::new(config, role_identity(), [1; 32], resume, outside.now, memory);
     let mut world = World { role: Box::new(role), outside };
@@ -253,9 +383,41 @@ fn at_server() -> World<Server<ServerMemory>> {
     for end in End::ALL {
         world.step(Step::Call(end, &[]));
         let register = Register { nick: nick(end), epoch: None, boot: 1, roster: 0 };
-        world.frame(end, &Frame::Register(register));
+        if end == End::Third && !all {
+            break;
+        }
+        world.frame(
+            end,
+            &match logins {
+                Logins::Open => Frame::Register(register),
+                Logins::Password => {
+                    Frame::Login(Login { register, attempt: 1, password: Secret(b"password") })
+                }
+            },
+        );
         world.settle();
     }
+    world
+}
+
+/// A server whose first client has said something in a room that its second is in, too.
+fn at_room() -> World<Server<ServerMemory>> {
+    let mut world = at_server(Logins::Open, true);
+    for (serial, end, which) in [(1, End::First, 0), (2, End::First, 1), (3, End::Second, 1)] {
+        world.frame(end, &Frame::Command(Command { serial, wish: wish(which) }));
+        world.settle();
+        world.step(Step::Acknowledge(end, u8::MAX));
+    }
+    for end in [End::First, End::Second] {
+        for room in [Room::LOBBY, Room(1)] {
+            world.frame(end, &Frame::Read(Read { room, upto: 0 }));
+        }
+    }
+    let (to, epoch, number) = (Recipient::Room(Room(1)), Epoch(1), Number(1));
+    let piece = &[7; 40];
+    let deposit = Deposit { to, epoch, number, key: 0, skip: 0, total: 40, offset: 0, piece };
+    world.frame(End::First, &Frame::Deposit(deposit));
+    world.settle();
     world
 }
 
@@ -285,7 +447,12 @@ fn at_client() -> World<Client<ClientMemory>> {
         returning: false,
         roster: 5,
         mailbox: 3,
-        limits: Limits { text: 1000, mail: 1000 },
+        rooms: 2,
+        limits: Limits {
+            text: 1000,
+            mail: 1000,
+            room: Retention { entries: 1000, bytes: 1 << 20, age: 1000 },
+        },
     };
     world.frame(End::First, &Frame::Registered(registered));
     let mut entries = Vec::new();
@@ -295,8 +462,11 @@ fn at_client() -> World<Client<ClientMemory>> {
             version: 5,
             nick: nick(end),
             key: end_identity(end).public(),
+            key_number: 0,
             presence: Presence::Online,
             candidates: [Some(address(end)), None],
+            seen: UnixTime(0),
+            away: None,
         };
         let mut entry = [0; RosterEntry::SIZE_BOUND];
         entries.extend(&*peer.encode(&mut entry).expect("room"));
@@ -305,6 +475,10 @@ fn at_client() -> World<Client<ClientMemory>> {
     let page = Roster { base: 0, upto: 5, low, high, last: true, entries: &entries };
     world.frame(End::First, &Frame::Roster(page));
     world.settle();
+    for (room, name) in [(Room::LOBBY, None), (Room(1), Some(room_name()))] {
+        world.frame(End::First, &Frame::Joined(Joined { room, since: 0, name }));
+    }
+    world.settle();
     world.step(Step::Call(End::Second, &[]));
     world.frame(End::Second, &Frame::Ping(()));
     world
@@ -312,7 +486,9 @@ fn at_client() -> World<Client<ClientMemory>> {
 
 /// Steps at a server with its clients.
 pub fn server(data: &[u8]) {
-    at_server().run(data);
+    let mut world = at_server(Logins::Password, true);
+    world.run(data);
+    world.rest();
 }
 
 /// Steps at a client with its server and its peers.
@@ -338,17 +514,33 @@ pub enum Scene {
     Deposited,
     /// It goes offline.
     Leaving,
+    /// The server reads what was said in a room to those in it.
+    Reading,
+    /// It wants the password of a nick that is new.
+    Hashing,
+    /// It wants that of a nick that has one.
+    Judging,
+    /// The client said something in a room, whose next entry has come in part, and waits
+    /// for what it wished.
+    Wishing,
+    /// It gave a password.
+    Proving,
 }
 
 impl Scene {
     /// All scenes, in the order of their numbers.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 11] = [
         Self::Relaying,
         Self::Returned,
         Self::Registering,
         Self::Said,
         Self::Deposited,
         Self::Leaving,
+        Self::Reading,
+        Self::Hashing,
+        Self::Judging,
+        Self::Wishing,
+        Self::Proving,
     ];
 }
 
@@ -359,12 +551,12 @@ pub fn frames(data: &[u8]) {
     let end = End::of(end);
     match Scene::ALL[usize::from(scene) % Scene::ALL.len()] {
         Scene::Relaying => {
-            let mut world = at_server();
+            let mut world = at_server(Logins::Open, true);
             deposit(&mut world);
             packet(world, end, plaintext);
         }
         Scene::Returned => {
-            let mut world = at_server();
+            let mut world = at_server(Logins::Open, true);
             world.frame(End::Second, &Frame::Deregister(()));
             deposit(&mut world);
             let register =
@@ -392,14 +584,41 @@ pub fn frames(data: &[u8]) {
             world.step(Step::Register(false));
             packet(world, end, plaintext);
         }
+        Scene::Reading => packet(at_room(), end, plaintext),
+        Scene::Hashing => packet(at_server(Logins::Password, false), end, plaintext),
+        Scene::Judging => {
+            let mut world = at_server(Logins::Password, false);
+            let register = Register { nick: nick(End::First), epoch: None, boot: 1, roster: 0 };
+            let login = Login { register, attempt: 1, password: Secret(b"password") };
+            world.frame(End::Third, &Frame::Login(login));
+            world.step(Step::Host(true));
+            packet(world, end, plaintext);
+        }
+        Scene::Wishing => {
+            let mut world = at_client();
+            world.step(Step::Tell(false, 3));
+            world.settle();
+            world.step(Step::Wish(1));
+            let (room, from) = (Room(1), nick(End::Second));
+            let entry = RoomEntry { room, index: 1, from, total: 320, offset: 0, piece: &[7; 160] };
+            world.frame(End::First, &Frame::RoomEntry(entry));
+            packet(world, end, plaintext);
+        }
+        Scene::Proving => {
+            let mut world = at_new_client();
+            let wanted = PasswordWanted { why: PasswordWant::Known, wait: 0, attempt: 0 };
+            world.frame(End::First, &Frame::PasswordWanted(wanted));
+            world.step(Step::Password(2));
+            packet(world, end, plaintext);
+        }
     }
 }
 
 /// The first client says something to the second.
 fn deposit(world: &mut World<Server<ServerMemory>>) {
-    let (to, epoch, number) = (Account(1), Epoch(1), Number(1));
+    let (to, epoch, number) = (Recipient::Account(Account(1)), Epoch(1), Number(1));
     let piece = &[7; 160];
-    let deposit = Deposit { to, epoch, number, skip: 0, total: 160, offset: 0, piece };
+    let deposit = Deposit { to, epoch, number, key: 0, skip: 0, total: 160, offset: 0, piece };
     world.frame(End::First, &Frame::Deposit(deposit));
     world.settle();
 }

@@ -49,15 +49,37 @@ pub fn plaintext(frame: &Frame<'_>) -> Vec<u8> {
 
 /// What a host was asked for.
 pub(crate) enum Request {
-    Put { log: Log, number: u64, record: Vec<u8> },
-    Forget { log: Log, upto: u64 },
-    Load { log: Log, from: u64 },
+    Put {
+        log: Log,
+        number: u64,
+        record: Vec<u8>,
+    },
+    Forget {
+        log: Log,
+        upto: u64,
+    },
+    Load {
+        log: Log,
+        from: u64,
+    },
+    /// A password: `known` if its account has one already.
+    Judge {
+        known: bool,
+    },
+}
+
+impl Request {
+    /// Something is to be made durable.
+    pub(crate) fn is_write(&self) -> bool {
+        matches!(self, Self::Put { .. } | Self::Forget { .. })
+    }
 }
 
 /// What came of a request.
 pub(crate) enum Answer {
     Stored,
     Loaded { record: Option<(u64, Vec<u8>)>, head: u64 },
+    Judged { known: bool },
 }
 
 #[derive(Default)]
@@ -104,8 +126,8 @@ impl Outside {
         Resume { boot: 1, clock: WallClock { at: self.now, unix } }
     }
 
-    /// Takes an action; `record` belongs to a `Put`.
-    pub(crate) fn perform<E>(&mut self, action: Action<'_, E>, record: &[u8]) {
+    /// Takes an action; `record` belongs to a `Put`, `known` to an `Authenticate`.
+    pub(crate) fn perform<E>(&mut self, action: Action<'_, E>, record: &[u8], known: bool) {
         match action {
             Action::Send { to, datagram } => self.receive(to, datagram),
             Action::Put { ticket, log, number } => {
@@ -118,7 +140,10 @@ impl Outside {
             Action::Load { ticket, log, from } => {
                 self.requests.push_back((ticket, Request::Load { log, from }));
             }
-            Action::Authenticate { .. } | Action::Event(_) => {}
+            Action::Authenticate { ticket } => {
+                self.requests.push_back((ticket, Request::Judge { known }));
+            }
+            Action::Event(_) => {}
         }
     }
 
@@ -143,6 +168,7 @@ impl Outside {
                 let record = record.map(|(number, record)| (*number, record.clone()));
                 Answer::Loaded { record, head: log.map_or(0, |log| log.head) }
             }
+            Request::Judge { known } => Answer::Judged { known },
         }
     }
 
@@ -198,8 +224,7 @@ impl Outside {
     pub(crate) fn finish(&mut self, end: End, initiator: &Initiator) -> Option<()> {
         let mut answer = std::mem::take(&mut self.ends[end as usize].handshake);
         let Ok(Datagram::Accept(accept)) = Datagram::parse(&mut answer) else { return None };
-        let mut noise = accept.noise.to_vec();
-        let (keys, offered) = initiator.finish(&end_identity(end), &mut noise)?;
+        let (keys, offered) = initiator.finish(&end_identity(end), accept.noise)?;
         self.enter(end, keys, offered.session);
         Some(())
     }
@@ -223,7 +248,8 @@ impl Outside {
                 let (keys, memo) = opened.accept(&us, offer, size, &mut self.random, 1)?;
                 let mut ours = [0; MAX_DATAGRAM];
                 let length = memo.encode(&Cheap, &mut ours)?;
-                let noise = if noise.is_empty() { &ours[..length] } else { noise };
+                let mut noise = noise.to_vec();
+                let noise = if noise.is_empty() { &mut ours[..length] } else { &mut noise };
                 self.enter(end, keys, theirs);
                 Some(Accept { session: theirs, noise }.encode(&mut out).to_vec())
             }

@@ -46,10 +46,22 @@ pub enum Step<'a> {
     Answer(End, &'a [u8]),
     /// This end acknowledges the last packet that it was sent, and so many before it.
     Acknowledge(End, u8),
+    /// The user says something to everyone, or in the room, at a client.
+    Tell(bool, u8),
+    /// The user wishes something of the server's rooms, at a client.
+    Wish(u8),
+    /// The user is away, with so long a text, at a client.
+    Away(u8),
+    /// The user gives a password of this length, at a client.
+    Password(u8),
+    /// The host judges the oldest password that it was given.
+    Judge(u8),
+    /// The operator does something to this end's account, at a server.
+    Operate(End, u8),
 }
 
 /// How many kinds of steps there are.
-const KINDS: u8 = 10;
+const KINDS: u8 = 16;
 
 /// Reads steps until the bytes end.
 pub struct Steps<'a>(pub &'a [u8]);
@@ -86,7 +98,13 @@ impl<'a> Iterator for Steps<'a> {
             6 => Step::Register(self.byte()? % 2 == 0),
             7 => Step::Call(end, self.bytes()?),
             8 => Step::Answer(end, self.bytes()?),
-            _ => Step::Acknowledge(end, self.byte()?),
+            9 => Step::Acknowledge(end, self.byte()?),
+            10 => Step::Tell(end == End::First, self.byte()?),
+            11 => Step::Wish(self.byte()?),
+            12 => Step::Away(self.byte()?),
+            13 => Step::Password(self.byte()?),
+            14 => Step::Judge(self.byte()?),
+            _ => Step::Operate(end, self.byte()?),
         })
     }
 }
@@ -113,5 +131,14 @@ pub fn write(step: &Step<'_>, out: &mut Vec<u8>) {
         Step::Call(end, noise) => bytes(by(end) + 7, noise),
         Step::Answer(end, noise) => bytes(by(end) + 8, noise),
         Step::Acknowledge(end, run) => out.extend([by(end) + 9, *run]),
+        Step::Tell(everyone, length) => {
+            let by = if *everyone { by(&End::First) } else { by(&End::Second) };
+            out.extend([by + 10, *length]);
+        }
+        Step::Wish(which) => out.extend([11, *which]),
+        Step::Away(length) => out.extend([12, *length]),
+        Step::Password(length) => out.extend([13, *length]),
+        Step::Judge(how) => out.extend([14, *how]),
+        Step::Operate(end, what) => out.extend([by(end) + 15, *what]),
     }
 }

@@ -5,18 +5,22 @@
 use std::{fs, io, path::Path};
 
 use proto_core::{
-    id::{Account, Epoch, MessageName, Nick, Number, Position, SessionId},
+    id::{Account, Epoch, MessageName, Nick, Number, Position, Recipient, Room, SessionId},
     random::Random,
     session::{INIT_NOISE, MAIL_OVERHEAD, receipt, seal_mail},
+    time::UnixTime,
     wire::{
-        Accept, Ack, AckGap, CloseReason, Deposit, EntryRefusal, EntryRefused, Frame, Hello,
-        HelloTo, Init, Inquire, Limits, MAX_DATAGRAM, Mail, MailAck, Presence, Progress, Receipt,
-        Register, RegisterRefusal, Registered, Retry, Roster, RosterEntry, Say, VERSION,
+        Accept, Ack, AckGap, Away, CloseReason, Command, Deposit, EntryRefusal, EntryRefused,
+        FRAGMENT_UNIT, Former, Frame, Gone, Hello, HelloTo, Init, Inquire, Joined, Limits, Login,
+        MAX_DATAGRAM, Mail, MailAck, Names, Outcome, PasswordWant, PasswordWanted, Presence,
+        Progress, Read, Receipt, Register, RegisterRefusal, Registered, Retention, Retry,
+        RoomEntry, RoomRefusal, Roster, RosterEntry, Say, Secret, VERSION,
     },
 };
 use udpchat_fuzz::{
-    Scene, end_identity, nick, plaintext, role_identity,
+    Scene, end_identity, nick, plaintext, role_identity, room_name,
     steps::{End, Step, write},
+    wish,
 };
 
 /// Every packet that an end was sent, in a seed.
@@ -68,7 +72,10 @@ fn main() -> io::Result<()> {
         seeds.save("wire", &format!("datagram-{at}"), datagram)?;
         seeds.steps(&format!("datagram-{at}"), &[Step::Datagram(datagram)])?;
     }
-    stories(&seeds)
+    stories(&seeds)?;
+    rooms_at_server(&seeds)?;
+    rooms_at_client(&seeds)?;
+    passwords(&seeds)
 }
 
 struct Seeds<'a> {
@@ -94,12 +101,14 @@ impl Seeds<'_> {
 }
 
 fn stories(seeds: &Seeds<'_>) -> io::Result<()> {
-    let (to, epoch, number) = (Account(1), Epoch(1), Number(1));
+    let (peer, epoch, number) = (Account(1), Epoch(1), Number(1));
+    let to = Recipient::Account(peer);
     let piece = &[7; 160];
     let deposit = plaintext(&Frame::Deposit(Deposit {
         to,
         epoch,
         number,
+        key: 0,
         skip: 0,
         total: 160,
         offset: 0,
@@ -147,7 +156,8 @@ fn stories(seeds: &Seeds<'_>) -> io::Result<()> {
     let unreadable = plaintext(&Frame::Mail(Mail {
         index: 3,
         previous: 0,
-        from: to,
+        from: peer,
+        key: end_identity(second).public().tag(),
         epoch,
         number,
         total: 160,
@@ -186,7 +196,8 @@ fn stories(seeds: &Seeds<'_>) -> io::Result<()> {
         ],
     )?;
     // Progress is found lost in the very packet that makes its pair give way to another.
-    let inquire = |to| plaintext(&Frame::Inquire(Inquire { to: Account(to), epoch }));
+    let inquire =
+        |to| plaintext(&Frame::Inquire(Inquire { to: Recipient::Account(Account(to)), epoch }));
     let asked: Vec<_> = [1, 2, 0].map(inquire).into();
     let lost = Ack { largest: 5, delay: 0, first: 0, gaps: Default::default() };
     let both = [plaintext(&Frame::Ack(lost)), inquire(0)].concat();
@@ -242,6 +253,357 @@ fn stories(seeds: &Seeds<'_>) -> io::Result<()> {
     )
 }
 
+/// What one client says in a room, in as many frames as it takes.
+fn said_in(room: Room, number: u64, bytes: usize) -> Vec<Vec<u8>> {
+    let body = vec![7; bytes];
+    let total = bytes as u16;
+    let pieces = body.chunks(5 * FRAGMENT_UNIT).enumerate().map(|(at, piece)| {
+        plaintext(&Frame::Deposit(Deposit {
+            to: Recipient::Room(room),
+            epoch: Epoch(1),
+            number: Number(number),
+            key: 0,
+            skip: 0,
+            total,
+            offset: (at * 5 * FRAGMENT_UNIT) as u16,
+            piece,
+        }))
+    });
+    pieces.collect()
+}
+
+fn rooms_at_server(seeds: &Seeds<'_>) -> io::Result<()> {
+    let (first, second) = (End::First, End::Second);
+    let host = Step::Host(true);
+    let settle = [host; 4];
+    let lobby = Room::LOBBY;
+    let room = Room(1);
+    let command = |serial, which| plaintext(&Frame::Command(Command { serial, wish: wish(which) }));
+    let read = |room, upto| plaintext(&Frame::Read(Read { room, upto }));
+    let commands: Vec<_> = (0..8).map(|which| command(u64::from(which), which)).collect();
+    let [create, join, leave, list, members, everyone, other, join_other] = &commands[..] else {
+        return Ok(());
+    };
+    let begin = [read(lobby, 0), read(room, 0)].concat();
+    let away = plaintext(&Frame::Away(Away { text: Some("gone to lunch") }));
+    let back = plaintext(&Frame::Away(Away { text: None }));
+    let short: Vec<_> = (1..9).flat_map(|number| said_in(room, number, 40)).collect();
+    let long = said_in(room, 1, 900);
+    let aloud = said_in(lobby, 1, 60);
+    let again = plaintext(&register(nick(second), 1));
+    // What follows begins with a room that two ends are in.
+    let mut both = vec![Step::Frames(first, create), host];
+    for end in [first, second] {
+        both.extend([Step::Frames(end, join), host, Step::Acknowledge(end, ALL)]);
+        both.extend([Step::Frames(end, &begin)]);
+    }
+    let story = |name: &str, steps: &[Step<'_>]| seeds.steps(name, &[&both, steps].concat());
+    let mut steps: Vec<_> = long.iter().map(|piece| Step::Frames(first, piece)).collect();
+    steps.extend(settle);
+    let upto = read(room, 1);
+    steps.extend([
+        Step::Acknowledge(second, 0),
+        Step::Frames(second, &upto),
+        Step::Acknowledge(second, ALL),
+        Step::Frames(first, &upto),
+        Step::Acknowledge(first, ALL),
+        Step::Time(600),
+    ]);
+    story("room-said", &steps)?;
+    // Some of it is lost: time finds out, and so do later packets.
+    let mut steps: Vec<_> = long.iter().map(|piece| Step::Frames(first, piece)).collect();
+    steps.extend(settle);
+    let lossy = Ack { largest: 9, delay: 0, first: 0, gaps: Default::default() };
+    let lossy = plaintext(&Frame::Ack(lossy));
+    steps.extend([
+        Step::Frames(second, &lossy),
+        Step::Time(300),
+        Step::Acknowledge(second, 1),
+        Step::Time(2000),
+        Step::Time(5000),
+        Step::Frames(second, &upto),
+        Step::Acknowledge(second, ALL),
+    ]);
+    story("room-lost", &steps)?;
+    // More than is kept, to one who reads and to one who does not.
+    let mut steps = Vec::new();
+    for piece in &short {
+        steps.extend([Step::Frames(first, piece), host, host, host]);
+        steps.extend([Step::Acknowledge(first, ALL)]);
+    }
+    let far = read(room, 8);
+    steps.extend([
+        Step::Frames(first, &far),
+        Step::Acknowledge(second, ALL),
+        Step::Frames(second, &upto),
+        host,
+        host,
+        Step::Time(41_000),
+        host,
+        host,
+        host,
+        Step::Acknowledge(second, ALL),
+    ]);
+    story("room-gone", &steps)?;
+    // Who comes late reads from the store, which fails once.
+    let mut steps = vec![Step::Time(40), Step::Frames(second, &again)];
+    let deregister = plaintext(&Frame::Deregister(()));
+    steps.extend([Step::Frames(second, &deregister)]);
+    for piece in &short[..4] {
+        steps.extend([Step::Frames(first, piece), host, host, host]);
+    }
+    steps.extend([Step::Acknowledge(first, ALL), Step::Call(second, &[])]);
+    steps.extend([Step::Frames(second, &again), host, host, host]);
+    steps.extend([Step::Frames(second, &begin), Step::Host(false), Step::Time(1000), host, host]);
+    steps.extend([Step::Frames(second, &begin), Step::Found(&[1, 2, 3]), host, host, host]);
+    steps.extend([Step::Acknowledge(second, ALL), Step::Time(600)]);
+    story("room-late", &steps)?;
+    // Another link takes the place of one that reads.
+    let mut steps = Vec::new();
+    for piece in &short[..3] {
+        steps.extend([Step::Frames(first, piece), host, host]);
+    }
+    steps.extend([Step::Call(second, &[]), Step::Frames(second, &again), host, host]);
+    steps.extend([Step::Frames(second, &begin), host, host, host, Step::Acknowledge(second, ALL)]);
+    story("room-displaced", &steps)?;
+    // Leaving, and what comes of saying more; away and back, and who is there.
+    let mut steps = vec![
+        Step::Frames(second, leave),
+        host,
+        Step::Frames(second, &short[0]),
+        Step::Frames(first, &short[0]),
+        host,
+        host,
+        Step::Frames(second, &away),
+        Step::Time(30),
+        Step::Frames(second, &back),
+        Step::Time(30),
+    ];
+    for end in End::ALL {
+        for asked in [list, members, everyone, other, join_other] {
+            steps.extend([Step::Frames(end, asked), host, Step::Acknowledge(end, ALL)]);
+        }
+    }
+    story("room-left", &steps)?;
+    // The lobby, which everyone is in.
+    let mut steps = Vec::new();
+    for end in End::ALL {
+        steps.push(Step::Frames(end, &begin));
+    }
+    for piece in &aloud {
+        steps.push(Step::Frames(End::Third, piece));
+    }
+    steps.extend(settle);
+    steps.extend(End::ALL.map(|end| Step::Acknowledge(end, ALL)));
+    seeds.steps("lobby", &steps)?;
+    // The store fails at each thing in turn that it is to save.
+    let mut asks = vec![(first, create), (first, join), (second, join), (second, leave)];
+    asks.extend(short[..3].iter().map(|piece| (first, piece)));
+    for failing in 0..asks.len() * 3 {
+        let mut steps = Vec::new();
+        for (at, (end, asked)) in asks.iter().enumerate() {
+            steps.push(Step::Frames(*end, asked));
+            steps.extend((0..3).map(|part| Step::Host(at * 3 + part != failing)));
+            steps.push(Step::Acknowledge(*end, ALL));
+            if at * 3 <= failing && failing < at * 3 + 3 {
+                steps.extend([Step::Frames(*end, asked), host, host]);
+            }
+        }
+        seeds.steps(&format!("room-failed-{failing}"), &steps)?;
+    }
+    // Several wait for the store together, and fail together.
+    let mut steps: Vec<_> = short[..3].iter().map(|piece| Step::Frames(first, piece)).collect();
+    steps.extend([host, host, Step::Host(false), host, Step::Frames(first, &short[1]), host, host]);
+    story("room-together", &steps)
+}
+
+fn rooms_at_client(seeds: &Seeds<'_>) -> io::Result<()> {
+    let (first, host) = (End::First, Step::Host(true));
+    let (room, from) = (Room(1), nick(End::Second));
+    let piece = |index, offset, length: usize, total| {
+        let piece = &[7; 1000][..length];
+        plaintext(&Frame::RoomEntry(RoomEntry { room, index, from, total, offset, piece }))
+    };
+    let unit = FRAGMENT_UNIT;
+    let halves = [piece(1, 0, unit, 2 * unit as u16), piece(1, unit as u16, unit, 2 * unit as u16)];
+    let later = [piece(2, 0, 40, 40), piece(3, 0, 40, 40), piece(9, 0, 40, 40)];
+    let gone = plaintext(&Frame::Gone(Gone { room, upto: 8 }));
+    seeds.steps(
+        "entries",
+        &[
+            Step::Frames(first, &later[1]),
+            Step::Frames(first, &halves[1]),
+            Step::Frames(first, &later[0]),
+            Step::Frames(first, &halves[0]),
+            host,
+            host,
+            Step::Host(false),
+            Step::Acknowledge(first, ALL),
+            Step::Time(1000),
+            host,
+            host,
+            Step::Frames(first, &later[2]),
+            Step::Frames(first, &gone),
+            host,
+            Step::Time(600),
+        ],
+    )?;
+    // The room is left, or its link lost, with some of an entry there.
+    seeds.steps(
+        "entries-left",
+        &[
+            Step::Frames(first, &halves[0]),
+            Step::Frames(first, &later[0]),
+            Step::Tell(false, 3),
+            host,
+            Step::Time(60_000),
+            Step::Time(60_000),
+            Step::Answer(first, &[]),
+            Step::Answer(first, &[]),
+            host,
+        ],
+    )?;
+    let told = |to, stored, online| {
+        let (epoch, zero) = (Epoch(1), Number(0));
+        plaintext(&Frame::Progress(Progress {
+            to: Recipient::Room(to),
+            key: 0,
+            epoch,
+            stored: Number(stored),
+            delivered: zero,
+            expired: (zero, zero),
+            online,
+            receipt: [0; 16],
+        }))
+    };
+    let refused = plaintext(&Frame::EntryRefused(EntryRefused {
+        to: Recipient::Room(room),
+        epoch: Epoch(1),
+        number: Number(1),
+        reason: EntryRefusal::NotMember,
+    }));
+    seeds.steps(
+        "told",
+        &[
+            Step::Tell(true, 3),
+            Step::Tell(false, 100),
+            host,
+            host,
+            host,
+            host,
+            Step::Acknowledge(first, ALL),
+            Step::Frames(first, &told(Room::LOBBY, 1, false)),
+            Step::Frames(first, &refused),
+            host,
+            host,
+            host,
+            Step::Time(6000),
+            Step::Frames(first, &told(room, 1, true)),
+            host,
+        ],
+    )?;
+    for which in 0..6 {
+        seeds.steps(
+            &format!("wish-{which}"),
+            &[
+                Step::Away(5),
+                Step::Wish(which),
+                Step::Acknowledge(first, ALL),
+                Step::Time(3000),
+                Step::Wish(which),
+                Step::Away(0),
+                Step::Time(60_000),
+                Step::Time(60_000),
+                Step::Answer(first, &[]),
+                Step::Answer(first, &[]),
+            ],
+        )?;
+    }
+    Ok(())
+}
+
+fn passwords(seeds: &Seeds<'_>) -> io::Result<()> {
+    let (first, second, third) = (End::First, End::Second, End::Third);
+    let (host, fails) = (Step::Host(true), Step::Host(false));
+    let login = |end, attempt, boot| {
+        let register = Register { nick: nick(end), epoch: None, boot, roster: 0 };
+        let password = Secret(b"password");
+        plaintext(&Frame::Login(Login { register, attempt, password }))
+    };
+    let (own, of_first) = (login(third, 2, 2), login(first, 3, 1));
+    let deregister = plaintext(&Frame::Deregister(()));
+    let mail = plaintext(&Frame::Deposit(Deposit {
+        to: Recipient::Account(Account(0)),
+        epoch: Epoch(1),
+        number: Number(1),
+        key: 0,
+        skip: 0,
+        total: 160,
+        offset: 0,
+        piece: &[7; 160],
+    }));
+    for what in 0..4 {
+        seeds.steps(
+            &format!("operated-{what}"),
+            &[
+                Step::Frames(first, &deregister),
+                Step::Frames(second, &mail),
+                host,
+                host,
+                Step::Operate(first, what),
+                host,
+                host,
+                host,
+                Step::Frames(first, &of_first),
+                host,
+                Step::Judge(1),
+                host,
+                host,
+                host,
+                Step::Operate(third, what),
+                fails,
+                host,
+            ],
+        )?;
+    }
+    // The third goes, and comes back to another's nick.
+    for how in 0..5 {
+        seeds.steps(
+            &format!("password-{how}"),
+            &[
+                Step::Frames(second, &mail),
+                host,
+                Step::Operate(third, 1),
+                host,
+                host,
+                host,
+                Step::Call(third, &[]),
+                Step::Frames(third, &of_first),
+                host,
+                Step::Judge(how),
+                host,
+                host,
+                host,
+                Step::Frames(second, &mail),
+                host,
+                Step::Time(2000),
+                Step::Frames(third, &own),
+                host,
+                Step::Judge(how),
+                host,
+                host,
+            ],
+        )?;
+    }
+    Ok(())
+}
+
+/// Names as a page has them.
+fn plaintext_names(names: &[Nick]) -> Vec<u8> {
+    let word = |name: &Nick| [&[name.as_str().len() as u8], name.as_str().as_bytes()].concat();
+    names.iter().flat_map(word).collect()
+}
+
 fn register(nick: Nick, boot: u64) -> Frame<'static> {
     Frame::Register(Register { nick, epoch: Some(Epoch(1)), boot, roster: 1 })
 }
@@ -250,7 +612,8 @@ fn register(nick: Nick, boot: u64) -> Frame<'static> {
 /// several ways.
 fn frames() -> Vec<Vec<u8>> {
     let (epoch, number) = (Epoch(1), Number(1));
-    let to = Account(1);
+    let to = Recipient::Account(Account(1));
+    let room = Room(1);
     let body = [7; 160];
     let (role, peer) = (role_identity(), end_identity(End::Second));
     let position = Position::new(epoch, number);
@@ -266,14 +629,18 @@ fn frames() -> Vec<Vec<u8>> {
         version: 6,
         nick: Nick::new("fourth").expect("a nick"),
         key: end_identity(End::First).public(),
+        key_number: 0,
         presence: Presence::Online,
         candidates: [None, None],
+        seen: UnixTime(5),
+        away: Some("away"),
     };
     let entries = &*entries.encode(&mut entry).expect("room");
     let gap = AckGap { missing: 0, run: 0 };
     let gaps = [gap].into_iter().collect();
     let progress = Progress {
         to,
+        key: 0,
         epoch,
         stored: number,
         delivered: Number(0),
@@ -281,11 +648,19 @@ fn frames() -> Vec<Vec<u8>> {
         online: true,
         receipt: [0; 16],
     };
-    let deposit = Deposit { to, epoch, number, skip: 0, total: 160, offset: 0, piece: &body };
+    let deposit =
+        Deposit { to, epoch, number, key: 0, skip: 0, total: 160, offset: 0, piece: &body };
+    let command = |which| Frame::Command(Command { serial: 9, wish: wish(which) });
+    let entry =
+        RoomEntry { room, index: 1, from: nick(End::Second), total: 160, offset: 0, piece: &body };
+    let said = Register { nick: nick(End::First), epoch: Some(epoch), boot: 2, roster: 0 };
+    let wanted = PasswordWanted { why: PasswordWant::New, wait: 0, attempt: 0 };
+    let names = plaintext_names(&[nick(End::First), nick(End::Second)]);
     let mail = Mail {
         index: 3,
         previous: 0,
-        from: to,
+        from: Account(1),
+        key: peer.public().tag(),
         epoch,
         number,
         total: sealed.len() as u16,
@@ -308,7 +683,12 @@ fn frames() -> Vec<Vec<u8>> {
             returning: true,
             roster: 9,
             mailbox: 0,
-            limits: Limits { text: 100, mail: 100 },
+            rooms: 2,
+            limits: Limits {
+                text: 100,
+                mail: 100,
+                room: Retention { entries: 10, bytes: 1000, age: 100 },
+            },
         }),
         Frame::RegisterRefused(RegisterRefusal::Taken),
         Frame::Deregister(()),
@@ -324,18 +704,54 @@ fn frames() -> Vec<Vec<u8>> {
         Frame::Say(Say { epoch, number, skip: 0, total: 160, offset: 0, piece: &body }),
         Frame::Receipt(Receipt { epoch, number }),
         Frame::Deposit(deposit),
-        Frame::Deposit(Deposit { to: Account(0), ..deposit }),
-        Frame::Deposit(Deposit { to: Account(9), ..deposit }),
+        Frame::Deposit(Deposit { to: Recipient::Account(Account(0)), ..deposit }),
+        Frame::Deposit(Deposit { to: Recipient::Account(Account(9)), ..deposit }),
+        Frame::Deposit(Deposit { to: Recipient::Room(Room::LOBBY), ..deposit }),
+        Frame::Deposit(Deposit { to: Recipient::Room(room), ..deposit }),
+        Frame::Deposit(Deposit { key: 7, ..deposit }),
         Frame::Deposit(Deposit { number: Number(2), total: 320, ..deposit }),
         Frame::Progress(progress),
         Frame::Progress(Progress { delivered: number, receipt: taken, ..progress }),
         Frame::Progress(Progress { expired: (number, number), ..progress }),
+        Frame::Progress(Progress { key: 1, ..progress }),
+        Frame::Progress(Progress { to: Recipient::Room(room), ..progress }),
         Frame::EntryRefused(EntryRefused { to, epoch, number, reason: EntryRefusal::Store }),
+        Frame::EntryRefused(EntryRefused { to, epoch, number, reason: EntryRefusal::KeyChanged }),
+        Frame::EntryRefused(EntryRefused {
+            to: Recipient::Room(room),
+            epoch,
+            number,
+            reason: EntryRefusal::NotMember,
+        }),
+        Frame::Former(Former { account: Account(1), key: peer.public(), nick: nick(End::Second) }),
         Frame::Mail(mail),
         Frame::Mail(Mail { total: 160, piece: &body, ..mail }),
         Frame::MailAck(MailAck { index: FIRST_MAIL, receipt: [1; 16] }),
         Frame::Inquire(Inquire { to, epoch }),
+        Frame::Inquire(Inquire { to: Recipient::Room(room), epoch }),
         Frame::MailboxEmpty(()),
+        Frame::PasswordWanted(wanted),
+        Frame::PasswordWanted(PasswordWanted { why: PasswordWant::Wrong, attempt: 1, ..wanted }),
+        Frame::Login(Login { register: said, attempt: 1, password: Secret(b"password") }),
+        Frame::Joined(Joined { room: Room::LOBBY, since: 0, name: None }),
+        Frame::Joined(Joined { room, since: 2, name: Some(room_name()) }),
+        Frame::Read(Read { room, upto: 1 }),
+        Frame::Read(Read { room: Room::LOBBY, upto: 0 }),
+        Frame::RoomEntry(entry),
+        Frame::RoomEntry(RoomEntry { index: 2, total: 320, offset: 160, ..entry }),
+        Frame::RoomEntry(RoomEntry { room: Room::LOBBY, ..entry }),
+        Frame::Gone(Gone { room, upto: 3 }),
+        command(0),
+        command(1),
+        command(2),
+        command(3),
+        command(4),
+        command(5),
+        Frame::Outcome(Outcome { serial: 9, result: Ok(()) }),
+        Frame::Outcome(Outcome { serial: 9, result: Err(RoomRefusal::Unknown) }),
+        Frame::Names(Names { serial: 9, next: Some(3), names: &names }),
+        Frame::Away(Away { text: Some("gone to lunch") }),
+        Frame::Away(Away { text: None }),
     ];
     for kind in (0..=u8::MAX).filter(|kind| Frame::size_bound(*kind).is_some()) {
         let known = frames.iter().any(|frame| frame.kind() == kind);
@@ -352,7 +768,7 @@ fn datagrams() -> Vec<Vec<u8>> {
     let from_peer = Retry { version: VERSION, random: [3; 16], cookie, key: None, check };
     let retry = Retry { key: Some(role_identity().public()), ..from_peer };
     let init = Init { hello, cookie, noise: &[7; INIT_NOISE] };
-    let accept = Accept { session: SessionId(7), noise: &[8; 60] };
+    let accept = Accept { session: SessionId(7), noise: &mut [8; 60] };
     let out = || [0; MAX_DATAGRAM];
     vec![
         hello.encode(&mut out()).to_vec(),
