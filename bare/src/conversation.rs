@@ -197,7 +197,7 @@ impl World {
             Action::Load { ticket, log, from } => {
                 let _ = self.server.handle_loaded(self.now, ticket, Ok(self.store.load(log, from)));
             }
-            Action::Event(_) => {}
+            Action::Authenticate { .. } | Action::Event(_) => {}
         }
         true
     }
@@ -219,6 +219,7 @@ impl World {
                 let nothing = Loaded { record: None, head: 0 };
                 let _ = client.handle_loaded(self.now, ticket, Ok(nothing));
             }
+            Action::Authenticate { .. } => {}
             Action::Event(event) => self.told.note(port, event, actions.text()),
         }
         true

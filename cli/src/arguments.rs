@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
 };
 
-use clap::{Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use proto_core::{id::Nick, server::Config};
 
 use crate::address::Address;
@@ -22,9 +22,14 @@ pub(crate) const DAY: u32 = 24 * 60 * 60;
 const USAGE: &str = "\
 udpchat host <NICK>
        udpchat join <NICK> <ADDRESS[#KEY]>
-       udpchat server [--port <PORT>] [--bind <IP>]
+       udpchat server [--port <PORT>] [--bind <IP>] [--accounts open|password]
+       udpchat accounts list|reset|remove|ban|unban [<NICK>] [--port <PORT>]
        udpchat -s <PORT>
        udpchat -c <NICK> <SERVER-IP> <SERVER-PORT> <CLIENT-PORT>";
+
+const PASSWORD_FD: &str = "The number of a file descriptor to read your password from, if the \
+                           server wants one [default: UDPCHAT_PASSWORD in the environment, or else \
+                           you are asked]";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -34,6 +39,7 @@ Examples:
   udpchat join bob 192.168.1.5:9000#<key>     on another port, and only if it has that key
   udpchat server --port 9000                  a server alone
   udpchat server --room-members 50            with at most 50 in each room
+  udpchat accounts list                       who has an account at the server here
   udpchat -s 6000                             the classic server
   udpchat -c x 127.0.0.1 6000 6061            the classic client
   echo 'send bob hi' | udpchat join alice 192.168.1.5
@@ -83,6 +89,14 @@ struct CommandLine {
     )]
     client: Option<Vec<String>>,
 
+    /// Who gets a nick from the classic server
+    #[arg(long, value_name = "RULE", value_enum, requires = "server")]
+    accounts: Option<Accounts>,
+
+    /// Where the classic client reads its password: the number of a file descriptor
+    #[arg(long, value_name = "NUMBER", requires = "client")]
+    password_fd: Option<u32>,
+
     /// Where identities and messages are kept [default: the user's data directory, such as
     /// ~/.local/share/udpchat]
     #[arg(long, global = true, value_name = "DIRECTORY")]
@@ -102,6 +116,43 @@ enum Form {
     #[command(after_help = "Examples:\n  udpchat server --port 9000 --bind 192.168.1.5\n  \
                             udpchat server --room-members 50 --room-days 7")]
     Server(Server),
+    /// Looks after a server's accounts, whether it runs or not
+    #[command(after_help = "Examples:\n  udpchat accounts list\n  \
+                            udpchat accounts --port 9000 ban mallory")]
+    Accounts(AccountsTool),
+}
+
+/// `accounts`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Args)]
+pub(crate) struct AccountsTool {
+    /// The server's UDP port
+    #[arg(long, global = true, default_value_t = DEFAULT_PORT, value_parser = port())]
+    pub(crate) port: u16,
+    #[command(subcommand)]
+    pub(crate) what: AccountsForm,
+}
+
+/// What is done to accounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub(crate) enum AccountsForm {
+    /// Lists them: nick, key, when last seen, and what else there is to say
+    List,
+    /// Forgets the password of a nick: the next login sets it
+    Reset(Whom),
+    /// Removes an account with its mail: the nick is free
+    Remove(Whom),
+    /// Refuses a nick and its key from now on
+    Ban(Whom),
+    /// Lets a banned nick log in again
+    Unban(Whom),
+}
+
+/// Whose account it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Args)]
+pub(crate) struct Whom {
+    /// The nick
+    #[arg(value_parser = nick)]
+    pub(crate) nick: Nick,
 }
 
 /// `host`.
@@ -112,6 +163,16 @@ pub(crate) struct Host {
     pub(crate) nick: Nick,
     #[command(flatten)]
     pub(crate) server: Server,
+    #[command(flatten)]
+    pub(crate) secret: Secret,
+}
+
+/// Where a password comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Args)]
+pub(crate) struct Secret {
+    /// Where your password is read, if the server wants one
+    #[arg(long = "password-fd", value_name = "NUMBER", help = PASSWORD_FD)]
+    pub(crate) descriptor: Option<u32>,
 }
 
 /// `join`.
@@ -130,6 +191,8 @@ pub(crate) struct Join {
     /// Your own IP address [default: all, or loopback if the server is there]
     #[arg(long, value_name = "IP")]
     pub(crate) bind: Option<IpAddr>,
+    #[command(flatten)]
+    pub(crate) secret: Secret,
 }
 
 /// `server`.
@@ -141,8 +204,21 @@ pub(crate) struct Server {
     /// The IP address to listen at [default: all]
     #[arg(long, value_name = "IP")]
     pub(crate) bind: Option<IpAddr>,
+    /// Who gets a nick
+    #[arg(long, value_name = "RULE", value_enum, default_value_t)]
+    pub(crate) accounts: Accounts,
     #[command(flatten)]
     pub(crate) rooms: RoomLimits,
+}
+
+/// Who gets a nick.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Accounts {
+    /// Whoever takes it first, from that device only
+    #[default]
+    Open,
+    /// Whoever sets its password first, and then every device that gives it
+    Password,
 }
 
 /// What a server's rooms hold.
@@ -198,6 +274,8 @@ pub(crate) struct ClassicClient {
     pub(crate) server: SocketAddr,
     /// The client's own port.
     pub(crate) port: u16,
+    /// Where its password comes from.
+    pub(crate) secret: Secret,
 }
 
 /// What the program is to be.
@@ -213,6 +291,8 @@ pub(crate) enum Role {
     ClassicServer(Server),
     /// The classic client.
     ClassicClient(ClassicClient),
+    /// An operator's hand on a server's accounts.
+    Accounts(AccountsTool),
 }
 
 /// What the program is started with.
@@ -239,16 +319,20 @@ impl Arguments {
     fn parse(
         arguments: impl IntoIterator<Item = impl Into<std::ffi::OsString> + Clone>,
     ) -> Result<Self, clap::Error> {
-        let CommandLine { form, server, bind, client, data_dir } =
+        let CommandLine { form, server, bind, client, accounts, password_fd, data_dir } =
             CommandLine::try_parse_from(arguments)?;
+        let accounts = accounts.unwrap_or_default();
+        let secret = Secret { descriptor: password_fd };
         let role = match (form, server, client) {
             (Some(Form::Host(host)), None, None) => Role::Host(host),
             (Some(Form::Join(join)), None, None) => Role::Join(join),
             (Some(Form::Server(server)), None, None) => Role::Server(server),
+            (Some(Form::Accounts(tool)), None, None) => Role::Accounts(tool),
             (None, Some(port), None) => {
-                Role::ClassicServer(Server { port, bind, rooms: RoomLimits::default() })
+                let rooms = RoomLimits::default();
+                Role::ClassicServer(Server { port, bind, accounts, rooms })
             }
-            (None, None, Some(words)) => Role::ClassicClient(classic_client(&words)?),
+            (None, None, Some(words)) => Role::ClassicClient(classic_client(&words, secret)?),
             _ => {
                 return Err(CommandLine::command()
                     .error(ErrorKind::ArgumentConflict, "give exactly one of the forms below"));
@@ -264,7 +348,7 @@ fn missing_usage(error: &clap::Error) -> String {
     if is_there || !error.use_stderr() { String::new() } else { format!("\nUsage: {USAGE}\n") }
 }
 
-fn classic_client(words: &[String]) -> Result<ClassicClient, clap::Error> {
+fn classic_client(words: &[String], secret: Secret) -> Result<ClassicClient, clap::Error> {
     let wrong = |what: &str, word: &str, why: &str| {
         let message = format!("invalid value {word:?} for {what}: {why}");
         CommandLine::command().error(ErrorKind::ValueValidation, message)
@@ -283,6 +367,7 @@ fn classic_client(words: &[String]) -> Result<ClassicClient, clap::Error> {
         nick: nick(name).map_err(|why| wrong("<NICK>", name, &why))?,
         server: (address, port("<SERVER-PORT>", server_port)?).into(),
         port: port("<CLIENT-PORT>", client_port)?,
+        secret,
     })
 }
 
@@ -320,11 +405,15 @@ mod tests {
         let rooms = RoomLimits::default();
         let server = |port, bind: Option<&str>| {
             let bind = bind.map(|b| b.parse().unwrap());
-            Server { port, bind, rooms }
+            Server { port, bind, accounts: Accounts::Open, rooms }
         };
         assert_eq!(
             role("host alice"),
-            Role::Host(Host { nick: named("alice"), server: server(12345, None) })
+            Role::Host(Host {
+                nick: named("alice"),
+                server: server(12345, None),
+                secret: Secret::default()
+            })
         );
         assert_eq!(role("server --port 9000 --bind ::1"), Role::Server(server(9000, Some("::1"))));
         assert_eq!(role("-s 6000"), Role::ClassicServer(server(6000, None)));
@@ -339,9 +428,21 @@ mod tests {
             Role::ClassicClient(ClassicClient {
                 nick: named("x"),
                 server: "127.0.0.1:6000".parse().unwrap(),
-                port: 6061
+                port: 6061,
+                secret: Secret::default()
             })
         );
+        let Role::Accounts(tool) = role("accounts ban mallory --port 9000") else { panic!() };
+        assert_eq!(
+            (tool.port, tool.what),
+            (9000, AccountsForm::Ban(Whom { nick: named("mallory") }))
+        );
+        let Role::Server(by_password) = role("server --accounts password") else { panic!() };
+        assert_eq!(by_password.accounts, Accounts::Password);
+        let Role::ClassicClient(client) = role("-c x 127.0.0.1 6000 6061 --password-fd 3") else {
+            panic!()
+        };
+        assert_eq!(client.secret, Secret { descriptor: Some(3) });
         let Role::Join(join) = role("join bob 10.0.0.1 --port 2000") else { panic!() };
         assert_eq!((join.nick, join.port, join.bind), (named("bob"), Some(2000), None));
     }
@@ -373,6 +474,11 @@ mod tests {
             ("-c x localhost 6000 6061", "IP address"),
             ("-c x 127.0.0.1 6000 80", "1024"),
             ("-c x 127.0.0.1 y 6061", "1024"),
+            ("accounts", "list"),
+            ("accounts ban", "<NICK>"),
+            ("accounts ban a;b", "letters"),
+            ("server --accounts closed", "password"),
+            ("join bob 10.0.0.1 --password secret", "password"),
             ("server --room-members 0", "room-members"),
             ("server --room-days 36501", "36500"),
             ("shout", "shout"),

@@ -6,6 +6,8 @@ use std::{
     thread,
 };
 
+use crate::password::Password;
+
 /// How many lines are read ahead of the chat.
 const AHEAD: usize = 64;
 
@@ -14,6 +16,8 @@ const AHEAD: usize = 64;
 pub(crate) enum Input {
     /// A line, without its end.
     Line(String),
+    /// A password.
+    Secret(Password),
     /// There will be no further line.
     End,
     /// Ctrl-C, or a signal to end.
@@ -63,7 +67,7 @@ impl Inputs {
         thread::Builder::new().name("udpchat-input".to_owned()).spawn(move || {
             loop {
                 let input = read();
-                let more = matches!(input, Input::Line(_));
+                let more = matches!(input, Input::Line(_) | Input::Secret(_));
                 // Nobody listens any more when the chat has ended.
                 let heard = sender.send(input).is_ok();
                 wake();

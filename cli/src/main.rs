@@ -1,6 +1,7 @@
 //! `udpchat`: a chat over UDP that keeps its promises.
 #![forbid(unsafe_code)]
 
+mod accounts;
 mod address;
 mod arguments;
 mod classic;
@@ -8,6 +9,7 @@ mod command;
 mod input;
 mod modern;
 mod notice;
+mod password;
 mod run;
 mod safe_text;
 mod screen;

@@ -173,6 +173,13 @@ impl Modern {
                 ));
                 lines.extend(retention.map(|kept| sentence(&words::retention(kept))));
             }
+            RoomNotice::StillIn(rooms) => {
+                let rooms: Vec<_> = rooms.iter().map(|room| format!("#{room}")).collect();
+                lines.push(format!(
+                    "You are still in {}; /join <room> enters one.",
+                    rooms.join(", ")
+                ));
+            }
             RoomNotice::Left(room) => lines.push(format!("You have left #{room}.")),
             RoomNotice::Rooms([]) => {
                 lines.push("There are no rooms yet; /create <room> makes one.".to_owned());
@@ -231,6 +238,7 @@ fn changed(changes: &[Change]) -> Vec<String> {
             (Presence::Online, _) => format!("{nick} is here."),
             (Presence::Offline, false) => format!("{nick} has left."),
             (Presence::Lost, false) => format!("{nick} fell silent."),
+            (Presence::Gone, _) => format!("{nick} is no more."),
             (Presence::Offline | Presence::Lost, true) => format!("{nick} is new, and offline."),
         }
     };

@@ -1,10 +1,12 @@
 //! What a person is told: the words are up to the [`Face`].
 
+use std::time::Duration;
+
 use proto_core::{
-    client::{Deposit, Refusal, SayError, To},
+    client::{Deposit, PasswordError, Refusal, SayError, To},
     id::{NameError, Nick, RoomName},
     time::UnixTime,
-    wire::{CloseReason, Presence, RegisterRefusal, Retention, RoomRefusal, Wish},
+    wire::{CloseReason, PasswordWant, Presence, RegisterRefusal, Retention, RoomRefusal, Wish},
 };
 
 use crate::safe_text::SafeText;
@@ -35,6 +37,8 @@ pub(crate) enum Notice<'a> {
     },
     /// The nick is not to be had.
     RegisterRefused(RegisterRefusal),
+    /// The nick is to be had with a password.
+    Password(AskedPassword),
     /// The nicks, or who is online. The first after a [`Notice::Registered`] that
     /// was asked for comes whether something changed or not.
     Table {
@@ -163,6 +167,31 @@ pub(crate) enum Notice<'a> {
     },
 }
 
+/// About a password that the server asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AskedPassword {
+    /// Someone is to type it. The server looks at none for `wait`.
+    Typed {
+        /// Which one, or what was wrong with the last one.
+        why: PasswordWant,
+        /// How long.
+        wait: Duration,
+    },
+    /// A new one is to be typed again.
+    Again,
+    /// The two were not the same.
+    Different,
+    /// What was given is no password.
+    Unusable(PasswordError),
+    /// There is nobody to ask, and the one that was `given`, if one was, is wrong.
+    Unavailable {
+        /// The program was started with one.
+        given: bool,
+        /// How long the server looks at none.
+        wait: Duration,
+    },
+}
+
 /// What led to a registration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Registering {
@@ -239,6 +268,8 @@ pub(crate) enum RoomNotice<'a> {
         /// How much of its log is kept, if that was not told yet.
         retention: Option<Retention>,
     },
+    /// One was in these before, and is.
+    StillIn(&'a [RoomName]),
     /// One is in it no longer.
     Left(RoomName),
     /// A wish was refused.

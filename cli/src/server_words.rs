@@ -5,7 +5,7 @@ use std::{collections::HashMap, net::SocketAddr};
 use jiff::tz::TimeZone;
 use proto_core::{
     id::{Account, Nick},
-    server::Event,
+    server::{Event, Operation},
     time::UnixTime,
 };
 
@@ -40,7 +40,10 @@ impl ClassicServer {
         let (data, account, nick, address) = match *event {
             Event::Registered { account, nick, address, .. } => ("REG", account, nick, address),
             Event::Deregistered { account, nick, address } => ("DEREG", account, nick, address),
-            Event::Ready | Event::Lost { .. } | Event::RoomCreated { .. } => return Vec::new(),
+            Event::Ready
+            | Event::Lost { .. }
+            | Event::RoomCreated { .. }
+            | Event::Operated { .. } => return Vec::new(),
             Event::StoreFailed | Event::Damaged => return trouble(event).into_iter().collect(),
         };
         self.addresses.insert(account, address);
@@ -65,7 +68,7 @@ fn pair(address: SocketAddr) -> String {
 /// The words of `server`.
 pub(crate) fn line(event: &Event, now: UnixTime, zone: &TimeZone) -> Option<String> {
     let text = match event {
-        Event::Ready => return None,
+        Event::Ready | Event::Operated { done: false, .. } => return None,
         Event::Registered { nick, address, returning: true, .. } => {
             format!("{nick} is online, at {address}")
         }
@@ -74,6 +77,12 @@ pub(crate) fn line(event: &Event, now: UnixTime, zone: &TimeZone) -> Option<Stri
         }
         Event::Deregistered { nick, .. } => format!("{nick} has left"),
         Event::Lost { nick, .. } => format!("{nick} is silent, and offline"),
+        Event::Operated { nick, operation, done: true } => match operation {
+            Operation::Reset => format!("{nick} has no password any more"),
+            Operation::Remove => format!("{nick} is removed"),
+            Operation::Ban => format!("{nick} is banned"),
+            Operation::Unban => format!("{nick} is banned no longer"),
+        },
         Event::RoomCreated { room, .. } => format!("there is a room #{room} now"),
         Event::StoreFailed | Event::Damaged => return trouble(event),
     };

@@ -1,6 +1,7 @@
 //! A person at a terminal, whose half-typed line no incoming line breaks.
 
 use std::{
+    borrow::Cow,
     io::{self, IsTerminal},
     sync::{
         Arc,
@@ -9,10 +10,20 @@ use std::{
     },
 };
 
-use rustyline::{Config, DefaultEditor, ExternalPrinter, error::ReadlineError};
+use rustyline::{
+    ColorMode, Config, Editor, ExternalPrinter, Helper,
+    completion::Completer,
+    error::ReadlineError,
+    highlight::{CmdKind, Highlighter},
+    hint::Hinter,
+    history::DefaultHistory,
+    validate::Validator,
+};
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::{
     input::{Input, Inputs, read_line},
+    password::Password,
     screen::Screen,
 };
 
@@ -22,6 +33,8 @@ pub(crate) struct Terminal {
     pub(crate) screen: Screen,
     /// Nobody edits lines: a pipe or a file.
     pub(crate) scripted: bool,
+    /// What is typed is a password.
+    secret: Arc<AtomicBool>,
     /// Where someone types: the prompt for each line.
     prompts: Option<Sender<String>>,
     /// The next line was not asked for yet.
@@ -41,16 +54,27 @@ impl Terminal {
     ) -> io::Result<Self> {
         let someone_types = io::stdin().is_terminal() && io::stdout().is_terminal();
         let editing = if someone_types { Editing::new() } else { None };
-        let Some(Editing { mut editor, mut printer }) = editing else {
+        let Some(Editing { mut editor, mut printer, secret }) = editing else {
             let screen = Screen::plain(wake.clone())?;
-            inputs.read_lines(|| read_line(&mut io::stdin().lock()), wake)?;
+            let secret = Arc::new(AtomicBool::new(false));
+            let is_secret = Arc::clone(&secret);
+            let read = move || hide(read_line(&mut io::stdin().lock()), &is_secret);
+            inputs.read_lines(read, wake)?;
             let scripted = !someone_types;
-            return Ok(Self { screen, scripted, prompts: None, owed: false, restore: None });
+            return Ok(Self {
+                screen,
+                scripted,
+                secret,
+                prompts: None,
+                owed: false,
+                restore: None,
+            });
         };
         let restore = Restore::new();
         let reading = Arc::clone(&restore.reading);
         let print = move |line| printer.print(line).map_err(io::Error::other);
         let screen = Screen::new(print, wake.clone())?;
+        let is_secret = Arc::clone(&secret);
         let (prompts, next_prompt) = mpsc::channel::<String>();
         let read = move || {
             // Nobody asks any more when the chat has ended.
@@ -58,11 +82,25 @@ impl Terminal {
             reading.store(true, Ordering::SeqCst);
             let input = read_edited(&mut editor, &prompt);
             reading.store(false, Ordering::SeqCst);
+            let input = hide(input, &is_secret);
+            if let Input::Line(line) = &input {
+                // Without it, the line cannot be had back by a key; nothing else is lost.
+                let _ = editor.add_history_entry(line);
+            }
             input
         };
         inputs.read_lines(read, wake)?;
-        let prompts = Some(prompts);
-        Ok(Self { screen, scripted: false, prompts, owed: true, restore: Some(restore) })
+        let (prompts, restore) = (Some(prompts), Some(restore));
+        Ok(Self { screen, scripted: false, secret, prompts, owed: true, restore })
+    }
+
+    /// Shows what is typed from now on, or does not.
+    pub(crate) fn set_secret(&self, secret: bool) {
+        let was = self.secret.swap(secret, Ordering::SeqCst);
+        #[cfg(unix)]
+        if was != secret && self.restore.is_none() && !self.scripted {
+            set_echo(!secret);
+        }
     }
 
     /// Asks for the next line, unless that was done.
@@ -81,6 +119,7 @@ impl Terminal {
 
     /// Shows what is left and leaves the terminal as it was.
     pub(crate) fn finish(self) {
+        self.set_secret(false);
         self.screen.finish();
         if let Some(restore) = self.restore {
             restore.restore();
@@ -88,23 +127,72 @@ impl Terminal {
     }
 }
 
+/// A line that is a password is no line: it is not kept, nor taken for a command.
+fn hide(input: Input, secret: &AtomicBool) -> Input {
+    match input {
+        Input::Line(line) if secret.load(Ordering::SeqCst) => Input::Secret(Password::new(line)),
+        other => other,
+    }
+}
+
+/// A terminal without line editing shows what is typed by itself.
+#[cfg(unix)]
+fn set_echo(echo: bool) {
+    use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+    let stdin = rustix::stdio::stdin();
+    if let Ok(mut modes) = tcgetattr(stdin) {
+        modes.local_modes.set(LocalModes::ECHO, echo);
+        // A terminal that is gone shows nothing.
+        let _ = tcsetattr(stdin, OptionalActions::Now, &modes);
+    }
+}
+
 /// Line editing.
 struct Editing<P> {
-    editor: DefaultEditor,
+    editor: Editor<Veil, DefaultHistory>,
     printer: P,
+    secret: Arc<AtomicBool>,
 }
+
+/// Shows blanks for what is typed while that is a password.
+struct Veil(Arc<AtomicBool>);
+
+impl Highlighter for Veil {
+    fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
+        if self.0.load(Ordering::SeqCst) { " ".repeat(line.width()).into() } else { line.into() }
+    }
+
+    fn highlight_char(&self, _: &str, _: usize, kind: CmdKind) -> bool {
+        kind != CmdKind::MoveCursor && self.0.load(Ordering::SeqCst)
+    }
+}
+
+impl Completer for Veil {
+    type Candidate = String;
+}
+
+impl Hinter for Veil {
+    type Hint = String;
+}
+
+impl Validator for Veil {}
+
+impl Helper for Veil {}
 
 impl Editing<Box<dyn ExternalPrinter + Send>> {
     /// `None` if the terminal is too plain for it.
     fn new() -> Option<Self> {
-        let config = Config::builder().auto_add_history(true).build();
-        let mut editor = DefaultEditor::with_config(config).ok()?;
+        // Without colours, what is typed would go to the screen past the veil.
+        let config = Config::builder().color_mode(ColorMode::Forced).build();
+        let mut editor = Editor::with_config(config).ok()?;
+        let secret = Arc::new(AtomicBool::new(false));
+        editor.set_helper(Some(Veil(Arc::clone(&secret))));
         let printer = Box::new(editor.create_external_printer().ok()?);
-        Some(Self { editor, printer })
+        Some(Self { editor, printer, secret })
     }
 }
 
-fn read_edited(editor: &mut DefaultEditor, prompt: &str) -> Input {
+fn read_edited(editor: &mut Editor<Veil, DefaultHistory>, prompt: &str) -> Input {
     match editor.readline(prompt) {
         Ok(line) => Input::Line(line),
         Err(ReadlineError::Interrupted) => Input::Interrupt,

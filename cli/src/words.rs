@@ -1,16 +1,19 @@
 //! Sentences and times that both forms share.
 
+use std::time::Duration;
+
 use jiff::{Timestamp, tz::TimeZone};
 use proto_core::{
     client::{Refusal, SayError, To},
     id::RoomName,
     time::UnixTime,
-    wire::{CloseReason, Presence, RegisterRefusal, Retention, RoomRefusal, Wish},
+    wire::{CloseReason, PasswordWant, Presence, RegisterRefusal, Retention, RoomRefusal, Wish},
 };
 
 use crate::{
     arguments::DAY,
-    notice::{Notice, RoomNotice, Someone},
+    notice::{AskedPassword, Notice, RoomNotice, Someone},
+    password::VARIABLE,
 };
 
 /// What is shown for a time that no calendar has: a peer may claim anything.
@@ -44,6 +47,7 @@ pub(crate) fn someone(someone: &Someone, time: impl Fn(UnixTime) -> String) -> S
     match (presence, seen) {
         (Presence::Online, _) if away.is_empty() => format!("{nick} online"),
         (Presence::Online, _) => format!("{nick} online, away: {away}"),
+        (Presence::Gone, _) => format!("{nick} is no more"),
         (Presence::Offline | Presence::Lost, None) => format!("{nick} offline"),
         (Presence::Offline, Some(seen)) => format!("{nick} offline, left {seen}"),
         (Presence::Lost, Some(seen)) => format!("{nick} offline, fell silent {seen}"),
@@ -80,6 +84,7 @@ pub(crate) fn refusal(why: Refusal) -> &'static str {
         Refusal::NoRecipient => "the server knows nobody of that nick; check it with /who",
         Refusal::NotMember => "you are not in that room; /join it first",
         Refusal::TooLong => "the server takes no message that long; send it in pieces",
+        Refusal::KeyChanged => "they have another key now; send it again",
         Refusal::Store => "the server could not save it; tell its operator, and send it again",
         Refusal::Superseded => {
             "it was written before this data directory was restored from an older copy; send it again"
@@ -91,6 +96,7 @@ pub(crate) fn refusal(why: Refusal) -> &'static str {
 pub(crate) fn plain(notice: &Notice<'_>) -> Option<String> {
     let text = match notice {
         Notice::RegisterRefused(why) => register_refusal(*why),
+        Notice::Password(asked) => return Some(password(*asked)),
         Notice::Gap { from, missing: 1 } => {
             return Some(format!(
                 "1 message from {from} is missing here; ask them to send it again"
@@ -206,6 +212,48 @@ fn register_refusal(why: RegisterRefusal) -> &'static str {
         }
         RegisterRefusal::Full => "the server has no room for another nick; tell its operator",
         RegisterRefusal::Store => "the server could not save your nick; try again later",
+        RegisterRefusal::Banned => {
+            "the operator of this server has banned that nick or your key; only the operator can \
+             undo that"
+        }
+    }
+}
+
+fn password(asked: AskedPassword) -> String {
+    match asked {
+        AskedPassword::Typed { why: PasswordWant::New, .. } => {
+            "this nick has no password yet: type one, it is not shown. With it, the nick can be \
+             used from another device"
+                .to_owned()
+        }
+        AskedPassword::Typed { why: PasswordWant::Wrong, wait } => {
+            format!("that password is wrong; type it again, it is looked at in {}", seconds(wait))
+        }
+        AskedPassword::Typed { .. } => {
+            "this nick is in use: type its password, it is not shown, to use the nick here"
+                .to_owned()
+        }
+        AskedPassword::Again => "type the same password again".to_owned(),
+        AskedPassword::Different => {
+            "the two are not the same; type the password that you want".to_owned()
+        }
+        AskedPassword::Unusable(why) => why.to_string(),
+        AskedPassword::Unavailable { given: true, wait } => format!(
+            "the password is wrong; check {VARIABLE} or what --password-fd reads, and try again \
+             in {}",
+            seconds(wait)
+        ),
+        AskedPassword::Unavailable { given: false, .. } => {
+            format!("this nick needs a password; set {VARIABLE}, or pass --password-fd")
+        }
+    }
+}
+
+/// A span, to the next second.
+fn seconds(span: Duration) -> String {
+    match span.as_millis().div_ceil(1000) {
+        1 => "1 second".to_owned(),
+        seconds => format!("{seconds} seconds"),
     }
 }
 
@@ -213,6 +261,7 @@ fn closed(why: CloseReason, offline: bool) -> String {
     let reason = match why {
         CloseReason::Leaving => "the server was stopped",
         CloseReason::Displaced => "this identity is in use elsewhere",
+        CloseReason::Expelled => "the operator of this server has closed your account",
         CloseReason::Full => "the server has no room for another client; tell its operator",
         CloseReason::Unsupported | CloseReason::Malformed => {
             "the server does not understand this version of udpchat; use the same on both sides"

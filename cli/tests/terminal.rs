@@ -190,3 +190,27 @@ fn a_terminal_that_is_gone_ends_the_chat() {
     alice.terminal = File::open("/dev/null").unwrap();
     assert_eq!(alice.wait().code(), Some(0));
 }
+
+#[test]
+fn a_password_is_not_shown_while_it_is_typed() {
+    let directory = tempfile::tempdir().unwrap();
+    let port = free_port().to_string();
+    let arguments =
+        ["host", "alice", "--port", &port, "--bind", "127.0.0.1", "--accounts", "password"];
+    let mut alice = Seat::take(directory.path(), &arguments);
+    let mut shown = alice.expect("it is not shown");
+    // The prompt comes back below that line.
+    shown += &alice.expect("> ");
+    alice.press("open sesame\r");
+    shown += &alice.expect("Type the same password again.");
+    shown += &alice.expect("> ");
+    alice.press("open sesame\r");
+    shown += &alice.expect("Nobody else is here yet.");
+    // It is not to be had back by a key either.
+    alice.press("\x1b[A");
+    alice.press("send bob hi\r");
+    shown += &alice.expect("Nobody here goes by bob");
+    assert!(!shown.contains("open") && !shown.contains("sesame"), "{shown:?}");
+    alice.press("/quit\r");
+    assert_eq!(alice.wait().code(), Some(0));
+}

@@ -118,7 +118,7 @@ impl Outside {
             Action::Load { ticket, log, from } => {
                 self.requests.push_back((ticket, Request::Load { log, from }));
             }
-            Action::Event(_) => {}
+            Action::Authenticate { .. } | Action::Event(_) => {}
         }
     }
 

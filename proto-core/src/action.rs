@@ -54,6 +54,12 @@ pub enum Action<'b, E> {
         /// The least number wanted.
         from: u64,
     },
+    /// Judge a password, off the event loop, and answer with `handle_authenticated`. The
+    /// drain's `password` and `hash` lend both until its next call. Only a server asks this.
+    Authenticate {
+        /// Names the request in the answer.
+        ticket: Ticket,
+    },
     /// Something happened that the host's user may want to know.
     Event(E),
 }
@@ -114,6 +120,8 @@ pub enum Log {
     Outbox(PublicKey),
     /// What one author said to a client's user, or anyone in one room.
     Inbox(PublicKey),
+    /// The hashes of a server's passwords, by account number.
+    Passwords,
 }
 
 impl Log {
@@ -133,6 +141,7 @@ impl Log {
             Self::Rooms => (6, [0; 32]),
             Self::Members(room) => (7, widen(room.0)),
             Self::Room(room) => (8, widen(room.0)),
+            Self::Passwords => (9, [0; 32]),
         };
         let mut bytes = [kind; Self::LENGTH];
         if let Some((_, rest)) = bytes.split_first_mut() {
@@ -162,6 +171,24 @@ pub struct Loaded<'a> {
 /// The host could not do what was asked: a full disk, a failing device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoreError;
+
+/// The answer to an `Authenticate`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judgement<'a> {
+    /// The password has the hash.
+    Right,
+    /// There was no hash: this is the password's, [`MAX_HASH`] bytes at most.
+    Hashed(&'a [u8]),
+    /// The password has another hash.
+    Wrong,
+    /// The host has too much to judge already.
+    Busy,
+    /// The host cannot judge it: the hash is damaged, say.
+    Failed,
+}
+
+/// The longest hash of a password, in bytes: room for Argon2's usual text form.
+pub const MAX_HASH: usize = 128;
 
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

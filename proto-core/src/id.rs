@@ -20,6 +20,14 @@ impl PublicKey {
     }
 }
 
+impl PublicKey {
+    /// What tells a few keys apart: the first four bytes, little endian.
+    pub const fn tag(&self) -> u32 {
+        let [a, b, c, d, ..] = self.0;
+        u32::from_le_bytes([a, b, c, d])
+    }
+}
+
 impl fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [first, second, third, ..] = self.0;
@@ -286,6 +294,11 @@ impl Position {
     /// Of `number` in `epoch`.
     pub const fn new(epoch: Epoch, number: Number) -> Self {
         Self { epoch, number }
+    }
+
+    /// As a cursor: it has passed `position`. It says nothing of other epochs.
+    pub fn covers(self, position: Self) -> bool {
+        self.epoch == position.epoch && position.number <= self.number
     }
 
     /// As the number of a record in a stored log: 24 bits of epoch above 40 of number.

@@ -59,6 +59,7 @@
 //!             Action::Send { to, datagram } => sent += datagram.len(), // the socket's part
 //!             Action::Put { .. } | Action::Forget { .. } => {} // actions.record() is the record
 //!             Action::Load { ticket, .. } => loads.push(ticket),
+//!             Action::Authenticate { .. } => {} // servers only
 //!             Action::Event(event) => silent |= event == Event::ServerSilent,
 //!         }
 //!     }
@@ -83,6 +84,7 @@ pub mod action;
 pub mod client;
 pub mod id;
 pub mod link;
+pub mod password;
 pub mod random;
 pub mod record;
 pub mod server;

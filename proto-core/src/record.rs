@@ -68,6 +68,41 @@ pub(crate) struct AccountRecord {
     pub(crate) boot: u64,
     /// The last entry of the lobby's log that came before it.
     pub(crate) since: u64,
+    pub(crate) access: Access,
+    pub(crate) sentence: Sentence,
+    /// How many keys it had before this one.
+    pub(crate) key_number: u32,
+}
+
+/// How else than by its key an account is to be had.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Access {
+    /// Not at all: it never had a password.
+    #[default]
+    Key,
+    /// By the password that its next login sets: the operator made the server forget the last.
+    Reset,
+    /// By its password.
+    Password,
+}
+
+/// What the operator has decided about an account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Sentence {
+    /// Nothing is held against it.
+    #[default]
+    None,
+    /// Its nick and its key are refused.
+    Banned,
+    /// It is gone. Its number is never given out again.
+    Removed,
+}
+
+/// The hash of an account's password, in `Log::Passwords` under its number + 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PasswordRecord<'a> {
+    /// As the host made it; empty if the password is forgotten.
+    pub(crate) hash: &'a [u8],
 }
 
 /// A server's record of a room, in `Log::Rooms` under its number + 1.
@@ -115,12 +150,18 @@ pub(crate) struct MailRecord {
     pub(crate) epoch: Epoch,
     pub(crate) number: Number,
     pub(crate) received: UnixTime,
+    /// The key that its author sealed it with.
+    pub(crate) author: PublicKey,
+    /// The number of the key that it is sealed to.
+    pub(crate) key: u32,
 }
 
 /// How far a recipient has an author's deposits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PairRecord {
     pub(crate) epoch: Epoch,
+    /// The number of the recipient's key that `stored` is about.
+    pub(crate) key: u32,
     pub(crate) stored: Number,
     pub(crate) delivered: Number,
     pub(crate) expired: (Number, Number),
@@ -130,10 +171,16 @@ pub(crate) struct PairRecord {
 /// What a client keeps of a conversation, in `Log::Conversations`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ConversationRecord {
+    /// What its logs are named by: the first key that was met.
+    pub(crate) log: PublicKey,
+    /// The key that what is open in it may be sealed to.
     pub(crate) key: PublicKey,
+    pub(crate) key_number: u32,
     pub(crate) with: To,
     /// Of a room, its number at its server.
     pub(crate) room: Option<Room>,
+    /// The account at its server, and the tag of that server's key.
+    pub(crate) home: Option<(Account, u32)>,
     /// The server has saved all up to here.
     pub(crate) epoch: Epoch,
     pub(crate) stored: Number,
@@ -205,6 +252,8 @@ mod tests {
             epoch: Epoch(3),
             number: Number(u64::MAX),
             received: UnixTime(5),
+            author: PublicKey([9; 32]),
+            key: u32::MAX,
         };
         let mut out = [0; record_bound(300)];
         let length = encode(&mut out, &header, &pool, &body, 300).unwrap();

@@ -22,10 +22,11 @@ use proto_core::{
     },
     time::{Instant, UnixTime},
     wire::{
-        Accept, Ack, AckGap, CloseReason, Datagram, Deposit, EntryRefusal, EntryRefused, Frame,
-        FrameWriter, Frames, Hello, HelloTo, Init, Inquire, Limits, MAX_ACK_RANGES, MAX_DATAGRAM,
-        Mail, MailAck, PacketHeader, Presence, Progress, Receipt, Register, RegisterRefusal,
-        Registered, Retention, Retry, Roster, RosterEntry, Say, VERSION,
+        Accept, Ack, AckGap, CloseReason, Datagram, Deposit, EntryRefusal, EntryRefused, Former,
+        Frame, FrameWriter, Frames, Hello, HelloTo, Init, Inquire, Limits, Login, MAX_ACK_RANGES,
+        MAX_DATAGRAM, Mail, MailAck, PacketHeader, PasswordWant, PasswordWanted, Presence,
+        Progress, Receipt, Register, RegisterRefusal, Registered, Retention, Retry, Roster,
+        RosterEntry, Say, Secret, VERSION,
     },
 };
 
@@ -586,6 +587,7 @@ fn roster_entry() -> (RosterEntry<'static>, Vec<u8>) {
         version: RUN + 5,
         nick: nick("bob"),
         key: PublicKey(count(0x20)),
+        key_number: 2,
         presence: Presence::Online,
         candidates,
         seen: UnixTime(1_497_408_017_501_063),
@@ -596,6 +598,7 @@ fn roster_entry() -> (RosterEntry<'static>, Vec<u8>) {
         n(RUN + 5),
         counted(b"bob"),
         count::<32>(0x20).to_vec(),
+        n(2),
         n(0),
         vec![1, 0, 192, 0, 2, 7],
         n(5000),
@@ -640,6 +643,7 @@ fn link_samples() -> Vec<Sample> {
         close("close.full", "Close: Full", CloseReason::Full, 2),
         close("close.unsupported", "Close: Unsupported", CloseReason::Unsupported, 3),
         close("close.malformed", "Close: Malformed", CloseReason::Malformed, 4),
+        close("close.expelled", "Close: Expelled", CloseReason::Expelled, 5),
         sample("credit", "Credit: 123,456 bytes in all", Frame::Credit(123_456), &[n(123_456)]),
     ]
 }
@@ -695,11 +699,38 @@ fn registration_samples() -> Vec<Sample> {
         not("register-refused.full", "RegisterRefused: Full", RegisterRefusal::Full, 1),
         not("register-refused.other", "RegisterRefused: OtherNick", RegisterRefusal::OtherNick, 2),
         not("register-refused.store", "RegisterRefused: Store", RegisterRefusal::Store, 3),
+        not("register-refused.banned", "RegisterRefused: Banned", RegisterRefusal::Banned, 4),
+        sample(
+            "password-wanted",
+            "PasswordWanted: the one that the nick has, now, in answer to a Register",
+            Frame::PasswordWanted(PasswordWanted { why: PasswordWant::Known, wait: 0, attempt: 0 }),
+            &[n(1), n(0), n(0)],
+        ),
+        sample(
+            "password-wanted.wrong",
+            "PasswordWanted: attempt 2 was wrong, the next one in 2,000 ms",
+            Frame::PasswordWanted(PasswordWanted {
+                why: PasswordWant::Wrong,
+                wait: 2000,
+                attempt: 2,
+            }),
+            &[n(2), n(2000), n(2)],
+        ),
+        sample(
+            "login",
+            "Login: alice, no epoch, boot 1, nothing of the roster; attempt 2, a password",
+            Frame::Login(Login {
+                register: Register { nick: nick("alice"), epoch: None, boot: 1, roster: 0 },
+                attempt: 2,
+                password: Secret(b"correct horse"),
+            }),
+            &[counted(b"alice"), n(0), n(1), n(0), n(2), counted(b"correct horse")],
+        ),
         sample("deregister", "Deregister", Frame::Deregister(()), &[]),
         sample("deregistered", "Deregistered", Frame::Deregistered(()), &[]),
         sample(
             "roster",
-            "Roster: from 0 up to 2^40 + 6, all accounts, last; account 1, version 2^40 + 5, bob, a key, online, 192.0.2.7 port 5000, [2001:db8::7] port 443",
+            "Roster: from 0 up to 2^40 + 6, all accounts, last; account 1, version 2^40 + 5, bob, a key, two before it, online, 192.0.2.7 port 5000, [2001:db8::7] port 443",
             Frame::Roster(page),
             &[n(0), n(RUN + 6), n(0), n(0xffff_ffff), n(1), counted(&entry_bytes)],
         ),
@@ -710,9 +741,12 @@ fn registration_samples() -> Vec<Sample> {
 fn message_samples() -> Vec<Sample> {
     let (to, from) = (BOB, Account(0));
     let (epoch, number, receipt) = (EPOCH, NUMBER, count(0xd0));
-    let deposit = Deposit { to, epoch, number, skip: 6, total: 350, offset: 320, piece: SEALED };
+    let key = PublicKey(count(0x20)).tag();
+    let deposit =
+        Deposit { to, epoch, number, key: 2, skip: 6, total: 350, offset: 320, piece: SEALED };
     let progress = Progress {
         to,
+        key: 2,
         epoch,
         stored: Number(9),
         delivered: number,
@@ -724,6 +758,7 @@ fn message_samples() -> Vec<Sample> {
         index: RUN + 9,
         previous: RUN + 8,
         from,
+        key,
         epoch,
         number,
         total: 350,
@@ -748,15 +783,15 @@ fn message_samples() -> Vec<Sample> {
         ),
         sample(
             "deposit",
-            "Deposit: to account 1, epoch 3, number 7, six before it do not count, 350 bytes in all, from 320 on",
+            "Deposit: to account 1, epoch 3, number 7, sealed to key number 2, six before it do not count, 350 bytes in all, from 320 on",
             Frame::Deposit(deposit),
-            &[n(0), n(1), n(3), n(7), n(6), n(350), n(320), counted(SEALED)],
+            &[n(0), n(1), n(3), n(7), n(2), n(6), n(350), n(320), counted(SEALED)],
         ),
         sample(
             "progress",
-            "Progress: to account 1, epoch 3, stored up to 9, delivered up to 7, 4 to 5 expired, online, a receipt",
+            "Progress: to account 1, whose key is number 2, epoch 3, stored up to 9, delivered up to 7, 4 to 5 expired, online, a receipt",
             Frame::Progress(progress),
-            &[n(0), n(1), n(3), n(9), n(7), n(4), n(5), n(1), receipt.to_vec()],
+            &[n(0), n(1), n(2), n(3), n(9), n(7), n(4), n(5), n(1), receipt.to_vec()],
         ),
         not(
             "entry-refused.no-recipient",
@@ -767,11 +802,32 @@ fn message_samples() -> Vec<Sample> {
         not("entry-refused.too-long", "EntryRefused: TooLong", EntryRefusal::TooLong, 2),
         not("entry-refused.store", "EntryRefused: Store", EntryRefusal::Store, 3),
         not("entry-refused.superseded", "EntryRefused: Superseded", EntryRefusal::Superseded, 4),
+        not("entry-refused.key-changed", "EntryRefused: KeyChanged", EntryRefusal::KeyChanged, 5),
+        sample(
+            "former",
+            "Former: what follows of account 0, alice, is sealed with a key that counts up from 20",
+            Frame::Former(Former {
+                account: from,
+                key: PublicKey(count(0x20)),
+                nick: nick("alice"),
+            }),
+            &[n(0), count::<32>(0x20).to_vec(), counted(b"alice")],
+        ),
         sample(
             "mail",
-            "Mail: place 2^40 + 9 behind 2^40 + 8, from account 0, epoch 3, number 7, 350 bytes in all, from 320 on",
+            "Mail: place 2^40 + 9 behind 2^40 + 8, from account 0, by the key that begins 20 21 22 23, epoch 3, number 7, 350 bytes in all, from 320 on",
             Frame::Mail(mail),
-            &[n(RUN + 9), n(RUN + 8), n(0), n(3), n(7), n(350), n(320), counted(SEALED)],
+            &[
+                n(RUN + 9),
+                n(RUN + 8),
+                n(0),
+                n(key.into()),
+                n(3),
+                n(7),
+                n(350),
+                n(320),
+                counted(SEALED),
+            ],
         ),
         sample(
             "mail-ack",

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proto_core::{
     client::{Event, MessageId, SayError, Status, To, Verdict},
     id::{Nick, RoomName},
-    server,
+    server::{self, Logins},
     wire::Wish,
 };
 
@@ -42,6 +42,7 @@ impl Chat {
             faults: Faults::none(),
             nicks: nicks.iter().map(ToString::to_string).collect(),
             real: false,
+            logins: Logins::Open,
             telling: Telling::Silent,
         };
         let mut places = BTreeMap::from([("server".to_string(), SERVER)]);

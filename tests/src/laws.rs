@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proto_core::{
     action::Log,
-    client::{MessageId, To, Verdict},
+    client::{MessageId, Refusal, To, Verdict},
     id::{Account, Nick, PublicKey, Room},
     record::Said,
     time::UnixTime,
@@ -41,6 +41,8 @@ type Letters<T> = BTreeMap<u64, T>;
 #[derive(Debug, Default)]
 pub struct Laws {
     keys: BTreeMap<PublicKey, Place>,
+    /// Of each further device, the key of its user's first one. Outboxes and authors go by that.
+    kin: BTreeMap<PublicKey, PublicKey>,
     outboxes: BTreeMap<(PublicKey, PublicKey), Letters<Written>>,
     inboxes: BTreeMap<(PublicKey, PublicKey), Letters<Vec<u8>>>,
     mail: BTreeSet<(Account, Account, u64)>,
@@ -51,6 +53,9 @@ pub struct Laws {
     pub rooms: Rooms,
     /// Messages expire in this world, so what is missing may be explained later.
     pub expiry: bool,
+    key_numbers: BTreeMap<Account, u32>,
+    /// An account may go to another key.
+    pub passwords: bool,
     /// How long the server keeps mail.
     pub mail_kept: u64,
 }
@@ -61,8 +66,8 @@ pub struct Run {
     /// Which run it is.
     pub number: u64,
     said: BTreeMap<(PublicKey, u64), Mine>,
-    /// The last message of each author that was shown.
-    shown: BTreeMap<Nick0, u64>,
+    /// The last message of each author that was shown; of one with two devices, in each epoch.
+    shown: BTreeMap<(Nick0, u64), u64>,
     /// The last entry of each room that was shown.
     read: BTreeMap<Room, u64>,
 }
@@ -115,6 +120,25 @@ impl Run {
 }
 
 impl Laws {
+    /// A key is that of another device of someone.
+    pub fn relate(&mut self, key: PublicKey, first: PublicKey) {
+        self.kin.insert(key, first);
+    }
+
+    fn first(&self, key: PublicKey) -> PublicKey {
+        self.kin.get(&key).copied().unwrap_or(key)
+    }
+
+    /// What an inbox has of an author, on whichever device of its owner.
+    fn kept(&self, recipient: PublicKey, author: PublicKey, position: u64) -> Option<&Vec<u8>> {
+        let (recipient, author) = (self.first(recipient), self.first(author));
+        let devices = self
+            .inboxes
+            .iter()
+            .filter(|((of, from), _)| self.first(*of) == recipient && *from == author);
+        devices.into_iter().find_map(|(_, inbox)| inbox.get(&position))
+    }
+
     /// A node with this key is there.
     pub fn introduce(&mut self, key: PublicKey, place: Place) {
         self.keys.insert(key, place);
@@ -148,7 +172,7 @@ impl Laws {
                     self.rooms.member(*room, *number, key, record)
                 }
                 Log::Room(room) => self.room_put(*room, *number, record),
-                Log::Pairs(_) | Log::Conversations => Ok(()),
+                Log::Pairs(_) | Log::Conversations | Log::Passwords => Ok(()),
             },
             Change::Forgotten { log, records } => match log {
                 Log::Outbox(to) => self.outbox_forgotten(at, *to, records),
@@ -158,7 +182,7 @@ impl Laws {
                 Log::Accounts | Log::Rooms | Log::Members(_) => {
                     law(records.is_empty(), || format!("{log:?} was forgotten"))
                 }
-                Log::Pairs(_) | Log::Conversations => Ok(()),
+                Log::Pairs(_) | Log::Conversations | Log::Passwords => Ok(()),
             },
         }
     }
@@ -196,9 +220,9 @@ impl Laws {
             mine.settled = last;
         }
         let position = id.position.to_record_number();
-        let arrived = self.inboxes.get(&(id.recipient, author)).and_then(|i| i.get(&position));
-        let arrived = arrived.map(|text| show(text));
-        let accounts = (self.by_key.get(&author), self.by_key.get(&id.recipient));
+        let arrived = self.kept(id.recipient, author, position).map(|text| show(text));
+        let (author, recipient) = (self.first(author), self.first(id.recipient));
+        let accounts = (self.by_key.get(&author), self.by_key.get(&recipient));
         let held = match accounts {
             (Some(from), None) => room.is_some_and(|room| self.rooms.had(room, *from, position)),
             (Some(from), Some(to)) => self.mail.contains(&(*from, *to, position)),
@@ -206,7 +230,7 @@ impl Laws {
         };
         let Some(written) = self
             .outboxes
-            .get_mut(&(author, id.recipient))
+            .get_mut(&(author, recipient))
             .and_then(|letters| letters.get_mut(&position))
         else {
             // It could not be made durable.
@@ -245,6 +269,8 @@ impl Laws {
             Verdict::Delivered => law(arrived.is_some(), || {
                 format!("S1: delivered, but not in the recipient's durable inbox: {id:?}")
             }),
+            // What one device had under way when another took over it may have to say again.
+            Verdict::Refused(Refusal::Superseded) if self.passwords => Ok(()),
             Verdict::Refused(why) => law(arrived.is_none(), || {
                 format!("refused ({why:?}), but in the recipient's inbox: {id:?}")
             }),
@@ -268,11 +294,13 @@ impl Laws {
         let Some((author, _)) = author else {
             return Err(format!("S4: a message came from {from}, a nick nobody holds"));
         };
-        let kept = self.inboxes.get(&(recipient, *author)).and_then(|inbox| inbox.get(&position));
+        let author = self.first(*author);
+        let kept = self.inboxes.get(&(recipient, author)).and_then(|inbox| inbox.get(&position));
         law(kept.is_some_and(|kept| kept == text), || {
             format!("shown, but not so in the durable inbox: {} from {from}", show(text))
         })?;
-        let before = run.shown.insert(from.folded(), position).unwrap_or(0);
+        let epoch = if self.passwords { position >> 40 } else { 0 };
+        let before = run.shown.insert((from.folded(), epoch), position).unwrap_or(0);
         law(before < position, || {
             format!("S2/S3: shown {position} of {from} after {before}: {}", show(text))
         })
@@ -333,12 +361,12 @@ impl Laws {
 
     /// Whether an inbox has a message.
     pub fn arrived(&self, recipient: PublicKey, author: PublicKey, position: u64) -> bool {
-        self.inboxes.get(&(recipient, author)).is_some_and(|inbox| inbox.contains_key(&position))
+        self.kept(recipient, author, position).is_some()
     }
 
     /// The texts of one author in an inbox, in order.
     pub fn inbox(&self, recipient: PublicKey, author: PublicKey) -> Vec<String> {
-        let inbox = self.inboxes.get(&(recipient, author));
+        let inbox = self.inboxes.get(&(recipient, self.first(author)));
         let texts = inbox.into_iter().flat_map(BTreeMap::values);
         texts.map(|text| String::from_utf8_lossy(text).into_owned()).collect()
     }
@@ -386,7 +414,8 @@ impl Laws {
     }
 
     fn written(&self, author: PublicKey, id: &MessageId) -> Option<&Written> {
-        self.outboxes.get(&(author, id.recipient))?.get(&id.position.to_record_number())
+        let names = (self.first(author), self.first(id.recipient));
+        self.outboxes.get(&names)?.get(&id.position.to_record_number())
     }
 
     #[allow(clippy::too_many_arguments)] // a change has that many sides
@@ -403,7 +432,8 @@ impl Laws {
         let Some((OutboxRecord { given_up }, body)) = records::read(record) else {
             return Err("an outbox record is damaged".into());
         };
-        let letters = self.outboxes.entry((author, to)).or_default();
+        let names = (self.first(author), self.first(to));
+        let letters = self.outboxes.entry(names).or_default();
         if given_up {
             return law(letters.contains_key(&number), || {
                 format!("{number} is given up, but was never durable")
@@ -439,21 +469,31 @@ impl Laws {
             return law(same, || format!("S2: inbox number {number} holds another text now"));
         }
         if let Some(room) = self.rooms.room(&author) {
-            let account = self.by_key.get(&recipient).copied();
+            let account = self.by_key.get(&self.first(recipient)).copied();
             return self.rooms.read(recipient, account, room, number, &said, head);
         }
-        law(number > head, || format!("S3: inbox number {number} came after {head}"))?;
-        let letters = self.outboxes.get(&(author, recipient));
+        // Of an author with two devices, each has epochs of its own.
+        let behind = self.passwords && number >> 40 < head >> 40;
+        law(number > head || behind, || format!("S3: inbox number {number} came after {head}"))?;
+        let author = self.first(author);
+        let letters = self.outboxes.get(&(author, self.first(recipient)));
         let written = letters.and_then(|letters| letters.get(&number));
         law(written.is_some_and(|written| written.text == text), || {
             format!("S4: {} came, which {author:?} did not write", show(text))
         })?;
-        if let Some(Written { verdict: Some(Verdict::Refused(why)), .. }) = written {
+        if let Some(Written { verdict: Some(Verdict::Refused(why)), .. }) = written
+            && !(self.passwords && *why == Refusal::Superseded)
+        {
             return Err(format!("{} came after it was refused ({why:?})", show(text)));
         }
-        for (skipped, written) in letters.into_iter().flat_map(|l| l.range(head + 1..number)) {
+        for (skipped, written) in
+            letters.into_iter().flat_map(|l| l.range(head.min(number - 1) + 1..number))
+        {
             let explained = matches!(written.verdict, Some(Verdict::Expired | Verdict::Refused(_)));
-            law(explained || self.expiry, || {
+            // Another device may have it.
+            let elsewhere = self.kept(recipient, author, *skipped).is_some();
+            let elsewhere = elsewhere || self.passwords && *skipped >> 40 < number >> 40;
+            law(explained || elsewhere || self.expiry, || {
                 format!("S3: {number} came after {head}, but {skipped} was not given up")
             })?;
         }
@@ -467,7 +507,7 @@ impl Laws {
         to: PublicKey,
         records: &[(u64, Vec<u8>)],
     ) -> Judgement {
-        let letters = self.outboxes.get(&(author, to));
+        let letters = self.outboxes.get(&(self.first(author), self.first(to)));
         for (number, _) in records {
             let written = letters.and_then(|letters| letters.get(number));
             law(written.is_some_and(|written| written.verdict.is_some()), || {
@@ -500,14 +540,19 @@ impl Laws {
     }
 
     fn account_put(&mut self, number: u64, record: &[u8]) -> Judgement {
-        let Some((AccountRecord { key, nick, since, .. }, _)) = records::read(record) else {
+        let decoded = records::read::<AccountRecord>(record);
+        let Some((AccountRecord { key, nick, since, key_number, .. }, _)) = decoded else {
             return Err("an account's record is damaged".into());
         };
         let account = Account((number - 1) as u32);
         self.rooms.account(account, since)?;
+        self.key_numbers.insert(account, key_number);
+        if let Some(before) = self.accounts.get_mut(&account).filter(|_| self.passwords) {
+            before.0 = key;
+        }
         let before = *self.accounts.entry(account).or_insert((key, nick));
         let by_nick = *self.by_nick.entry(nick.folded()).or_insert(account);
-        let by_key = *self.by_key.entry(key).or_insert(account);
+        let by_key = *self.by_key.entry(self.first(key)).or_insert(account);
         law(before == (key, nick) && by_nick == account && by_key == account, || {
             format!(
                 "S10: {nick} and {key:?} as {account:?}, but the nick is {by_nick:?}, the key {by_key:?}"
@@ -530,8 +575,10 @@ impl Laws {
             let (Some(author), Some(recipient)) = (key(mail.from), key(to)) else {
                 return Err(format!("mail {index} belongs to nobody"));
             };
-            let inbox = self.inboxes.get(&(recipient, author));
+            let inbox = self.inboxes.get(&(recipient, self.first(author)));
             let had = inbox.is_some_and(|inbox| inbox.range(mail.position()..).next().is_some());
+            // What is sealed to a key that the account has no more goes back to its author.
+            let had = had || Some(&mail.key) != self.key_numbers.get(&to);
             let expired = now.since(mail.received).as_micros() >= u128::from(self.mail_kept);
             law(had || expired, || {
                 format!(

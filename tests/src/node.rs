@@ -66,6 +66,10 @@ pub struct Node {
     pub wants_online: bool,
     /// Why its nick was refused, if that was the last word.
     pub refused: Option<RegisterRefusal>,
+    /// What its user types when asked for a password: the next one after a wrong one.
+    pub passwords: Vec<String>,
+    /// How many of those were wrong.
+    pub wrong: usize,
     /// What its user was told, in this run and before.
     pub told: Vec<Told>,
     /// A server has read all there is.

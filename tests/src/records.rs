@@ -3,6 +3,7 @@
 
 use proto_core::{
     id::{Account, Epoch, Nick, Number, Position, PublicKey, RoomName},
+    record::{Access, Sentence},
     time::UnixTime,
 };
 use serde::Deserialize;
@@ -26,6 +27,12 @@ pub struct AccountRecord {
     pub boot: u64,
     /// The last entry of the lobby before it.
     pub since: u64,
+    /// Whether it has a password.
+    pub access: Access,
+    /// Whether it is banned.
+    pub sentence: Sentence,
+    /// How many keys it had before this one.
+    pub key_number: u32,
 }
 
 /// A server's record of a room.
@@ -83,6 +90,10 @@ pub struct MailRecord {
     pub number: Number,
     /// When the server took it.
     pub received: UnixTime,
+    /// The key that its author sealed it with.
+    pub author: PublicKey,
+    /// The number of the key that it is sealed to.
+    pub key: u32,
 }
 
 impl MailRecord {

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use proto_core::{
-    action::{Action, Loaded, Log, StoreError, Ticket},
+    action::{Action, Judgement, Loaded, Log, StoreError, Ticket},
     client::{self, Client, CommandError, MessageId, SayError, To},
     link::Drops,
     server::{self, Server},
@@ -52,12 +52,49 @@ pub enum Input {
         /// What.
         text: String,
     },
+    /// The user gives a password.
+    Authenticate(String),
+    /// The host has judged a password: what it found, and the hash it made.
+    Authenticated(Ticket, Judged),
     /// The user wishes something of the server's rooms.
     Wish(Wish),
     /// The user is away, or, with no text, back.
     Away(String),
     /// The host is about to end.
     ShutDown,
+}
+
+/// What a host found of a password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Judged {
+    /// It has the hash.
+    Right,
+    /// It has none yet: this is it.
+    Hashed(Vec<u8>),
+    /// It has another.
+    Wrong,
+    /// The host has too much to do.
+    Busy,
+}
+
+impl Judged {
+    /// In a world, a password is its own hash.
+    pub fn of(password: &[u8], hash: Option<&[u8]>) -> Self {
+        match hash {
+            None => Self::Hashed(password.to_vec()),
+            Some(hash) if hash == password => Self::Right,
+            Some(_) => Self::Wrong,
+        }
+    }
+
+    fn as_judgement(&self) -> Judgement<'_> {
+        match self {
+            Self::Right => Judgement::Right,
+            Self::Hashed(hash) => Judgement::Hashed(hash),
+            Self::Wrong => Judgement::Wrong,
+            Self::Busy => Judgement::Busy,
+        }
+    }
 }
 
 /// Something that a role owes.
@@ -72,6 +109,8 @@ pub enum Effect {
     },
     /// Ask the store.
     Ask(Ticket, Request),
+    /// Judge a password, which was found to be this.
+    Authenticate(Ticket, Judged),
     /// Tell a client's user; with a message's text.
     Tell(client::Event, Vec<u8>),
     /// Tell a server's user.
@@ -95,7 +134,7 @@ pub struct Outcome {
 
 /// Drains up to `$most` actions into an outcome.
 macro_rules! drain {
-    ($actions:expr, $most:expr, $event:expr) => {{
+    ($actions:expr, $most:expr, $event:expr, $judge:expr) => {{
         let mut actions = $actions;
         let mut outcome = Outcome { drained: true, ..Outcome::default() };
         let mut scratch = [0; MAX_DATAGRAM];
@@ -113,6 +152,7 @@ macro_rules! drain {
                 Action::Load { ticket, log, from } => {
                     Effect::Ask(ticket, Request::Load { log, from })
                 }
+                Action::Authenticate { ticket } => $judge(&actions, ticket),
                 Action::Event(event) => $event(&actions, event),
             };
             outcome.effects.push(effect);
@@ -130,31 +170,7 @@ impl Role {
     pub fn take(&mut self, now: Instant, input: Input, most: usize) -> Outcome {
         match self {
             Self::Client(client) => take_client(client, now, input, most),
-            Self::Server(server) => {
-                let note = |_: &server::Actions<'_>, event| Effect::Note(event);
-                match input {
-                    Input::Datagram { from, mut bytes, .. } => {
-                        drain!(server.handle_datagram(now, from, &mut bytes), most, note)
-                    }
-                    Input::Timeout => drain!(server.poll_timeout(now), most, note),
-                    Input::Answer(Answer::Stored { ticket, done }) => {
-                        drain!(server.handle_stored(now, ticket, stored(done)), most, note)
-                    }
-                    Input::Answer(Answer::Loaded { ticket, found }) => {
-                        drain!(
-                            server.handle_loaded(now, ticket, loaded(found.as_ref())),
-                            most,
-                            note
-                        )
-                    }
-                    Input::ShutDown => drain!(server.shut_down(now), most, note),
-                    Input::Register
-                    | Input::Deregister
-                    | Input::Say { .. }
-                    | Input::Wish(_)
-                    | Input::Away(_) => Outcome::default(),
-                }
-            }
+            Self::Server(server) => take_server(server, now, input, most),
         }
     }
 
@@ -199,6 +215,41 @@ impl Role {
     }
 }
 
+fn take_server(
+    server: &mut Server<ServerMemory>,
+    now: Instant,
+    input: Input,
+    most: usize,
+) -> Outcome {
+    let note = |_: &server::Actions<'_>, event| Effect::Note(event);
+    let judge = |actions: &server::Actions<'_>, ticket| {
+        Effect::Authenticate(ticket, Judged::of(actions.password(), actions.hash()))
+    };
+    match input {
+        Input::Datagram { from, mut bytes, .. } => {
+            drain!(server.handle_datagram(now, from, &mut bytes), most, note, judge)
+        }
+        Input::Timeout => drain!(server.poll_timeout(now), most, note, judge),
+        Input::Answer(Answer::Stored { ticket, done }) => {
+            drain!(server.handle_stored(now, ticket, stored(done)), most, note, judge)
+        }
+        Input::Answer(Answer::Loaded { ticket, found }) => {
+            drain!(server.handle_loaded(now, ticket, loaded(found.as_ref())), most, note, judge)
+        }
+        Input::Authenticated(ticket, judged) => {
+            let judgement = judged.as_judgement();
+            drain!(server.handle_authenticated(now, ticket, judgement), most, note, judge)
+        }
+        Input::ShutDown => drain!(server.shut_down(now), most, note, judge),
+        Input::Register
+        | Input::Deregister
+        | Input::Say { .. }
+        | Input::Wish(_)
+        | Input::Away(_)
+        | Input::Authenticate(_) => Outcome::default(),
+    }
+}
+
 fn take_client(
     client: &mut Client<ClientMemory>,
     now: Instant,
@@ -214,30 +265,39 @@ fn take_client(
         };
         Effect::Tell(event, text)
     };
+    // A client is asked for passwords by its server, and asks its host for nothing.
+    let judge = |_: &client::Actions<'_>, ticket| Effect::Authenticate(ticket, Judged::Wrong);
     let command = |result: Result<client::Actions<'_>, CommandError>| match result {
-        Ok(actions) => drain!(actions, most, tell),
+        Ok(actions) => drain!(actions, most, tell, judge),
         Err(idle) => Outcome { complete: true, idle: Some(idle), ..Outcome::default() },
     };
     match input {
         Input::Datagram { from, mut bytes, .. } => {
-            drain!(client.handle_datagram(now, from, &mut bytes), most, tell)
+            drain!(client.handle_datagram(now, from, &mut bytes), most, tell, judge)
         }
-        Input::Timeout => drain!(client.poll_timeout(now), most, tell),
+        Input::Timeout => drain!(client.poll_timeout(now), most, tell, judge),
         Input::Answer(Answer::Stored { ticket, done }) => {
-            drain!(client.handle_stored(now, ticket, stored(done)), most, tell)
+            drain!(client.handle_stored(now, ticket, stored(done)), most, tell, judge)
         }
         Input::Answer(Answer::Loaded { ticket, found }) => {
-            drain!(client.handle_loaded(now, ticket, loaded(found.as_ref())), most, tell)
+            drain!(client.handle_loaded(now, ticket, loaded(found.as_ref())), most, tell, judge)
         }
         Input::Register => command(client.register(now)),
         Input::Deregister => command(client.deregister(now)),
         Input::Wish(wish) => command(client.wish(now, wish)),
         Input::Away(text) => command(client.set_away(now, &text)),
         Input::Say { to, text } => match client.say(now, to, &text) {
-            Ok((id, actions)) => Outcome { said: Some(Ok(id)), ..drain!(actions, most, tell) },
+            Ok((id, actions)) => {
+                Outcome { said: Some(Ok(id)), ..drain!(actions, most, tell, judge) }
+            }
             Err(why) => Outcome { complete: true, said: Some(Err(why)), ..Outcome::default() },
         },
-        Input::ShutDown => drain!(client.shut_down(now), most, tell),
+        Input::Authenticate(password) => match client.authenticate(now, password.as_bytes()) {
+            Ok(actions) => drain!(actions, most, tell, judge),
+            Err(_) => Outcome { complete: true, ..Outcome::default() },
+        },
+        Input::Authenticated(..) => Outcome::default(),
+        Input::ShutDown => drain!(client.shut_down(now), most, tell, judge),
     }
 }
 

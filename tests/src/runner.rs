@@ -13,6 +13,8 @@ use std::{
     thread,
 };
 
+use proto_core::server::Logins;
+
 use crate::{
     counts::Counts,
     dice::{Dice, mix},
@@ -87,7 +89,7 @@ pub fn draw(seed: Seed) -> (Setup, Vec<Step>) {
     let length = 5 + dice.index(60);
     steps.extend(script::draw(&mut dice, length, crashes));
     let (seed, real) = (dice.u64(), dice.chance(15));
-    (Setup { seed, faults, nicks, real, telling: Telling::Silent }, steps)
+    (Setup { seed, faults, nicks, real, logins: Logins::Open, telling: Telling::Silent }, steps)
 }
 
 /// Lives a world through to its end; what happened, and its fingerprint.

@@ -7,14 +7,14 @@ use std::{
 };
 
 use proto_core::{
-    action::Log,
+    action::{Log, Ticket},
     client::{self, MessageId, SayError, Status, To, Verdict},
     id::{Account, Nick, PublicKey, Room as RoomNumber, RoomName},
     link::Drops,
     server,
     session::Suite,
     time::Instant,
-    wire::{Retention, Wish},
+    wire::{PasswordWant, Retention, Wish},
 };
 
 use crate::{
@@ -28,7 +28,7 @@ use crate::{
     memory::Room,
     network::{Network, Place},
     node::{Kind, Node, Told},
-    role::{Effect, Input, Outcome},
+    role::{Effect, Input, Judged, Outcome},
     script::{self, Act, Step},
     store::{Answer, Change, Request, Store},
     suite::{REAL, STAND_IN, Seals},
@@ -58,6 +58,8 @@ pub struct Setup {
     pub nicks: Vec<String>,
     /// On the real suite rather than on the stand-in.
     pub real: bool,
+    /// Who gets a nick from the server.
+    pub logins: server::Logins,
     /// How much is written down.
     pub telling: Telling,
 }
@@ -69,6 +71,8 @@ pub(crate) enum Event {
     Wake(Place),
     Commit(Place, u64),
     Answer(Place, u64, Answer),
+    Judged(Place, u64, Ticket, Judged),
+    Type(Place, u64),
     Resume(Place, u64),
     Boot(Place, u64),
     Step,
@@ -151,7 +155,8 @@ impl World {
         let suite: &'static dyn Suite = if setup.real { &REAL } else { &STAND_IN };
         let people = setup.nicks.len();
         let address = SocketAddr::from((Ipv4Addr::new(198, 51, 100, 1), 12345));
-        let mut server = server::Config::default();
+        let mut server = server::Config { logins: setup.logins, ..server::Config::default() };
+        self.laws.passwords = setup.logins == server::Logins::Password;
         if self.faults.expiry {
             server.mail = std::time::Duration::from_mins(5);
             self.laws.expiry = true;
@@ -219,6 +224,8 @@ impl World {
             run: crate::laws::Run::default(),
             wants_online: false,
             refused: None,
+            passwords: vec![format!("the password of {nick}")],
+            wrong: 0,
             told: Vec::new(),
             ready: false,
             sent: 0,
@@ -304,9 +311,19 @@ impl World {
             Event::Answer(place, life, answer) if self.nodes[place].boots == life => {
                 self.input(place, Input::Answer(answer));
             }
+            Event::Judged(place, life, ticket, judged) if self.nodes[place].boots == life => {
+                self.input(place, Input::Authenticated(ticket, judged));
+            }
+            Event::Type(place, life) if self.nodes[place].boots == life => {
+                self.type_password(place);
+            }
             Event::Resume(place, life) if self.nodes[place].boots == life => self.resume(place),
             Event::Boot(place, life) if self.nodes[place].boots == life => self.boot(place),
-            Event::Answer(..) | Event::Resume(..) | Event::Boot(..) => {}
+            Event::Answer(..)
+            | Event::Judged(..)
+            | Event::Type(..)
+            | Event::Resume(..)
+            | Event::Boot(..) => {}
             Event::Step => self.step(),
             Event::Incident => self.incident(),
             Event::Attack => self.attack(),
@@ -386,6 +403,19 @@ impl World {
         twin
     }
 
+    /// Someone's nick is started on another device too, with a key, a state and an address
+    /// of its own.
+    pub fn device(&mut self, place: Place, name: &str) -> Place {
+        let Node { nick, kind, suite, room, .. } = self.nodes[place];
+        let device = self.nodes.len();
+        let address = SocketAddr::from((Ipv4Addr::new(198, 51, 100, 200 + device as u8), 40_000));
+        self.add(name, &nick.to_string(), address, kind, suite, room);
+        let (key, first) = (self.nodes[device].key, self.nodes[place].key);
+        self.laws.relate(key, first);
+        self.boot(device);
+        device
+    }
+
     /// A user goes online.
     pub fn register(&mut self, who: Place) {
         self.nodes[who].wants_online = true;
@@ -396,6 +426,14 @@ impl World {
     pub fn deregister(&mut self, who: Place) {
         self.nodes[who].wants_online = false;
         self.input(who, Input::Deregister);
+    }
+
+    /// A user types a password, unless there is none left to try.
+    fn type_password(&mut self, who: Place) {
+        let node = &self.nodes[who];
+        if let Some(password) = node.passwords.get(node.wrong).cloned() {
+            self.input(who, Input::Authenticate(password));
+        }
     }
 
     /// A user says something; `None` if the host does not run or stands still.
@@ -760,6 +798,13 @@ impl World {
                     let at = node.store.ask(self.now, *ticket, request.clone(), &mut self.dice);
                     self.after(at - self.now, Event::Commit(place, life));
                 }
+                Effect::Authenticate(ticket, judged) => {
+                    let busy = self.faults.failing_store && self.dice.chance(100);
+                    let judged = if busy { Judged::Busy } else { judged.clone() };
+                    let life = self.nodes[place].boots;
+                    let span = 20_000 + self.dice.below(200_000);
+                    self.after(span, Event::Judged(place, life, *ticket, judged));
+                }
                 Effect::Tell(event, text) => self.tell(place, *event, text),
                 Effect::Note(event) => self.note(place, *event),
             }
@@ -786,7 +831,8 @@ impl World {
         self.trace.mark(5, self.now, place, format!("{event:?}").as_bytes());
         self.laws.rooms.time = self.nodes[SERVER].clock.believed(self.now);
         let Self { nodes, laws, counts, .. } = self;
-        let Node { key, nick, run, refused, told, .. } = &mut nodes[place];
+        let Node { key, nick, run, refused, told, wrong, .. } = &mut nodes[place];
+        let mut asked = false;
         let words = String::from_utf8_lossy(text).into_owned();
         told.push(Told { event, text: words });
         let judgement: Judgement = match event {
@@ -834,6 +880,11 @@ impl World {
                 *refused = None;
                 Ok(())
             }
+            client::Event::PasswordWanted { why, .. } => {
+                *wrong += usize::from(why == PasswordWant::Wrong);
+                asked = true;
+                Ok(())
+            }
             client::Event::RegisterRefused(why) => {
                 *refused = Some(why);
                 Ok(())
@@ -841,6 +892,11 @@ impl World {
             _ => Ok(()),
         };
         self.judge(place, judgement);
+        if asked {
+            let life = self.nodes[place].boots;
+            let span = self.dice.below(3 * SECOND);
+            self.after(span, Event::Type(place, life));
+        }
     }
 
     // ---- what must hold

@@ -7,6 +7,7 @@ use proptest::{
     prelude::*,
     test_runner::{Config, RngSeed, TestError, TestRunner},
 };
+use proto_core::server::Logins;
 use simulation::{
     clock::SECOND,
     counts::Counts,
@@ -115,7 +116,7 @@ fn life() -> impl Strategy<Value = (Setup, Vec<Step>)> {
         if twice {
             nicks[clients - 1] = "ALICE".into();
         }
-        Setup { seed, faults, nicks, real: false, telling: Telling::Silent }
+        Setup { seed, faults, nicks, real: false, logins: Logins::Open, telling: Telling::Silent }
     });
     (setup, prop::collection::vec(step(), 0..60)).prop_map(|(setup, steps)| {
         let online =

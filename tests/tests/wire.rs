@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use proto_core::{
     client::{Event, Status, Verdict},
+    server::Logins,
     wire::TAG_LENGTH,
 };
 use simulation::{
@@ -30,7 +31,14 @@ const PACKET: u8 = 6;
 
 fn world(telling: Telling) -> World {
     let nicks = ["alice", "bobby"].map(String::from).to_vec();
-    World::new(&Setup { seed: 7, faults: Faults::none(), nicks, real: true, telling })
+    World::new(&Setup {
+        seed: 7,
+        faults: Faults::none(),
+        nicks,
+        real: true,
+        logins: Logins::Open,
+        telling,
+    })
 }
 
 fn say(world: &mut World, who: Place, to: Place, text: &str) {

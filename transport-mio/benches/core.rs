@@ -186,7 +186,7 @@ impl Town {
                         stored.push(ticket);
                     }
                     Action::Load { ticket, .. } => loads.push(ticket),
-                    Action::Send { .. } | Action::Event(_) => {}
+                    Action::Send { .. } | Action::Authenticate { .. } | Action::Event(_) => {}
                 }
             }
             if let Some(ticket) = stored.pop() {

@@ -241,6 +241,7 @@ impl Town {
         let deposits: Vec<_> = (first..=self.said)
             .map(|number| {
                 Frame::Deposit(Deposit {
+                    key: 0,
                     to: Recipient::Room(Room::LOBBY),
                     epoch: Epoch(1),
                     number: Number(number),

@@ -84,6 +84,11 @@ impl Directories {
         self.private("servers", &port.to_string())
     }
 
+    /// Where the directory of the server on `port` is, if there is one.
+    pub fn existing_server(&self, port: u16) -> PathBuf {
+        self.data.join("servers").join(port.to_string())
+    }
+
     fn private(&self, kind: &str, name: &str) -> Result<PathBuf, DirectoryError> {
         let above = self.data.join(kind);
         let path = above.join(name);

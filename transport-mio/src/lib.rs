@@ -6,6 +6,7 @@
 
 pub mod address;
 mod clock;
+pub mod control;
 pub mod directories;
 pub mod endpoint;
 mod files;
@@ -16,5 +17,6 @@ pub mod known_servers;
 pub mod machine;
 pub mod memory;
 mod outgoing;
+mod passwords;
 mod socket;
 pub mod store;

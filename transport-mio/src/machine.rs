@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use proto_core::{
-    action::{Action, Loaded, StoreError, Ticket},
+    action::{Action, Judgement, Loaded, StoreError, Ticket},
     client::{self, Client},
     server::{self, Server},
     time::{Instant, WallClock},
@@ -46,6 +46,16 @@ pub trait Machine: 'static {
         result: Result<Loaded<'_>, StoreError>,
     ) -> Self::Actions<'_>;
 
+    /// Takes what was found of a password; a client asks for none.
+    fn handle_authenticated(
+        &mut self,
+        now: Instant,
+        _ticket: Ticket,
+        _judgement: Judgement<'_>,
+    ) -> Self::Actions<'_> {
+        self.poll_timeout(now)
+    }
+
     /// Tells the others that it leaves.
     fn shut_down(&mut self, now: Instant) -> Self::Actions<'_>;
 
@@ -67,13 +77,25 @@ pub trait Drain {
     /// The record of the `Put` that [`Self::next`] gave last.
     fn record(&self) -> &[u8];
 
+    /// The password of the `Authenticate` that [`Self::next`] gave last.
+    fn password(&self) -> &[u8] {
+        &[]
+    }
+
+    /// The hash that it is to have, if there is one.
+    fn hash(&self) -> Option<&[u8]> {
+        None
+    }
+
     /// The text that goes with `event`, which [`Self::next`] gave last; mostly none.
-    fn text(&self, event: &Self::Event) -> &[u8];
+    fn text(&self, _event: &Self::Event) -> &[u8] {
+        &[]
+    }
 }
 
 /// The core's roles have all methods by the same names.
 macro_rules! machine {
-    ($role:ident, $module:ident $(, text with $with_text:pat)?) => {
+    ($role:ident, $module:ident, machine { $($machine:tt)* }, drain { $($drain:tt)* }) => {
         impl<S: $module::Storage + 'static> Machine for $role<S> {
             type Event = $module::Event;
             type Actions<'a>
@@ -123,6 +145,8 @@ macro_rules! machine {
             fn deadline(&mut self) -> Option<Instant> {
                 self.deadline()
             }
+
+            $($machine)*
         }
 
         impl Drain for $module::Actions<'_> {
@@ -139,21 +163,46 @@ macro_rules! machine {
                 self.record()
             }
 
-            fn text(&self, event: &Self::Event) -> &[u8] {
-                match event {
-                    $($with_text => self.text(),)?
-                    _ => &[],
-                }
-            }
+            $($drain)*
         }
     };
 }
 
-machine!(Server, server);
+machine!(
+    Server,
+    server,
+    machine {
+        fn handle_authenticated(
+            &mut self,
+            now: Instant,
+            ticket: Ticket,
+            judgement: Judgement<'_>,
+        ) -> Self::Actions<'_> {
+            self.handle_authenticated(now, ticket, judgement)
+        }
+    },
+    drain {
+        fn password(&self) -> &[u8] {
+            self.password()
+        }
+
+        fn hash(&self) -> Option<&[u8]> {
+            self.hash()
+        }
+    }
+);
 machine!(
     Client,
     client,
-    text with client::Event::Message { .. }
-        | client::Event::RoomMessage { .. }
-        | client::Event::Names { .. }
+    machine {},
+    drain {
+        fn text(&self, event: &Self::Event) -> &[u8] {
+            match event {
+                client::Event::Message { .. }
+                | client::Event::RoomMessage { .. }
+                | client::Event::Names { .. } => self.text(),
+                _ => &[],
+            }
+        }
+    }
 );

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use proto_core::{
     action::Log,
-    client::{CommandError, MessageId, OpenMessages, PeerView, RoomView, SayError, Status, To},
+    client::{
+        CommandError, MessageId, OpenMessages, PasswordError, PeerView, RoomView, SayError, Status,
+        To,
+    },
     id::{Nick, PublicKey},
     record::Said,
     time::UnixTime,
@@ -13,6 +16,7 @@ use proto_core::{
 use transport_mio::endpoint::ClientEndpoint;
 
 use crate::{
+    password::Password,
     safe_text::SafeText,
     session::{Chat, Moment},
 };
@@ -45,6 +49,10 @@ impl Chat for EndpointChat {
 
     fn deregister(&mut self) -> Result<(), CommandError> {
         self.endpoint.command(|client, now| client.deregister(now).map(drop))
+    }
+
+    fn authenticate(&mut self, password: &Password) -> Result<(), PasswordError> {
+        self.endpoint.command(|client, now| client.authenticate(now, password.as_bytes()).map(drop))
     }
 
     fn release(&mut self) {

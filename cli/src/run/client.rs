@@ -20,6 +20,7 @@ use crate::{
     input::{Input, Inputs},
     modern::Modern,
     notice::Face,
+    password::Password,
     session::{Chat as _, Exit, Session},
     terminal::Terminal,
 };
@@ -41,6 +42,8 @@ pub(super) struct Options<'a> {
     pub(super) greeting: Vec<String>,
     /// Further lines to show when they come.
     pub(super) notices: Option<&'a Receiver<String>>,
+    /// The password that the program was started with.
+    pub(super) password: Option<Password>,
     /// The server's key is taken on trust, or checked against what was.
     pub(super) remember: bool,
 }
@@ -72,7 +75,8 @@ pub(super) fn run(options: Options<'_>) -> Result<Exit, RunError> {
         terminal.screen.show([hint.to_owned()]);
     }
     let at = chat.moment();
-    let session = Session::new(options.nick, face, terminal.scripted, at.now);
+    let session =
+        Session::new(options.nick, face, terminal.scripted, at.now).with_password(options.password);
     // It is offline: there is nothing that this could fail by.
     let _ = chat.register();
 
@@ -119,6 +123,7 @@ impl Talk<'_> {
             }
             self.session.advance(&mut self.chat, at);
             self.take_inputs();
+            self.terminal.set_secret(self.session.wants_password());
             self.terminal.screen.show(self.session.take_lines());
             if let Some(notices) = self.notices {
                 self.terminal.screen.show(notices.try_iter());
@@ -140,6 +145,10 @@ impl Talk<'_> {
                 Input::Line(line) => {
                     self.terminal.heard();
                     self.session.handle_line(&mut self.chat, at, &line);
+                }
+                Input::Secret(typed) => {
+                    self.terminal.heard();
+                    self.session.handle_password(&mut self.chat, at, typed);
                 }
                 Input::End => self.session.handle_end(&mut self.chat, at),
                 Input::Interrupt => self.session.handle_interrupt(&mut self.chat, at),

@@ -6,20 +6,26 @@ mod marker;
 mod server;
 
 use std::{
-    io,
+    io::{self, Write},
     net::{IpAddr, Ipv4Addr, SocketAddr},
 };
 
-use proto_core::id::Nick;
+use jiff::{Timestamp, tz::TimeZone};
+use proto_core::{id::Nick, server::Operation, time::UnixTime};
 use transport_mio::{
+    control::{self, ControlError, Request},
     directories::{Directories, DirectoryError},
     endpoint::StartError,
     known_servers::KnownServersError,
 };
 
 use crate::{
+    accounts,
     address::{self, Address},
-    arguments::{Arguments, ClassicClient, Host, Join, Role},
+    arguments::{
+        AccountsForm, AccountsTool, Arguments, ClassicClient, Host, Join, Role, Secret, Whom,
+    },
+    password::Password,
     session::Exit,
 };
 
@@ -52,6 +58,19 @@ pub(crate) enum RunError {
         /// What the system said.
         cause: io::Error,
     },
+    /// An operator's request.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// The password that it was to read is not to be had.
+    #[error(
+        "cannot read the password from file descriptor {descriptor}: {cause}; open it for reading, as in 3< file"
+    )]
+    Password {
+        /// Its number.
+        descriptor: u32,
+        /// What the system said.
+        cause: io::Error,
+    },
     /// The system refused something that always works.
     #[error("the system does not let it go on: {0}; close some programs and try again")]
     System(#[from] io::Error),
@@ -69,6 +88,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, RunError> {
         Role::Server(server) => server::run(&directories, *server, Form::Modern),
         Role::ClassicServer(server) => server::run(&directories, *server, Form::Classic),
         Role::ClassicClient(client) => run_classic(&directories, client),
+        Role::Accounts(tool) => run_accounts(&directories, *tool),
     }
 }
 
@@ -87,6 +107,7 @@ fn run_host(directories: &Directories, host: &Host) -> Result<Exit, RunError> {
         form: Form::Modern,
         greeting: server::invitation(server, hosted.key),
         notices: Some(&hosted.notices),
+        password: password(host.secret)?,
         remember: false,
     });
     hosted.stop()?;
@@ -108,12 +129,13 @@ fn run_join(directories: &Directories, join: &Join) -> Result<Exit, RunError> {
         form: Form::Modern,
         greeting: Vec::new(),
         notices: None,
+        password: password(join.secret)?,
         remember: true,
     })
 }
 
 fn run_classic(directories: &Directories, client: &ClassicClient) -> Result<Exit, RunError> {
-    let ClassicClient { nick, server, port } = *client;
+    let ClassicClient { nick, server, port, secret } = *client;
     client::run(Options {
         nick,
         server,
@@ -123,8 +145,27 @@ fn run_classic(directories: &Directories, client: &ClassicClient) -> Result<Exit
         form: Form::Classic,
         greeting: classic_greeting(&nick, server, port),
         notices: None,
+        password: password(secret)?,
         remember: true,
     })
+}
+
+fn run_accounts(directories: &Directories, tool: AccountsTool) -> Result<Exit, RunError> {
+    let request = match tool.what {
+        AccountsForm::List => Request::List,
+        AccountsForm::Reset(Whom { nick }) => Request::Operate(Operation::Reset, nick),
+        AccountsForm::Remove(Whom { nick }) => Request::Operate(Operation::Remove, nick),
+        AccountsForm::Ban(Whom { nick }) => Request::Operate(Operation::Ban, nick),
+        AccountsForm::Unban(Whom { nick }) => Request::Operate(Operation::Unban, nick),
+    };
+    let reply = control::ask(&directories.existing_server(tool.port), &request)?;
+    let now = UnixTime(Timestamp::now().as_microsecond().unsigned_abs());
+    let lines = accounts::lines(&request, &reply, now, &TimeZone::system());
+    let mut out = io::stdout().lock();
+    for line in lines {
+        writeln!(out, "{line}")?;
+    }
+    Ok(Exit::Done)
 }
 
 fn classic_greeting(nick: &Nick, server: SocketAddr, port: u16) -> Vec<String> {
@@ -134,6 +175,12 @@ fn classic_greeting(nick: &Nick, server: SocketAddr, port: u16) -> Vec<String> {
         format!("server port number:  {}", server.port()),
         format!("client port number:  {port}"),
     ]
+}
+
+/// The password that the program was started with.
+fn password(Secret { descriptor }: Secret) -> Result<Option<Password>, RunError> {
+    Password::given(descriptor)
+        .map_err(|cause| RunError::Password { descriptor: descriptor.unwrap_or_default(), cause })
 }
 
 fn server_side(bind: Option<IpAddr>, port: u16) -> SocketAddr {

@@ -9,9 +9,11 @@ use std::{
 use jiff::tz::TimeZone;
 use proto_core::{
     id::PublicKey,
-    server::{AccountView, Config, Event, Server, Storage},
+    server::{AccountView, Config, Event, Logins, Server, Storage},
     wire::{Presence, Retention},
 };
+#[cfg(unix)]
+use transport_mio::control::Control;
 use transport_mio::{
     directories::Directories,
     endpoint::{Running, ServerEndpoint},
@@ -20,7 +22,7 @@ use transport_mio::{
 
 use crate::{
     address::{self, Address},
-    arguments::{self, DAY, RoomLimits},
+    arguments::{self, Accounts, DAY, RoomLimits},
     input::Inputs,
     screen::Screen,
     server_words::{self, ClassicServer, Row},
@@ -50,9 +52,13 @@ pub(super) fn invitation(server: SocketAddr, key: PublicKey) -> Vec<String> {
 
 fn open(directories: &Directories, server: arguments::Server) -> Result<ServerEndpoint, RunError> {
     let directory = directories.server(server.port)?;
+    let logins = match server.accounts {
+        Accounts::Open => Logins::Open,
+        Accounts::Password => Logins::Password,
+    };
     let RoomLimits { members, entries, bytes, days } = server.rooms;
     let room = Retention { entries, bytes, age: days.saturating_mul(DAY) };
-    let config = Config { members, room, ..Config::default() };
+    let config = Config { logins, members, room, ..Config::default() };
     let bind = server_side(server.bind, server.port);
     Ok(ServerEndpoint::open(&directory, bind, &ServerSizes::default(), config)?)
 }
@@ -65,6 +71,8 @@ pub(super) fn run(
 ) -> Result<Exit, RunError> {
     let mut endpoint = open(directories, server)?;
     let bind = server_side(server.bind, server.port);
+    #[cfg(unix)]
+    let control = control(directories, server.port, &endpoint);
     let handle = endpoint.handle();
     let wake = move || handle.wake();
     let inputs = Inputs::new();
@@ -76,12 +84,18 @@ pub(super) fn run(
         Form::Classic => vec![ClassicServer::start(bind.port())],
         Form::Modern => invitation(address::reachable(bind), endpoint.machine().key()),
     });
+    #[cfg(unix)]
+    screen.show(control.as_ref().err().cloned());
     let mut events = Vec::new();
     let mut told_failure = None;
     // A server whose output nobody reads any more serves on.
     while inputs.next(false).is_none() {
         endpoint.turn(None, |event, _| events.push(event))?;
         for event in events.drain(..) {
+            #[cfg(unix)]
+            if let Ok(control) = &control {
+                control.notice(&event);
+            }
             if event == Event::StoreFailed {
                 // It may fail at everything that is asked for a while.
                 if told_failure.is_some_and(|told: Instant| told.elapsed() < REMINDER) {
@@ -101,6 +115,23 @@ pub(super) fn run(
     endpoint.shut_down(|_, _| ())?;
     screen.finish();
     Ok(Exit::Done)
+}
+
+/// Lets the operator at the accounts while the server runs; else why that cannot be.
+#[cfg(unix)]
+fn control(
+    directories: &Directories,
+    port: u16,
+    endpoint: &ServerEndpoint,
+) -> Result<Control, String> {
+    let directory = directories.existing_server(port);
+    Control::start(&directory, endpoint.handle()).map_err(|cause| {
+        format!(
+            "There can be no socket for `udpchat accounts` in {}: {cause}. To use it, stop the \
+             server first.",
+            directory.display()
+        )
+    })
 }
 
 fn table(server: &mut Server<impl Storage>) -> Vec<Row> {
@@ -128,7 +159,18 @@ impl Hosted {
         let mut endpoint = open(directories, server)?;
         let key = endpoint.machine().key();
         let (notify, notices) = mpsc::channel();
+        #[cfg(unix)]
+        let control = control(directories, server.port, &endpoint);
+        #[cfg(unix)]
+        if let Err(why) = &control {
+            // As below.
+            let _ = notify.send(why.clone());
+        }
         let running = endpoint.spawn(move |event, _| {
+            #[cfg(unix)]
+            if let Ok(control) = &control {
+                control.notice(&event);
+            }
             if let Some(trouble) = server_words::trouble(&event) {
                 // It is told in the chat's next turn, if there is still a chat.
                 let _ = notify.send(trouble);

@@ -8,7 +8,9 @@ use proto_core::{
 
 use crate::{
     command::{self, Command, Source, Whose, WrongInput},
-    notice::{HistoryPart, Message, Missing, Notice, Registering, RoomMessage, Someone},
+    notice::{
+        HistoryPart, Message, Missing, Notice, Registering, RoomMessage, RoomNotice, Someone,
+    },
     safe_text::SafeText,
 };
 
@@ -211,7 +213,12 @@ impl Session {
 
     fn history(&mut self, chat: &mut impl Chat, at: Moment, of: Source) {
         let mut nothing = true;
-        for (with, key) in sources(chat, of) {
+        let sources = sources(chat, of);
+        if let (Source::Room(room), []) = (of, &sources[..]) {
+            self.tell(at, Notice::Room(RoomNotice::NotMember(room)));
+            return;
+        }
+        for (with, key) in sources {
             let read = chat.history(key, &mut |author, time, text| {
                 nothing = false;
                 let said = match (with, author) {
@@ -238,7 +245,7 @@ impl Session {
 
 /// Which logs a `/history` shows.
 fn sources(chat: &mut impl Chat, of: Source) -> Vec<(To, PublicKey)> {
-    let peers = chat.peers().into_iter().map(|peer| (To::Peer(peer.nick), peer.key));
+    let peers = chat.peers().into_iter().map(|peer| (To::Peer(peer.nick), peer.log));
     let rooms = chat.rooms().into_iter().map(|room| (room.room, room.key));
     let mut all = peers.chain(rooms);
     match of {

@@ -35,6 +35,7 @@ impl Session {
                 self.registered(at, returning, mail);
             }
             Event::RegisterRefused(why) => self.register_refused(chat, at, why),
+            Event::PasswordWanted { why, wait } => self.password_wanted(chat, at, why, wait),
             Event::Deregistered { answered } => self.deregistered(chat, at, answered),
             Event::RosterChanged => self.roster_changed = true,
             Event::Deposited { id, to: To::Peer(to), why } => {
@@ -98,6 +99,7 @@ impl Session {
             Phase::Leaving { .. } | Phase::Offline | Phase::Online => return,
         };
         self.server_back(at);
+        self.forget_password_question();
         self.phase = Phase::Online;
         self.was_online = true;
         self.settling = Some(at.now + SETTLE);
@@ -152,6 +154,7 @@ impl Session {
     /// The client is offline now.
     fn offline(&mut self, chat: &mut impl Chat) {
         chat.release();
+        self.forget_password_question();
         self.phase = Phase::Offline;
         self.silent = None;
         self.settling = None;

@@ -4,6 +4,7 @@
 mod commands;
 mod ending;
 mod events;
+mod passwords;
 mod rooms;
 mod roster;
 #[cfg(test)]
@@ -15,7 +16,10 @@ use std::{
 };
 
 use proto_core::{
-    client::{CommandError, MessageId, OpenMessages, PeerView, RoomView, SayError, Status, To},
+    client::{
+        CommandError, MessageId, OpenMessages, PasswordError, PeerView, RoomView, SayError, Status,
+        To,
+    },
     id::{Nick, PublicKey},
     time::{Instant, UnixTime},
     wire::Wish,
@@ -24,9 +28,11 @@ use proto_core::{
 use crate::{
     command::{Command, WrongInput},
     notice::{Face, Notice, Registering},
+    password::Password,
     safe_text::SafeText,
 };
 
+use passwords::Asking;
 use rooms::Rooms;
 use roster::Roster;
 
@@ -69,6 +75,8 @@ pub(crate) trait Chat {
     fn register(&mut self) -> Result<(), String>;
     /// Deposits what is open, then goes offline.
     fn deregister(&mut self) -> Result<(), CommandError>;
+    /// Gives the password that was asked for.
+    fn authenticate(&mut self, password: &Password) -> Result<(), PasswordError>;
     /// Frees the port.
     fn release(&mut self);
     /// Says something.
@@ -161,6 +169,9 @@ pub(crate) struct Session {
     rooms: Rooms,
     /// When the store's failure was told of the last time.
     told_failure: Option<Instant>,
+    /// The password that the program was started with.
+    password: Option<Password>,
+    asking: Asking,
     /// A message was refused or expired; of a script, also one that was not taken, or a
     /// wish that was refused.
     refused: bool,
@@ -188,6 +199,8 @@ impl Session {
             sent: HashMap::new(),
             rooms: Rooms::default(),
             told_failure: None,
+            password: None,
+            asking: Asking::Nothing,
             refused: false,
             exit: None,
             lines: Vec::new(),
@@ -282,8 +295,12 @@ impl Session {
         let first = self.settling.is_some();
         let overdue = self.settling.is_some_and(|until| until <= at.now);
         let is_online = self.phase == Phase::Online;
-        if is_online && (std::mem::take(&mut self.roster_changed) || overdue) {
+        // Rooms are named before the table is shown: the lobby is always among them.
+        let mut is_named = || chat.rooms().iter().any(|view| view.room == To::Lobby);
+        let is_due = overdue || self.roster_changed && (!first || is_named());
+        if is_online && is_due {
             self.settling = None;
+            self.roster_changed = false;
             let own = self.own;
             let others = chat.peers().into_iter().filter(|peer| peer.nick != own);
             let changes = self.roster.update(others.map(|peer| events::someone(&peer)).collect());
@@ -291,6 +308,9 @@ impl Session {
                 let everyone = self.roster.everyone();
                 let table = Notice::Table { first, everyone, changes: &changes };
                 self.face.show(at.unix, table, &mut self.lines);
+            }
+            if first {
+                self.tell_rooms(chat, at);
             }
         }
         if self.mailbox.is_some_and(|until| until <= at.now) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proto_core::{
-    client::{SayError, To},
+    client::{RoomView, SayError, To},
     id::{NameError, RoomName},
     time::Instant,
     wire::{Retention, RoomRefusal, Wish},
@@ -199,6 +199,18 @@ impl Session {
         let rooms: Vec<_> =
             names.into_iter().map(|name| ListedRoom { joined: is_joined(&name), name }).collect();
         self.tell(at, Notice::Room(RoomNotice::Rooms(&rooms)));
+    }
+
+    /// Tells the user in which rooms they are still.
+    pub(super) fn tell_rooms(&mut self, chat: &mut impl Chat, at: Moment) {
+        let name = |view: RoomView| match view.room {
+            To::Room(name) => Some(name),
+            To::Lobby | To::Peer(_) => None,
+        };
+        let rooms: Vec<_> = chat.rooms().into_iter().filter_map(name).collect();
+        if !rooms.is_empty() {
+            self.tell(at, Notice::Room(RoomNotice::StillIn(&rooms)));
+        }
     }
 
     pub(super) fn room_message(&mut self, at: Moment, message: RoomMessage) {

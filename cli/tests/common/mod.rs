@@ -55,8 +55,19 @@ pub(crate) struct Program {
 impl Program {
     /// Starts it with `arguments` and its data below `directory`.
     pub(crate) fn start(directory: &Path, arguments: &[&str]) -> Self {
+        Self::with_password(directory, arguments, None)
+    }
+
+    /// The same, with a password in the environment.
+    pub(crate) fn with_password(
+        directory: &Path,
+        arguments: &[&str],
+        password: Option<&str>,
+    ) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_udpchat"))
             .args(arguments)
+            .env_remove("UDPCHAT_PASSWORD")
+            .envs(password.map(|password| ("UDPCHAT_PASSWORD", password)))
             .arg("--data-dir")
             .arg(directory)
             .stdin(Stdio::piped())

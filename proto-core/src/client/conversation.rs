@@ -1,6 +1,7 @@
 //! What a client keeps for each link, to its server or to a peer.
 
 use crate::{
+    id::{Account, PublicKey},
     link::{Role, Run},
     storage::{Id, List},
 };
@@ -67,4 +68,7 @@ pub struct Contact {
     /// Mail that waits for what comes before it, and the last that did not have to.
     pub(super) mail: List<Message, Chained>,
     pub(super) last_mail: u64,
+    /// Who wrote mail under a key that is not the account's any more: the server says it ahead
+    /// of the mail.
+    pub(super) former: Option<(Account, PublicKey, Id<Peer>)>,
 }

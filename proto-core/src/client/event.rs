@@ -1,11 +1,13 @@
 //! What a client tells its host's user.
 
+use core::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
     id::{MAX_NAME, Nick, Position, PublicKey, RoomName},
     time::UnixTime,
-    wire::{CloseReason, EntryRefusal, Limits, RegisterRefusal, RoomRefusal, Wish},
+    wire::{CloseReason, EntryRefusal, Limits, PasswordWant, RegisterRefusal, RoomRefusal, Wish},
 };
 
 use super::MessageId;
@@ -86,6 +88,13 @@ pub enum Event {
     },
     /// The nick is not the client's; it is offline.
     RegisterRefused(RegisterRefusal),
+    /// The nick is to be had with a password: [`super::Client::authenticate`] gives it.
+    PasswordWanted {
+        /// Which one, or what was wrong with the last one.
+        why: PasswordWant,
+        /// How long the server looks at none.
+        wait: Duration,
+    },
     /// The client is offline, as asked. Without an answer, the server did not say
     /// that it knows.
     Deregistered {

@@ -14,6 +14,7 @@ use super::{
     ClientLink, CommandError, Event, Status,
     conversation::{ClientRole, Token},
     engine::{Engine, Taken},
+    login::Login,
 };
 
 /// Tries with a wrong key after which the server counts as another one.
@@ -42,6 +43,7 @@ pub(super) struct Home {
     /// Since when an answer is owed, while nothing at all comes.
     asked: Option<Instant>,
     silent: bool,
+    pub(super) login: Login,
     roster: RosterCursor,
     news: Deque<Event, NEWS>,
 }
@@ -111,8 +113,12 @@ impl Home {
         !self.news.is_empty()
     }
 
+    pub(super) fn is_registering(&self) -> bool {
+        self.phase == Phase::Registering
+    }
+
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.asked
+        self.asked.into_iter().chain(self.login.deadline()).min()
     }
 
     pub(super) fn next_event(&mut self) -> Option<Event> {
@@ -195,6 +201,7 @@ impl Engine<'_> {
     }
 
     pub(super) fn home_timeout(&mut self) {
+        self.login_timeout();
         let now = self.state.now;
         let home = &mut self.state.home;
         if home.asked.is_none_or(|at| at > now) {
@@ -293,6 +300,7 @@ impl Engine<'_> {
             return Taken::Done;
         }
         home.phase = Phase::Online;
+        home.login.forget();
         home.account = Some(account);
         home.limits = Some(limits);
         home.waiting = mailbox;
@@ -348,6 +356,7 @@ impl Engine<'_> {
     /// A page of the roster. Pages may come out of order or twice: an entry counts
     /// if it is newer than what is known.
     pub(super) fn roster(&mut self, page: &Roster<'_>) -> Taken {
+        let server = self.state.config.server_key.map_or(0, |key| key.tag());
         for entry in page.entries() {
             let Ok(entry) = entry else { return Taken::Close(CloseReason::Malformed) };
             if entry.key == self.links.state.identity.public() {
@@ -355,7 +364,9 @@ impl Engine<'_> {
                 continue;
             }
             // Who finds no room here can be written to by those who have more.
-            let Some((peer, changed)) = self.peers.update(&entry, &mut self.pool) else { continue };
+            let Some((peer, changed)) = self.peers.update(&entry, server, &mut self.pool) else {
+                continue;
+            };
             self.state.home.roster.changed |= changed;
             self.peer_changed(peer);
         }
@@ -386,6 +397,7 @@ impl Engine<'_> {
         home.asked = None;
         home.silent = false;
         home.wanted = false;
+        home.login.forget();
         self.end_wishes();
         let home = &mut self.state.home;
         if let Some(dial) = home.dial.take() {
@@ -418,12 +430,19 @@ impl Engine<'_> {
         let epoch = Some(self.state.epoch).filter(|epoch| *epoch != Epoch(0));
         let frame = match (home.phase, home.leaving) {
             (_, Some(Leaving::Saying)) => Frame::Deregister(()),
-            (Phase::Registering, _) => Frame::Register(Register {
-                nick: self.state.config.nick,
-                epoch,
-                boot: self.state.boot,
-                roster: home.roster.have,
-            }),
+            (Phase::Registering, _) => {
+                let register = Register {
+                    nick: self.state.config.nick,
+                    epoch,
+                    boot: self.state.boot,
+                    roster: home.roster.have,
+                };
+                match home.login.frame(register) {
+                    Some(frame) => frame,
+                    // The user is asked, or the time has not come.
+                    None => return,
+                }
+            }
             _ => return,
         };
         if packet.push(&frame, Token::Request)
@@ -439,7 +458,7 @@ impl Engine<'_> {
         self.reach_home();
     }
 
-    fn request(&mut self) {
+    pub(super) fn request(&mut self) {
         let Some(link) = self.state.home.link else { return };
         if let Some(contact) = self.contact(link) {
             contact.request = true;

@@ -19,6 +19,7 @@ mod asker {
     pub(super) const FORGET: u8 = 3;
     pub(super) const MESSAGE: u8 = 4;
     pub(super) const LOADING: u8 = 5;
+    pub(super) const RECALL: u8 = 6;
 }
 
 /// How long to wait before the store is asked again for what it failed to read or save.
@@ -164,10 +165,12 @@ impl Engine<'_> {
                 if asker == asker::FORGET {
                     // What is not forgotten is settled again after a restart.
                     peer.forget.answer(serial);
-                } else if peer.save.answer(serial) && !stored && peer.stored == Position::default()
-                {
-                    // Its messages failed with it, and the next one asks again.
-                    peer.conversation = None;
+                } else if peer.save.answer(serial) {
+                    peer.recorded |= stored;
+                    if !peer.recorded {
+                        // Its messages failed with it, and the next one asks again.
+                        peer.conversation = None;
+                    }
                 }
             }
             asker::MESSAGE => {
@@ -186,6 +189,14 @@ impl Engine<'_> {
     }
 
     pub(super) fn handle_loaded(&mut self, ticket: Ticket, loaded: Option<Loaded<'_>>) {
+        if ticket.asker == asker::RECALL {
+            let id = self.messages.id_at(ticket.slot);
+            let answered = |message: &mut Message| message.ask.answer(ticket.serial);
+            if let Some(id) = id.filter(|id| self.messages.get_mut(*id).is_some_and(answered)) {
+                self.recalled(id, loaded);
+            }
+            return;
+        }
         if ticket.asker != asker::LOADING || !self.state.loading.ask.answer(ticket.serial) {
             return;
         }
@@ -243,9 +254,12 @@ impl Engine<'_> {
             let peer = self.peers.get_mut(id)?;
             peer.save = Ask::Asked(ticket.serial);
             let header = ConversationRecord {
-                key: peer.key,
+                log: peer.log,
+                key: peer.former.map_or(peer.key, |(key, _)| key),
+                key_number: peer.former.map_or(peer.key_number, |(_, number)| number),
                 with: peer.with,
                 room: peer.room,
+                home: peer.home,
                 epoch: peer.stored.epoch,
                 stored: peer.stored.number,
             };
@@ -257,7 +271,7 @@ impl Engine<'_> {
             let peer = self.peers.get_mut(id)?;
             peer.forget = Ask::Asked(ticket.serial);
             let upto = peer.done.to_record_number();
-            return Some(Action::Forget { ticket, log: Log::Outbox(peer.key), upto });
+            return Some(Action::Forget { ticket, log: Log::Outbox(peer.log), upto });
         }
         None
     }
@@ -266,7 +280,12 @@ impl Engine<'_> {
         let ticket = self.ticket(asker::MESSAGE, id.slot());
         let message = self.messages.get_mut(id)?;
         message.ask = Ask::Asked(ticket.serial);
-        let key = self.peers.get(message.peer)?.key;
+        let key = self.peers.get(message.peer)?.log;
+        if message.stage == Stage::Recalled {
+            let ticket = Ticket { asker: asker::RECALL, ..ticket };
+            let from = message.position.to_record_number();
+            return Some(Action::Load { ticket, log: Log::Outbox(key), from });
+        }
         let number = message.position.to_record_number();
         let total = usize::from(message.total);
         let (log, length) = match message.stage {
@@ -294,7 +313,7 @@ impl Engine<'_> {
     fn request_loading<E>(&mut self) -> Action<'static, E> {
         let ticket = self.ticket(asker::LOADING, 0);
         self.state.loading.ask = Ask::Asked(ticket.serial);
-        let key = |of| self.peers.get(of).map_or(self.links.state.identity.public(), |p| p.key);
+        let key = |of| self.peers.get(of).map_or(self.links.state.identity.public(), |p| p.log);
         let (log, from) = match self.state.loading.what {
             What::Conversation { from } => (Log::Conversations, from),
             What::Inbox { of, .. } => (Log::Inbox(key(of)), u64::MAX),
@@ -345,6 +364,9 @@ impl Engine<'_> {
         if let Some(peer) = self.peers.get_mut(of) {
             peer.conversation = Some(number);
             peer.room = record.room;
+            peer.recorded = true;
+            (peer.log, peer.home) = (record.log, record.home);
+            peer.key_number = record.key_number;
             peer.stored = Position::new(record.epoch, record.stored);
         }
         self.load_next(What::Inbox { of, number });
@@ -370,7 +392,7 @@ impl Engine<'_> {
         let message = self.messages.get_mut(id)?;
         let peer = self.peers.get(message.peer)?;
         let to = peer.with;
-        let name = MessageId { recipient: peer.key, position: message.position };
+        let name = MessageId { recipient: peer.log, position: message.position };
         let news = &mut message.news;
         if core::mem::take(&mut news.accepted) {
             return Some(Event::Accepted { id: name, to });

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use crate::{
     action::Ask,
-    id::{MessageName, Position, Recipient},
+    id::{MessageName, Position},
     link::{Packet, Units},
     record::BODY_HEADER,
     session::{self, MAIL_OVERHEAD},
@@ -83,10 +83,8 @@ impl Engine<'_> {
         if mail.index <= contact.last_mail {
             return Taken::Done;
         }
-        // Its author is on the roster, which is on its way.
-        let Some(peer) = self.peers.by_recipient(Recipient::Account(mail.from)) else {
-            return Taken::NoRoom;
-        };
+        // Its author is on the roster, which is on its way, or told of on the way.
+        let author = self.author_of(link, mail.from, mail.key);
         let mut at = contact.mail.front();
         let known = loop {
             let Some(id) = at else { break None };
@@ -97,8 +95,10 @@ impl Engine<'_> {
             at = message.chained.next();
         };
         let id = known.or_else(|| {
+            let (peer, key) = author?;
             let body = self.pool.allocate(total)?;
             let mut message = Message::new(peer, position, Stage::Arriving, body, mail.total);
+            message.by = Some(key);
             message.mail = Some(MailPlace { index: mail.index, previous: mail.previous });
             message.by_server = true;
             message.waited = mail.index <= self.state.home.waiting();
@@ -275,7 +275,7 @@ impl Engine<'_> {
     /// that could not be.
     fn mail_ack(&self, id: Id<Message>) -> Option<MailAck> {
         let message = self.messages.get(id)?;
-        let author = self.peers.get(message.peer)?.key;
+        let author = message.by.or_else(|| Some(self.peers.get(message.peer)?.key))?;
         let identity = &self.links.state.identity;
         let name = MessageName { author, recipient: identity.public(), position: message.position };
         let receipt =
@@ -360,7 +360,8 @@ impl Engine<'_> {
     /// Puts the plaintext in the place of the sealed body.
     fn unseal(&mut self, id: Id<Message>) -> bool {
         let Some(message) = self.messages.get_mut(id) else { return false };
-        let Some(author) = self.peers.get(message.peer).map(|peer| peer.key) else { return false };
+        let by = message.by.or_else(|| Some(self.peers.get(message.peer)?.key));
+        let Some(author) = by else { return false };
         let identity = &self.links.state.identity;
         let name = MessageName { author, recipient: identity.public(), position: message.position };
         let total = usize::from(message.total);

@@ -2,7 +2,7 @@
 
 use crate::{
     action::Ask,
-    id::{Nick, Position},
+    id::{Nick, Position, PublicKey},
     link::Units,
     storage::{Body, Id, Linked, Node},
     time::{Instant, UnixTime},
@@ -16,6 +16,8 @@ pub struct Message {
     /// The other side.
     pub(super) peer: Id<Peer>,
     pub(super) position: Position,
+    /// Of mail: the key that its author sealed it with.
+    pub(super) by: Option<PublicKey>,
     pub(super) stage: Stage,
     pub(super) body: Body,
     /// Bytes of the body: as it was said, or sealed.
@@ -62,6 +64,8 @@ pub struct Message {
 pub(super) enum Stage {
     /// Said, and being made durable.
     Saving,
+    /// Sealed to a key that its recipient has no more; the text is to be read from the outbox.
+    Recalled,
     /// Durable, and to be sent directly.
     Open,
     /// Sealed, and to be taken over by the server.
@@ -90,7 +94,7 @@ impl Stage {
 
     /// It is open, and the server does not have it either.
     pub(super) fn is_unsaved(self) -> bool {
-        matches!(self, Self::Saving | Self::Open | Self::Deposited)
+        matches!(self, Self::Saving | Self::Recalled | Self::Open | Self::Deposited)
     }
 
     /// Its number is passed over.
@@ -133,6 +137,7 @@ impl Message {
         Self {
             peer,
             position,
+            by: None,
             stage,
             body,
             total,

@@ -6,11 +6,13 @@ mod event;
 mod home;
 mod host;
 mod inbox;
+mod login;
 mod memory;
 mod message;
 mod outbox;
 mod peer;
 mod rooms;
+mod succession;
 
 use core::{fmt, net::SocketAddr, time::Duration};
 
@@ -18,6 +20,7 @@ use crate::{
     action::{Action, Loaded, StoreError, Ticket},
     id::{NameError, Nick, Position, PublicKey},
     link::{Drops, Link},
+    password::MAX_PASSWORD,
     record::record_bound,
     server::Resume,
     session::Identity,
@@ -190,6 +193,21 @@ impl<S: Storage> Client<S> {
         Ok(Actions { engine })
     }
 
+    /// Gives the password that [`Event::PasswordWanted`] asked for. It is kept until the
+    /// server has judged it, and then wiped; the caller's own copy is the caller's to wipe.
+    ///
+    /// # Errors
+    /// [`PasswordError`] says why it is not sent.
+    pub fn authenticate(
+        &mut self,
+        now: Instant,
+        password: &[u8],
+    ) -> Result<Actions<'_>, PasswordError> {
+        let mut engine = self.engine(now);
+        engine.authenticate(password)?;
+        Ok(Actions { engine })
+    }
+
     /// Deposits what is open, then goes offline; [`Event::Deregistered`] says when.
     ///
     /// # Errors
@@ -295,6 +313,7 @@ impl<S: Storage> Client<S> {
             visit(PeerView {
                 nick,
                 key: peer.key,
+                log: peer.log,
                 presence: peer.presence,
                 address: peer.address,
                 seen: peer.seen,
@@ -327,6 +346,8 @@ pub struct PeerView {
     pub nick: Nick,
     /// The key that holds it.
     pub key: PublicKey,
+    /// What the conversation's logs are named by: the key that held it when it was met.
+    pub log: PublicKey,
     /// Whether its holder is online, as far as the server knows.
     pub presence: Presence,
     /// Where to reach its holder directly, if known.
@@ -387,6 +408,31 @@ impl fmt::Display for CommandError {
 }
 
 impl core::error::Error for CommandError {}
+
+/// Why a password is not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PasswordError {
+    /// None is asked for.
+    NotWanted,
+    /// It is empty.
+    Empty,
+    /// It is longer than [`MAX_PASSWORD`] bytes.
+    TooLong,
+}
+
+impl fmt::Display for PasswordError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotWanted => f.write_str("no password is asked for"),
+            Self::Empty => f.write_str("the password is empty; give at least one character"),
+            Self::TooLong => {
+                write!(f, "the password is longer than {MAX_PASSWORD} bytes; give a shorter one")
+            }
+        }
+    }
+}
+
+impl core::error::Error for PasswordError {}
 
 /// Why a message is not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use crate::{
     action::Ask,
-    id::{Epoch, MessageName, Number, Position, Recipient},
+    id::{Epoch, MessageName, Number, Position, PublicKey, Recipient},
     link::{Packet, Units, Whom},
     record::{BODY_HEADER, Said, record_bound},
     session::{self, MAIL_OVERHEAD},
@@ -33,10 +33,10 @@ const AGAIN: Duration = Duration::from_secs(5);
 const MOMENT: Duration = Duration::from_millis(1);
 
 /// How long to wait before the host is asked again to save what it could not.
-const RETRY: Duration = Duration::from_secs(1);
+pub(super) const RETRY: Duration = Duration::from_secs(1);
 
 /// Bytes of a `Say` or `Deposit` frame's body that are not the piece.
-const SAY_HEADER: usize = 3 * 5 + 10 + 3 * 3;
+const SAY_HEADER: usize = 4 * 5 + 10 + 3 * 3;
 
 impl Engine<'_> {
     pub(super) fn say(&mut self, to: &To, text: &str) -> Result<MessageId, SayError> {
@@ -104,12 +104,20 @@ impl Engine<'_> {
         let home = &self.state.home;
         let leaving = home.is_leaving();
         let Some(peer) = self.peers.get(id).filter(|peer| !peer.outbox.is_empty()) else { return };
-        // Who is not on the roster yet may be anywhere.
-        if !home.was_online() || peer.recipient.is_none() {
+        if peer.presence == Presence::Gone {
+            self.refuse_gone(id);
+            return;
+        }
+        // Who is not on the roster yet may be anywhere; of who has another key, the server says
+        // first what became of what was sealed to the one before.
+        if !home.was_online() || peer.recipient.is_none() || peer.former.is_some() {
             return;
         }
         match peer.path {
             Path::Direct if leaving => self.switch(id, Deposit::Leaving),
+            // Another device of this user's has been heard of meanwhile: only the server can say
+            // whether what comes from before is still wanted.
+            Path::Direct if self.is_from_before(id) => self.switch(id, Deposit::InTurn),
             Path::Direct if peer.link.is_some() => self.send_open(id),
             Path::Direct if peer.presence == Presence::Offline => self.switch(id, Deposit::Offline),
             Path::Direct if peer.address.is_none() => self.switch(id, Deposit::Unreachable),
@@ -119,6 +127,19 @@ impl Engine<'_> {
             }
             Path::Server => self.deposit_open(id, Deposit::InTurn),
         }
+    }
+
+    /// Nobody is to be had under a key any more: what is open to it is refused.
+    fn refuse_gone(&mut self, id: Id<Peer>) {
+        let mut at = self.peers.get(id).and_then(|peer| peer.outbox.front());
+        while let Some(message_id) = at {
+            let Some(message) = self.messages.get(message_id) else { return };
+            at = message.of_peer.next();
+            if message.stage.is_open() && message.stage != Stage::Saving {
+                self.done(message_id, Verdict::Refused(EntryRefusal::NoRecipient));
+            }
+        }
+        self.rearm(id);
     }
 
     /// All conversations may go on.
@@ -147,6 +168,7 @@ impl Engine<'_> {
 
     /// Something about a peer changed on the roster.
     pub(super) fn peer_changed(&mut self, id: Id<Peer>) {
+        self.consider_succession(id);
         let Some(peer) = self.peers.get(id) else { return };
         let asks = peer.path == Path::Server;
         if peer.news.key_changed {
@@ -193,6 +215,10 @@ impl Engine<'_> {
         // Who is not on the roster yet is asked after once they are.
         let Some(id) = self.peers.by_recipient(progress.to) else { return Taken::Done };
         let Some(peer) = self.peers.get(id) else { return Taken::Done };
+        if !peer.with.is_room() && progress.key != peer.key_number {
+            // Of another key than the roster's: it is asked after again once that is here.
+            return Taken::Done;
+        }
         let at = |number| Position::new(progress.epoch, number);
         let waiting = self.first_open(id).map(|message| message.position);
         let delivered = at(progress.delivered);
@@ -200,9 +226,12 @@ impl Engine<'_> {
         // so it is asked for only where it settles something.
         if waiting.is_some_and(|first| first <= delivered) && progress.delivered != Number(0) {
             let identity = &self.links.state.identity;
-            let name =
-                MessageName { author: identity.public(), recipient: peer.key, position: delivered };
-            if session::check_receipt(identity, &peer.key, &name, &progress.receipt) {
+            let is_from = |key: &PublicKey| {
+                let (author, recipient) = (identity.public(), *key);
+                let name = MessageName { author, recipient, position: delivered };
+                session::check_receipt(identity, key, &name, &progress.receipt)
+            };
+            if is_from(&peer.key) || peer.former.is_some_and(|(key, _)| is_from(&key)) {
                 let expired = at(progress.expired.0)..=at(progress.expired.1);
                 self.settle_upto(id, delivered, |position| {
                     if expired.contains(&position) { Verdict::Expired } else { Verdict::Delivered }
@@ -214,6 +243,7 @@ impl Engine<'_> {
             self.settle_upto(id, at(progress.expired.1), |_| Verdict::Expired);
         }
         self.stored_upto(id, at(progress.stored));
+        self.recall(id, at(progress.stored));
         if progress.online {
             self.venture(id);
         }
@@ -236,6 +266,10 @@ impl Engine<'_> {
             let Some(message) = self.messages.get(id) else { break };
             at = message.of_peer.next();
             if message.position == position && message.stage == Stage::Deposited {
+                if refused.reason == EntryRefusal::KeyChanged {
+                    // The roster, which is on its way, has the new key.
+                    break;
+                }
                 let direct = matches!(refused.to, Recipient::Account(_));
                 if direct && message.ventured && refused.reason == EntryRefusal::Store {
                     // To call it refused might be untrue: the deposit is made again later.
@@ -472,7 +506,7 @@ impl Engine<'_> {
         self.state.asking_messages.push_back(&mut self.messages, added);
         self.state.open.open += 1;
         self.state.open.unsaved += 1;
-        let recipient = self.peers.get(id)?.key;
+        let recipient = self.peers.get(id)?.log;
         Some(MessageId { recipient, position })
     }
 
@@ -496,12 +530,20 @@ impl Engine<'_> {
             self.messages.get(id).is_some_and(|message| Some(message.position.epoch) == epoch);
         match (peer.path, peer.link) {
             // The common case goes past all that is under way already.
-            (Path::Direct, Some(link)) if first && !self.state.home.is_leaving() => {
+            (Path::Direct, Some(link))
+                if first && !self.state.home.is_leaving() && !self.is_from_before(peer_id) =>
+            {
                 self.enqueue(id, link);
                 self.rearm(peer_id);
             }
             _ => self.pump(peer_id),
         }
+    }
+
+    /// What is next to be sent was said in an epoch that is over.
+    fn is_from_before(&self, id: Id<Peer>) -> bool {
+        let epoch = self.state.epoch;
+        self.first_unsaved(id).is_some_and(|message| message.position.epoch < epoch)
     }
 
     /// Sends what is open directly, as far as there is a link.
@@ -515,6 +557,9 @@ impl Engine<'_> {
                 break;
             }
             at = message.of_peer.next();
+            if message.stage == Stage::Recalled {
+                break;
+            }
             if message.stage == Stage::Open {
                 match link {
                     Some(link) => self.enqueue(message_id, link),
@@ -539,13 +584,18 @@ impl Engine<'_> {
     /// Seals what is open and hands it to the server.
     fn deposit_open(&mut self, id: Id<Peer>, why: Deposit) {
         let epoch = self.sent_epoch(id);
-        let mut at = self.peers.get(id).and_then(|peer| peer.outbox.front());
+        let settled = self.peers.get(id).filter(|peer| peer.former.is_none());
+        let mut at = settled.and_then(|peer| peer.outbox.front());
         while let Some(message_id) = at {
             let Some(message) = self.messages.get(message_id) else { break };
             if Some(message.position.epoch) > epoch {
                 break;
             }
             at = message.of_peer.next();
+            if message.stage == Stage::Recalled {
+                // Those after it wait until its text is back.
+                break;
+            }
             if message.stage == Stage::Open {
                 self.seal(message_id, why);
             }
@@ -648,8 +698,11 @@ impl Engine<'_> {
         Some(if message.stage == Stage::Open {
             Frame::Say(Say { epoch, number, skip, total, offset, piece })
         } else {
-            let to = self.peers.get(message.peer)?.recipient?;
-            Frame::Deposit(DepositFrame { to, epoch, number, skip, total, offset, piece })
+            let peer = self.peers.get(message.peer)?;
+            let to = peer.recipient?;
+            // Until what was sealed to the key before is back, all of it is.
+            let key = peer.former.map_or(peer.key_number, |(_, number)| number);
+            Frame::Deposit(DepositFrame { to, epoch, number, key, skip, total, offset, piece })
         })
     }
 
@@ -692,7 +745,10 @@ impl Engine<'_> {
                 break;
             }
             // What is still being saved was sent to nobody.
-            if message.stage.is_open() && message.stage != Stage::Saving {
+            if cursor.covers(message.position)
+                && message.stage.is_open()
+                && message.stage != Stage::Saving
+            {
                 let verdict = verdict(message.position);
                 self.done(id, verdict);
             }
@@ -713,6 +769,9 @@ impl Engine<'_> {
             at = message.of_peer.next();
             if message.position > cursor {
                 break;
+            }
+            if !cursor.covers(message.position) {
+                continue;
             }
             if message.stage == Stage::Deposited {
                 self.unlist(id);
@@ -755,6 +814,7 @@ impl Engine<'_> {
                 self.pump(peer);
             }
         }
+        self.recall_next(peer);
         self.rearm(peer);
     }
 
@@ -785,7 +845,7 @@ impl Engine<'_> {
         };
         let mut at = peer.outbox.front();
         while let Some(message) = at.and_then(|id| self.messages.get(id)) {
-            if matches!(message.stage, Stage::Deposited | Stage::Stored) {
+            if matches!(message.stage, Stage::Deposited | Stage::Stored | Stage::Recalled) {
                 return;
             }
             at = message.of_peer.next();
@@ -797,7 +857,7 @@ impl Engine<'_> {
     }
 
     /// Takes a message off the list of what its link has to send.
-    fn unlist(&mut self, id: Id<Message>) {
+    pub(super) fn unlist(&mut self, id: Id<Message>) {
         let Some(message) = self.messages.get(id).filter(|m| m.sending.is_linked()) else { return };
         let link = match message.stage {
             Stage::Deposited => self.state.home.link(),
@@ -808,7 +868,7 @@ impl Engine<'_> {
         }
     }
 
-    fn first_where(
+    pub(super) fn first_where(
         &self,
         peer: Id<Peer>,
         is: impl Fn(Stage) -> bool,
@@ -867,7 +927,7 @@ impl Engine<'_> {
     }
 
     /// A body with room to be sealed in place.
-    fn body_with_room(&mut self, bytes: &[u8]) -> Option<Body> {
+    pub(super) fn body_with_room(&mut self, bytes: &[u8]) -> Option<Body> {
         let mut body = self.pool.allocate(bytes.len() + MAIL_OVERHEAD)?;
         self.pool.write(&mut body, 0, bytes);
         Some(body)

@@ -4,7 +4,7 @@ use core::{cmp::Ordering, net::SocketAddr};
 
 use crate::{
     action::Ask,
-    id::{Number, Position, PublicKey, Recipient, Room},
+    id::{Account, Number, Position, PublicKey, Recipient, Room},
     link::Dial,
     storage::{Body, Id, Index, Linked, List, Node, Pool, Slab},
     time::UnixTime,
@@ -24,6 +24,16 @@ pub struct Peer {
     pub(super) recipient: Option<Recipient>,
     /// Of a room, what stands for a key.
     pub(super) key: PublicKey,
+    /// What the logs are named by: the key that was met first.
+    pub(super) log: PublicKey,
+    /// How many keys they had before, as the server counts.
+    pub(super) key_number: u32,
+    /// The key before and its number, while it is not known what became of what was sealed
+    /// to it.
+    pub(super) former: Option<(PublicKey, u32)>,
+    /// The account, and the tag of its server's key: who has that is the same person, whatever
+    /// the key.
+    pub(super) home: Option<(Account, u32)>,
     pub(super) with: To,
     /// Of a room, its number at its server.
     pub(super) room: Option<Room>,
@@ -39,6 +49,8 @@ pub struct Peer {
     pub(super) dial: Option<Id<Dial>>,
     /// The number of the conversation's record; none before the first message.
     pub(super) conversation: Option<u64>,
+    /// The store has that record.
+    pub(super) recorded: bool,
     /// What this client's user said that is not settled, in order.
     pub(super) outbox: List<Message, OfPeer>,
     /// The last number that was used.
@@ -144,6 +156,10 @@ impl Peer {
         Self {
             recipient: None,
             key,
+            log: key,
+            key_number: 0,
+            former: None,
+            home: None,
             with,
             room: None,
             left: None,
@@ -155,6 +171,7 @@ impl Peer {
             link: None,
             dial: None,
             conversation: None,
+            recorded: false,
             outbox: List::NEW,
             last: Position::default(),
             path: if with.is_room() { Path::Server } else { Path::Direct },
@@ -274,11 +291,29 @@ impl Peers<'_> {
     pub(super) fn update(
         &mut self,
         entry: &RosterEntry<'_>,
+        server: u32,
         pool: &mut Pool<'_>,
     ) -> Option<(Id<Peer>, bool)> {
-        let mut changed = false;
-        let id = match self.by_key(&entry.key) {
-            Some(id) => id,
+        if entry.presence == Presence::Gone {
+            return self.bury(entry);
+        }
+        if let Some((id, kin)) = self.kin(entry, server)
+            && kin.version >= entry.version
+        {
+            return Some((id, false));
+        }
+        let mut changed;
+        let has_moved = |(_, kin): (Id<Peer>, &Peer)| kin.key_number != entry.key_number;
+        let moved = self.kin(entry, server).is_some_and(has_moved);
+        let id = match self.by_key(&entry.key).filter(|_| !moved) {
+            Some(id) => {
+                changed = self.rename(id, To::Peer(entry.nick));
+                id
+            }
+            None if self.succeed(entry, server).is_some() => {
+                changed = true;
+                self.by_key(&entry.key)?
+            }
             None => {
                 // A nick that another key held before is another person now.
                 let former = self.by_name(&To::Peer(entry.nick));
@@ -300,6 +335,8 @@ impl Peers<'_> {
             self.set_recipient(id, recipient);
         }
         let peer = self.slab.get_mut(id)?;
+        peer.home = Some((entry.account, server));
+        peer.key_number = entry.key_number;
         changed |= peer.presence != entry.presence;
         peer.presence = entry.presence;
         peer.address = entry.candidates.into_iter().flatten().next();
@@ -311,6 +348,72 @@ impl Peers<'_> {
             peer.away = pool.store(text.as_bytes()).unwrap_or(Body::EMPTY);
         }
         Some((id, changed))
+    }
+
+    /// Who had the account before, under whatever key.
+    fn kin(&self, entry: &RosterEntry<'_>, server: u32) -> Option<(Id<Peer>, &Peer)> {
+        let id = self.by_name(&To::Peer(entry.nick))?;
+        let peer = self.slab.get(id)?;
+        (peer.home == Some((entry.account, server))).then_some((id, peer))
+    }
+
+    /// An account that is known has another key: its holder proved at the server to be the
+    /// same person.
+    fn succeed(&mut self, entry: &RosterEntry<'_>, server: u32) -> Option<()> {
+        let (id, peer) = self.kin(entry, server)?;
+        let (before, number) = (peer.key, peer.key_number);
+        let slab = &self.slab;
+        self.by_key.remove(&before.0, id.slot(), |slot| Some(slab.get(slab.id_at(slot)?)?.key.0));
+        let indexed = self.by_key.insert(&entry.key.0, id.slot());
+        debug_assert!(indexed, "the index has more buckets than there are peers");
+        let peer = self.slab.get_mut(id)?;
+        (peer.key, peer.key_number) = (entry.key, entry.key_number);
+        peer.former = peer.former.or(Some((before, number)));
+        peer.news.key_changed |= entry.key != before;
+        Some(())
+    }
+
+    /// Adds someone who wrote and is on the roster no more, or under another key: nobody is
+    /// found under the nick.
+    pub(super) fn add_former(&mut self, key: PublicKey, with: To) -> Option<Id<Peer>> {
+        let id = self.slab.insert(Peer::new(key, with)).ok()?;
+        let indexed = self.by_key.insert(&key.0, id.slot());
+        debug_assert!(indexed, "the index has more buckets than there are peers");
+        Some(id)
+    }
+
+    /// An account is no more: nobody is written to by its nick.
+    fn bury(&mut self, entry: &RosterEntry<'_>) -> Option<(Id<Peer>, bool)> {
+        let id = self.by_key(&entry.key)?;
+        let peer = self.slab.get_mut(id)?;
+        // Its key may have another account by now.
+        let recipient = Recipient::Account(entry.account);
+        if peer.version >= entry.version || peer.recipient.is_some_and(|its| its != recipient) {
+            return None;
+        }
+        (peer.version, peer.presence, peer.address) = (entry.version, entry.presence, None);
+        self.clear_recipient(id);
+        self.forget_name(id);
+        Some((id, true))
+    }
+
+    /// A key goes by this name; `true` if it did not before.
+    fn rename(&mut self, id: Id<Peer>, with: To) -> bool {
+        let before = self.by_name(&with);
+        if before == Some(id) {
+            return false;
+        }
+        if let Some(before) = before {
+            self.forget_name(before);
+            self.clear_recipient(before);
+        }
+        self.forget_name(id);
+        if let Some(peer) = self.slab.get_mut(id) {
+            peer.with = with;
+            let indexed = self.by_nick.insert(&with.folded(), id.slot());
+            debug_assert!(indexed, "the index has more buckets than there are peers");
+        }
+        true
     }
 
     /// The roster begins anew: what was known of it does not count.

@@ -1,7 +1,11 @@
 //! Receiver credit: how many bytes of entries may be sent in one session, so
 //! that a slow reader bounds its writer. Counted in whole bodies, each once,
-//! however often its pieces are sent. The reader gives it back with a new limit; of
-//! entries of rooms, which may be given up on their way, its cursor does.
+//! however often its pieces are sent; a short one counts as the 16th part of the window,
+//! so that no more than 16 are ever under way. The reader gives it back with a new limit;
+//! of entries of rooms, which may be given up on their way, its cursor does.
+
+/// How many bodies may be under way in one direction of a session.
+const MAX_BODIES: u32 = 16;
 
 /// Both directions of one session.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +41,7 @@ impl Credit {
 
     /// Uses credit for a body of `bytes` bytes; `false` if there is not enough now.
     pub(crate) fn spend(&mut self, bytes: usize) -> bool {
-        let used = self.used.saturating_add(bytes as u64);
+        let used = self.used.saturating_add(self.cost(bytes));
         let enough = used <= self.limit;
         if enough {
             self.used = used;
@@ -45,9 +49,14 @@ impl Credit {
         enough
     }
 
+    /// What a body of `bytes` bytes uses.
+    pub(crate) fn cost(&self, bytes: usize) -> u64 {
+        cost(bytes, self.their_window)
+    }
+
     /// What was used is free again, by other word than the other side's limit.
-    pub(crate) fn refund(&mut self, bytes: usize) {
-        self.used = self.used.saturating_sub(bytes as u64);
+    pub(crate) fn refund(&mut self, cost: u64) {
+        self.used = self.used.saturating_sub(cost);
     }
 
     /// The other side may now send up to `limit` bytes in all; `true` if that is more.
@@ -59,7 +68,7 @@ impl Credit {
 
     /// A body of `bytes` bytes was read to its end: as many may follow.
     pub(crate) fn release(&mut self, bytes: usize) {
-        self.granted = self.granted.saturating_add(bytes as u64);
+        self.granted = self.granted.saturating_add(cost(bytes, self.window));
     }
 
     /// Half of the window is free that the other side does not know of.
@@ -77,4 +86,9 @@ impl Credit {
     pub(crate) fn forget_announcement(&mut self) {
         self.announced = 0;
     }
+}
+
+/// What a body of `bytes` bytes takes of a window.
+fn cost(bytes: usize, window: u32) -> u64 {
+    (bytes as u64).max((window / MAX_BODIES).into())
 }

@@ -3,6 +3,7 @@
 
 use crate::{
     id::{Account, Epoch, Nick, PublicKey},
+    record::{Access, AccountRecord, Sentence},
     storage::{Body, Id, Index, List},
     time::UnixTime,
     wire::Presence,
@@ -10,6 +11,7 @@ use crate::{
 
 use super::{
     ServerLink,
+    passwords::Penalty,
     room::{Membership, OfAccount},
 };
 
@@ -58,6 +60,28 @@ pub(crate) struct Row {
     pub(crate) durable: bool,
     /// The store may have it: what it answered was not waited for.
     pub(crate) ventured: bool,
+    pub(crate) access: Access,
+    pub(crate) sentence: Sentence,
+    /// How many keys it had before this one.
+    pub(crate) key_number: u32,
+    /// For wrong passwords.
+    pub(crate) penalty: Penalty,
+}
+
+impl Row {
+    /// As the store keeps it; `since` is where its lobby begins.
+    pub(crate) fn record(&self, since: u64) -> AccountRecord {
+        AccountRecord {
+            key: self.key,
+            nick: self.nick,
+            epoch: self.epoch,
+            boot: self.boot,
+            since,
+            access: self.access,
+            sentence: self.sentence,
+            key_number: self.key_number,
+        }
+    }
 }
 
 /// How many account numbers were given out, and how many of them are held.
@@ -78,14 +102,19 @@ pub(crate) struct Accounts<'a> {
 
 impl Accounts<'_> {
     pub(crate) fn get(&self, account: Account) -> Option<&Row> {
-        self.rows.get(account.0 as usize)?.row()
+        self.known(account).filter(|row| row.sentence != Sentence::Removed)
     }
 
     pub(crate) fn get_mut(&mut self, account: Account) -> Option<&mut Row> {
         match &mut self.rows.get_mut(account.0 as usize)?.0 {
-            Place::Taken(row) => Some(row),
+            Place::Taken(row) => Some(row).filter(|row| row.sentence != Sentence::Removed),
             Place::Empty => None,
         }
+    }
+
+    /// An account, also one that was removed: the roster tells that it is gone.
+    pub(crate) fn known(&self, account: Account) -> Option<&Row> {
+        self.rows.get(account.0 as usize)?.row()
     }
 
     pub(crate) fn by_nick(&self, nick: &Nick) -> Option<Account> {
@@ -123,31 +152,67 @@ impl Accounts<'_> {
     pub(crate) fn put(&mut self, account: Account, row: Row) -> Option<Account> {
         let slot = self.rows.get_mut(account.0 as usize).filter(|slot| slot.row().is_none())?;
         let (nick, key) = (row.nick.folded(), row.key.0);
+        let is_gone = row.sentence == Sentence::Removed;
         slot.0 = Place::Taken(row);
         self.head.next = self.head.next.max(account.0 + 1);
         self.head.held += 1;
+        if is_gone {
+            return Some(account);
+        }
         let indexed = self.by_nick.insert(&nick, account.0) && self.by_key.insert(&key, account.0);
         debug_assert!(indexed, "the indexes have more buckets than the table has rows");
         Some(account)
     }
 
+    /// Gives an account to another key.
+    pub(crate) fn set_key(&mut self, account: Account, key: PublicKey) {
+        self.unindex_key(account);
+        if let Some(row) = self.get_mut(account) {
+            row.key = key;
+            row.key_number = row.key_number.saturating_add(1);
+            let indexed = self.by_key.insert(&key.0, account.0);
+            debug_assert!(indexed, "the index has more buckets than the table has rows");
+        }
+    }
+
+    /// An account is gone for good: its nick and its key are free, its number is not.
+    pub(crate) fn retire(&mut self, account: Account) {
+        self.unindex_key(account);
+        self.unindex_nick(account);
+        if let Some(row) = self.get_mut(account) {
+            row.sentence = Sentence::Removed;
+        }
+    }
+
     /// Takes out an account that the store did not get.
     pub(crate) fn remove(&mut self, account: Account) {
+        self.unindex_key(account);
+        self.unindex_nick(account);
         let Some(slot) = self.rows.get_mut(account.0 as usize) else { return };
-        let Place::Taken(row) = core::mem::replace(&mut slot.0, Place::Empty) else { return };
+        let Place::Taken(_) = core::mem::replace(&mut slot.0, Place::Empty) else { return };
         self.head.held -= 1;
         // While the store fails, numbers are not used up.
-        while self.head.next > 0 && self.get(Account(self.head.next - 1)).is_none() {
+        while self.head.next > 0 && self.known(Account(self.head.next - 1)).is_none() {
             self.head.next -= 1;
         }
+    }
+
+    fn unindex_key(&mut self, account: Account) {
+        let Some(key) = self.get(account).map(|row| row.key) else { return };
         let rows = &*self.rows;
         let row_at = |at: u32| rows.get(at as usize).and_then(AccountSlot::row);
-        self.by_nick.remove(&row.nick.folded(), account.0, |at| Some(row_at(at)?.nick.folded()));
-        self.by_key.remove(&row.key.0, account.0, |at| Some(row_at(at)?.key.0));
+        self.by_key.remove(&key.0, account.0, |at| Some(row_at(at)?.key.0));
+    }
+
+    fn unindex_nick(&mut self, account: Account) {
+        let Some(nick) = self.get(account).map(|row| row.nick.folded()) else { return };
+        let rows = &*self.rows;
+        let row_at = |at: u32| rows.get(at as usize).and_then(AccountSlot::row);
+        self.by_nick.remove(&nick, account.0, |at| Some(row_at(at)?.nick.folded()));
     }
 
     /// Every account, for people to look at.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Account, &Row)> {
-        (0..).zip(self.rows.iter()).filter_map(|(at, slot)| Some((Account(at), slot.row()?)))
+        (0..self.head.next).map(Account).filter_map(|at| Some((at, self.get(at)?)))
     }
 }

@@ -4,9 +4,9 @@
 
 use crate::{
     action::Ask,
-    id::{Account, Position, Recipient},
+    id::{Account, Number, Position, PublicKey, Recipient},
     link::{Packet, Units},
-    record::{BODY_HEADER, record_bound},
+    record::{BODY_HEADER, Sentence, record_bound},
     session::MAIL_OVERHEAD,
     storage::{Body, Id, Node},
     wire::{Deposit, EntryRefusal, EntryRefused, Frame, Inquire, Progress},
@@ -53,6 +53,9 @@ impl Engine<'_> {
         };
         if let Err(reason) = self.may_deposit(author, deposit.to) {
             return self.refuse_of(link, None, deposit, reason);
+        }
+        if deposit.key != self.recipient_key(deposit.to) {
+            return self.refuse_of(link, None, deposit, EntryRefusal::KeyChanged);
         }
         if total - least > self.text_limit() as usize {
             return self.refuse_of(link, None, deposit, EntryRefusal::TooLong);
@@ -120,7 +123,7 @@ impl Engine<'_> {
 
     fn may_deposit(&self, author: Account, to: Recipient) -> Result<(), EntryRefusal> {
         match to {
-            Recipient::Account(to) if to == author || self.accounts.get(to).is_none() => {
+            Recipient::Account(to) if to == author || !self.takes_mail(to) => {
                 Err(EntryRefusal::NoRecipient)
             }
             Recipient::Account(_) => Ok(()),
@@ -128,6 +131,11 @@ impl Engine<'_> {
                 self.rooms.by_number(room).map(|_| ()).ok_or(EntryRefusal::NoRecipient)
             }
         }
+    }
+
+    /// An account that can be written to: it is there, and not banned.
+    fn takes_mail(&self, to: Account) -> bool {
+        self.accounts.get(to).is_some_and(|row| row.sentence == Sentence::None)
     }
 
     /// The longest text taken, in bytes: no longer than there is room to save.
@@ -153,8 +161,17 @@ impl Engine<'_> {
 
     /// The pair's record came from the store.
     pub(super) fn pair_loaded(&mut self, id: Id<Pair>, record: crate::record::PairRecord) {
+        let Some(key) = self.pairs.get(id).map(|pair| self.recipient_key(pair.recipient)) else {
+            return;
+        };
+        let mut record = record;
+        if record.key != key {
+            // What is sealed to the key before nobody can read: it is not saved any more.
+            (record.key, record.stored) = (key, Number(0));
+        }
         let Some(pair) = self.pairs.get_mut(id) else { return };
         pair.loaded = true;
+        pair.record.key = key;
         let now = &mut pair.record;
         if record.epoch > now.epoch {
             *now = record;
@@ -173,6 +190,67 @@ impl Engine<'_> {
         }
         self.owe_progress(id);
         self.take_next(id);
+    }
+
+    /// The number of the key that a recipient has now; 0 for a room.
+    fn recipient_key(&self, recipient: Recipient) -> u32 {
+        match recipient {
+            Recipient::Account(to) => self.accounts.get(to).map_or(0, |row| row.key_number),
+            Recipient::Room(_) => 0,
+        }
+    }
+
+    /// An account has another key: what was sealed to the one before goes back to its
+    /// authors. Those who are online are told now, the others when they ask.
+    pub(super) fn renew_pairs(&mut self, account: Account) {
+        let recipient = Recipient::Account(account);
+        let key = self.recipient_key(recipient);
+        for slot in 0..self.pairs.capacity() as u32 {
+            let Some(id) = self.pairs.id_at(slot) else { continue };
+            let Some(pair) = self.pairs.get_mut(id).filter(|pair| pair.recipient == recipient)
+            else {
+                continue;
+            };
+            (pair.online, pair.refused) = (false, None);
+            let mut at = pair.entries.front();
+            while let Some(entry_id) = at {
+                let Some(entry) = self.entries.get_mut(entry_id) else { break };
+                at = entry.of_pair.next();
+                if entry.stage == Stage::Storing {
+                    // The store is still busy with it, and then forgets it.
+                    entry.stage = Stage::Delivered;
+                    self.unlist(entry_id);
+                } else {
+                    self.free_entry(entry_id);
+                }
+            }
+            let Some(pair) = self.pairs.get_mut(id).filter(|pair| pair.loaded) else { continue };
+            (pair.record.key, pair.record.stored) = (key, Number(0));
+            pair.taken = Position::new(pair.record.epoch, pair.safe());
+            self.save_pair(id);
+            self.owe_progress(id);
+        }
+    }
+
+    /// An account has another key: those who are being sent its mail are to be told of the
+    /// one that it was written with.
+    pub(super) fn renew_entries(&mut self, account: Account) {
+        for slot in 0..self.entries.capacity() as u32 {
+            let Some(id) = self.entries.id_at(slot) else { continue };
+            let Some(entry) = self.entries.get_mut(id).filter(|entry| entry.from == account) else {
+                continue;
+            };
+            let Recipient::Account(to) = entry.to else { continue };
+            let link = self.accounts.get(to).and_then(|row| row.link);
+            if !entry.queued.is_linked() {
+                continue;
+            }
+            entry.former = true;
+            if let Some((link, found)) = link.and_then(|l| Some((l, self.links.get_mut(l)?))) {
+                found.role.sending.push_back(&mut self.entries, id);
+                self.links.wake(link);
+            }
+        }
     }
 
     pub(super) fn handle_entry_timeout(&mut self, id: Id<Entry>) {
@@ -460,6 +538,7 @@ impl Engine<'_> {
             if let Some(pair) = self.pairs.get(id) {
                 let progress = Progress {
                     to: pair.recipient,
+                    key: pair.record.key,
                     epoch: pair.record.epoch,
                     stored: pair.record.stored,
                     delivered: pair.record.delivered,
@@ -522,9 +601,10 @@ impl Engine<'_> {
         position: Position,
         deposit: &Deposit<'_>,
     ) -> Option<Id<Entry>> {
-        let author = self.pairs.get(pair_id).filter(|p| p.count < PAIR_ENTRIES)?.author;
-        self.make_room(deposit.total.into());
-        if self.entries.is_full() {
+        let pair = self.pairs.get(pair_id)?;
+        let early = !pair.comes_next(position, deposit.skip);
+        let author = Some(pair.author).filter(|_| pair.count < PAIR_ENTRIES)?;
+        if !self.make_room(deposit.total.into(), early) {
             return None;
         }
         let body = self.pool.allocate(deposit.total.into())?;
@@ -533,6 +613,8 @@ impl Engine<'_> {
             source: Some(link),
             pair: Some(pair_id),
             received: self.unix(),
+            by: self.accounts.get(author)?.key,
+            key: deposit.key,
             ..Entry::new(author, deposit.to, position, body, Stage::Arriving)
         };
         let id = self.entries.insert(entry).ok()?;
@@ -576,6 +658,12 @@ impl Engine<'_> {
         let Some(entry) = self.entries.get(id) else { return };
         if let Recipient::Room(room) = entry.to {
             self.append(id, room);
+            return;
+        }
+        if let Recipient::Account(to) = entry.to
+            && !self.takes_mail(to)
+        {
+            self.refuse(id, EntryRefusal::NoRecipient);
             return;
         }
         match self.open_mailbox(entry.to, entry.body.len()) {
@@ -714,6 +802,9 @@ impl Entry {
             to,
             author: None,
             position,
+            by: PublicKey([0; 32]),
+            key: 0,
+            former: false,
             skip: 0,
             body,
             stage,

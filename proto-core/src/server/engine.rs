@@ -4,6 +4,7 @@
 use core::{net::SocketAddr, time::Duration};
 
 use heapless::Deque;
+use zeroize::Zeroize;
 
 use crate::{
     action::Action,
@@ -22,6 +23,8 @@ use super::{
     accounts::{Accounts, AccountsHead},
     entry::{Asking, Entry, Pair, Queued, Unused},
     member::{CaughtUp, Empty, Member, ServerRole, Stalled, Token},
+    operator::Operating,
+    passwords::Passwords,
     reading::Reading,
     room::{Membership, Queue, RoomRow, Rooms, RoomsHead, Turn},
     versions::Versions,
@@ -86,6 +89,8 @@ pub(super) struct Kept {
     pub(super) recent: List<Entry, Queued>,
     pub(super) serial: u32,
     pub(super) reading: Reading,
+    pub(super) passwords: Passwords,
+    pub(super) operating: Option<Operating>,
     events: Deque<Event, EVENTS>,
     /// Bytes of the record in `work`.
     pub(super) record: usize,
@@ -148,6 +153,8 @@ impl State {
                 recent: List::NEW,
                 serial: 0,
                 reading: Reading::start(),
+                passwords: Passwords::new(),
+                operating: None,
                 events: Deque::new(),
                 record: 0,
             },
@@ -219,6 +226,8 @@ impl<'a> Engine<'a> {
         let incoming = self.links.receive(now, from, datagram, &mut |_| ready);
         if let Incoming::Packet { link, number, plaintext, .. } = incoming {
             self.handle_packet(link, number, plaintext);
+            // There may be a password in it.
+            datagram.zeroize();
         }
     }
 
@@ -252,6 +261,7 @@ impl<'a> Engine<'a> {
             self.retry_members();
             self.ask_for_failed();
         }
+        self.passwords_timeout();
         self.read_on();
     }
 
@@ -265,6 +275,7 @@ impl<'a> Engine<'a> {
             self.state.push_at,
             self.state.stalled_at,
             self.state.reading.deadline(),
+            self.state.passwords.deadline(),
         ]
         .into_iter()
         .flatten()
@@ -329,13 +340,16 @@ impl<'a> Engine<'a> {
             || !self.state.asking_members.is_empty()
             || !self.state.moved_rooms.is_empty()
             || self.state.reading.is_owed()
+            || self.state.passwords.is_owing()
+            || self.state.operating.as_ref().is_some_and(Operating::is_owed)
             || self.links.is_owing()
     }
 
     /// Takes in a packet's frames. All of them are such that taking one in twice
-    /// does no harm: when a later one finds no room, the whole packet comes again.
+    /// does no harm: when one finds no room, the whole packet comes again. Those behind it
+    /// are taken in all the same: it may be them that the room is kept for.
     fn handle_packet(&mut self, link: Id<ServerLink>, number: u64, plaintext: &[u8]) {
-        let mut eliciting = false;
+        let (mut eliciting, mut whole) = (false, true);
         let mut frames = Frames::new(plaintext);
         for frame in frames.by_ref() {
             let taken = match frame {
@@ -348,16 +362,17 @@ impl<'a> Engine<'a> {
             };
             match taken {
                 Taken::Done => {}
-                Taken::NoRoom => {
-                    self.links.state.drops.no_room += 1;
-                    return;
-                }
+                Taken::NoRoom => whole = false,
                 Taken::Close(reason) => {
                     self.leave(link);
                     self.links.close(link, reason, self.state.now);
                     return;
                 }
             }
+        }
+        if !whole {
+            self.links.state.drops.no_room += 1;
+            return;
         }
         eliciting |= frames.skipped();
         self.links.accept(link, number, eliciting, self.state.now);
@@ -393,6 +408,7 @@ impl<'a> Engine<'a> {
                 Taken::Done
             }
             Frame::Register(register) => self.register(link, register),
+            Frame::Login(login) => self.login(link, login),
             Frame::Deregister(()) => self.deregister(link),
             Frame::Deposit(deposit) => self.deposit(link, number, deposit),
             Frame::Inquire(inquire) => self.inquire(link, *inquire),
@@ -402,12 +418,14 @@ impl<'a> Engine<'a> {
             Frame::Away(away) => self.away(link, number, away),
             Frame::Registered(_)
             | Frame::RegisterRefused(_)
+            | Frame::PasswordWanted(_)
             | Frame::Deregistered(())
             | Frame::Roster(_)
             | Frame::Say(_)
             | Frame::Receipt(_)
             | Frame::Progress(_)
             | Frame::EntryRefused(_)
+            | Frame::Former(_)
             | Frame::Mail(_)
             | Frame::MailboxEmpty(())
             | Frame::Joined(_)
@@ -490,6 +508,12 @@ fn settle(
             let list = if fate == Fate::Acked { &mut member.told } else { &mut member.refused };
             list.push_back(entries, id);
         }
+        (Token::Former(id), Fate::Lost) => {
+            if let Some(entry) = entries.get_mut(id) {
+                entry.former = true;
+                member.sending.push_back(entries, id);
+            }
+        }
         (Token::Piece(id, run), Fate::Lost) => {
             // Another copy may have been acknowledged meanwhile.
             if let Some(entry) = entries.get_mut(id).filter(|entry| entry.queued.is_linked()) {
@@ -502,6 +526,7 @@ fn settle(
             | Token::Reply
             | Token::Empty
             | Token::Progress(_)
+            | Token::Former(_)
             | Token::Piece(..)
             | Token::Joined(_)
             | Token::Gone(_)

@@ -3,7 +3,7 @@
 
 use crate::{
     action::Ask,
-    id::{Account, Nick, Number, Position, Recipient},
+    id::{Account, Nick, Number, Position, PublicKey, Recipient},
     link::Units,
     record::PairRecord,
     storage::{Body, Id, Linked, List, Node},
@@ -21,6 +21,11 @@ pub struct Entry {
     /// The author's nick, of an entry of a room.
     pub(crate) author: Option<Nick>,
     pub(crate) position: Position,
+    /// The key that its author sealed it with, and the number of the one that it is sealed to.
+    pub(crate) by: PublicKey,
+    pub(crate) key: u32,
+    /// Its reader is to be told of the author's key first: the author has another one now.
+    pub(crate) former: bool,
     /// Numbers right before it that the server has nothing to do with.
     pub(crate) skip: u32,
     pub(crate) body: Body,
@@ -214,11 +219,19 @@ impl Pair {
     /// Moves on to the epoch of `position`: its author began a new outbox.
     pub(crate) fn enter(&mut self, position: Position) {
         if position.epoch > self.record.epoch {
-            self.record = PairRecord { epoch: position.epoch, ..PairRecord::default() };
+            let PairRecord { key, .. } = self.record;
+            self.record = PairRecord { epoch: position.epoch, key, ..PairRecord::default() };
             self.taken = Position::new(position.epoch, Number(0));
             // How far an author is in a room is saved with each of its messages.
             self.dirty = matches!(self.recipient, Recipient::Account(_));
         }
+    }
+
+    /// What comes is the next entry to take in, as far as is known.
+    pub(crate) fn comes_next(&self, position: Position, skip: u32) -> bool {
+        let anew = position.epoch > self.record.epoch
+            && position.number.0.saturating_sub(1) <= skip.into();
+        self.loaded && (anew || self.is_next(position, skip))
     }
 
     /// The next entry to take in: no number that counts is missing before it.

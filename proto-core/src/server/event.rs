@@ -2,6 +2,7 @@
 
 use core::net::SocketAddr;
 
+use super::Operation;
 use crate::id::{Account, Nick, RoomName};
 
 /// Something that happened at a server.
@@ -42,6 +43,15 @@ pub enum Event {
         room: RoomName,
         /// The client's account.
         by: Account,
+    },
+    /// What the operator wanted done to an account is durable, or could not be made so.
+    Operated {
+        /// The account's nick.
+        nick: Nick,
+        /// What was wanted.
+        operation: Operation,
+        /// It is done.
+        done: bool,
     },
     /// The store failed at something. What depended on it was refused.
     StoreFailed,

@@ -4,8 +4,8 @@ use crate::{
     action::{Action, Ask, Loaded, Log, Ticket},
     id::{Account, Position, Recipient, Room},
     record::{
-        self, AccountRecord, EntryRecord, MailRecord, MemberRecord, PairRecord, PlaceRecord,
-        RoomRecord,
+        self, Access, AccountRecord, EntryRecord, MailRecord, MemberRecord, PairRecord,
+        PlaceRecord, RoomRecord,
     },
     storage::{Body, Id},
 };
@@ -14,6 +14,7 @@ use super::{
     Event, ServerLink,
     engine::Engine,
     entry::{Entry, Pair},
+    member::Registration,
     room::{Membership, RoomRow, Standing},
 };
 
@@ -31,11 +32,21 @@ pub(super) mod asker {
     pub(in super::super) const GONE: u8 = 10;
     pub(in super::super) const MEMBERSHIP: u8 = 11;
     pub(in super::super) const READER: u8 = 12;
+    pub(in super::super) const HASH: u8 = 13;
+    pub(in super::super) const JUDGE: u8 = 14;
+    pub(in super::super) const PASSWORD: u8 = 15;
+    pub(in super::super) const OPERATOR: u8 = 16;
 }
 
 impl Engine<'_> {
     /// The next request to the host.
     pub(super) fn next_request<E>(&mut self) -> Option<Action<'static, E>> {
+        if let Some(request) = self.next_password_request() {
+            return Some(request);
+        }
+        if let Some(request) = self.next_operator_request() {
+            return Some(request);
+        }
         if let Some(pair) = self.state.asking_pairs.pop_front(&mut self.pairs) {
             return self.request_pair(pair);
         }
@@ -130,6 +141,7 @@ impl Engine<'_> {
             asker::READING if self.state.reading.ask.answer(serial) => {
                 self.expired_forgotten();
             }
+            asker::OPERATOR => self.operation_stored(ticket, stored),
             _ => {}
         }
     }
@@ -179,6 +191,7 @@ impl Engine<'_> {
                 }
             }
             asker::READING if self.state.reading.ask.answer(serial) => self.read(loaded),
+            asker::HASH => self.hash_loaded(ticket, loaded),
             _ => {}
         }
     }
@@ -210,6 +223,8 @@ impl Engine<'_> {
             epoch: entry.position.epoch,
             number: entry.position.number,
             received: entry.received,
+            author: entry.by,
+            key: entry.key,
         };
         self.state.record =
             record::encode(self.work, &header, &self.pool, &entry.body, entry.body.len())?;
@@ -359,13 +374,16 @@ impl Engine<'_> {
             asker::FORGET => Action::Forget { ticket, log, upto },
             asker::LOAD => Action::Load { ticket, log, from },
             _ => {
+                let found = self.links.get(id)?;
+                let sets =
+                    matches!(found.role.registration, Registration::Saving { sets, .. } if sets);
                 let row = self.accounts.get(account)?;
                 let header = AccountRecord {
-                    key: row.key,
-                    nick: row.nick,
-                    epoch: row.epoch,
-                    boot: row.boot,
-                    since: self.lobby_since(account),
+                    // It may be about to become the account's.
+                    key: found.peer,
+                    access: if sets { Access::Password } else { row.access },
+                    key_number: row.key_number.saturating_add(u32::from(row.key != found.peer)),
+                    ..row.record(self.lobby_since(account))
                 };
                 self.state.record =
                     record::encode(self.work, &header, &self.pool, &Body::EMPTY, 0)?;
@@ -379,7 +397,7 @@ impl Engine<'_> {
         Ticket { asker, slot, serial: self.state.serial }
     }
 
-    fn lobby_since(&self, account: Account) -> u64 {
+    pub(super) fn lobby_since(&self, account: Account) -> u64 {
         let lobby = self.rooms.by_number(Room::LOBBY);
         let place = lobby.and_then(|lobby| self.rooms.member(lobby, account));
         place.and_then(|id| self.rooms.members.get(id)).map_or(0, |place| place.since)

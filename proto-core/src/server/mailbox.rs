@@ -8,7 +8,7 @@ use crate::{
     record::{self, MailRecord},
     storage::Id,
     time::UnixTime,
-    wire::{FRAGMENT_UNIT, Frame, Mail, MailAck, RegisterRefusal},
+    wire::{FRAGMENT_UNIT, Former, Frame, Mail, MailAck, RegisterRefusal},
 };
 
 use super::{
@@ -22,7 +22,7 @@ use super::{
 const WINDOW: u8 = 16;
 
 /// Bytes of a `Mail` frame's body that are not the piece.
-const MAIL_HEADER: usize = 3 * 10 + 2 * 5 + 3 * 3;
+const MAIL_HEADER: usize = 3 * 10 + 3 * 5 + 3 * 3;
 
 impl Engine<'_> {
     /// The link of a recipient that can be sent a new entry of `length` bytes right
@@ -208,6 +208,18 @@ impl Engine<'_> {
                 // Its reader cannot take it in before it knows who wrote it.
                 return;
             }
+            if entry.former {
+                // One such entry at a time, so that its reader keeps one such key at a time.
+                if found.role.mailbox.queue.front() != Some(id) {
+                    return;
+                }
+                let Some(row) = self.accounts.known(entry.from) else { return };
+                let former = Former { account: entry.from, key: entry.by, nick: row.nick };
+                if !packet.push(&Frame::Former(former), Token::Former(id)) {
+                    return;
+                }
+                entry.former = false;
+            }
             let total = entry.body.len();
             let room = packet.room().saturating_sub(MAIL_HEADER);
             let mut piece = [0; 128 * FRAGMENT_UNIT / 16];
@@ -233,6 +245,7 @@ impl Engine<'_> {
                 index: entry.index,
                 previous: entry.previous,
                 from: entry.from,
+                key: entry.by.tag(),
                 epoch: entry.position.epoch,
                 number: entry.position.number,
                 total: total as u16,
@@ -253,6 +266,8 @@ impl Engine<'_> {
         let Some(entry) = self.entries.get_mut(id) else { return };
         entry.previous = core::mem::replace(&mut member.mailbox.previous, entry.index);
         entry.todo = Units::all(entry.body.len());
+        // Of an account that is gone, the reader may know nothing.
+        entry.former = self.accounts.get(entry.from).is_none_or(|row| row.key != entry.by);
         member.mailbox.next = entry.index + 1;
         member.mailbox.queued += 1;
         member.mailbox.queue.push_back(&mut self.entries, id);
@@ -275,10 +290,15 @@ impl Engine<'_> {
                 self.tell(Event::Damaged);
                 true
             }
-            Some((record, sealed)) => self.is_expired(record.received) || sealed.len() > longest,
+            Some((record, sealed)) => {
+                !self.is_readable(account, &record)
+                    || self.is_expired(record.received)
+                    || sealed.len() > longest
+            }
         };
         if pass_over {
             if let Some((record, _)) = decoded
+                && self.is_readable(account, &record)
                 && !self.expire(account, &record)
             {
                 return false;
@@ -292,8 +312,7 @@ impl Engine<'_> {
             return true;
         }
         let Some((record, sealed)) = decoded else { return true };
-        self.make_room(sealed.len());
-        if self.entries.is_full() {
+        if !self.make_room(sealed.len(), false) {
             return false;
         }
         let to = Recipient::Account(account);
@@ -303,6 +322,8 @@ impl Engine<'_> {
         let entry = Entry {
             index,
             received: record.received,
+            by: record.author,
+            key: record.key,
             pair: Some(pair),
             ..Entry::new(record.from, to, position, body, Stage::Stored)
         };
@@ -332,6 +353,11 @@ impl Engine<'_> {
         }
         self.owe_progress(id);
         true
+    }
+
+    /// An entry is sealed to the key that its reader has now.
+    pub(super) fn is_readable(&self, reader: Account, record: &MailRecord) -> bool {
+        self.accounts.get(reader).is_some_and(|row| row.key_number == record.key)
     }
 
     pub(super) fn is_expired(&self, received: UnixTime) -> bool {

@@ -5,7 +5,7 @@ use crate::{
     id::Account,
     link::{Link, Role, Run},
     storage::{Id, Linked, List, Node},
-    wire::RegisterRefusal,
+    wire::{PasswordWanted, RegisterRefusal},
 };
 
 use super::{
@@ -36,6 +36,8 @@ pub enum Token {
     Progress(Id<Pair>),
     /// The refusal of a deposit.
     Refusal(Id<Entry>),
+    /// Under which key a piece of mail was written.
+    Former(Id<Entry>),
     /// A piece of mail.
     Piece(Id<Entry>, Run),
     /// That it is a member of a room.
@@ -89,14 +91,17 @@ pub(super) enum Registration {
     /// It has not asked.
     #[default]
     None,
-    /// Its account is being saved.
-    Saving { account: Account, returning: bool, fresh: bool },
+    /// Its account is being saved, which is `fresh` if the store does not have it yet, and
+    /// with it that the client set the password.
+    Saving { account: Account, returning: bool, fresh: bool, sets: bool },
     /// Its mailbox is being looked into.
     Looking { account: Account, returning: bool },
     /// It is online. `mailbox` is the last entry that waited for it, or 0.
     Online { account: Account, returning: bool, mailbox: u64 },
     /// It was refused.
     Refused(RegisterRefusal),
+    /// It is to give a password.
+    Wanted(PasswordWanted),
     /// It went offline.
     Left,
 }
@@ -108,7 +113,7 @@ impl Registration {
             Self::Saving { account, .. }
             | Self::Looking { account, .. }
             | Self::Online { account, .. } => Some(account),
-            Self::None | Self::Refused(_) | Self::Left => None,
+            Self::None | Self::Refused(_) | Self::Wanted(_) | Self::Left => None,
         }
     }
 

@@ -10,6 +10,8 @@ mod host;
 mod mailbox;
 mod member;
 mod memory;
+mod operator;
+mod passwords;
 mod reading;
 mod registration;
 mod room;
@@ -17,18 +19,19 @@ mod rooms;
 mod roster;
 mod versions;
 
-use core::{net::SocketAddr, time::Duration};
+use core::{fmt, net::SocketAddr, time::Duration};
 
 use crate::{
-    action::{Action, Loaded, StoreError, Ticket},
+    action::{Action, Judgement, Loaded, StoreError, Ticket},
     id::{Account, Nick, PublicKey},
     link::{Drops, Link},
-    record::record_bound,
+    record::{Sentence, record_bound},
     session::Identity,
     time::{Instant, UnixTime, WallClock},
     wire::{DEFAULT_DATAGRAM, MAX_BODY, MAX_DATAGRAM, Presence, Retention},
 };
 
+pub use crate::record::Access;
 pub use accounts::AccountSlot;
 pub use entry::{Entry, Pair};
 pub use event::Event;
@@ -64,6 +67,19 @@ pub struct Config {
     pub room: Retention,
     /// How many members a room can have; the lobby has everyone.
     pub members: u32,
+    /// Who gets a nick.
+    pub logins: Logins,
+}
+
+/// Who gets a nick.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Logins {
+    /// The key that takes it first, and no other.
+    #[default]
+    Open,
+    /// Whoever sets its password first, and after that each key that gives it; the newest
+    /// one that did holds the nick.
+    Password,
 }
 
 impl Default for Config {
@@ -79,6 +95,7 @@ impl Default for Config {
             text: 16 * 1024,
             room: Retention { entries: 10_000, bytes: 16 * 1024 * 1024, age: 30 * 24 * 3600 },
             members: 10_000,
+            logins: Logins::Open,
         }
     }
 }
@@ -165,9 +182,37 @@ impl<S: Storage> Server<S> {
         Actions { engine }
     }
 
+    /// The host's answer to an `Authenticate`.
+    pub fn handle_authenticated(
+        &mut self,
+        now: Instant,
+        ticket: Ticket,
+        judgement: Judgement<'_>,
+    ) -> Actions<'_> {
+        let mut engine = self.engine(now);
+        engine.handle_authenticated(ticket, judgement);
+        Actions { engine }
+    }
+
     /// The host's wall clock was set.
     pub fn set_clock(&mut self, clock: WallClock) {
         self.state.kept.clock = clock;
+    }
+
+    /// Does something to the account that has `nick`, whether its holder is online or not.
+    /// [`Event::Operated`] says when it is durable.
+    ///
+    /// # Errors
+    /// [`OperateError`] says why nothing is done.
+    pub fn operate(
+        &mut self,
+        now: Instant,
+        nick: &Nick,
+        operation: Operation,
+    ) -> Result<Actions<'_>, OperateError> {
+        let mut engine = self.engine(now);
+        engine.operate(nick, operation)?;
+        Ok(Actions { engine })
     }
 
     /// Tells every client that is online that the server leaves. They go on trying.
@@ -206,6 +251,8 @@ impl<S: Storage> Server<S> {
                 presence: row.presence,
                 address: link.map(|link| link.address),
                 seen: row.seen,
+                access: row.access,
+                banned: row.sentence == Sentence::Banned,
             });
         }
     }
@@ -246,7 +293,47 @@ pub struct AccountView {
     pub address: Option<SocketAddr>,
     /// When its holder was last online in this run of the server; 0 for never.
     pub seen: UnixTime,
+    /// How else than by its key it is to be had.
+    pub access: Access,
+    /// Its nick and its key are refused.
+    pub banned: bool,
 }
+
+/// Something that an operator does to an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// The server forgets its password: the next login sets it, with whatever key.
+    Reset,
+    /// It is gone, and its mail with it. Its nick is free, and so is its key.
+    Remove,
+    /// Its nick and its key are refused from now on, and its session is closed.
+    Ban,
+    /// They are refused no longer.
+    Unban,
+}
+
+/// Why nothing is done to an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OperateError {
+    /// Nobody has that nick.
+    Unknown,
+    /// The accounts are still being read.
+    Starting,
+    /// Something else is being done to an account.
+    Busy,
+}
+
+impl fmt::Display for OperateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unknown => "nobody has that nick; `udpchat accounts list` shows who has one",
+            Self::Starting => "the server is still reading its accounts; try again in a moment",
+            Self::Busy => "the server is busy with an account; try again in a moment",
+        })
+    }
+}
+
+impl core::error::Error for OperateError {}
 
 /// How full the tables are: what is used, and what there is.
 #[derive(Clone, Copy, Debug)]
@@ -284,5 +371,16 @@ impl Actions<'_> {
     /// The record of the `Put` that [`Self::next`] gave last.
     pub fn record(&self) -> &[u8] {
         self.engine.work.get(..self.engine.state.record).unwrap_or_default()
+    }
+
+    /// The password to judge, of the `Authenticate` that [`Self::next`] gave last.
+    pub fn password(&self) -> &[u8] {
+        self.engine.state.passwords.lent_password()
+    }
+
+    /// The hash that [`Self::password`] is to have; `None` if it has none yet and is to
+    /// be hashed.
+    pub fn hash(&self) -> Option<&[u8]> {
+        self.engine.state.passwords.lent_hash()
     }
 }

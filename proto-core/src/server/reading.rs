@@ -6,7 +6,7 @@ use core::time::Duration;
 use crate::{
     action::{Action, Ask, Loaded, Log},
     id::{Account, Position, Room},
-    record::{self, AccountRecord, EntryRecord, MailRecord, MemberRecord, RoomRecord},
+    record::{self, AccountRecord, EntryRecord, MailRecord, MemberRecord, RoomRecord, Sentence},
     storage::{Body, Id, List},
     time::{Instant, UnixTime},
     wire::Presence,
@@ -17,6 +17,7 @@ use super::{
     accounts::Row,
     engine::Engine,
     host::asker,
+    passwords::Penalty,
     room::{Membership, Oldest, RoomRow, Standing},
 };
 
@@ -162,6 +163,10 @@ impl Engine<'_> {
                 // Those who are online are read to by their own cursor.
                 let offline = self.accounts.get(of).is_some_and(|row| row.link.is_none());
                 match record::decode::<MailRecord>(bytes) {
+                    // Its author has it back.
+                    Some((mail, _)) if offline && !self.is_readable(of, &mail) => {
+                        self.read_next(What::Expired { of, upto: index });
+                    }
                     Some((mail, _)) if offline && self.is_expired(mail.received) => {
                         if self.expire(of, &mail) {
                             self.read_next(What::Expired { of, upto: index });
@@ -196,26 +201,32 @@ impl Engine<'_> {
             self.tell(Event::Damaged);
             return;
         };
-        let taken = self.accounts.by_nick(&record.nick).is_some()
-            || self.accounts.by_key(&record.key).is_some();
+        let is_gone = record.sentence == Sentence::Removed;
+        let taken = !is_gone
+            && (self.accounts.by_nick(&record.nick).is_some()
+                || self.accounts.by_key(&record.key).is_some());
         let row = Row {
             key: record.key,
             nick: record.nick,
             epoch: record.epoch,
             boot: record.boot,
-            presence: Presence::Offline,
+            presence: if is_gone { Presence::Gone } else { Presence::Offline },
             link: None,
             seen: UnixTime(0),
             away: Body::EMPTY,
             rooms: List::NEW,
             durable: true,
             ventured: false,
+            access: record.access,
+            sentence: record.sentence,
+            key_number: record.key_number,
+            penalty: Penalty::default(),
         };
         if taken || self.accounts.put(account, row).is_none() {
             self.tell(Event::Damaged);
             return;
         }
-        if !self.admit_to_lobby(account, record.since) {
+        if !is_gone && !self.admit_to_lobby(account, record.since) {
             self.tell(Event::Damaged);
         }
         self.change(account);

@@ -2,21 +2,37 @@
 
 use crate::{
     action::Ask,
-    id::{Account, Epoch, Room},
+    id::{Account, Epoch, PublicKey, Room},
     link::Packet,
+    record::{Access, Sentence},
     storage::{Body, Id, List},
     wire::{
-        Away, CloseReason, Frame, Limits, MAX_AWAY, Presence, Register, RegisterRefusal, Registered,
+        Away, CloseReason, Frame, Limits, MAX_AWAY, PasswordWant, Presence, Register,
+        RegisterRefusal, Registered,
     },
 };
 
 use super::{
-    Event, ServerLink,
+    Event, Logins, ServerLink,
     accounts::Row,
     engine::{Engine, Taken},
     entry::Stage,
     member::{Registration, ServerRole, Token},
+    passwords::Penalty,
 };
+
+/// Whether a key gets a nick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Admission {
+    /// It holds the nick.
+    Holder(Account),
+    /// Nobody does.
+    New,
+    /// It does with a password; the account is the one that has the nick, if one has.
+    Password { why: PasswordWant, account: Option<Account> },
+    /// It does not.
+    Refused(RegisterRefusal),
+}
 
 impl Engine<'_> {
     /// A client asks for its nick: first come, and its owner may always return.
@@ -36,15 +52,40 @@ impl Engine<'_> {
                 // An answer to another nick would contradict the one it holds.
                 return Taken::Close(CloseReason::Malformed);
             }
-            Registration::None | Registration::Refused(_) | Registration::Left => {}
+            Registration::None
+            | Registration::Refused(_)
+            | Registration::Wanted(_)
+            | Registration::Left => {}
         }
-        let (account, returning) = match self.bind(key, register) {
-            Ok(bound) => bound,
-            Err(reason) => {
-                self.answer(link, Registration::Refused(reason));
+        let refusal = match self.admission(key, register) {
+            Admission::Holder(account) => {
+                return self.take_seat(link, register, account, true, false);
+            }
+            Admission::New => match self.add_account(key, register) {
+                Some(account) => return self.take_seat(link, register, account, false, false),
+                None => RegisterRefusal::Full,
+            },
+            Admission::Password { why, account } => {
+                self.ask_password(link, why, account);
                 return Taken::Done;
             }
+            Admission::Refused(refusal) => refusal,
         };
+        self.answer(link, Registration::Refused(refusal));
+        Taken::Done
+    }
+
+    /// A link's client is the account's holder from now on. It may have another key than the
+    /// holder before it, and, if `sets`, it has just set the password.
+    pub(super) fn take_seat(
+        &mut self,
+        link: Id<ServerLink>,
+        register: &Register,
+        account: Account,
+        returning: bool,
+        sets: bool,
+    ) -> Taken {
+        let Some(key) = self.links.get(link).map(|link| link.peer) else { return Taken::Done };
         let Some(row) = self.accounts.get_mut(account) else { return Taken::NoRoom };
         // Another link may be at it; its end must not undo this one's.
         let older = row.link.replace(link).filter(|older| *older != link);
@@ -56,15 +97,16 @@ impl Engine<'_> {
             found.role.reader.base = base;
         }
         let Some(row) = self.accounts.get_mut(account) else { return Taken::NoRoom };
-        let epoch = next_epoch(row, register);
-        let changed = (row.epoch, row.boot) != (epoch, register.boot) || fresh;
+        let epoch = next_epoch(row, key, register);
+        let same = (row.key, row.epoch, row.boot) == (key, epoch, register.boot);
+        let changed = !same || fresh || sets;
         (row.epoch, row.boot) = (epoch, register.boot);
         if let Some(older) = older {
             self.leave(older);
             self.links.close(older, CloseReason::Displaced, self.state.now);
         }
         if changed {
-            self.set_registration(link, Registration::Saving { account, returning, fresh });
+            self.set_registration(link, Registration::Saving { account, returning, fresh, sets });
             self.ask_link(link, |member| &mut member.save);
         } else {
             self.look(link, account, returning);
@@ -87,14 +129,21 @@ impl Engine<'_> {
 
     /// The account's record is durable, or could not be made so.
     pub(super) fn account_saved(&mut self, link: Id<ServerLink>, saved: bool) {
-        let Some(Registration::Saving { account, returning, fresh }) =
-            self.member(link).map(|member| member.registration)
+        let Some(found) = self.links.get(link) else { return };
+        let key = found.peer;
+        let Registration::Saving { account, returning, fresh, sets } = found.role.registration
         else {
             return;
         };
         if saved {
+            if self.accounts.get(account).is_some_and(|row| row.key != key) {
+                self.accounts.set_key(account, key);
+                self.renew_pairs(account);
+                self.renew_entries(account);
+            }
             if let Some(row) = self.accounts.get_mut(account) {
                 row.durable = true;
+                row.access = if sets { Access::Password } else { row.access };
             }
             self.look(link, account, returning);
             return;
@@ -220,12 +269,14 @@ impl Engine<'_> {
         if text.len() > MAX_AWAY {
             return Taken::Close(CloseReason::Malformed);
         }
-        self.make_room(text.len());
         let Some(member) = self.member(link) else { return Taken::Done };
         if packet < member.away {
             return Taken::Done;
         }
         member.away = packet;
+        if !self.make_room(text.len(), false) {
+            return Taken::NoRoom;
+        }
         let Some(body) = self.pool.store(text.as_bytes()) else { return Taken::NoRoom };
         self.set_away(account, body);
         self.change(account);
@@ -263,6 +314,7 @@ impl Engine<'_> {
                 })
             }
             Registration::Refused(reason) => Frame::RegisterRefused(reason),
+            Registration::Wanted(wanted) => Frame::PasswordWanted(wanted),
             Registration::Left => Frame::Deregistered(()),
             Registration::None | Registration::Saving { .. } | Registration::Looking { .. } => {
                 return;
@@ -275,19 +327,42 @@ impl Engine<'_> {
         }
     }
 
-    fn bind(
-        &mut self,
-        key: crate::id::PublicKey,
-        register: &Register,
-    ) -> Result<(Account, bool), RegisterRefusal> {
-        if let Some(account) = self.accounts.by_key(&key) {
-            let holds = self.accounts.get(account).is_some_and(|row| row.nick == register.nick);
-            return if holds { Ok((account, true)) } else { Err(RegisterRefusal::OtherNick) };
+    /// Whether a key gets the nick that it asks for.
+    pub(super) fn admission(&self, key: PublicKey, register: &Register) -> Admission {
+        let by_password = self.state.config.logins == Logins::Password;
+        if let Some((account, row)) = self.accounts.by_key(&key).and_then(|a| self.row(a)) {
+            return match (row.sentence, row.access) {
+                (Sentence::None, _) if row.nick != register.nick => {
+                    Admission::Refused(RegisterRefusal::OtherNick)
+                }
+                (Sentence::None, Access::Key | Access::Reset) if by_password => {
+                    Admission::Password { why: PasswordWant::New, account: Some(account) }
+                }
+                (Sentence::None, _) => Admission::Holder(account),
+                _ => Admission::Refused(RegisterRefusal::Banned),
+            };
         }
-        if self.accounts.by_nick(&register.nick).is_some() {
-            return Err(RegisterRefusal::Taken);
+        let Some((account, row)) = self.accounts.by_nick(&register.nick).and_then(|a| self.row(a))
+        else {
+            let why = PasswordWant::New;
+            return if by_password {
+                Admission::Password { why, account: None }
+            } else {
+                Admission::New
+            };
+        };
+        if row.sentence != Sentence::None {
+            return Admission::Refused(RegisterRefusal::Banned);
         }
-        let row = Row {
+        match row.access.asks_for().filter(|_| by_password && row.durable) {
+            Some(why) => Admission::Password { why, account: Some(account) },
+            None => Admission::Refused(RegisterRefusal::Taken),
+        }
+    }
+
+    /// Adds an account that the store does not have yet; `None` if there is no room.
+    pub(super) fn add_account(&mut self, key: PublicKey, register: &Register) -> Option<Account> {
+        let account = self.accounts.add(Row {
             key,
             nick: register.nick,
             epoch: Epoch(0),
@@ -299,15 +374,22 @@ impl Engine<'_> {
             rooms: List::NEW,
             durable: false,
             ventured: false,
-        };
+            access: Access::Key,
+            sentence: Sentence::None,
+            key_number: 0,
+            penalty: Penalty::default(),
+        })?;
         let lobby = self.rooms.by_number(Room::LOBBY).and_then(|id| self.rooms.get(id));
         let since = lobby.map_or(0, |lobby| lobby.head);
-        let account = self.accounts.add(row).ok_or(RegisterRefusal::Full)?;
         if !self.admit_to_lobby(account, since) {
             self.accounts.remove(account);
-            return Err(RegisterRefusal::Full);
+            return None;
         }
-        Ok((account, false))
+        Some(account)
+    }
+
+    fn row(&self, account: Account) -> Option<(Account, &Row)> {
+        Some((account, self.accounts.get(account)?))
     }
 
     /// Looks whether mail waits; the answer brings the client online.
@@ -344,10 +426,15 @@ impl Engine<'_> {
 }
 
 /// The epoch to number messages in: the next one if the client's state is gone or
-/// was rolled back, so that no number is ever used for two messages.
-fn next_epoch(row: &Row, register: &Register) -> Epoch {
+/// was rolled back, or if it is another client, so that no number is ever used for two messages.
+fn next_epoch(row: &Row, key: PublicKey, register: &Register) -> Epoch {
     match register.epoch {
-        Some(epoch) if epoch == row.epoch && epoch != Epoch(0) && register.boot >= row.boot => {
+        Some(epoch)
+            if key == row.key
+                && epoch == row.epoch
+                && epoch != Epoch(0)
+                && register.boot >= row.boot =>
+        {
             epoch
         }
         // Either side may have been in epochs that the other does not know of.

@@ -211,8 +211,8 @@ pub(super) struct Cursor {
 #[derive(Clone, Copy, Debug, Default)]
 struct InFlight {
     mark: u64,
-    before: u32,
-    behind: u32,
+    before: u64,
+    behind: u64,
     /// The last entry that credit was used for.
     last: u64,
 }
@@ -270,13 +270,13 @@ impl Cursor {
         let enough = credit.spend(total);
         if enough {
             self.credit.last = index;
-            self.credit.behind += total as u32;
+            self.credit.behind += credit.cost(total);
         }
         enough
     }
 
     /// Credit of what is on its way no longer, to be given back.
-    pub(super) fn refund(&mut self) -> usize {
+    pub(super) fn refund(&mut self) -> u64 {
         let (read, credit) = (self.read, &mut self.credit);
         let mut free = 0;
         // Entries count in two heaps, so that none must be remembered by itself.
@@ -285,13 +285,13 @@ impl Cursor {
             (credit.before, credit.behind) = (credit.behind, 0);
             credit.mark = credit.last;
         }
-        free as usize
+        free
     }
 
     /// Credit of all that is on its way, when nothing more of it is sent.
-    pub(super) fn close(&mut self) -> usize {
+    pub(super) fn close(&mut self) -> u64 {
         let InFlight { before, behind, .. } = core::mem::take(self).credit;
-        (before + behind) as usize
+        before + behind
     }
 
     /// The entry that [`Self::next`] gave was sent up to `units` of it, or, with none, to its end.

@@ -269,10 +269,23 @@ impl Engine<'_> {
     }
 
     /// Makes room for one more entry with a body of `bytes` bytes, if entries of rooms that
-    /// the store has as well take it up.
-    pub(super) fn make_room(&mut self, bytes: usize) {
-        let lacks = |pool: &Pool<'_>| pool.capacity() - pool.used() < Pool::blocks(bytes);
-        while (self.entries.is_full() || lacks(&self.pool)) && self.forget_oldest() {}
+    /// the store has as well take it up. `early` is one that waits for others to come: the
+    /// last quarter of the room is not for it, or those others might find none, and all
+    /// wait for ever. `false` if there is no room.
+    pub(super) fn make_room(&mut self, bytes: usize, early: bool) -> bool {
+        let spare = |capacity: usize| if early { capacity / 4 } else { 0 };
+        loop {
+            let places = self.entries.capacity() - self.entries.len();
+            let blocks = self.pool.capacity() - self.pool.used();
+            if places > spare(self.entries.capacity())
+                && blocks >= Pool::blocks(bytes) + spare(self.pool.capacity())
+            {
+                return true;
+            }
+            if !self.forget_oldest() {
+                return false;
+            }
+        }
     }
 
     /// What is gone of a room beyond what is kept is passed over, and forgotten by the store.
@@ -414,8 +427,7 @@ impl Engine<'_> {
         if remembered(&self.by_place, &self.entries, room, index).is_some() {
             return true;
         }
-        self.make_room(body.len());
-        if self.entries.is_full() {
+        if !self.make_room(body.len(), false) {
             return false;
         }
         let Some(body) = self.pool.store(body) else { return false };

@@ -129,7 +129,7 @@ impl Engine<'_> {
         reader: SocketAddr,
         away: &'a mut [u8; MAX_AWAY],
     ) -> Option<RosterEntry<'a>> {
-        let row = self.accounts.get(account)?;
+        let row = self.accounts.known(account)?;
         let said = self.pool.read(&row.away, 0, away);
         let away = away.get(..said).and_then(|text| core::str::from_utf8(text).ok());
         let online = row.presence == Presence::Online;
@@ -140,6 +140,7 @@ impl Engine<'_> {
             version: self.versions.get(account.0),
             nick: row.nick,
             key: row.key,
+            key_number: row.key_number,
             presence: row.presence,
             candidates: [candidate, None],
             seen: row.seen,

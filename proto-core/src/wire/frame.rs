@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     id::{Account, Epoch, Nick, Number, PublicKey, Recipient, Room, RoomName},
+    password::MAX_PASSWORD,
     time::UnixTime,
 };
 
-use super::{MIN_DATAGRAM, PACKET_OVERHEAD};
+use super::{Login, MIN_DATAGRAM, PACKET_OVERHEAD, PasswordWanted};
 
 /// Bytes ahead of a frame's body.
 const FRAME_HEADER: usize = 3;
@@ -32,6 +33,7 @@ mod bound {
     pub(super) const ADDRESS: usize = 1 + 16 + U16;
     pub(super) const NAME: usize = 1 + crate::id::MAX_NAME;
     pub(super) const RECIPIENT: usize = TAG + U32;
+    pub(super) const REGISTER: usize = NAME + TAG + U32 + 2 * U64;
 }
 
 macro_rules! frames {
@@ -86,7 +88,7 @@ frames! {
     Credit(u64) = 0x04, bound bound::U64;
 
     /// A client asks for its nick.
-    Register(Register) = 0x10, bound bound::NAME + bound::TAG + bound::U32 + 2 * bound::U64;
+    Register(Register) = 0x10, bound bound::REGISTER;
     /// It has it.
     Registered(Registered) = 0x11, bound 7 * bound::U32 + bound::TAG + 3 * bound::U64;
     /// It does not get it.
@@ -97,19 +99,25 @@ frames! {
     Deregistered(()) = 0x14, bound 0;
     /// A page of the roster.
     Roster(Roster<'a>) = 0x15, bound 2 * bound::U64 + 2 * bound::U32 + bound::TAG + bound::U16 + RosterEntry::SIZE_BOUND;
+    /// A client is to give a password with its nick.
+    PasswordWanted(PasswordWanted) = 0x16, bound bound::TAG + 2 * bound::U32;
+    /// A client asks for its nick with a password.
+    Login(Login<'a>) = 0x17, bound bound::REGISTER + bound::U32 + 2 + MAX_PASSWORD;
+    /// Under which key an author wrote who has another one now, or no account.
+    Former(Former) = 0x18, bound bound::U32 + 32 + bound::NAME;
 
     /// A piece of a message from its author to its recipient, in their own session.
     Say(Say<'a>) = 0x20, bound bound::U32 + bound::U64 + bound::U32 + 3 * bound::U16 + super::FRAGMENT_UNIT;
     /// How far the recipient has the author's messages, durably.
     Receipt(Receipt) = 0x21, bound bound::U32 + bound::U64;
     /// A piece of a sealed message that the server takes in the recipient's stead.
-    Deposit(Deposit<'a>) = 0x22, bound bound::RECIPIENT + 2 * bound::U32 + bound::U64 + 3 * bound::U16 + super::FRAGMENT_UNIT;
+    Deposit(Deposit<'a>) = 0x22, bound bound::RECIPIENT + 3 * bound::U32 + bound::U64 + 3 * bound::U16 + super::FRAGMENT_UNIT;
     /// What became of the deposits for one recipient.
-    Progress(Progress) = 0x23, bound bound::RECIPIENT + bound::U32 + 4 * bound::U64 + bound::TAG + 16;
+    Progress(Progress) = 0x23, bound bound::RECIPIENT + 2 * bound::U32 + 4 * bound::U64 + bound::TAG + 16;
     /// A deposit that the server did not take.
     EntryRefused(EntryRefused) = 0x24, bound bound::RECIPIENT + bound::U32 + bound::U64 + bound::TAG;
     /// A piece of an entry of the reader's mailbox.
-    Mail(Mail<'a>) = 0x25, bound 2 * bound::U64 + 2 * bound::U32 + bound::U64 + 3 * bound::U16 + super::FRAGMENT_UNIT;
+    Mail(Mail<'a>) = 0x25, bound 2 * bound::U64 + 3 * bound::U32 + bound::U64 + 3 * bound::U16 + super::FRAGMENT_UNIT;
     /// The reader has a mailbox entry durably.
     MailAck(MailAck) = 0x26, bound bound::U64 + 16;
     /// An author asks what became of its deposits for one recipient.
@@ -189,6 +197,8 @@ pub enum CloseReason {
     Unsupported,
     /// A frame came that breaks the protocol's rules.
     Malformed,
+    /// The operator banned or removed the account.
+    Expelled,
 }
 
 /// A client asks for its nick; the server answers with a [`Registered`] or a [`RegisterRefusal`].
@@ -257,6 +267,8 @@ pub enum RegisterRefusal {
     OtherNick,
     /// The server could not save it.
     Store,
+    /// The operator banned the nick or the key.
+    Banned,
 }
 
 /// A page of the roster: every change after version `base` up to version `upto`
@@ -296,6 +308,8 @@ pub struct RosterEntry<'a> {
     pub nick: Nick,
     /// The key that holds it.
     pub key: PublicKey,
+    /// How many keys held it before: with its key, this rises.
+    pub key_number: u32,
     /// Whether its holder is online.
     pub presence: Presence,
     /// Where its holder can be reached by the reader.
@@ -318,6 +332,7 @@ impl RosterEntry<'_> {
         + bound::U64
         + bound::NAME
         + 32
+        + bound::U32
         + bound::TAG
         + 2 * (bound::TAG + bound::ADDRESS)
         + bound::U64
@@ -339,6 +354,8 @@ pub enum Presence {
     Offline,
     /// Silent for too long.
     Lost,
+    /// The account is no more: its nick may be another's.
+    Gone,
 }
 
 impl Presence {
@@ -411,6 +428,8 @@ pub struct Deposit<'a> {
     pub epoch: Epoch,
     /// The message's number.
     pub number: Number,
+    /// The number of the key that it is sealed to; 0 for a room.
+    pub key: u32,
     /// How many numbers right before it are none of the server's business:
     /// delivered directly, refused or expired.
     pub skip: u32,
@@ -429,6 +448,9 @@ pub struct Deposit<'a> {
 pub struct Progress {
     /// The recipient.
     pub to: Recipient,
+    /// The number of the key that the recipient has now; 0 for a room. What was saved sealed
+    /// to one before is saved no longer.
+    pub key: u32,
     /// The author's epoch.
     pub epoch: Epoch,
     /// All up to here are saved durably or delivered.
@@ -469,6 +491,20 @@ pub enum EntryRefusal {
     Store,
     /// Its author's epoch is over: a newer one is in use.
     Superseded,
+    /// The recipient has another key than the one that it is sealed to. It is no verdict:
+    /// the author seals it again.
+    KeyChanged,
+}
+
+/// Who wrote the Mail that follows, under a key that is not the account's any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Former {
+    /// The account.
+    pub account: Account,
+    /// The key that it had then.
+    pub key: PublicKey,
+    /// Its nick.
+    pub nick: Nick,
 }
 
 /// A piece of an entry of the reader's mailbox.
@@ -480,6 +516,8 @@ pub struct Mail<'a> {
     pub previous: u64,
     /// The author.
     pub from: Account,
+    /// The tag of the key that the author sealed it with.
+    pub key: u32,
     /// The author's epoch.
     pub epoch: Epoch,
     /// The message's number.
@@ -782,14 +820,19 @@ fn whole<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, FrameError> {
 }
 
 /// Byte strings as serde bytes: one copy instead of one call a byte.
-mod bytes {
+pub(super) mod bytes {
     use serde::{Deserialize, Deserializer, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(bytes: &[u8], s: S) -> Result<S::Ok, S::Error> {
+    pub(in super::super) fn serialize<S: Serializer>(
+        bytes: &[u8],
+        s: S,
+    ) -> Result<S::Ok, S::Error> {
         s.serialize_bytes(bytes)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<&'de [u8], D::Error> {
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+        d: D,
+    ) -> Result<&'de [u8], D::Error> {
         <&[u8]>::deserialize(d)
     }
 }

@@ -5,16 +5,18 @@
 
 mod datagram;
 mod frame;
+mod login;
 
 pub use datagram::{Accept, Datagram, DatagramError, Hello, HelloTo, Init, PacketHeader, Retry};
 pub(crate) use frame::SMALLEST_ROOM;
 pub use frame::{
     Ack, AckGap, Away, Candidates, CloseReason, Command, Deposit, EntryRefusal, EntryRefused,
-    Frame, FrameError, FrameWriter, Frames, Gone, Inquire, Joined, Limits, MAX_ACK_RANGES,
+    Former, Frame, FrameError, FrameWriter, Frames, Gone, Inquire, Joined, Limits, MAX_ACK_RANGES,
     MAX_AWAY, Mail, MailAck, Names, Outcome, Presence, Progress, Read, Receipt, Register,
     RegisterRefusal, Registered, Retention, RoomEntry, RoomRefusal, Roster, RosterEntries,
     RosterEntry, Say, Wish,
 };
+pub use login::{Login, PasswordWant, PasswordWanted, Secret};
 
 /// The protocol's version, in every `Hello` and `Retry` and in every handshake's prologue.
 pub const VERSION: u8 = 1;

@@ -25,6 +25,7 @@ use crate::{
     machine::{Drain, Machine},
     memory::{ClientMemory, ServerMemory},
     outgoing::Outgoing,
+    passwords::Passwords,
     store::{Answer, Store},
 };
 
@@ -60,6 +61,7 @@ pub struct Endpoint<M: Machine> {
     answers: VecDeque<Answer>,
     /// There may be more of them at the store.
     has_answers: bool,
+    passwords: Passwords,
     is_stopping: bool,
 }
 
@@ -144,6 +146,7 @@ enum Extent {
 fn drain<D: Drain>(
     mut actions: D,
     store: &Store,
+    passwords: &mut Passwords,
     port: &mut Port,
     extent: Extent,
     on_event: &mut impl FnMut(D::Event, &[u8]),
@@ -164,6 +167,9 @@ fn drain<D: Drain>(
             }
             Some(Action::Forget { ticket, log, upto }) => requests.forget(ticket, log, upto),
             Some(Action::Load { ticket, log, from }) => requests.load(ticket, log, from),
+            Some(Action::Authenticate { ticket }) => {
+                passwords.judge(ticket, actions.password(), actions.hash());
+            }
             Some(Action::Event(event)) => {
                 let text = actions.text(&event);
                 on_event(event, text);

@@ -22,6 +22,7 @@ use crate::{
     identity::{self, IdentityError},
     machine::Machine,
     memory::{ClientMemory, ClientSizes, ServerMemory, ServerSizes},
+    passwords::Passwords,
     store::{OpenError, Store},
 };
 
@@ -117,6 +118,10 @@ impl<M: Machine> Endpoint<M> {
             // It fails only when so many wakes wait already that this one is not needed.
             let _ = wake.wake();
         })?;
+        let wake = Arc::clone(&waker);
+        let passwords = Passwords::new(move || {
+            let _ = wake.wake();
+        });
         let clock = Clock::start();
         let machine = role(Start {
             identity: Identity::new(identity, &Portable),
@@ -137,6 +142,7 @@ impl<M: Machine> Endpoint<M> {
             store,
             answers: VecDeque::new(),
             has_answers: false,
+            passwords,
             is_stopping: false,
         })
     }

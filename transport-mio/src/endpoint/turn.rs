@@ -40,7 +40,13 @@ impl<M: Machine> Endpoint<M> {
         if let Some(clock) = self.clock.set() {
             self.machine.set_clock(clock);
         }
-        let kinds = [Self::obey, Self::take_answers, Self::take_timeouts, Self::receive];
+        let kinds = [
+            Self::obey,
+            Self::take_answers,
+            Self::take_judgements,
+            Self::take_timeouts,
+            Self::receive,
+        ];
         for kind in kinds {
             // What waits to be sent comes before anything that would add to it.
             if self.port.outgoing.is_blocked() {
@@ -149,7 +155,24 @@ impl<M: Machine> Endpoint<M> {
             let actions = tell(&mut self.machine, now, &answer);
             // What is to be sent waits for the last of them, and shares datagrams.
             let extent = if self.answers.is_empty() { Extent::Whole } else { Extent::UpToSending };
-            drain(actions, &self.store, &mut self.port, extent, on_event);
+            drain(actions, &self.store, &mut self.passwords, &mut self.port, extent, on_event);
+        }
+    }
+
+    /// Tells the role what was found of passwords: never more than a few at a time.
+    fn take_judgements(&mut self, on_event: &mut impl FnMut(M::Event, &[u8])) {
+        let now = self.clock.now();
+        for answer in self.passwords.answers() {
+            let judgement = answer.as_judgement();
+            let actions = self.machine.handle_authenticated(now, answer.ticket, judgement);
+            drain(
+                actions,
+                &self.store,
+                &mut self.passwords,
+                &mut self.port,
+                Extent::Whole,
+                on_event,
+            );
         }
     }
 
@@ -158,7 +181,14 @@ impl<M: Machine> Endpoint<M> {
         let now = self.clock.now();
         if self.is_due(now) {
             let actions = self.machine.poll_timeout(now);
-            drain(actions, &self.store, &mut self.port, Extent::Whole, on_event);
+            drain(
+                actions,
+                &self.store,
+                &mut self.passwords,
+                &mut self.port,
+                Extent::Whole,
+                on_event,
+            );
         }
     }
 
@@ -170,7 +200,14 @@ impl<M: Machine> Endpoint<M> {
             }
             let Some((from, datagram)) = self.port.receive() else { return };
             let actions = self.machine.handle_datagram(self.clock.now(), from, datagram);
-            drain(actions, &self.store, &mut self.port, Extent::Whole, on_event);
+            drain(
+                actions,
+                &self.store,
+                &mut self.passwords,
+                &mut self.port,
+                Extent::Whole,
+                on_event,
+            );
         }
     }
 

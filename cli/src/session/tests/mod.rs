@@ -1,4 +1,5 @@
 mod classic;
 mod modern;
+mod passwords;
 mod rooms;
 mod world;

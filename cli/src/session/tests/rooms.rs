@@ -253,6 +253,18 @@ fn a_server_that_grants_nothing_ends_the_classic_client() {
 }
 
 #[test]
+fn whoever_comes_back_is_told_their_rooms_with_the_table() {
+    let mut world = World::new(Box::new(Modern::new(nick("x"), TimeZone::UTC)), false);
+    world.chat.rooms.clear();
+    world.registered(false);
+    world.roster(&[("y", true)]);
+    assert_eq!(world.seen().len(), 1, "the rooms are still to be named");
+    world.chat.rooms = vec![To::Lobby, g()];
+    world.event(Event::Ready);
+    assert_eq!(world.seen(), ["Online: y.", "You are still in #g; /join <room> enters one."]);
+}
+
+#[test]
 fn rooms_may_still_be_named_when_something_is_said_there() {
     let mut world = modern(true);
     world.chat.refuse_say = Some(SayError::NotMember);
@@ -307,6 +319,8 @@ fn the_history_of_a_room_says_who_said_it() {
     }
     world.line("/history");
     assert_eq!(world.seen(), ["02:40 y: old\\u{1b}[2J", "02:40 #g y: older"]);
+    world.line("/history #h");
+    assert_eq!(world.seen(), ["You are not in #h."]);
     world.line("/history lobby");
     assert_eq!(world.seen(), ["Nothing arrived yet."]);
 }

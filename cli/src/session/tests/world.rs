@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use proto_core::{
     client::{
-        CommandError, Deposit, Event, MessageId, OpenMessages, PeerView, RoomView, SayError,
-        Status, To, Verdict,
+        CommandError, Deposit, Event, MessageId, OpenMessages, PasswordError, PeerView, RoomView,
+        SayError, Status, To, Verdict,
     },
     id::{Epoch, Nick, Number, Position, PublicKey},
     time::{Instant, UnixTime},
     wire::{Limits, Presence, Retention, RoomRefusal, Wish},
 };
 
-use crate::{notice::Face, safe_text::SafeText, words};
+use crate::{notice::Face, password::Password, safe_text::SafeText, words};
 
 use super::super::{Chat, Exit, Moment, Session};
 
@@ -60,6 +60,14 @@ impl Chat for FakeChat {
         Ok(())
     }
 
+    fn authenticate(&mut self, password: &Password) -> Result<(), PasswordError> {
+        if password.as_bytes().is_empty() {
+            return Err(PasswordError::Empty);
+        }
+        self.asked.push(format!("authenticate {}", String::from_utf8_lossy(password.as_bytes())));
+        Ok(())
+    }
+
     fn release(&mut self) {
         self.online = false;
         self.asked.push("release".to_owned());
@@ -95,6 +103,7 @@ impl Chat for FakeChat {
 
     fn peers(&mut self) -> Vec<PeerView> {
         let view = |&(name, online): &(&str, bool)| PeerView {
+            log: key(name),
             nick: nick(name),
             key: key(name),
             presence: if online { Presence::Online } else { Presence::Offline },

@@ -3,6 +3,7 @@
 use std::{format, vec, vec::Vec as List};
 
 use super::*;
+use crate::wire::{PasswordWant, Secret};
 
 /// [`MAX_AWAY`] bytes.
 const AWAY: &str = "I am away from here and shall be back by and by.";
@@ -22,6 +23,7 @@ fn largest() -> List<Frame<'static>> {
         version: u64::MAX,
         nick,
         key: PublicKey([1; 32]),
+        key_number: u32::MAX,
         presence: Presence::Offline,
         candidates: [Some(address); 2],
         seen: UnixTime(u64::MAX),
@@ -40,7 +42,7 @@ fn largest() -> List<Frame<'static>> {
             gaps: Vec::from_array([gap; MAX_ACK_RANGES]),
         }),
         Frame::Ping(()),
-        Frame::Close(CloseReason::Malformed),
+        Frame::Close(CloseReason::Expelled),
         Frame::Credit(u64::MAX),
         Frame::Register(Register { nick, epoch: Some(epoch), boot: u64::MAX, roster: u64::MAX }),
         Frame::Registered(Registered {
@@ -56,7 +58,7 @@ fn largest() -> List<Frame<'static>> {
                 room: Retention { entries: u32::MAX, bytes: u64::MAX, age: u32::MAX },
             },
         }),
-        Frame::RegisterRefused(RegisterRefusal::Store),
+        Frame::RegisterRefused(RegisterRefusal::Banned),
         Frame::Deregister(()),
         Frame::Deregistered(()),
         Frame::Roster(Roster {
@@ -67,11 +69,32 @@ fn largest() -> List<Frame<'static>> {
             last: true,
             entries,
         }),
+        Frame::PasswordWanted(PasswordWanted {
+            why: PasswordWant::Busy,
+            wait: u32::MAX,
+            attempt: u32::MAX,
+        }),
+        Frame::Login(Login {
+            register: Register { nick, epoch: Some(epoch), boot: u64::MAX, roster: u64::MAX },
+            attempt: u32::MAX,
+            password: Secret(&[7; MAX_PASSWORD]),
+        }),
+        Frame::Former(Former { account, key: PublicKey([1; 32]), nick }),
         Frame::Say(Say { epoch, number, skip, total, offset, piece: unit }),
         Frame::Receipt(Receipt { epoch, number }),
-        Frame::Deposit(Deposit { to, epoch, number, skip, total, offset, piece: unit }),
+        Frame::Deposit(Deposit {
+            to,
+            epoch,
+            number,
+            key: u32::MAX,
+            skip,
+            total,
+            offset,
+            piece: unit,
+        }),
         Frame::Progress(Progress {
             to,
+            key: u32::MAX,
             epoch,
             stored: number,
             delivered: number,
@@ -79,9 +102,10 @@ fn largest() -> List<Frame<'static>> {
             online: true,
             receipt: [9; 16],
         }),
-        Frame::EntryRefused(EntryRefused { to, epoch, number, reason: EntryRefusal::Superseded }),
+        Frame::EntryRefused(EntryRefused { to, epoch, number, reason: EntryRefusal::KeyChanged }),
         Frame::Mail(Mail {
             index: u64::MAX,
+            key: u32::MAX,
             previous: u64::MAX,
             from: account,
             epoch,

@@ -1,0 +1,82 @@
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use proto_core::{client::Event, wire::PasswordWant};
+
+use super::world::{World, nick};
+use crate::{modern::Modern, password::Password, session::Exit};
+
+fn world(scripted: bool, password: Option<&str>) -> World {
+    let mut world = World::new(Box::new(Modern::new(nick("x"), TimeZone::UTC)), scripted);
+    let given = password.map(|text| Password::new(text.to_owned()));
+    world.session = world.session.with_password(given);
+    world
+}
+
+fn wanted(world: &mut World, why: PasswordWant, seconds: u64) {
+    world.event(Event::PasswordWanted { why, wait: Duration::from_secs(seconds) });
+}
+
+fn typed(world: &mut World, text: &str) {
+    assert!(world.session.wants_password());
+    let at = world.at();
+    world.session.handle_password(&mut world.chat, at, Password::new(text.to_owned()));
+}
+
+#[test]
+fn a_new_password_is_typed_twice_the_same() {
+    let mut world = world(false, None);
+    wanted(&mut world, PasswordWant::New, 0);
+    assert!(world.seen()[0].starts_with("This nick has no password yet"));
+    typed(&mut world, "open sesame");
+    assert_eq!(world.seen(), ["Type the same password again."]);
+    typed(&mut world, "open sesamy");
+    assert_eq!(world.seen(), ["The two are not the same; type the password that you want."]);
+    typed(&mut world, "open sesame");
+    typed(&mut world, "open sesame");
+    assert_eq!(world.asked(), ["authenticate open sesame"]);
+    assert!(!world.session.wants_password());
+}
+
+#[test]
+fn a_wrong_password_is_asked_for_again() {
+    let mut world = world(false, None);
+    wanted(&mut world, PasswordWant::Known, 0);
+    typed(&mut world, "");
+    assert!(world.session.wants_password());
+    typed(&mut world, "a slip");
+    world.seen();
+    wanted(&mut world, PasswordWant::Wrong, 2);
+    assert_eq!(
+        world.seen(),
+        ["That password is wrong; type it again, it is looked at in 2 seconds."]
+    );
+    typed(&mut world, "open sesame");
+    assert_eq!(world.asked(), ["authenticate a slip", "authenticate open sesame"]);
+    world.registered(false);
+    assert!(!world.session.wants_password());
+    assert_eq!(world.exit(), None);
+}
+
+#[test]
+fn a_password_from_outside_is_given_once_and_a_wrong_one_ends_the_program() {
+    let mut world = world(false, Some("guess"));
+    wanted(&mut world, PasswordWant::Known, 0);
+    assert_eq!(world.asked(), ["authenticate guess"]);
+    wanted(&mut world, PasswordWant::Wrong, 1);
+    assert_eq!(world.exit(), Some(Exit::NickRefused));
+    assert_eq!(
+        world.seen()[0],
+        "The password is wrong; check UDPCHAT_PASSWORD or what --password-fd reads, and try again \
+         in 1 second."
+    );
+}
+
+#[test]
+fn a_script_without_a_password_ends_with_what_to_do() {
+    let mut world = world(true, None);
+    wanted(&mut world, PasswordWant::Known, 0);
+    assert_eq!(world.exit(), Some(Exit::NickRefused));
+    let said = world.seen();
+    assert_eq!(said[0], "This nick needs a password; set UDPCHAT_PASSWORD, or pass --password-fd.");
+}

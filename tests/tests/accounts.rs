@@ -1,0 +1,406 @@
+//! Short stories of accounts with passwords: what happens, and what every user is told then.
+
+use proto_core::{
+    client::{Event, Status, Verdict},
+    id::Nick,
+    server::Logins,
+    wire::{PasswordWant, RegisterRefusal},
+};
+use simulation::{
+    clock::{Moment, SECOND},
+    dice::Dice,
+    faults::Faults,
+    network::Place,
+    trace::{Telling, last_lines},
+    world::{SERVER, Setup, World},
+};
+
+/// Longer than anything takes on a good network, and longer than users take to type.
+const SHORTLY: Moment = 10 * SECOND;
+
+const ALICE: Place = 1;
+const BOB: Place = 2;
+
+/// Some texts of someone's, in order.
+fn texts(from: u32, to: u32) -> Vec<String> {
+    (from..=to).map(|number| format!("letter {number}")).collect()
+}
+
+/// What a device's durable inbox has of someone.
+fn inbox(world: &World, of: Place, from: Place) -> Vec<String> {
+    world.laws.inbox(world.nodes[of].key, world.nodes[from].key)
+}
+
+/// Alice and bob, at a server that gives a nick to whoever has its password.
+fn world(logins: Logins) -> World {
+    World::new(&Setup {
+        seed: 1,
+        faults: Faults::none(),
+        nicks: vec!["alice".into(), "bob".into()],
+        real: false,
+        logins,
+        telling: Telling::Kept,
+    })
+}
+
+/// The same, both online.
+fn online() -> World {
+    let mut world = world(Logins::Password);
+    for who in [ALICE, BOB] {
+        world.register(who);
+    }
+    world.run(SHORTLY);
+    for who in [ALICE, BOB] {
+        assert_eq!(take_told(&mut world, who), ["a password: New", "registered"]);
+    }
+    world
+}
+
+/// All that someone was told since this was asked before.
+fn take_told(world: &mut World, who: Place) -> Vec<String> {
+    let told = std::mem::take(&mut world.nodes[who].told);
+    told.into_iter()
+        .filter_map(|told| {
+            Some(match told.event {
+                Event::Ready
+                | Event::RosterChanged
+                | Event::Accepted { .. }
+                | Event::Deposited { .. } => return None,
+                Event::PasswordWanted { why, .. } => format!("a password: {why:?}"),
+                Event::Registered { returning: false, .. } => "registered".into(),
+                Event::Registered { mail: false, .. } => "welcome back".into(),
+                Event::Registered { .. } => "welcome back, there is mail".into(),
+                Event::Message { from, .. } => format!("{from}: {}", told.text),
+                Event::Verdict { verdict, .. } => format!("{verdict:?}"),
+                other => format!("{other:?}"),
+            })
+        })
+        .collect()
+}
+
+fn say(world: &mut World, from: Place, to: &str, text: &str) {
+    let to = Nick::new(to).expect("a nick");
+    let said = world.say(from, to, text.into()).expect("the client runs");
+    said.expect("the client takes the text");
+}
+
+fn status(world: &mut World, who: Place) -> Status {
+    world.nodes[who].client().expect("the client runs").status()
+}
+
+#[test]
+fn the_first_login_sets_the_password_and_another_device_gives_it() {
+    let mut world = online();
+    let device = world.device(ALICE, "alice elsewhere");
+    world.register(device);
+    world.run(SHORTLY);
+    assert_eq!(take_told(&mut world, device), ["a password: Known", "welcome back"]);
+    assert_eq!(take_told(&mut world, ALICE), ["Displaced"]);
+    assert_eq!(status(&mut world, ALICE), Status::Offline);
+    say(&mut world, device, "bob", "from my new device");
+    world.run(SHORTLY);
+    assert_eq!(take_told(&mut world, device), ["Delivered"]);
+    assert_eq!(
+        take_told(&mut world, BOB),
+        ["KeyChanged { nick: alice }", "alice: from my new device"]
+    );
+    // Its key holds the nick from now on, and needs no password any more.
+    world.crash(device);
+    world.boot(device);
+    world.run(SHORTLY);
+    assert_eq!(take_told(&mut world, device), ["welcome back"]);
+}
+
+#[test]
+fn a_key_that_holds_the_nick_needs_no_password_after_a_restart_of_the_server() {
+    let mut world = online();
+    world.quit(SERVER);
+    world.run(6 * SHORTLY);
+    for who in [ALICE, BOB] {
+        assert_eq!(status(&mut world, who), Status::Online);
+        assert!(!take_told(&mut world, who).iter().any(|line| line.starts_with("a password")));
+    }
+}
+
+#[test]
+fn a_wrong_password_costs_more_and_more_time() {
+    let mut world = online();
+    let thief = world.device(ALICE, "a thief");
+    world.nodes[thief].passwords = (0..8).map(|guess| format!("guess {guess}")).collect();
+    let begun = world.now;
+    world.register(thief);
+    let wrongs = |world: &World| {
+        let is_wrong =
+            |event: &Event| matches!(event, Event::PasswordWanted { why: PasswordWant::Wrong, .. });
+        world.nodes[thief].told.iter().filter(|told| is_wrong(&told.event)).count()
+    };
+    while wrongs(&world) < 8 {
+        world.run(SECOND);
+        assert!(world.now - begun < 600 * SECOND, "eight guesses are judged some time");
+    }
+    // 1 + 2 + 4 + … + 64 seconds before the eighth.
+    assert!(world.now - begun >= 127 * SECOND, "it took {} µs", world.now - begun);
+    assert_eq!(status(&mut world, ALICE), Status::Online);
+    // Who has the key is not held up by that, nor is bob at his own address.
+    world.quit(ALICE);
+    let device = world.device(BOB, "bob elsewhere");
+    world.register(device);
+    world.run(SHORTLY);
+    assert_eq!(status(&mut world, ALICE), Status::Online);
+    assert_eq!(status(&mut world, device), Status::Online);
+}
+
+#[test]
+fn a_password_survives_links_and_servers_that_fail_meanwhile() {
+    let mut world = online();
+    let device = world.device(ALICE, "alice elsewhere");
+    // Her first device, which hears of the second only when the server is back, is asked then.
+    world.nodes[ALICE].passwords.clear();
+    world.nodes[device].passwords =
+        vec!["a slip of the finger".into(), "the password of alice".into()];
+    world.register(device);
+    world.run(SECOND);
+    world.crash(SERVER);
+    world.boot(SERVER);
+    world.run(12 * SHORTLY);
+    assert_eq!(status(&mut world, device), Status::Online);
+    let told = take_told(&mut world, device);
+    assert!(
+        told.contains(&"a password: Wrong".into()) && told.contains(&"welcome back".into()),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn without_passwords_a_nick_is_its_first_keys() {
+    let mut world = world(Logins::Open);
+    world.register(ALICE);
+    world.run(SHORTLY);
+    let device = world.device(ALICE, "alice elsewhere");
+    world.register(device);
+    world.run(SHORTLY);
+    assert_eq!(world.nodes[device].refused, Some(RegisterRefusal::Taken));
+    assert_eq!(take_told(&mut world, ALICE), ["registered"]);
+    let _ = Verdict::Delivered;
+}
+
+/// Alice is away, and bob has written to her; then she comes with another device.
+fn letters_wait(count: u32) -> (World, Place) {
+    let mut world = online();
+    world.deregister(ALICE);
+    world.run(SHORTLY);
+    for text in texts(1, count) {
+        say(&mut world, BOB, "alice", &text);
+    }
+    world.run(SHORTLY);
+    let told = take_told(&mut world, BOB);
+    assert_eq!(told.iter().filter(|line| *line == "Stored").count(), count as usize);
+    let device = world.device(ALICE, "alice elsewhere");
+    (world, device)
+}
+
+#[test]
+fn mail_sealed_to_the_old_key_is_sealed_anew_and_comes_once() {
+    let (mut world, device) = letters_wait(20);
+    world.register(device);
+    world.run(SHORTLY);
+    let expected = texts(1, 20);
+    assert_eq!(inbox(&world, device, BOB), expected);
+    let told = take_told(&mut world, BOB);
+    assert_eq!(told[0], "KeyChanged { nick: alice }");
+    assert_eq!(told.iter().filter(|line| *line == "Delivered").count(), 20);
+    assert!(inbox(&world, ALICE, BOB).is_empty());
+    say(&mut world, BOB, "alice", "letter 21");
+    world.run(SHORTLY);
+    assert_eq!(inbox(&world, device, BOB), texts(1, 21));
+    let open = world.nodes[BOB].client().expect("the client runs").open_messages();
+    assert_eq!((open.open, open.unsaved), (0, 0));
+}
+
+#[test]
+fn an_author_who_was_away_seals_anew_on_return_whoever_crashes_meanwhile() {
+    let (mut world, device) = letters_wait(12);
+    world.crash(BOB);
+    world.register(device);
+    world.run(SHORTLY);
+    assert!(inbox(&world, device, BOB).is_empty());
+    world.crash(SERVER);
+    world.boot(SERVER);
+    world.run(SHORTLY);
+    world.boot(BOB);
+    // In the middle of it.
+    for step in 0..40 {
+        world.run(30_000);
+        if step % 8 == 7 {
+            world.crash(if step % 16 == 7 { BOB } else { SERVER });
+            world.boot(SERVER);
+            world.boot(BOB);
+        }
+    }
+    world.run(12 * SHORTLY);
+    assert_eq!(inbox(&world, device, BOB), texts(1, 12));
+    let open = world.nodes[BOB].client().expect("the client runs").open_messages();
+    assert_eq!((open.open, open.unsaved), (0, 0));
+}
+
+#[test]
+fn what_the_old_device_had_is_not_sent_again() {
+    let (mut world, device) = letters_wait(5);
+    // Her old device gets the first five while bob is away, and two more wait after that.
+    world.crash(BOB);
+    world.register(ALICE);
+    world.run(SHORTLY);
+    assert_eq!(inbox(&world, ALICE, BOB), texts(1, 5));
+    world.deregister(ALICE);
+    world.run(SHORTLY);
+    world.register(device);
+    world.run(SHORTLY);
+    world.boot(BOB);
+    world.run(SHORTLY);
+    say(&mut world, BOB, "alice", "letter 6");
+    world.run(SHORTLY);
+    assert_eq!(inbox(&world, device, BOB), ["letter 6"]);
+    assert_eq!(take_told(&mut world, BOB).iter().filter(|line| *line == "Delivered").count(), 6);
+}
+
+#[test]
+fn mail_by_the_old_key_is_read_after_its_author_has_another() {
+    let mut world = online();
+    world.deregister(BOB);
+    world.run(SHORTLY);
+    for text in texts(1, 3) {
+        say(&mut world, ALICE, "bob", &text);
+    }
+    world.run(SHORTLY);
+    let device = world.device(ALICE, "alice elsewhere");
+    world.register(device);
+    world.run(SHORTLY);
+    say(&mut world, device, "bob", "letter 4");
+    world.run(SHORTLY);
+    world.crash(BOB);
+    world.boot(BOB);
+    world.register(BOB);
+    world.run(SHORTLY);
+    assert_eq!(inbox(&world, BOB, ALICE), texts(1, 4));
+    assert!(take_told(&mut world, device).contains(&"Delivered".into()));
+}
+
+#[test]
+fn two_devices_take_turns() {
+    let mut world = online();
+    let device = world.device(ALICE, "alice elsewhere");
+    for turn in 1..=3u32 {
+        world.register(device);
+        world.run(SHORTLY);
+        say(&mut world, BOB, "alice", &format!("to the second {turn}"));
+        say(&mut world, device, "bob", &format!("from the second {turn}"));
+        world.run(SHORTLY);
+        world.deregister(device);
+        world.run(SHORTLY);
+        say(&mut world, BOB, "alice", &format!("to either {turn}"));
+        world.run(SHORTLY);
+        world.register(ALICE);
+        world.run(SHORTLY);
+        say(&mut world, ALICE, "bob", &format!("from the first {turn}"));
+        world.run(SHORTLY);
+        world.deregister(ALICE);
+        world.run(SHORTLY);
+    }
+    let from = |what: &str| (1..=3).map(|turn| format!("{what} {turn}")).collect::<Vec<_>>();
+    assert_eq!(inbox(&world, device, BOB), from("to the second"));
+    assert_eq!(inbox(&world, ALICE, BOB), from("to either"));
+    let turns = |turn| [format!("from the second {turn}"), format!("from the first {turn}")];
+    assert_eq!(inbox(&world, BOB, ALICE), (1..=3).flat_map(turns).collect::<Vec<_>>());
+}
+
+/// A world from a seed: alice changes between two devices while bob and carol write to her
+/// and she to them, on a bad network, with crashes on all sides.
+fn restless(seed: u64) {
+    let mut dice = Dice::new(seed);
+    let faults = Faults {
+        loss: dice.below(300) as u32,
+        duplicates: dice.below(300) as u32,
+        delay: 1_000 + dice.below(SECOND),
+        slow_store: dice.chance(500),
+        failing_store: dice.chance(300),
+        tiny: dice.chance(300),
+        stale_seed: dice.chance(300),
+        sloppy: dice.chance(300),
+        ..Faults::none()
+    };
+    let mut world = World::new(&Setup {
+        seed,
+        faults,
+        nicks: ["alice", "bob", "carol"].map(String::from).into(),
+        real: false,
+        logins: Logins::Password,
+        telling: Telling::Kept,
+    });
+    let device = world.device(ALICE, "alice elsewhere");
+    let people = [ALICE, BOB, 3, device];
+    for who in [BOB, 3, ALICE] {
+        world.register(who);
+    }
+    for number in 0..60 {
+        world.run(dice.below(4 * SECOND));
+        let who = people[dice.index(people.len())];
+        match dice.below(14) {
+            0 | 1 => world.deregister(ALICE),
+            2 | 3 => world.deregister(device),
+            4 => world.register(ALICE),
+            5 => world.register(device),
+            6 => {
+                world.crash(who);
+                world.boot(who);
+            }
+            7 => {
+                world.crash(SERVER);
+                world.boot(SERVER);
+            }
+            _ => {
+                let to = ["alice", "bob", "carol"][dice.index(3)];
+                // Who is offline says nothing.
+                let _ = world.say(who, Nick::new(to).expect("a nick"), format!("{number} to {to}"));
+            }
+        }
+    }
+    world.heal();
+    let (stays, leaves) = if dice.chance(500) { (ALICE, device) } else { (device, ALICE) };
+    world.deregister(leaves);
+    world.run(60 * SECOND);
+    // The one that is left keeps what it has; the other comes once more to be rid of its own.
+    for who in [leaves, stays] {
+        for _ in 0..6 {
+            for person in [BOB, 3, who] {
+                world.register(person);
+            }
+            world.run(120 * SECOND);
+        }
+        let open = world.nodes[who].client().expect("the client runs").open_messages();
+        // What one device left with the server is delivered; that it was, is told to the device
+        // that is her author by then.
+        assert_eq!(open.unsaved, 0, "seed {seed}: at {}", world.nodes[who].name);
+        if who == leaves {
+            world.deregister(leaves);
+            world.run(10 * SECOND);
+        }
+    }
+    for who in [BOB, 3] {
+        let open = world.nodes[who].client().expect("the client runs").open_messages();
+        assert_eq!(open.open, 0, "seed {seed}: at {}", world.nodes[who].name);
+    }
+}
+
+#[test]
+fn two_restless_devices_lose_nothing_on_a_bad_network() {
+    let worlds = std::env::var("UDPCHAT_WORLDS").ok().and_then(|text| text.parse().ok());
+    for seed in 0..worlds.unwrap_or(40) {
+        if let Err(panic) = std::panic::catch_unwind(|| restless(seed)) {
+            eprintln!("seed {seed}:");
+            for line in last_lines() {
+                eprintln!("{line}");
+            }
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
