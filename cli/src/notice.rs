@@ -303,6 +303,8 @@ pub(crate) enum RoomNotice<'a> {
     NotInside,
     /// One is not in that room.
     NotMember(RoomName),
+    /// This client could not keep another room.
+    Full,
     /// The word cannot be a room's name.
     BadName(NameError),
 }

@@ -177,6 +177,10 @@ fn room(notice: &RoomNotice<'_>) -> Option<String> {
             "you have entered no room; /join <room> enters one, /rooms lists them".to_owned()
         }
         RoomNotice::NotMember(room) => format!("you are not in #{room}"),
+        RoomNotice::Full => {
+            "this client knows too many people and rooms to join another; leave one first"
+                .to_owned()
+        }
         RoomNotice::BadName(why) => why.to_string(),
         _ => return None,
     })

@@ -177,10 +177,10 @@ pub(crate) struct ConversationRecord {
     pub(crate) key: PublicKey,
     pub(crate) key_number: u32,
     pub(crate) with: To,
-    /// Of a room, its number at its server.
-    pub(crate) room: Option<Room>,
     /// The account at its server, and the tag of that server's key.
     pub(crate) home: Option<(Account, u32)>,
+    /// Of a room, its number at its server.
+    pub(crate) room: Option<Room>,
     /// The server has saved all up to here.
     pub(crate) epoch: Epoch,
     pub(crate) stored: Number,

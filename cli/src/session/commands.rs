@@ -180,7 +180,7 @@ impl Session {
                 self.refused |= self.scripted;
                 self.tell(at, Notice::AwayTooLong { limit });
             }
-            Err(CommandError::Offline | CommandError::Online | CommandError::Busy) => {
+            Err(_) => {
                 return self.cannot_offline(at);
             }
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proto_core::{
-    client::{RoomView, SayError, To},
+    client::{CommandError, RoomView, SayError, To},
     id::{NameError, RoomName},
     time::Instant,
     wire::{Retention, RoomRefusal, Wish},
@@ -236,8 +236,13 @@ impl Session {
     }
 
     fn wish(&mut self, chat: &mut impl Chat, at: Moment, wish: Wish) -> Done {
-        if self.phase == Phase::Offline || chat.wish(wish).is_err() {
+        if self.phase == Phase::Offline {
             return self.cannot_offline(at);
+        }
+        match chat.wish(wish) {
+            Ok(()) => {}
+            Err(CommandError::Full) => return self.refuse(at, RoomNotice::Full),
+            Err(_) => return self.cannot_offline(at),
         }
         self.rooms.wished = Some(at.now);
         self.rooms.hold = (!self.scripted).then(|| at.now + PROMPT);

@@ -258,8 +258,8 @@ impl Engine<'_> {
                 key: peer.former.map_or(peer.key, |(key, _)| key),
                 key_number: peer.former.map_or(peer.key_number, |(_, number)| number),
                 with: peer.with,
-                room: peer.room,
                 home: peer.home,
+                room: peer.room,
                 epoch: peer.stored.epoch,
                 stored: peer.stored.number,
             };
@@ -363,10 +363,10 @@ impl Engine<'_> {
         };
         if let Some(peer) = self.peers.get_mut(of) {
             peer.conversation = Some(number);
-            peer.room = record.room;
             peer.recorded = true;
             (peer.log, peer.home) = (record.log, record.home);
             peer.key_number = record.key_number;
+            peer.room = record.room;
             peer.stored = Position::new(record.epoch, record.stored);
         }
         self.load_next(What::Inbox { of, number });

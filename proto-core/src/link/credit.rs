@@ -1,11 +1,11 @@
 //! Receiver credit: how many bytes of entries may be sent in one session, so
 //! that a slow reader bounds its writer. Counted in whole bodies, each once,
-//! however often its pieces are sent; a short one counts as the 16th part of the window,
-//! so that no more than 16 are ever under way. The reader gives it back with a new limit;
+//! however often its pieces are sent; a short one counts as the 32nd part of the window,
+//! so that no more than 32 are ever under way. The reader gives it back with a new limit;
 //! of entries of rooms, which may be given up on their way, its cursor does.
 
 /// How many bodies may be under way in one direction of a session.
-const MAX_BODIES: u32 = 16;
+const MAX_BODIES: u32 = 32;
 
 /// Both directions of one session.
 #[derive(Clone, Copy, Debug)]

@@ -82,14 +82,19 @@ impl Engine<'_> {
         if let Recipient::Room(room) = deposit.to
             && !self.may_say(author, room)
         {
-            // What the log has already is not refused when it comes again.
-            return match known {
+            // What the log has already, or may have, is not refused when it comes again.
+            let stage = known.and_then(|id| self.entries.get(id)).map(|entry| entry.stage);
+            return match (known, stage) {
                 _ if !self.is_loaded(pair_id) => Taken::NoRoom,
-                None => self.refuse_of(link, Some(pair_id), deposit, EntryRefusal::NotMember),
-                Some(id) => {
+                (Some(id), Some(Stage::Arriving | Stage::Waiting)) => {
                     self.refuse(id, EntryRefusal::NotMember);
                     Taken::Done
                 }
+                (Some(_), _) => {
+                    self.return_credit(link, deposit);
+                    Taken::Done
+                }
+                (None, _) => self.refuse_of(link, Some(pair_id), deposit, EntryRefusal::NotMember),
             };
         }
         let Some(id) = known.or_else(|| self.add_entry(link, pair_id, position, deposit)) else {
