@@ -264,7 +264,7 @@ impl Cursor {
         let enough = credit.spend(total);
         if enough {
             self.credit.last = index;
-            self.credit.behind += credit.price(total);
+            self.credit.behind += total as u32;
         }
         enough
     }
