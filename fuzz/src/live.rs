@@ -186,6 +186,7 @@ impl<R: Role> World<R> {
                 let load = |(_, asked): &(_, Request)| matches!(asked, Request::Load { .. });
                 let oldest = requests.iter().position(load).and_then(|at| requests.remove(at));
                 if let Some((ticket, Request::Load { from, .. })) = oldest {
+                    self.outside.misled = true;
                     let number = from.max(1);
                     let loaded = Loaded { record: Some((number, record)), head: number };
                     self.role.take(&mut self.outside, Input::Loaded(ticket, Ok(loaded)));

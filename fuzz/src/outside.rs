@@ -110,6 +110,8 @@ pub(crate) struct Outside {
     ends: [Other; End::ALL.len()],
     random: Random,
     boot: u64,
+    /// The role was told of records that are not in the logs.
+    pub(crate) misled: bool,
 }
 
 impl Outside {
@@ -122,6 +124,7 @@ impl Outside {
             ends: Default::default(),
             random: Random::new([9; 32]),
             boot: 1,
+            misled: false,
         }
     }
 
@@ -162,9 +165,13 @@ impl Outside {
     pub(crate) fn carry_out(&mut self, request: Request) -> Answer {
         match request {
             Request::Put { log, number, record } => {
-                let log = self.logs.entry(log).or_default();
-                log.head = log.head.max(number);
-                log.records.insert(number, record);
+                let once = matches!(log, Log::Mailbox(_) | Log::Room(_) | Log::Inbox(_));
+                let records = self.logs.entry(log).or_default();
+                records.head = records.head.max(number);
+                let known = records.records.insert(number, record.clone());
+                // What was said is kept as it was said.
+                let same = known.is_none_or(|known| known == record);
+                assert!(same || !once || self.misled, "{log:?} has another record {number}");
                 Answer::Stored
             }
             Request::Forget { log, upto } => {

@@ -562,6 +562,14 @@ fn rooms_at_client(seeds: &Seeds<'_>) -> io::Result<()> {
             ],
         )?;
     }
+    // Numbers that no record can have.
+    let far = 1 << 40;
+    let passed = plaintext(&Frame::Gone(Gone { room, upto: far - 1 }));
+    let far = [piece(far, 0, 50, 50), piece(far + 1, 0, 60, 60)];
+    let near = piece(1, 0, 40, 40);
+    let mut steps = vec![Step::Frames(first, &near), host, host, Step::Frames(first, &passed)];
+    steps.extend(far.iter().flat_map(|entry| [Step::Frames(first, entry), host, host]));
+    seeds.steps("entries-far", &steps)?;
     let mut steps = vec![Step::Tell(false, 3), Step::Tell(true, 3), Step::Say(End::Second, 3)];
     steps.extend([host; 6]);
     steps.extend([Step::Frames(first, &later[0]), Step::Frames(first, &gone), host]);
