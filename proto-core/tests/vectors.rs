@@ -12,8 +12,8 @@ use std::{collections::BTreeMap, fmt::Write as _, fs, net::SocketAddr, path::Pat
 
 use proto_core::{
     id::{
-        Account, Epoch, MessageName, Nick, Number, Position, PublicKey, Recipient, SecretKey,
-        SessionId,
+        Account, Epoch, MessageName, Nick, Number, Position, PublicKey, Recipient, Room, RoomName,
+        SecretKey, SessionId,
     },
     random::Random,
     session::{
@@ -22,11 +22,12 @@ use proto_core::{
     },
     time::{Instant, UnixTime},
     wire::{
-        Accept, Ack, AckGap, CloseReason, Datagram, Deposit, EntryRefusal, EntryRefused, Former,
-        Frame, FrameWriter, Frames, Hello, HelloTo, Init, Inquire, Limits, Login, MAX_ACK_RANGES,
-        MAX_DATAGRAM, Mail, MailAck, PacketHeader, PasswordWant, PasswordWanted, Presence,
-        Progress, Receipt, Register, RegisterRefusal, Registered, Retention, Retry, Roster,
-        RosterEntry, Say, Secret, VERSION,
+        Accept, Ack, AckGap, Away, CloseReason, Command, Datagram, Deposit, EntryRefusal,
+        EntryRefused, Former, Frame, FrameWriter, Frames, Gone, Hello, HelloTo, Init, Inquire,
+        Joined, Limits, Login, MAX_ACK_RANGES, MAX_DATAGRAM, Mail, MailAck, Names, Outcome,
+        PacketHeader, PasswordWant, PasswordWanted, Presence, Progress, Read, Receipt, Register,
+        RegisterRefusal, Registered, Retention, Retry, RoomEntry, RoomRefusal, Roster, RosterEntry,
+        Say, Secret, VERSION, Wish,
     },
 };
 
@@ -691,9 +692,21 @@ fn registration_samples() -> Vec<Sample> {
         ),
         sample(
             "registered",
-            "Registered: account 0, epoch 3, returning, roster 2^40 + 6, mail up to 2^40 + 9, 16,384 bytes, 30 days",
+            "Registered: account 0, epoch 3, returning, roster 2^40 + 6, mail up to 2^40 + 9, in one room, 16,384 bytes, 30 days, of each room 10,000 entries, 16 MiB, 30 days",
             Frame::Registered(registered),
-            &[n(0), n(3), n(1), n(RUN + 6), n(RUN + 9), n(16_384), n(2_592_000)],
+            &[
+                n(0),
+                n(3),
+                n(1),
+                n(RUN + 6),
+                n(RUN + 9),
+                n(1),
+                n(16_384),
+                n(2_592_000),
+                n(10_000),
+                n(16_777_216),
+                n(2_592_000),
+            ],
         ),
         not("register-refused.taken", "RegisterRefused: Taken", RegisterRefusal::Taken, 0),
         not("register-refused.full", "RegisterRefused: Full", RegisterRefusal::Full, 1),
@@ -799,6 +812,7 @@ fn message_samples() -> Vec<Sample> {
             EntryRefusal::NoRecipient,
             0,
         ),
+        not("entry-refused.not-member", "EntryRefused: NotMember", EntryRefusal::NotMember, 1),
         not("entry-refused.too-long", "EntryRefused: TooLong", EntryRefusal::TooLong, 2),
         not("entry-refused.store", "EntryRefused: Store", EntryRefusal::Store, 3),
         not("entry-refused.superseded", "EntryRefused: Superseded", EntryRefusal::Superseded, 4),
@@ -845,11 +859,126 @@ fn message_samples() -> Vec<Sample> {
     ]
 }
 
+/// What makes rooms.
+fn room_samples() -> Vec<Sample> {
+    let (room, serial) = (Room(3), 0x0102_0304_0506_0708);
+    let tea = RoomName::new("tea").unwrap();
+    let wish = |name, about, wish, body: &[Vec<u8>]| {
+        let body = [&[n(serial)], body].concat();
+        sample(name, about, Frame::Command(Command { serial, wish }), &body)
+    };
+    let outcome = |name, about, result, body: &[Vec<u8>]| {
+        let body = [&[n(serial)], body].concat();
+        sample(name, about, Frame::Outcome(Outcome { serial, result }), &body)
+    };
+    let refused =
+        |name, about, reason, number| outcome(name, about, Err(reason), &[n(1), n(number)]);
+    let names: &[u8] = b"\x05alice\x03bob";
+    let deposit = Deposit {
+        to: Recipient::Room(room),
+        epoch: EPOCH,
+        number: NUMBER,
+        key: 0,
+        skip: 6,
+        total: 16,
+        offset: 0,
+        piece: SAID,
+    };
+    vec![
+        sample(
+            "joined",
+            "Joined: room 3, tea, joined behind entry 41",
+            Frame::Joined(Joined { room, since: 41, name: Some(tea) }),
+            &[n(3), n(41), n(1), counted(b"tea")],
+        ),
+        sample(
+            "joined.lobby",
+            "Joined: the lobby, from its first entry on",
+            Frame::Joined(Joined { room: Room::LOBBY, since: 0, name: None }),
+            &[n(0), n(0), n(0)],
+        ),
+        sample(
+            "read",
+            "Read: room 3, up to entry 300",
+            Frame::Read(Read { room, upto: 300 }),
+            &[n(3), n(300)],
+        ),
+        sample(
+            "deposit.room",
+            "Deposit: to room 3, epoch 3, number 7, six before it do not count, 16 bytes, not sealed",
+            Frame::Deposit(deposit),
+            &[n(1), n(3), n(3), n(7), n(0), n(6), n(16), n(0), counted(SAID)],
+        ),
+        sample(
+            "room-entry",
+            "RoomEntry: room 3, entry 301, said by bob, 16 bytes in all, from 0 on",
+            Frame::RoomEntry(RoomEntry {
+                room,
+                index: 301,
+                from: nick("bob"),
+                total: 16,
+                offset: 0,
+                piece: SAID,
+            }),
+            &[n(3), n(301), counted(b"bob"), n(16), n(0), counted(SAID)],
+        ),
+        sample(
+            "gone",
+            "Gone: room 3, all up to entry 200",
+            Frame::Gone(Gone { room, upto: 200 }),
+            &[n(3), n(200)],
+        ),
+        wish("command.create", "Command: create tea", Wish::Create(tea), &[n(0), counted(b"tea")]),
+        wish("command.join", "Command: join tea", Wish::Join(tea), &[n(1), counted(b"tea")]),
+        wish("command.leave", "Command: leave tea", Wish::Leave(tea), &[n(2), counted(b"tea")]),
+        wish(
+            "command.rooms",
+            "Command: the names of rooms, from room 0 on",
+            Wish::Rooms { from: Room(0) },
+            &[n(3), n(0)],
+        ),
+        wish(
+            "command.members",
+            "Command: the members of tea, from account 5 on",
+            Wish::Members { of: Some(tea), from: Account(5) },
+            &[n(4), n(1), counted(b"tea"), n(5)],
+        ),
+        wish(
+            "command.everyone",
+            "Command: the members of the lobby, from account 0 on",
+            Wish::Members { of: None, from: Account(0) },
+            &[n(4), n(0), n(0)],
+        ),
+        outcome("outcome.done", "Outcome: done", Ok(()), &[n(0)]),
+        refused("outcome.exists", "Outcome: Exists", RoomRefusal::Exists, 0),
+        refused("outcome.unknown", "Outcome: Unknown", RoomRefusal::Unknown, 1),
+        refused("outcome.room-full", "Outcome: RoomFull", RoomRefusal::RoomFull, 2),
+        refused("outcome.server-full", "Outcome: ServerFull", RoomRefusal::ServerFull, 3),
+        refused("outcome.store", "Outcome: Store", RoomRefusal::Store, 4),
+        sample(
+            "names",
+            "Names: alice and bob, more from account 9 on",
+            Frame::Names(Names { serial, next: Some(9), names }),
+            &[n(serial), n(1), n(9), counted(names)],
+        ),
+        sample(
+            "away",
+            "Away: at tea",
+            Frame::Away(Away { text: Some("at tea") }),
+            &[n(1), counted(b"at tea")],
+        ),
+        sample("away.back", "Away: back", Frame::Away(Away { text: None }), &[n(0)]),
+    ]
+}
+
 #[test]
 fn every_frame() {
     let mut file = Vectors::new("frames.txt", "Each frame whole: its type, its length, its body.");
     let samples: Vec<Sample> =
-        [link_samples(), registration_samples(), message_samples()].into_iter().flatten().collect();
+        [link_samples(), registration_samples(), message_samples(), room_samples()]
+            .into_iter()
+            .flatten()
+            .collect();
     for Sample { name, about, frame, body } in &samples {
         file.remark(about);
         let wire = frames(std::slice::from_ref(frame));

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use proto_core::{
     client::{Event, MessageId, SayError, Status, To, Verdict},
     id::{Nick, RoomName},
-    server,
-    server::Logins,
+    server::{self, Logins},
     wire::Wish,
 };
 

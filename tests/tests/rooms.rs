@@ -1,9 +1,22 @@
 //! Short stories of rooms: what happens, and what every member is told and has then.
 
+use proto_core::{
+    client::{CommandError, SayError},
+    id::{Account, Room},
+    wire::{Presence, Wish},
+};
 use simulation::{
     chat::{Chat, SHORTLY},
-    clock::SECOND,
+    clock::{Moment, SECOND},
+    store::{Manners, Store},
+    world::SERVER,
 };
+
+/// Every moment at which something may be under way of what was just said: to the store,
+/// to the server, to its store, and back.
+fn moments() -> impl Iterator<Item = Moment> {
+    (0..100).map(|at| at * 300)
+}
 
 #[test]
 fn what_is_said_to_everyone_comes_to_everyone_in_one_order() {
@@ -41,4 +54,288 @@ fn who_lags_behind_what_is_kept_still_gets_what_comes_after() {
     chat.say("alice", "#den", "are you still with us?");
     chat.run(SHORTLY);
     assert_eq!(chat.hears("bob"), ["#den alice: are you still with us?"]);
+}
+
+#[test]
+fn a_new_member_gets_nothing_from_before_it_joined() {
+    let mut chat = Chat::online(&["alice", "bob"]);
+    chat.gather("den", &["alice"]);
+    chat.say("alice", "#den", "nobody hears this");
+    chat.run(SHORTLY);
+    chat.wish("bob", Wish::Join, "den");
+    chat.run(SHORTLY);
+    chat.say("alice", "#den", "welcome");
+    chat.run(SHORTLY);
+    assert_eq!(chat.hears("bob"), ["joined #den", "#den alice: welcome"]);
+    // Nor after it left, until it is back.
+    chat.wish("bob", Wish::Leave, "den");
+    chat.run(SHORTLY);
+    chat.say("alice", "#den", "is he gone?");
+    chat.run(SHORTLY);
+    chat.wish("bob", Wish::Join, "den");
+    chat.run(SHORTLY);
+    chat.say("alice", "#den", "welcome back");
+    chat.run(SHORTLY);
+    assert_eq!(chat.hears("bob"), ["left #den", "joined #den", "#den alice: welcome back"]);
+    assert_eq!(chat.has("bob", "den"), ["welcome", "welcome back"]);
+}
+
+#[test]
+fn what_cannot_be_wished_or_said_is_told() {
+    let mut chat = Chat::online(&["alice", "bob", "carol"]);
+    chat.configure(|config| config.members = 2);
+    chat.run(60 * SECOND);
+    for who in ["alice", "bob", "carol"] {
+        chat.hears(who);
+    }
+    assert_eq!(chat.try_say("alice", "#den", "anyone?"), Err(SayError::NotMember));
+    chat.wish("alice", Wish::Join, "den");
+    chat.run(SHORTLY);
+    assert_eq!(chat.hears("alice"), ["Err(Unknown)"]);
+    chat.gather("den", &["alice", "bob"]);
+    chat.wish("carol", Wish::Create, "DEN");
+    chat.run(SHORTLY);
+    chat.wish("carol", Wish::Join, "den");
+    chat.run(SHORTLY);
+    assert_eq!(chat.hears("carol"), ["Err(Exists)", "Err(RoomFull)"]);
+    assert_eq!(chat.try_say("carol", "#den", "let me in"), Err(SayError::NotMember));
+    // A place that is given up is another's.
+    chat.wish("alice", Wish::Leave, "den");
+    chat.run(SHORTLY);
+    chat.wish("carol", Wish::Join, "den");
+    chat.run(SHORTLY);
+    assert_eq!(chat.hears("carol"), ["joined #den"]);
+    chat.wish("alice", |name| Wish::Members { of: Some(name), from: Account(0) }, "den");
+    chat.run(SHORTLY);
+    chat.wish("alice", |_| Wish::Rooms { from: Room(0) }, "den");
+    chat.run(SHORTLY);
+    let heard = chat.hears("alice");
+    assert!(
+        heard == ["left #den", "bob carol", "den"] || heard == ["left #den", "carol bob", "den"]
+    );
+    let alice = chat.at("alice");
+    chat.wish("alice", Wish::Join, "den");
+    let now = chat.world.nodes[alice].clock.instant(chat.world.now);
+    let client = chat.world.nodes[alice].client().unwrap();
+    let busy = client.wish(now, Wish::Rooms { from: Room(0) }).err();
+    assert_eq!(busy, Some(CommandError::Busy));
+}
+
+#[test]
+fn who_leaves_is_told_what_became_of_what_was_open() {
+    let mut chat = Chat::online(&["alice", "bob"]);
+    chat.gather("den", &["alice", "bob"]);
+    let alice = chat.at("alice");
+    // Her own store takes so long that she has left before the message is on its way.
+    chat.world.nodes[alice].store.behave(Manners { slow: 60 * SECOND, ..Manners::default() });
+    chat.say("alice", "#den", "and another thing");
+    chat.wish("alice", Wish::Leave, "den");
+    chat.run(120 * SECOND);
+    assert_eq!(
+        chat.hears("alice"),
+        ["left #den", "accepted: and another thing", "refused (NotMember): and another thing"]
+    );
+    assert_eq!(chat.hears("bob"), [""; 0]);
+}
+
+#[test]
+fn a_crash_of_the_server_doubles_nothing_and_loses_nothing() {
+    for moment in moments() {
+        let mut chat = Chat::online(&["alice", "bob"]);
+        chat.say("alice", "#", "one");
+        chat.run(SHORTLY);
+        chat.say("alice", "#", "two");
+        chat.run(moment);
+        chat.crash("server");
+        chat.run(SECOND);
+        chat.start("server");
+        chat.run(120 * SECOND);
+        assert_eq!(chat.has("bob", "#"), ["one", "two"], "after {moment} us");
+        assert_eq!(chat.hears("alice").last().unwrap(), "stored: two", "after {moment} us");
+    }
+}
+
+#[test]
+fn a_crash_of_the_author_doubles_nothing() {
+    for moment in moments() {
+        let mut chat = Chat::online(&["alice", "bob"]);
+        chat.say("alice", "#", "one");
+        chat.run(moment);
+        chat.crash("alice");
+        chat.run(SECOND);
+        chat.start("alice");
+        chat.run(120 * SECOND);
+        chat.say("alice", "#", "two");
+        chat.run(SHORTLY);
+        let has = chat.has("bob", "#");
+        assert!(
+            has == ["one", "two"] || (moment < 1_000 && has == ["two"]),
+            "{has:?}, {moment} us"
+        );
+    }
+}
+
+/// Both crash, and by the time that the author is back, its place in the log is taken and
+/// forgotten.
+#[test]
+fn what_was_never_saved_is_not_taken_for_saved_once_its_place_is_gone() {
+    for moment in moments() {
+        let mut chat = Chat::online(&["alice", "bob"]);
+        chat.configure(|config| config.room.entries = 1);
+        chat.run(60 * SECOND);
+        chat.say("bob", "#", "zero");
+        chat.run(SHORTLY);
+        chat.say("alice", "#", "one");
+        chat.run(moment);
+        chat.crash("server");
+        chat.crash("alice");
+        chat.start("server");
+        chat.run(60 * SECOND);
+        for text in ["two", "three", "four"] {
+            chat.say("bob", "#", text);
+            chat.run(SHORTLY);
+        }
+        chat.start("alice");
+        chat.run(60 * SECOND);
+        let has = chat.has("bob", "#");
+        let one = has.iter().filter(|text| *text == "one").count();
+        assert!(one == 1 || moment < 1_000, "{has:?}, {moment} us");
+    }
+}
+
+#[test]
+fn a_store_that_fails_leaves_no_hole_and_no_double() {
+    for moment in moments() {
+        let mut chat = Chat::online(&["alice", "bob", "carol"]);
+        chat.say("carol", "#", "zero");
+        chat.run(SHORTLY);
+        for who in ["alice", "bob", "alice", "bob"] {
+            chat.say(who, "#", &format!("from {who}"));
+        }
+        chat.run(moment);
+        chat.world.nodes[SERVER].store.behave(Manners { fails: 600, slow: 4_000, full: false });
+        chat.run(SECOND / 50);
+        chat.heal();
+        chat.run(SHORTLY);
+        for who in ["alice", "bob"] {
+            chat.say(who, "#", "and now?");
+        }
+        // Of what the store could not say is asked again after some seconds.
+        chat.run(10 * SECOND);
+        // What anyone was told is so, say the laws; nobody lacks what others have.
+        let all = chat.has("carol", "#");
+        assert_eq!(all.iter().filter(|text| *text == "and now?").count(), 2, "{all:?}");
+        assert_eq!((chat.has("alice", "#"), chat.has("bob", "#")), (all.clone(), all));
+    }
+}
+
+#[test]
+fn a_room_whose_creator_did_not_hear_of_it_is_its_creators() {
+    for moment in moments() {
+        for crash in [false, true] {
+            let mut chat = Chat::online(&["alice", "bob"]);
+            chat.wish("alice", Wish::Create, "den");
+            chat.run(moment);
+            chat.part("alice", "server", 5 * SECOND);
+            if crash {
+                chat.crash("server");
+                chat.start("server");
+            }
+            chat.run(120 * SECOND);
+            let heard = chat.hears("alice");
+            assert_eq!(heard.iter().filter(|line| *line == "created #den").count(), 1, "{heard:?}");
+        }
+    }
+}
+
+#[test]
+fn a_member_that_was_away_for_ten_thousand_messages_gets_what_is_kept() {
+    let mut chat = Chat::online(&["alice", "bob", "carol", "dave"]);
+    chat.configure(|config| config.room.entries = 1_000);
+    chat.run(60 * SECOND);
+    chat.gather("den", &["alice", "bob", "carol", "dave"]);
+    chat.deregister("bob");
+    for round in 0..500 {
+        for at in 0..20 {
+            chat.say("alice", "#den", &format!("{}", 20 * round + at));
+        }
+        chat.run(SECOND / 2);
+    }
+    chat.run(SHORTLY);
+    assert_eq!(chat.has("carol", "den").len(), 10_000);
+    assert_eq!(chat.has("bob", "den").len(), 0);
+    chat.hears("bob");
+    chat.hears("dave");
+
+    chat.register("bob");
+    for round in 0..100 {
+        chat.say("carol", "#den", &format!("meanwhile {round}"));
+        chat.run(SECOND / 10);
+        // Those who are there are not kept waiting.
+        let heard = chat.hears("dave");
+        assert_eq!(heard, [format!("#den carol: meanwhile {round}")]);
+        let usage = chat.world.nodes[SERVER].server().unwrap().usage();
+        assert!(usage.entries.0 * 2 <= usage.entries.1 + 2, "{usage:?}");
+    }
+    chat.run(60 * SECOND);
+    let heard = chat.hears("bob");
+    let gaps: Vec<_> = heard.iter().filter(|line| line.ends_with("are gone")).collect();
+    let gone: usize =
+        gaps.iter().map(|line| line.split(' ').next().unwrap().parse::<usize>().unwrap()).sum();
+    let has = chat.has("bob", "den");
+    assert_eq!(gone + has.len(), 10_100, "{gaps:?}");
+    assert!((1_000..=1_100).contains(&has.len()), "{}", has.len());
+    assert_eq!(has, chat.has("carol", "den")[10_100 - has.len()..]);
+}
+
+#[test]
+fn a_client_that_lost_its_state_gets_all_that_is_kept_since_it_joined() {
+    let mut chat = Chat::online(&["alice", "bob"]);
+    chat.gather("den", &["alice"]);
+    chat.say("alice", "#den", "before");
+    chat.run(SHORTLY);
+    chat.wish("bob", Wish::Join, "den");
+    chat.run(SHORTLY);
+    for text in ["one", "two"] {
+        chat.say("alice", "#den", text);
+    }
+    chat.run(SHORTLY);
+    let bob = chat.at("bob");
+    chat.crash("bob");
+    chat.world.nodes[bob].store = Store::default();
+    chat.hears("bob");
+    chat.start("bob");
+    chat.run(SHORTLY);
+    assert_eq!(chat.hears("bob"), ["welcome back", "#den alice: one", "#den alice: two"]);
+    chat.say("bob", "#den", "where was I?");
+    chat.run(SHORTLY);
+    assert_eq!(chat.hears("alice").last().unwrap(), "#den bob: where was I?");
+}
+
+#[test]
+fn who_is_away_and_since_when_is_on_the_roster() {
+    let mut chat = Chat::online(&["alice", "bob"]);
+    let (alice, bob) = (chat.at("alice"), chat.at("bob"));
+    let look = |chat: &mut Chat| {
+        let mut found = None;
+        chat.world.nodes[alice].client().unwrap().for_each_peer(|peer| found = Some(peer));
+        let peer = found.expect("Bob is on the roster");
+        (peer.presence, peer.away.to_string(), peer.seen)
+    };
+    chat.world.set_away(bob, "gone fishing");
+    chat.run(SHORTLY);
+    let (presence, away, _) = look(&mut chat);
+    assert_eq!((presence, away.as_str()), (Presence::Online, "gone fishing"));
+    // It ends with a word, and with going offline.
+    chat.world.set_away(bob, "");
+    chat.run(SHORTLY);
+    assert_eq!(look(&mut chat).1, "");
+    chat.world.set_away(bob, "asleep");
+    chat.run(SHORTLY);
+    let left = chat.world.nodes[SERVER].clock.believed(chat.world.now);
+    chat.deregister("bob");
+    chat.run(SHORTLY);
+    let (presence, away, seen) = look(&mut chat);
+    assert_eq!((presence, away.as_str()), (Presence::Offline, ""));
+    assert!(seen.since(left).as_millis() < 1_000, "{seen:?} is soon after {left:?}");
 }

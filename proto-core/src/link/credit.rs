@@ -41,7 +41,7 @@ impl Credit {
 
     /// Uses credit for a body of `bytes` bytes; `false` if there is not enough now.
     pub(crate) fn spend(&mut self, bytes: usize) -> bool {
-        let used = self.used.saturating_add(cost(bytes, self.their_window));
+        let used = self.used.saturating_add(self.price(bytes).into());
         let enough = used <= self.limit;
         if enough {
             self.used = used;

@@ -3,7 +3,7 @@
 
 use crate::{
     action::Ask,
-    id::{Account, RoomName},
+    id::{Account, Room, RoomName},
     link::Packet,
     storage::Id,
     wire::{Command, Frame, MAX_DATAGRAM, Names, Outcome, RoomRefusal, Wish},
@@ -13,7 +13,7 @@ use super::{
     Event, ServerLink,
     engine::{Engine, Taken},
     member::{ServerRole, Token},
-    room::{Membership, RoomRow, Standing},
+    room::{Membership, Queue, RoomRow, Standing},
 };
 
 /// Bytes of a `Names` frame's body that are not names.
@@ -28,12 +28,31 @@ pub(super) enum Reply {
     /// There was none.
     #[default]
     None,
-    /// The store is asked.
-    Waiting(Command),
+    /// The store is asked, about a room or a place in it.
+    Waiting { serial: u64, room: Id<RoomRow> },
     /// This is what came of it.
     Done(Outcome),
     /// It asked for names.
-    Names(Command),
+    Names { serial: u64, of: Listed },
+}
+
+/// Names that can be listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Listed {
+    /// Those of rooms, from this one on.
+    Rooms { from: Room },
+    /// Those of a room's members, from this account on.
+    Members { of: Id<RoomRow>, from: Account },
+}
+
+impl Reply {
+    fn serial(self) -> Option<u64> {
+        match self {
+            Self::None => None,
+            Self::Waiting { serial, .. } | Self::Names { serial, .. } => Some(serial),
+            Self::Done(outcome) => Some(outcome.serial),
+        }
+    }
 }
 
 impl Engine<'_> {
@@ -45,37 +64,41 @@ impl Engine<'_> {
             return Taken::Done;
         }
         member.commanded = packet;
-        let known = match self.member(link).map(|member| member.reply) {
-            Some(Reply::Waiting(last) | Reply::Names(last)) => last == command,
-            Some(Reply::Done(outcome)) => outcome.serial == command.serial,
-            Some(Reply::None) | None => false,
-        };
-        if known {
+        let serial = command.serial;
+        if member.reply.serial() == Some(serial) {
             return Taken::Done;
         }
-        let result = match command.wish {
-            Wish::Create(name) => self.create(account, name, command.serial),
+        let done = match command.wish {
+            Wish::Create(name) => self.create(account, name, serial),
             Wish::Join(name) => self.join(link, account, &name),
             Wish::Leave(name) => self.quit(account, &name),
-            Wish::Rooms { .. } | Wish::Members { .. } => {
-                self.reply(link, Reply::Names(command));
-                return Taken::Done;
+            Wish::Rooms { from } => Done::Listed(Listed::Rooms { from }),
+            Wish::Members { of, from } => {
+                let of = match of {
+                    Some(name) => self.durable_room(&name).map(|(id, _)| id),
+                    None => self.rooms.by_number(Room::LOBBY),
+                };
+                of.map_or(Done::Now(Err(RoomRefusal::Unknown)), |of| {
+                    Done::Listed(Listed::Members { of, from })
+                })
             }
         };
-        match result {
-            Done::Now(result) => {
-                self.reply(link, Reply::Done(Outcome { serial: command.serial, result }));
-            }
-            Done::Later => self.reply(link, Reply::Waiting(command)),
-            Done::Again => return Taken::NoRoom,
-        }
+        self.reply(
+            link,
+            match done {
+                Done::Now(result) => Reply::Done(Outcome { serial, result }),
+                Done::Later(room) => Reply::Waiting { serial, room },
+                Done::Listed(of) => Reply::Names { serial, of },
+                Done::Again => return Taken::NoRoom,
+            },
+        );
         Taken::Done
     }
 
     /// A room's record is durable, or could not be made so.
     pub(super) fn room_saved(&mut self, id: Id<RoomRow>, saved: bool) {
         let Some(row) = self.rooms.get_mut(id) else { return };
-        let (creator, serial, name) = (row.creator, row.serial, row.name);
+        let (creator, name) = (row.creator, row.name);
         row.durable = saved;
         match name {
             Some(name) if saved => self.tell(Event::RoomCreated { room: name, by: creator }),
@@ -86,14 +109,13 @@ impl Engine<'_> {
             }
         }
         let result = if saved { Ok(()) } else { Err(RoomRefusal::Store) };
-        self.done(creator, |command| command.serial == serial, result);
+        self.done(creator, id, result);
     }
 
     /// A membership's record is durable, or could not be made so.
     pub(super) fn membership_saved(&mut self, id: Id<Membership>, saved: bool) {
         let Some(membership) = self.rooms.members.get_mut(id) else { return };
         let (account, room, standing) = (membership.account, membership.room, membership.standing);
-        let name = self.rooms.slab.get(room).and_then(|row| row.name);
         let joins = standing == Standing::Joining;
         if !saved {
             self.tell(Event::StoreFailed);
@@ -111,12 +133,7 @@ impl Engine<'_> {
             self.end_membership(id);
         }
         let result = if saved { Ok(()) } else { Err(RoomRefusal::Store) };
-        let wished = |command: &Command| match command.wish {
-            Wish::Join(wished) => joins && Some(wished) == name,
-            Wish::Leave(wished) => !joins && Some(wished) == name,
-            _ => false,
-        };
-        self.done(account, wished, result);
+        self.done(account, room, result);
     }
 
     /// Gives an account a place in a room; `None` if there is no room.
@@ -134,7 +151,6 @@ impl Engine<'_> {
         let Some(account) = self.rooms.members.get(id).map(|membership| membership.account) else {
             return;
         };
-        self.state.asking_members.remove(&mut self.rooms.members, id);
         if let Some(row) = self.accounts.get_mut(account) {
             row.rooms.remove(&mut self.rooms.members, id);
         }
@@ -148,9 +164,9 @@ impl Engine<'_> {
     ) {
         let Some(member) = self.member(link).filter(|member| member.reply_owed) else { return };
         let written = match member.reply {
-            Reply::None | Reply::Waiting(_) => return,
+            Reply::None | Reply::Waiting { .. } => return,
             Reply::Done(outcome) => packet.push(&Frame::Outcome(outcome), Token::Reply),
-            Reply::Names(command) => self.write_names(command, packet),
+            Reply::Names { serial, of } => self.write_names(serial, of, packet),
         };
         if let Some(member) = self.member(link).filter(|_| written) {
             member.reply_owed = false;
@@ -158,10 +174,11 @@ impl Engine<'_> {
     }
 
     fn create(&mut self, account: Account, name: RoomName, serial: u64) -> Done {
-        if let Some(row) = self.rooms.by_name(&name).and_then(|id| self.rooms.get(id)) {
+        let known = self.rooms.by_name(&name);
+        if let Some((id, row)) = known.and_then(|id| Some((id, self.rooms.get(id)?))) {
             return match ((row.creator, row.serial) == (account, serial), row.durable) {
                 (true, true) => Done::Now(Ok(())),
-                (true, false) => Done::Later,
+                (true, false) => Done::Later(id),
                 (false, _) => Done::Now(Err(RoomRefusal::Exists)),
             };
         }
@@ -172,7 +189,7 @@ impl Engine<'_> {
             row.save = Ask::Owed;
         }
         self.state.asking_rooms.push_back(&mut self.rooms.slab, id);
-        Done::Later
+        Done::Later(id)
     }
 
     fn join(&mut self, link: Id<ServerLink>, account: Account, name: &RoomName) -> Done {
@@ -187,7 +204,7 @@ impl Engine<'_> {
                     self.enter_room(link, id);
                     Done::Now(Ok(()))
                 }
-                Some(Standing::Joining) => Done::Later,
+                Some(Standing::Joining) => Done::Later(room),
                 Some(Standing::Leaving) | None => Done::Again,
             };
         }
@@ -196,7 +213,10 @@ impl Engine<'_> {
         }
         let membership = Membership::new(room, account, since, Standing::Joining);
         match self.add_membership(membership) {
-            Some(id) => self.save_membership(id),
+            Some(id) => {
+                self.save_membership(id);
+                Done::Later(room)
+            }
             None => Done::Now(Err(RoomRefusal::ServerFull)),
         }
     }
@@ -212,19 +232,19 @@ impl Engine<'_> {
             Standing::Member => {
                 membership.standing = Standing::Leaving;
                 self.leave_room(id);
-                self.save_membership(id)
+                self.save_membership(id);
+                Done::Later(room)
             }
-            Standing::Leaving => Done::Later,
+            Standing::Leaving => Done::Later(room),
             Standing::Joining => Done::Again,
         }
     }
 
-    fn save_membership(&mut self, id: Id<Membership>) -> Done {
+    fn save_membership(&mut self, id: Id<Membership>) {
         if let Some(membership) = self.rooms.members.get_mut(id) {
-            membership.save = Ask::Owed;
+            (membership.ask, membership.queue) = (Ask::Owed, Queue::Asking);
             self.state.asking_members.push_back(&mut self.rooms.members, id);
         }
-        Done::Later
     }
 
     fn durable_room(&self, name: &RoomName) -> Option<(Id<RoomRow>, &RoomRow)> {
@@ -232,50 +252,35 @@ impl Engine<'_> {
         Some((id, self.rooms.get(id).filter(|row| row.durable)?))
     }
 
-    /// A command that waits, if `is` says that it is this one, is done.
-    fn done(
-        &mut self,
-        account: Account,
-        is: impl Fn(&Command) -> bool,
-        result: Result<(), RoomRefusal>,
-    ) {
+    /// What an account waits for about a room is done.
+    fn done(&mut self, account: Account, about: Id<RoomRow>, result: Result<(), RoomRefusal>) {
         let Some(link) = self.accounts.get(account).and_then(|row| row.link) else { return };
-        let Some(Reply::Waiting(command)) = self.member(link).map(|member| member.reply) else {
-            return;
-        };
-        if is(&command) {
-            self.reply(link, Reply::Done(Outcome { serial: command.serial, result }));
+        if let Some(Reply::Waiting { serial, room }) = self.member(link).map(|member| member.reply)
+            && room == about
+        {
+            self.reply(link, Reply::Done(Outcome { serial, result }));
         }
     }
 
     fn reply(&mut self, link: Id<ServerLink>, reply: Reply) {
         if let Some(member) = self.member(link) {
-            (member.reply, member.reply_owed) = (reply, !matches!(reply, Reply::Waiting(_)));
+            (member.reply, member.reply_owed) = (reply, !matches!(reply, Reply::Waiting { .. }));
             self.links.wake(link);
         }
     }
 
-    fn write_names(&self, command: Command, packet: &mut Packet<'_, ServerRole>) -> bool {
+    fn write_names(&self, serial: u64, of: Listed, packet: &mut Packet<'_, ServerRole>) -> bool {
         let mut buffer = [0; MAX_DATAGRAM];
         let limit = packet.room().saturating_sub(NAMES_HEADER).min(MAX_DATAGRAM);
         let Some(room) = buffer.get_mut(..limit).filter(|room| room.len() > 33) else {
             return false;
         };
-        let (written, next) = match command.wish {
-            Wish::Members { of, from } => {
-                let room_id = match of {
-                    Some(name) => self.durable_room(&name).map(|(id, _)| id),
-                    None => self.rooms.by_number(crate::id::Room::LOBBY),
-                };
-                let Some(room_id) = room_id else {
-                    let result = Err(RoomRefusal::Unknown);
-                    let outcome = Outcome { serial: command.serial, result };
-                    return packet.push(&Frame::Outcome(outcome), Token::Reply);
-                };
+        let (written, next) = match of {
+            Listed::Members { of, from } => {
                 let last = self.accounts.count().min(from.0.saturating_add(PAGE));
                 let names = (from.0..last).map(|at| {
                     let account = Account(at);
-                    let place = self.rooms.member(room_id, account);
+                    let place = self.rooms.member(of, account);
                     let place = place.and_then(|id| self.rooms.members.get(id));
                     let is_member = place.is_some_and(|p| p.standing != Standing::Joining);
                     let row = self.accounts.get(account).filter(|row| is_member && row.durable);
@@ -284,10 +289,10 @@ impl Engine<'_> {
                 let (written, next) = page(room, names);
                 (written, next.or((last < self.accounts.count()).then_some(last)))
             }
-            Wish::Rooms { from } => page(
+            Listed::Rooms { from } => page(
                 room,
                 (from.0..*self.rooms.next).map(|at| {
-                    let id = self.rooms.by_number(crate::id::Room(at));
+                    let id = self.rooms.by_number(Room(at));
                     (
                         at,
                         id.and_then(|id| self.rooms.get(id))
@@ -296,18 +301,19 @@ impl Engine<'_> {
                     )
                 }),
             ),
-            Wish::Create(_) | Wish::Join(_) | Wish::Leave(_) => return true,
         };
         let names = buffer.get(..written).unwrap_or_default();
-        packet.push(&Frame::Names(Names { serial: command.serial, next, names }), Token::Reply)
+        packet.push(&Frame::Names(Names { serial, next, names }), Token::Reply)
     }
 }
 
 /// What came of a command.
 enum Done {
     Now(Result<(), RoomRefusal>),
-    /// Once the store has answered.
-    Later,
+    /// Once the store has answered about this room.
+    Later(Id<RoomRow>),
+    /// These names are written.
+    Listed(Listed),
     /// It is to come again, when the store has answered something else.
     Again,
 }

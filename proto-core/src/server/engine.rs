@@ -81,7 +81,7 @@ pub(super) struct Kept {
     /// Pairs that the store failed to read or save; it is asked again.
     pub(super) failed_pairs: List<Pair, Asking>,
     pub(super) asking_rooms: List<RoomRow, Asking>,
-    pub(super) asking_members: List<Membership, Asking>,
+    pub(super) asking_members: List<Membership, Turn>,
     /// Members whose room moved on.
     pub(super) moved_rooms: List<Membership, Turn>,
     pub(super) stalled_members: List<Membership, Turn>,

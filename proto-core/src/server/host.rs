@@ -15,7 +15,7 @@ use super::{
     engine::Engine,
     entry::{Entry, Pair},
     member::Registration,
-    room::{Membership, RoomRow, Standing},
+    room::{Membership, Queue, RoomRow, Standing},
 };
 
 /// Who asked: the part of a ticket that says which table its slot is in.
@@ -62,11 +62,10 @@ impl Engine<'_> {
             }
             self.state.asking_rooms.pop_front(&mut self.rooms.slab);
         }
-        while let Some(membership) = self.state.asking_members.front() {
+        while let Some(membership) = self.state.asking_members.pop_front(&mut self.rooms.members) {
             if let Some(request) = self.request_membership(membership) {
                 return Some(request);
             }
-            self.state.asking_members.pop_front(&mut self.rooms.members);
         }
         while let Some(link) = self.state.asking_links.front() {
             if let Some(request) = self.request_link(link) {
@@ -134,7 +133,7 @@ impl Engine<'_> {
             }
             asker::MEMBERSHIP => {
                 let Some(id) = self.rooms.members.id_at(slot) else { return };
-                if self.rooms.members.get_mut(id).is_some_and(|m| m.save.answer(serial)) {
+                if self.rooms.members.get_mut(id).is_some_and(|m| m.ask.answer(serial)) {
                     self.membership_saved(id, stored);
                 }
             }
@@ -186,7 +185,7 @@ impl Engine<'_> {
             }
             asker::READER => {
                 let Some(id) = self.rooms.members.id_at(slot) else { return };
-                if self.rooms.members.get_mut(id).is_some_and(|m| m.load.answer(serial)) {
+                if self.rooms.members.get_mut(id).is_some_and(|m| m.ask.answer(serial)) {
                     self.entry_loaded(id, loaded);
                 }
             }
@@ -312,20 +311,16 @@ impl Engine<'_> {
     }
 
     fn request_membership<E>(&mut self, id: Id<Membership>) -> Option<Action<'static, E>> {
-        let membership = self.rooms.members.get(id)?;
-        let room = self.rooms.get(membership.room)?.number;
-        let asker = match (membership.save, membership.load) {
-            (Ask::Owed, _) => asker::MEMBERSHIP,
-            (_, Ask::Owed) => asker::READER,
-            _ => return None,
-        };
-        let ticket = self.ticket(asker, id.slot());
         let membership = self.rooms.members.get_mut(id)?;
-        if asker == asker::READER {
-            membership.load = Ask::Asked(ticket.serial);
+        membership.queue = Queue::None;
+        let (room, reads) = (membership.room, membership.standing == Standing::Member);
+        let room = self.rooms.get(room)?.number;
+        let ticket = self.ticket(if reads { asker::READER } else { asker::MEMBERSHIP }, id.slot());
+        let membership = self.rooms.members.get_mut(id)?;
+        membership.ask = Ask::Asked(ticket.serial);
+        if reads {
             return Some(Action::Load { ticket, log: Log::Room(room), from: membership.loading });
         }
-        membership.save = Ask::Asked(ticket.serial);
         let left = membership.standing == Standing::Leaving;
         let header = MemberRecord { since: membership.since, left };
         let number = u64::from(membership.account.0) + 1;

@@ -45,7 +45,7 @@ pub enum Token {
     /// That entries of a room are gone.
     Gone(Id<Membership>),
     /// A piece of an entry of a room, told by the low bits of its index.
-    Entry { reader: Id<Membership>, index: u16, run: Run },
+    Entry { reader: Id<Membership>, index: u8, run: Run },
     /// What came of its last command.
     Reply,
 }

@@ -103,7 +103,9 @@ pub struct Membership {
     pub(super) room: Id<RoomRow>,
     pub(super) account: Account,
     pub(super) standing: Standing,
-    pub(super) save: Ask,
+    /// The store is to read an entry for a member, or to save that it is becoming one, or
+    /// none.
+    pub(super) ask: Ask,
     /// The last entry of the room's log that came before it joined.
     pub(super) since: u64,
     /// Where it reads, while its account is online.
@@ -111,12 +113,10 @@ pub struct Membership {
     /// It is to be told that it is a member.
     pub(super) greet: bool,
     pub(super) cursor: Cursor,
-    pub(super) load: Ask,
     /// The entry that is being loaded for it.
     pub(super) loading: u64,
     pub(super) queue: Queue,
     pub(super) turn: Node<Self>,
-    pub(super) asking: Node<Self>,
     pub(super) of_account: Node<Self>,
 }
 
@@ -138,6 +138,8 @@ pub(super) enum Queue {
     Waiting,
     /// Its link's of those with something to send.
     Ready,
+    /// The server's of those that want something of the store.
+    Asking,
     /// The server's of those that the store could not serve.
     Stalled,
 }
@@ -154,12 +156,6 @@ impl Linked<Turn> for Membership {
     }
 }
 
-impl Linked<Asking> for Membership {
-    fn node(&mut self) -> &mut Node<Self> {
-        &mut self.asking
-    }
-}
-
 impl Linked<OfAccount> for Membership {
     fn node(&mut self) -> &mut Node<Self> {
         &mut self.of_account
@@ -172,16 +168,14 @@ impl Membership {
             room,
             account,
             standing,
-            save: Ask::Idle,
+            ask: Ask::Idle,
             since,
             link: None,
             greet: false,
             cursor: Cursor::default(),
-            load: Ask::Idle,
             loading: 0,
             queue: Queue::None,
             turn: Node::UNLINKED,
-            asking: Node::UNLINKED,
             of_account: Node::UNLINKED,
         }
     }
@@ -302,8 +296,8 @@ impl Cursor {
     }
 
     /// Pieces of an entry, told by the low bits of its index, were lost.
-    pub(super) fn lost(&mut self, low: u16, run: Run) {
-        let ahead = low.wrapping_sub(self.read as u16).wrapping_sub(1);
+    pub(super) fn lost(&mut self, low: u8, run: Run) {
+        let ahead = low.wrapping_sub(self.read as u8).wrapping_sub(1);
         if u64::from(ahead) >= WINDOW || self.sent & 1 << ahead == 0 {
             return;
         }
@@ -569,7 +563,7 @@ mod tests {
                         let (index, from, upto) = flight.swap_remove(pick as usize % flight.len());
                         let length = usize::from(upto - from) * FRAGMENT_UNIT;
                         let run = Units::run(usize::from(from) * FRAGMENT_UNIT, length, MAX_BODY);
-                        cursor.lost(index as u16, run.unwrap());
+                        cursor.lost(index as u8, run.unwrap());
                     }
                     2 if pick % 16 == 0 => first = (first + pick % 9).min(head + 1),
                     3 => {

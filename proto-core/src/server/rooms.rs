@@ -166,13 +166,12 @@ impl Engine<'_> {
         membership.queue = Queue::None;
         membership.greet = false;
         let free = membership.cursor.close();
-        membership.load = Ask::Idle;
+        membership.ask = Ask::Idle;
         if let Some((link, found)) = link.and_then(|id| Some((id, self.links.get_mut(id)?))) {
             found.credit.refund(free);
             self.links.wake(link);
         }
         let members = &mut self.rooms.members;
-        self.state.asking_members.remove(members, id);
         match queue {
             Queue::None => {}
             Queue::Waiting => {
@@ -185,10 +184,8 @@ impl Engine<'_> {
                     found.role.turns.remove(members, id);
                 }
             }
+            Queue::Asking => self.state.asking_members.remove(members, id),
             Queue::Stalled => self.state.stalled_members.remove(members, id),
-        }
-        if self.rooms.members.get(id).is_some_and(|m| m.save == Ask::Owed) {
-            self.state.asking_members.push_back(&mut self.rooms.members, id);
         }
     }
 
@@ -260,8 +257,10 @@ impl Engine<'_> {
             let Some(found) = self.links.get_mut(link) else { return };
             found.role.turns.remove(&mut self.rooms.members, id);
             let Some(membership) = self.rooms.members.get_mut(id) else { return };
-            membership.queue = Queue::None;
-            if let (Turned::Over, Some(row)) = (turned, self.rooms.slab.get_mut(membership.room)) {
+            if matches!(turned, Turned::Loading) {
+                (membership.ask, membership.queue) = (Ask::Owed, Queue::Asking);
+                self.state.asking_members.push_back(&mut self.rooms.members, id);
+            } else if let Some(row) = self.rooms.slab.get_mut(membership.room) {
                 membership.queue = Queue::Waiting;
                 row.caught_up.push_back(&mut self.rooms.members, id);
             }
@@ -333,7 +332,7 @@ impl Engine<'_> {
     /// A member has something to be sent, unless it waits for the store.
     pub(super) fn take_turn(&mut self, id: Id<Membership>) {
         let Some(membership) = self.rooms.members.get_mut(id) else { return };
-        let Some(link) = membership.link.filter(|_| membership.load == Ask::Idle) else { return };
+        let Some(link) = membership.link.filter(|_| membership.ask == Ask::Idle) else { return };
         if membership.queue == Queue::Waiting {
             let Some(row) = self.rooms.slab.get_mut(membership.room) else { return };
             let lists = [&mut row.caught_up, &mut self.state.moved_rooms];
@@ -380,9 +379,7 @@ impl Engine<'_> {
             };
             let entry = remembered(&self.by_place, &self.entries, room, index);
             let Some(entry) = entry else {
-                membership.load = Ask::Owed;
                 membership.loading = index;
-                self.state.asking_members.push_back(&mut self.rooms.members, id);
                 return Turned::Loading;
             };
             let (Some(found), Some(from)) = (self.links.links.get_mut(link), entry.author) else {
@@ -413,7 +410,7 @@ impl Engine<'_> {
                 offset: run.offset() as u16,
                 piece,
             };
-            let token = Token::Entry { reader: id, index: index as u16, run };
+            let token = Token::Entry { reader: id, index: index as u8, run };
             if !packet.push(&Frame::RoomEntry(said), token) {
                 return Turned::Full;
             }
