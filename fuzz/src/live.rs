@@ -23,7 +23,10 @@ use crate::{
 
 /// Fewer pairs than the ends can make, so that they give way to each other.
 type ServerMemory = server::Fixed<8, 8, 4, 32, 16, { record_bound(2048) }>;
-type ClientMemory = client::Fixed<4, 8, 8, 32, 16, { record_bound(2048) }>;
+type ClientMemory = client::Fixed<4, PEERS, 8, 32, 16, { record_bound(2048) }>;
+
+/// People and rooms that a client has room for.
+const PEERS: usize = 8;
 
 /// More actions than one input is ever worth with tables this small.
 const MOST: usize = 2000;
@@ -346,11 +349,13 @@ impl World<Server<ServerMemory>> {
         assert_eq!(usage.links.0, 0, "links are left behind");
         assert_eq!(usage.entries.0, usage.recent.0, "entries are left behind");
         assert_eq!(usage.blocks.0, usage.recent.1, "blocks are left behind");
+        assert_eq!(usage.pairs.0, 0, "pairs are left behind");
     }
 }
 
 impl World<Client<ClientMemory>> {
-    /// Offline, with nothing asked of its host and nothing open, a client keeps no message.
+    /// Offline, with nothing asked of its host and nothing open, a client keeps no message,
+    /// and at most a block for what each peer says of being away.
     fn rest(&mut self) {
         self.settle();
         self.step(Step::Register(false));
@@ -359,7 +364,9 @@ impl World<Client<ClientMemory>> {
             self.settle();
         }
         if self.role.open_messages().open == 0 {
-            assert_eq!(self.role.usage().messages.0, 0, "messages are left behind");
+            let usage = self.role.usage();
+            assert_eq!(usage.messages.0, 0, "messages are left behind");
+            assert!(usage.blocks.0 <= PEERS, "blocks are left behind");
         }
     }
 }

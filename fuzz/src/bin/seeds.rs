@@ -154,6 +154,21 @@ fn stories(seeds: &Seeds<'_>) -> io::Result<()> {
             Step::Time(600),
         ],
     )?;
+    // Pairs with something in the mailbox, or with something that never gets there.
+    let never = plaintext(&Frame::Deposit(Deposit {
+        to: Recipient::Account(Account(2)),
+        epoch,
+        number: Number(5),
+        key: 0,
+        skip: 0,
+        total: 160,
+        offset: 0,
+        piece,
+    }));
+    let mut steps = vec![Step::Frames(second, &deregister), Step::Frames(first, &deposit)];
+    steps.extend([host; 4]);
+    steps.extend([Step::Frames(first, &never), host, host, Step::Time(31_000)]);
+    seeds.steps("waiting", &steps)?;
     // What cannot be read comes again, its acknowledgement having been lost with the link.
     let unreadable = plaintext(&Frame::Mail(Mail {
         index: 3,
