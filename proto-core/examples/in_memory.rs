@@ -91,7 +91,7 @@ fn main() {
                 _ => drive!(y, now, at(3), wire, y.handle_datagram(now, from, &mut bytes)),
             }
         }
-        if !said && let Ok((_, actions)) = x.say(now, &Nick::new("y").unwrap(), "hello") {
+        if !said && let Ok((_, actions)) = x.say(now, Nick::new("y").unwrap(), "hello") {
             said = true;
             drive!(x, now, at(2), wire, actions);
         }

@@ -750,6 +750,7 @@ fn registration_samples() -> Vec<Sample> {
     ]
 }
 
+#[allow(clippy::too_many_lines)] // one item a frame
 /// What carries messages.
 fn message_samples() -> Vec<Sample> {
     let (to, from) = (BOB, Account(0));
@@ -859,6 +860,7 @@ fn message_samples() -> Vec<Sample> {
     ]
 }
 
+#[allow(clippy::too_many_lines)] // one item a frame
 /// What makes rooms.
 fn room_samples() -> Vec<Sample> {
     let (room, serial) = (Room(3), 0x0102_0304_0506_0708);

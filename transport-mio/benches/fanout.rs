@@ -259,7 +259,7 @@ impl Town {
         for _ in 0..1000 {
             let start = cpu();
             self.turn(MOMENT);
-            cost += cpu() - start;
+            cost += cpu().saturating_sub(start);
             let came = self.drain(&mut heard);
             length = length.max(came);
             // To its end: a burst may take more than one datagram each.
@@ -309,7 +309,7 @@ impl Town {
             let start = cpu();
             self.turn(MOMENT);
             self.turn(Duration::ZERO);
-            cost += cpu() - start;
+            cost += cpu().saturating_sub(start);
             self.drain(&mut HashSet::new());
         }
         self.drain(&mut HashSet::new());
@@ -352,7 +352,7 @@ impl Town {
             let sent = sendmmsg(&from, &mut messages, SendFlags::empty());
             assert_eq!(sent, Ok(messages.len()));
         }
-        let cost = cpu() - start;
+        let cost = cpu().saturating_sub(start);
         self.drain(&mut HashSet::new());
         cost
     }

@@ -95,7 +95,7 @@ impl Person {
     fn say(&self, to: &str, text: &'static str) {
         let to = Nick::new(to).unwrap();
         let say = move |endpoint: &mut ClientEndpoint| {
-            endpoint.command(|client, now| client.say(now, &to, text).map(drop))
+            endpoint.command(|client, now| client.say(now, to, text).map(drop))
         };
         loop {
             match self.handle().ask(say).unwrap() {

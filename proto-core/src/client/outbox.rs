@@ -32,6 +32,10 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// The least time to a deadline that was just found to be over.
 const MOMENT: Duration = Duration::from_millis(1);
 
+/// Deposits of one conversation that the server has not taken over at most: half of what
+/// it holds for one.
+const UNDER_WAY: u32 = 32;
+
 /// How long to wait before the host is asked again to save what it could not.
 pub(super) const RETRY: Duration = Duration::from_secs(1);
 
@@ -244,6 +248,7 @@ impl Engine<'_> {
         }
         self.stored_upto(id, at(progress.stored));
         self.recall(id, at(progress.stored));
+        self.pump(id);
         if progress.online {
             self.venture(id);
         }
@@ -586,9 +591,11 @@ impl Engine<'_> {
         let epoch = self.sent_epoch(id);
         let settled = self.peers.get(id).filter(|peer| peer.former.is_none());
         let mut at = settled.and_then(|peer| peer.outbox.front());
+        let mut under_way = 0;
         while let Some(message_id) = at {
             let Some(message) = self.messages.get(message_id) else { break };
-            if Some(message.position.epoch) > epoch {
+            under_way += u32::from(message.stage.is_unsaved());
+            if Some(message.position.epoch) > epoch || under_way > UNDER_WAY {
                 break;
             }
             at = message.of_peer.next();

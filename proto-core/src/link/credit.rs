@@ -1,11 +1,7 @@
 //! Receiver credit: how many bytes of entries may be sent in one session, so
 //! that a slow reader bounds its writer. Counted in whole bodies, each once,
-//! however often its pieces are sent; a short one counts as the 32nd part of the window,
-//! so that no more than 32 are ever under way. The reader gives it back with a new limit; of
+//! however often its pieces are sent. The reader gives it back with a new limit; of
 //! entries of rooms, which may be given up on their way, its cursor does.
-
-/// How many bodies may be under way in one direction of a session.
-const MAX_BODIES: u32 = 32;
 
 /// Both directions of one session.
 #[derive(Clone, Copy, Debug)]
@@ -41,17 +37,12 @@ impl Credit {
 
     /// Uses credit for a body of `bytes` bytes; `false` if there is not enough now.
     pub(crate) fn spend(&mut self, bytes: usize) -> bool {
-        let used = self.used.saturating_add(self.price(bytes).into());
+        let used = self.used.saturating_add(bytes as u64);
         let enough = used <= self.limit;
         if enough {
             self.used = used;
         }
         enough
-    }
-
-    /// What a body of `bytes` bytes uses of the other side's credit.
-    pub(crate) fn price(&self, bytes: usize) -> u32 {
-        cost(bytes, self.their_window) as u32
     }
 
     /// So much of what was used is free again, by other word than the other side's limit.
@@ -68,7 +59,7 @@ impl Credit {
 
     /// A body of `bytes` bytes was read to its end: as many may follow.
     pub(crate) fn release(&mut self, bytes: usize) {
-        self.granted = self.granted.saturating_add(cost(bytes, self.window));
+        self.granted = self.granted.saturating_add(bytes as u64);
     }
 
     /// Half of the window is free that the other side does not know of.
@@ -86,9 +77,4 @@ impl Credit {
     pub(crate) fn forget_announcement(&mut self) {
         self.announced = 0;
     }
-}
-
-/// What a body of `bytes` bytes takes of a window.
-fn cost(bytes: usize, window: u32) -> u64 {
-    (bytes as u64).max((window / MAX_BODIES).into())
 }

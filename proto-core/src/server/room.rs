@@ -264,7 +264,7 @@ impl Cursor {
         let enough = credit.spend(total);
         if enough {
             self.credit.last = index;
-            self.credit.behind += credit.price(total);
+            self.credit.behind += total as u32;
         }
         enough
     }
@@ -301,7 +301,7 @@ impl Cursor {
         if u64::from(ahead) >= WINDOW || self.sent & 1 << ahead == 0 {
             return;
         }
-        let lost = Begun { ahead: ahead as u8, units: run.first() };
+        let lost = Begun { ahead, units: run.first() };
         match &mut self.current {
             Some(current) if current.ahead == lost.ahead => {
                 current.units = current.units.min(lost.units);
