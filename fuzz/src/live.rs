@@ -10,9 +10,9 @@ use proto_core::{
     server::{self, Logins, Operation, Server},
     time::{Instant, UnixTime},
     wire::{
-        Command, Deposit, Frame, Joined, Limits, Login, MAX_DATAGRAM, PasswordWant, PasswordWanted,
-        Presence, Read, Register, Registered, Retention, RoomEntry, Roster, RosterEntry, Secret,
-        Wish,
+        Command, Deposit, Frame, Joined, Limits, Login, MAX_DATAGRAM, Names, Outcome, PasswordWant,
+        PasswordWanted, Presence, Read, Register, Registered, Retention, RoomEntry, RoomRefusal,
+        Roster, RosterEntry, Secret, Wish,
     },
 };
 
@@ -23,7 +23,10 @@ use crate::{
 
 /// Fewer pairs than the ends can make, so that they give way to each other.
 type ServerMemory = server::Fixed<8, 8, 4, 32, 16, { record_bound(2048) }>;
-type ClientMemory = client::Fixed<4, 8, 8, 32, 16, { record_bound(2048) }>;
+type ClientMemory = client::Fixed<4, PEERS, 8, 32, 16, { record_bound(2048) }>;
+
+/// People and rooms that a client has room for.
+const PEERS: usize = 8;
 
 /// More actions than one input is ever worth with tables this small.
 const MOST: usize = 2000;
@@ -152,9 +155,15 @@ impl Role for Client<ClientMemory> {
 struct World<R> {
     role: Box<R>,
     outside: Outside,
+    /// Starts a role from what is durable.
+    start: fn(&Outside) -> R,
 }
 
 impl<R: Role> World<R> {
+    fn new(outside: Outside, start: fn(&Outside) -> R) -> Self {
+        Self { role: Box::new(start(&outside)), outside, start }
+    }
+
     fn step(&mut self, step: Step<'_>) {
         match step {
             Step::Frames(end, frames) => {
@@ -180,6 +189,7 @@ impl<R: Role> World<R> {
                 let load = |(_, asked): &(_, Request)| matches!(asked, Request::Load { .. });
                 let oldest = requests.iter().position(load).and_then(|at| requests.remove(at));
                 if let Some((ticket, Request::Load { from, .. })) = oldest {
+                    self.outside.misled = true;
                     let number = from.max(1);
                     let loaded = Loaded { record: Some((number, record)), head: number };
                     self.role.take(&mut self.outside, Input::Loaded(ticket, Ok(loaded)));
@@ -208,6 +218,29 @@ impl<R: Role> World<R> {
             | Step::Away(_)
             | Step::Password(_)
             | Step::Operate(..) => self.role.act(&mut self.outside, &step),
+            Step::Grant(end, what) => {
+                if let Some(Command { serial, .. }) = self.outside.asked(end) {
+                    let names: &[u8] = b"\x05first\x06second";
+                    self.frame(
+                        end,
+                        &match what % 5 {
+                            0 => Frame::Outcome(Outcome { serial, result: Ok(()) }),
+                            1 => {
+                                let result = Err(RoomRefusal::Unknown);
+                                Frame::Outcome(Outcome { serial, result })
+                            }
+                            2 => Frame::Names(Names { serial, next: None, names }),
+                            3 => Frame::Names(Names { serial, next: Some(3), names }),
+                            _ => Frame::Names(Names { serial, next: None, names: &[] }),
+                        },
+                    );
+                }
+            }
+            Step::Restart => {
+                self.outside.restart();
+                *self.role = (self.start)(&self.outside);
+                self.wake();
+            }
             Step::Call(end, noise) => {
                 let hello = self.outside.hello();
                 self.arrive(end, Some(hello.encode(&mut [0; MAX_DATAGRAM]).to_vec()));
@@ -316,11 +349,13 @@ impl World<Server<ServerMemory>> {
         assert_eq!(usage.links.0, 0, "links are left behind");
         assert_eq!(usage.entries.0, usage.recent.0, "entries are left behind");
         assert_eq!(usage.blocks.0, usage.recent.1, "blocks are left behind");
+        assert_eq!(usage.pairs.0, 0, "pairs are left behind");
     }
 }
 
 impl World<Client<ClientMemory>> {
-    /// Offline, with nothing asked of its host and nothing open, a client keeps no message.
+    /// Offline, with nothing asked of its host and nothing open, a client keeps no message,
+    /// and at most a block for what each peer says of being away.
     fn rest(&mut self) {
         self.settle();
         self.step(Step::Register(false));
@@ -329,7 +364,9 @@ impl World<Client<ClientMemory>> {
             self.settle();
         }
         if self.role.open_messages().open == 0 {
-            assert_eq!(self.role.usage().messages.0, 0, "messages are left behind");
+            let usage = self.role.usage();
+            assert_eq!(usage.messages.0, 0, "messages are left behind");
+            assert!(usage.blocks.0 <= PEERS, "blocks are left behind");
         }
     }
 }
@@ -364,20 +401,28 @@ pub fn wish(which: u8) -> Wish {
 /// A hash of a password.
 const HASH: &[u8] = &[7; 32];
 
-/// A server with its clients, who are registered; the last of them only if all may be.
-fn at_server(logins: Logins, all: bool) -> World<Server<ServerMemory>> {
-    let outside = Outside::new(false);
+fn start_server(outside: &Outside, logins: Logins) -> Server<ServerMemory> {
     let config = server::Config {
-        // Little enough of a room is kept for entries to go.
+        // Little enough is kept, and for short enough, for entries to go.
         room: Retention { entries: 5, bytes: 1500, age: 40 },
+        mail: Duration::from_secs(100),
         members: 2,
         logins,
         ..server::Config::default()
     };
-    let resume = outside.resume();
     let memory = ServerMemory::new();
-    let role = Server::new(config, role_identity(), [1; 32], resume, outside.now, memory);
-    let mut world = World { role: Box::new(role), outside };
+    Server::new(config, role_identity(), [1; 32], outside.resume(), outside.now, memory)
+}
+
+/// A server with its clients, who are registered; the last of them only if all may be.
+fn at_server(logins: Logins, all: bool) -> World<Server<ServerMemory>> {
+    let mut world = World::new(
+        Outside::new(false),
+        match logins {
+            Logins::Open => |outside| start_server(outside, Logins::Open),
+            Logins::Password => |outside| start_server(outside, Logins::Password),
+        },
+    );
     world.wake();
     world.settle();
     for end in End::ALL {
@@ -421,16 +466,17 @@ fn at_room() -> World<Server<ServerMemory>> {
     world
 }
 
-/// A client that asks its server for its nick.
-fn at_new_client() -> World<Client<ClientMemory>> {
-    let outside = Outside::new(true);
+fn start_client(outside: &Outside) -> Client<ClientMemory> {
     let nick = Nick::new("client").expect("a nick");
     let key = end_identity(End::First).public();
     let config = client::Config::new(nick, address(End::First), Some(key));
-    let resume = outside.resume();
     let memory = ClientMemory::new();
-    let role = Client::new(config, role_identity(), [1; 32], resume, outside.now, memory);
-    let mut world = World { role: Box::new(role), outside };
+    Client::new(config, role_identity(), [1; 32], outside.resume(), outside.now, memory)
+}
+
+/// A client that asks its server for its nick.
+fn at_new_client() -> World<Client<ClientMemory>> {
+    let mut world = World::new(Outside::new(true), start_client);
     world.step(Step::Register(true));
     world.settle();
     world.step(Step::Answer(End::First, &[]));

@@ -13,8 +13,8 @@ use proto_core::{
     session::{self, Identity, Initiator, Keys, Offer, Opened},
     time::{Instant, UnixTime, WallClock},
     wire::{
-        Accept, Ack, Datagram, Frame, FrameWriter, Hello, HelloTo, Init, MAX_DATAGRAM,
-        PACKET_OVERHEAD, PacketHeader, VERSION,
+        Accept, Ack, Command, Datagram, Frame, FrameWriter, Frames, Hello, HelloTo, Init,
+        MAX_DATAGRAM, PACKET_OVERHEAD, PacketHeader, VERSION,
     },
 };
 
@@ -96,6 +96,8 @@ struct Other {
     handshake: Vec<u8>,
     /// The last packet that it was sent.
     received: Option<u64>,
+    /// The last command that it was sent.
+    asked: Option<Command>,
 }
 
 /// The world around a role.
@@ -107,6 +109,9 @@ pub(crate) struct Outside {
     logs: BTreeMap<Log, Records>,
     ends: [Other; End::ALL.len()],
     random: Random,
+    boot: u64,
+    /// The role was told of records that are not in the logs.
+    pub(crate) misled: bool,
 }
 
 impl Outside {
@@ -118,12 +123,21 @@ impl Outside {
             logs: BTreeMap::new(),
             ends: Default::default(),
             random: Random::new([9; 32]),
+            boot: 1,
+            misled: false,
         }
+    }
+
+    /// The role is gone, and with it what it asked for and was not done.
+    pub(crate) fn restart(&mut self) {
+        self.requests.clear();
+        self.boot += 1;
     }
 
     pub(crate) fn resume(&self) -> Resume {
         let unix = UnixTime(1_800_000_000_000_000);
-        Resume { boot: 1, clock: WallClock { at: self.now, unix } }
+        let at = Instant::from_micros(1_000_000);
+        Resume { boot: self.boot, clock: WallClock { at, unix } }
     }
 
     /// Takes an action; `record` belongs to a `Put`, `known` to an `Authenticate`.
@@ -151,9 +165,13 @@ impl Outside {
     pub(crate) fn carry_out(&mut self, request: Request) -> Answer {
         match request {
             Request::Put { log, number, record } => {
-                let log = self.logs.entry(log).or_default();
-                log.head = log.head.max(number);
-                log.records.insert(number, record);
+                let once = matches!(log, Log::Mailbox(_) | Log::Room(_) | Log::Inbox(_));
+                let records = self.logs.entry(log).or_default();
+                records.head = records.head.max(number);
+                let known = records.records.insert(number, record.clone());
+                // What was said is kept as it was said.
+                let same = known.is_none_or(|known| known == record);
+                assert!(same || !once || self.misled, "{log:?} has another record {number}");
                 Answer::Stored
             }
             Request::Forget { log, upto } => {
@@ -187,6 +205,11 @@ impl Outside {
         let largest = self.ends[end as usize].received?;
         let ack = Ack { largest, delay: 0, first: run.min(largest), gaps: Default::default() };
         self.seal(end, &plaintext(&Frame::Ack(ack)))
+    }
+
+    /// The last command that an end was sent.
+    pub(crate) fn asked(&self, end: End) -> Option<Command> {
+        self.ends[end as usize].asked
     }
 
     /// Begins a handshake.
@@ -261,7 +284,16 @@ impl Outside {
         let Some(end) = End::ALL.into_iter().find(|end| address(*end) == to) else { return };
         let other = &mut self.ends[end as usize];
         match Datagram::parse(&mut datagram.to_vec()) {
-            Ok(Datagram::Packet(header, _)) => other.received = Some(header.counter),
+            Ok(Datagram::Packet(header, sealed)) => {
+                other.received = Some(header.counter);
+                let Some((keys, _)) = &mut other.session else { return };
+                let Ok(plaintext) = keys.open.open(&Cheap, header, sealed) else { return };
+                for frame in Frames::new(plaintext) {
+                    if let Ok(Frame::Command(command)) = frame {
+                        other.asked = Some(command);
+                    }
+                }
+            }
             _ => other.handshake = datagram.to_vec(),
         }
     }

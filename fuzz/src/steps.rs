@@ -58,10 +58,14 @@ pub enum Step<'a> {
     Judge(u8),
     /// The operator does something to this end's account, at a server.
     Operate(End, u8),
+    /// This end answers what it was asked last of rooms, at a client.
+    Grant(End, u8),
+    /// The role is started anew, from what is durable.
+    Restart,
 }
 
 /// How many kinds of steps there are.
-const KINDS: u8 = 16;
+const KINDS: u8 = 18;
 
 /// Reads steps until the bytes end.
 pub struct Steps<'a>(pub &'a [u8]);
@@ -104,7 +108,9 @@ impl<'a> Iterator for Steps<'a> {
             12 => Step::Away(self.byte()?),
             13 => Step::Password(self.byte()?),
             14 => Step::Judge(self.byte()?),
-            _ => Step::Operate(end, self.byte()?),
+            15 => Step::Operate(end, self.byte()?),
+            16 => Step::Grant(end, self.byte()?),
+            _ => Step::Restart,
         })
     }
 }
@@ -140,5 +146,7 @@ pub fn write(step: &Step<'_>, out: &mut Vec<u8>) {
         Step::Password(length) => out.extend([13, *length]),
         Step::Judge(how) => out.extend([14, *how]),
         Step::Operate(end, what) => out.extend([by(end) + 15, *what]),
+        Step::Grant(end, what) => out.extend([by(end) + 16, *what]),
+        Step::Restart => out.push(17),
     }
 }

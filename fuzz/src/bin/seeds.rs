@@ -5,7 +5,9 @@
 use std::{fs, io, path::Path};
 
 use proto_core::{
-    id::{Account, Epoch, MessageName, Nick, Number, Position, Recipient, Room, SessionId},
+    id::{
+        Account, Epoch, MessageName, Nick, Number, Position, PublicKey, Recipient, Room, SessionId,
+    },
     random::Random,
     session::{INIT_NOISE, MAIL_OVERHEAD, receipt, seal_mail},
     time::UnixTime,
@@ -152,6 +154,21 @@ fn stories(seeds: &Seeds<'_>) -> io::Result<()> {
             Step::Time(600),
         ],
     )?;
+    // Pairs with something in the mailbox, or with something that never gets there.
+    let never = plaintext(&Frame::Deposit(Deposit {
+        to: Recipient::Account(Account(2)),
+        epoch,
+        number: Number(5),
+        key: 0,
+        skip: 0,
+        total: 160,
+        offset: 0,
+        piece,
+    }));
+    let mut steps = vec![Step::Frames(second, &deregister), Step::Frames(first, &deposit)];
+    steps.extend([host; 4]);
+    steps.extend([Step::Frames(first, &never), host, host, Step::Time(31_000)]);
+    seeds.steps("waiting", &steps)?;
     // What cannot be read comes again, its acknowledgement having been lost with the link.
     let unreadable = plaintext(&Frame::Mail(Mail {
         index: 3,
@@ -396,6 +413,32 @@ fn rooms_at_server(seeds: &Seeds<'_>) -> io::Result<()> {
     steps.extend(settle);
     steps.extend(End::ALL.map(|end| Step::Acknowledge(end, ALL)));
     seeds.steps("lobby", &steps)?;
+    // All that there is is read again, and more is said.
+    let mut steps: Vec<_> = short[..2].iter().map(|piece| Step::Frames(first, piece)).collect();
+    steps.extend([host; 8]);
+    steps.extend([Step::Frames(End::Third, &away), host, Step::Restart]);
+    steps.extend([Step::Host(false), Step::Time(1000)]);
+    steps.extend([host; 24]);
+    for end in End::ALL {
+        steps.extend([Step::Call(end, &[]), Step::Frames(end, &again), host, host, host]);
+        steps.extend([Step::Frames(end, &begin), host, host, Step::Acknowledge(end, ALL)]);
+        steps.extend([Step::Frames(end, &short[0]), Step::Frames(end, &short[2]), host, host]);
+        steps.extend([host, host]);
+    }
+    story("room-again", &steps)?;
+    // Long texts and long waits, until the oldest are gone.
+    let mut steps = Vec::new();
+    let texts = (1..5).map(|number| said_in(room, number, 900));
+    let texts: Vec<_> = texts.collect();
+    for piece in texts.iter().flatten() {
+        steps.extend([Step::Frames(first, piece), host, host, host, Step::Acknowledge(first, ALL)]);
+    }
+    steps.extend([host; 8]);
+    for _ in 0..6 {
+        steps.extend([Step::Time(20_000), host, host, host, Step::Acknowledge(second, ALL)]);
+        steps.extend([Step::Frames(second, &begin), host]);
+    }
+    story("room-long", &steps)?;
     // The store fails at each thing in turn that it is to save.
     let mut asks = vec![(first, create), (first, join), (second, join), (second, leave)];
     asks.extend(short[..3].iter().map(|piece| (first, piece)));
@@ -428,6 +471,20 @@ fn rooms_at_client(seeds: &Seeds<'_>) -> io::Result<()> {
     let halves = [piece(1, 0, unit, 2 * unit as u16), piece(1, unit as u16, unit, 2 * unit as u16)];
     let later = [piece(2, 0, 40, 40), piece(3, 0, 40, 40), piece(9, 0, 40, 40)];
     let gone = plaintext(&Frame::Gone(Gone { room, upto: 8 }));
+    let joined = plaintext(&Frame::Joined(Joined { room, since: 2, name: Some(room_name()) }));
+    let registered = plaintext(&Frame::Registered(Registered {
+        account: Account(0),
+        epoch: Epoch(1),
+        returning: true,
+        roster: 5,
+        mailbox: 0,
+        rooms: 1,
+        limits: Limits {
+            text: 1000,
+            mail: 1000,
+            room: Retention { entries: 10, bytes: 1000, age: 100 },
+        },
+    }));
     seeds.steps(
         "entries",
         &[
@@ -502,6 +559,41 @@ fn rooms_at_client(seeds: &Seeds<'_>) -> io::Result<()> {
             host,
         ],
     )?;
+    for (which, what) in (0..6).flat_map(|which| (0..5).map(move |what| (which, what))) {
+        seeds.steps(
+            &format!("granted-{which}-{what}"),
+            &[
+                Step::Tell(false, 3),
+                host,
+                Step::Frames(first, &halves[0]),
+                Step::Wish(which),
+                Step::Grant(first, what),
+                Step::Acknowledge(first, ALL),
+                Step::Grant(first, what),
+                Step::Frames(first, &joined),
+                Step::Tell(false, 3),
+                host,
+                host,
+            ],
+        )?;
+    }
+    // Numbers that no record can have.
+    let far = 1 << 40;
+    let passed = plaintext(&Frame::Gone(Gone { room, upto: far - 1 }));
+    let far = [piece(far, 0, 50, 50), piece(far + 1, 0, 60, 60)];
+    let near = piece(1, 0, 40, 40);
+    let mut steps = vec![Step::Frames(first, &near), host, host, Step::Frames(first, &passed)];
+    steps.extend(far.iter().flat_map(|entry| [Step::Frames(first, entry), host, host]));
+    seeds.steps("entries-far", &steps)?;
+    let mut steps = vec![Step::Tell(false, 3), Step::Tell(true, 3), Step::Say(End::Second, 3)];
+    steps.extend([host; 6]);
+    steps.extend([Step::Frames(first, &later[0]), Step::Frames(first, &gone), host]);
+    steps.extend([Step::Restart, Step::Register(true), host, host]);
+    steps.extend([Step::Host(false), Step::Time(1000)]);
+    steps.extend([host; 16]);
+    steps.extend([Step::Answer(first, &[]), Step::Answer(first, &[])]);
+    steps.extend([Step::Frames(first, &registered), Step::Frames(first, &joined), host, host]);
+    seeds.steps("restarted", &steps)?;
     for which in 0..6 {
         seeds.steps(
             &format!("wish-{which}"),
@@ -566,6 +658,72 @@ fn passwords(seeds: &Seeds<'_>) -> io::Result<()> {
             ],
         )?;
     }
+    // A peer goes on under another key, with what was said to it on its way.
+    let (epoch, zero) = (Epoch(1), Number(0));
+    let progress = Progress {
+        to: Recipient::Account(Account(1)),
+        key: 0,
+        epoch,
+        stored: Number(1),
+        delivered: zero,
+        expired: (zero, zero),
+        online: false,
+        receipt: [0; 16],
+    };
+    let stored = plaintext(&Frame::Progress(progress));
+    let renewed = plaintext(&Frame::Progress(Progress { key: 1, stored: zero, ..progress }));
+    let again = Progress { key: 1, stored: Number(2), ..progress };
+    let again = plaintext(&Frame::Progress(again));
+    let mut entry = [0; RosterEntry::SIZE_BOUND];
+    let entry = RosterEntry {
+        account: Account(1),
+        version: 7,
+        nick: nick(second),
+        key: PublicKey([9; 32]),
+        key_number: 1,
+        presence: Presence::Offline,
+        candidates: [None, None],
+        seen: UnixTime(0),
+        away: None,
+    }
+    .encode(&mut entry)
+    .map(|entry| entry.to_vec())
+    .unwrap_or_default();
+    let page = plaintext(&Frame::Roster(Roster {
+        base: 0,
+        upto: 7,
+        low: Account(0),
+        high: Account(9),
+        last: true,
+        entries: &entry,
+    }));
+    seeds.steps(
+        "succeeded",
+        &[
+            Step::Say(second, 3),
+            Step::Say(second, 4),
+            host,
+            host,
+            host,
+            Step::Time(600),
+            Step::Frames(first, &stored),
+            host,
+            Step::Frames(first, &page),
+            host,
+            host,
+            Step::Acknowledge(first, ALL),
+            Step::Frames(first, &renewed),
+            host,
+            fails,
+            Step::Time(1000),
+            host,
+            host,
+            host,
+            Step::Acknowledge(first, ALL),
+            Step::Frames(first, &again),
+            host,
+        ],
+    )?;
     // The third goes, and comes back to another's nick.
     for how in 0..5 {
         seeds.steps(

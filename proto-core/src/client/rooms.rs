@@ -95,6 +95,7 @@ impl Engine<'_> {
             (_, Some(name)) => To::Room(name),
             (_, None) => return Taken::Close(CloseReason::Malformed),
         };
+        let Some(since) = at(joined.since) else { return Taken::Close(CloseReason::Malformed) };
         let Some(server) = self.links.get(link).map(|link| link.peer) else { return Taken::Done };
         let suite = self.links.state.identity.suite();
         let key = PublicKey::of_room(suite, &server, joined.room);
@@ -118,7 +119,6 @@ impl Engine<'_> {
         self.state.wishes.named += u32::from(fresh);
         self.begin_conversation(id);
         let Some(peer) = self.peers.get_mut(id) else { return Taken::Done };
-        let since = at(joined.since);
         (peer.asked, peer.kept) = (peer.asked.max(since), peer.kept.max(since));
         if fresh {
             peer.began = peer.asked;
@@ -145,7 +145,8 @@ impl Engine<'_> {
     pub(super) fn room_entry(&mut self, link: Id<ClientLink>, entry: &RoomEntry<'_>) -> Taken {
         let total = usize::from(entry.total);
         let run = Units::run(usize::from(entry.offset), entry.piece.len(), total);
-        let Some(run) = run.filter(|_| total > BODY_HEADER && total <= MAX_BODY) else {
+        let sound = total > BODY_HEADER && total <= MAX_BODY;
+        let (Some(run), Some(position)) = (run.filter(|_| sound), at(entry.index)) else {
             return Taken::Close(CloseReason::Malformed);
         };
         // That this client is a member is on its way.
@@ -153,7 +154,6 @@ impl Engine<'_> {
             return Taken::NoRoom;
         };
         let Some(peer) = self.peers.get(id) else { return Taken::NoRoom };
-        let position = at(entry.index);
         if position <= peer.asked {
             if position <= peer.kept {
                 self.owe_read(id);
@@ -182,11 +182,11 @@ impl Engine<'_> {
 
     /// Entries of a room's log were given up by the server.
     pub(super) fn gone(&mut self, gone: Gone) -> Taken {
+        let Some(upto) = at(gone.upto) else { return Taken::Close(CloseReason::Malformed) };
         let Some(id) = self.joined_room(gone.room) else {
             return Taken::NoRoom;
         };
         let Some(peer) = self.peers.get_mut(id) else { return Taken::NoRoom };
-        let upto = at(gone.upto);
         if upto > peer.asked {
             peer.news.gone += upto.number.0 - peer.asked.number.0;
             peer.asked = upto;
@@ -406,7 +406,9 @@ impl Engine<'_> {
     }
 }
 
-/// A place in a room's log, as a cursor.
-fn at(index: u64) -> Position {
-    Position::new(Epoch(0), Number(index))
+/// A place in a room's log, as a cursor; `None` if no record of the inbox can have its number:
+/// it would take the place of another.
+fn at(index: u64) -> Option<Position> {
+    let position = Position::new(Epoch(0), Number(index));
+    (Position::from_record_number(index) == position).then_some(position)
 }

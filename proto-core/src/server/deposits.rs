@@ -522,14 +522,29 @@ impl Engine<'_> {
         Some(id)
     }
 
-    /// A pair that nothing refers to may make room for another.
+    /// A pair that nothing refers to may make room for another, once the store has what
+    /// changed.
     pub(super) fn consider_unused(&mut self, id: Id<Pair>) {
-        let unused = self.pairs.get(id).is_some_and(|pair| {
-            pair.uses == 0 && pair.ask == Ask::Idle && !pair.dirty && !pair.owed.is_linked()
-        });
-        if unused {
-            self.state.unused.push_back(&mut self.pairs, id);
+        let Some(pair) = self.pairs.get(id) else { return };
+        if pair.uses > 0 || pair.ask != Ask::Idle || pair.owed.is_linked() {
+            return;
         }
+        if !pair.dirty {
+            self.state.unused.push_back(&mut self.pairs, id);
+        } else if !pair.asking.is_linked() {
+            // What failed is asked for again in its time.
+            self.save_pair(id);
+        }
+    }
+
+    /// How many pairs could not make room for another.
+    pub(super) fn pairs_in_use(&self) -> usize {
+        let (mut count, mut at) = (self.pairs.len(), self.state.unused.front());
+        while let Some(pair) = at.and_then(|id| self.pairs.get(id)) {
+            at = pair.unused.next();
+            count -= 1;
+        }
+        count
     }
 
     pub(super) fn write_progress(

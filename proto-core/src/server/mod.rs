@@ -267,6 +267,7 @@ impl<S: Storage> Server<S> {
             entries: (engine.entries.len(), engine.entries.capacity()),
             blocks: (engine.pool.used(), engine.pool.capacity()),
             recent: engine.recent(),
+            pairs: (engine.pairs_in_use(), engine.pairs.capacity()),
             rooms: (engine.rooms.slab.len(), engine.rooms.slab.capacity()),
             members: (engine.rooms.members.len(), engine.rooms.members.capacity()),
         }
@@ -348,6 +349,8 @@ pub struct Usage {
     pub blocks: (usize, usize),
     /// Of the messages, those of rooms that are saved and give way to others, and their blocks.
     pub recent: (usize, usize),
+    /// Pairs of people, or of people and rooms, with messages under way.
+    pub pairs: (usize, usize),
     /// Rooms, the lobby among them.
     pub rooms: (usize, usize),
     /// Places of accounts in rooms.

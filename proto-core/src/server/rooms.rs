@@ -399,6 +399,11 @@ impl Engine<'_> {
             let mut piece = [0; 8 * FRAGMENT_UNIT];
             let room_for = packet.room().saturating_sub(ROOM_HEADER).min(piece.len());
             let left = Units::all_after(total, membership.cursor.done());
+            if left.is_empty() {
+                // Pieces were lost of an entry so far back that they count as this one's.
+                membership.cursor.sent(index, None);
+                continue;
+            }
             let Some(run) = left.first_run(total, room_for) else { return Turned::Full };
             let piece = piece.get_mut(..run.len(total)).unwrap_or_default();
             self.pool.read(&entry.body, run.offset(), piece);
