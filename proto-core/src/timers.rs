@@ -6,7 +6,7 @@ use crate::time::Instant;
 /// One place in the heap, and, independently, the heap position of one slot.
 #[derive(Clone, Copy, Debug)]
 pub struct TimerCell {
-    at: Instant,
+    at: Option<Instant>,
     slot: u32,
     /// One more than the position; 0 for none.
     position: u32,
@@ -14,7 +14,7 @@ pub struct TimerCell {
 
 impl TimerCell {
     /// Never used. All zeros, so that a static of them takes no room in a program's image.
-    pub const EMPTY: Self = Self { at: Instant::from_micros(0), slot: 0, position: 0 };
+    pub const EMPTY: Self = Self { at: None, slot: 0, position: 0 };
 }
 
 /// Deadlines for the slots `0..cells.len()` of some table.
@@ -33,7 +33,7 @@ impl<'a> Timers<'a> {
 
     /// The earliest deadline.
     pub fn deadline(&self) -> Option<Instant> {
-        (*self.length > 0).then(|| self.cells.first().map(|cell| cell.at))?
+        self.cells.first().filter(|_| *self.length > 0)?.at
     }
 
     /// Takes out the slot with the earliest deadline, if that is due at `now`.
@@ -54,13 +54,13 @@ impl<'a> Timers<'a> {
         match (at, self.position(slot)) {
             (None, None) => {}
             (None, Some(position)) => self.take(position),
-            (Some(at), None) => {
+            (Some(_), None) => {
                 let last = *self.length;
                 *self.length += 1;
                 self.place(last, at, slot);
                 self.rise(last);
             }
-            (Some(at), Some(position)) => {
+            (Some(_), Some(position)) => {
                 self.place(position, at, slot);
                 self.rise(position);
                 if let Some(position) = self.position(slot) {
@@ -118,11 +118,11 @@ impl<'a> Timers<'a> {
         self.cells.get(slot as usize)?.position.checked_sub(1)
     }
 
-    fn at(&self, position: u32) -> Instant {
-        self.cells.get(position as usize).map_or(Instant::from_micros(u64::MAX), |cell| cell.at)
+    fn at(&self, position: u32) -> Option<Instant> {
+        self.cells.get(position as usize)?.at
     }
 
-    fn place(&mut self, position: u32, at: Instant, slot: u32) {
+    fn place(&mut self, position: u32, at: Option<Instant>, slot: u32) {
         if let Some(cell) = self.cells.get_mut(position as usize) {
             (cell.at, cell.slot) = (at, slot);
         }

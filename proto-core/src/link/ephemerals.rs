@@ -19,14 +19,13 @@ type Name = [u8; 16];
 pub struct Remembered {
     /// Enough of the key to tell it from others.
     ephemeral: Name,
-    until: Instant,
-    link: (u32, NonZeroU32),
+    until: Option<Instant>,
+    link: Option<(u32, NonZeroU32)>,
 }
 
 impl Remembered {
-    /// Never used.
-    pub const EMPTY: Self =
-        Self { ephemeral: [0; 16], until: Instant::from_micros(0), link: (0, NonZeroU32::MIN) };
+    /// Never used. All zeros, so that a static of them takes no room in a program's image.
+    pub const EMPTY: Self = Self { ephemeral: [0; 16], until: None, link: None };
 }
 
 /// Where the oldest is, and how many there are.
@@ -51,14 +50,14 @@ impl Ephemerals<'_> {
         let at = self.index.find(ephemeral, |at| {
             self.ring.get(at as usize).is_some_and(|one| one.ephemeral == *ephemeral)
         })?;
-        let (slot, generation) = self.ring.get(at as usize)?.link;
+        let (slot, generation) = self.ring.get(at as usize)?.link?;
         Some(Id::from_parts(slot, generation))
     }
 
     /// Forgets what is old, and tells whether there is room for one more.
     pub(super) fn make_room(&mut self, now: Instant) -> bool {
         while let Some(oldest) = self.ring.get(self.head.oldest as usize) {
-            if self.head.count == 0 || oldest.until > now {
+            if self.head.count == 0 || oldest.until.is_some_and(|until| until > now) {
                 break;
             }
             let name = oldest.ephemeral;
@@ -84,7 +83,8 @@ impl Ephemerals<'_> {
         let ephemeral = name(ephemeral);
         let Some(place) = self.ring.get_mut(at as usize) else { return };
         if self.index.insert(&ephemeral, at) {
-            *place = Remembered { ephemeral, until, link: (link.slot(), link.generation()) };
+            let link = Some((link.slot(), link.generation()));
+            *place = Remembered { ephemeral, until: Some(until), link };
             self.head.count += 1;
         }
     }

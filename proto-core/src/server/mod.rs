@@ -133,9 +133,7 @@ impl<S: Storage> Server<S> {
         let credit =
             if longest < MAX_BODY { config.credit.min(longest as u32) } else { config.credit };
         let config = Config { credit, ..config };
-        let mut server = Self { state: State::new(config, identity, seed, resume, now), storage };
-        server.engine(now).open_lobby();
-        server
+        Self { state: State::new(config, identity, seed, resume, now), storage }
     }
 
     /// Takes in what came over UDP. Nothing that comes is an error: what does not

@@ -74,13 +74,6 @@ impl Reading {
 }
 
 impl Engine<'_> {
-    /// The room that everyone is in, before anything is read.
-    pub(super) fn open_lobby(&mut self) {
-        let lobby = RoomRow::new(Room::LOBBY, None, Account(0), 0);
-        let opened = self.rooms.put(RoomRow { durable: true, ..lobby });
-        debug_assert!(opened.is_some(), "there is room for one room");
-    }
-
     /// Goes on reading when its pause is over.
     pub(super) fn read_on(&mut self) {
         let reading = &mut self.state.reading;
@@ -121,7 +114,7 @@ impl Engine<'_> {
                 self.read_account(number, bytes);
                 self.read_next(What::Accounts { from: number + 1 });
             }
-            (What::Accounts { .. }, None) => match self.rooms.by_number(Room::LOBBY) {
+            (What::Accounts { .. }, None) => match self.lobby() {
                 Some(of) => self.read_next(What::Beginning { of }),
                 None => self.read_next(What::Rooms { from: 1 }),
             },
@@ -234,8 +227,16 @@ impl Engine<'_> {
 
     /// Gives an account its place in the lobby; `false` if there is no room.
     pub(super) fn admit_to_lobby(&mut self, account: Account, since: u64) -> bool {
-        let Some(lobby) = self.rooms.by_number(Room::LOBBY) else { return false };
+        let Some(lobby) = self.lobby() else { return false };
         self.add_membership(Membership::new(lobby, account, since, Standing::Member)).is_some()
+    }
+
+    /// The room that everyone is in, and that is always there.
+    fn lobby(&mut self) -> Option<Id<RoomRow>> {
+        self.rooms.by_number(Room::LOBBY).or_else(|| {
+            let lobby = RoomRow::new(Room::LOBBY, None, Account(0), 0);
+            self.rooms.put(RoomRow { durable: true, ..lobby })
+        })
     }
 
     fn read_room(&mut self, number: u64, bytes: &[u8]) -> Option<Id<RoomRow>> {
