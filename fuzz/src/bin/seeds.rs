@@ -643,6 +643,7 @@ fn passwords(seeds: &Seeds<'_>) -> io::Result<()> {
                 host,
                 host,
                 Step::Operate(first, what),
+                Step::Frames(first, &of_first),
                 host,
                 host,
                 host,

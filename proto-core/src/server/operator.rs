@@ -81,6 +81,11 @@ impl Engine<'_> {
         Ok(())
     }
 
+    /// Something is being done to the account that has a nick: who saved it now would undo that.
+    pub(super) fn is_operated(&self, nick: &Nick) -> bool {
+        self.state.operating.as_ref().is_some_and(|one| one.nick == *nick)
+    }
+
     /// The next request to the host for an operation.
     pub(super) fn next_operator_request<E>(&mut self) -> Option<Action<'static, E>> {
         let one = self.state.operating.as_ref().filter(|one| one.is_owed())?;

@@ -200,6 +200,9 @@ impl Engine<'_> {
         if self.state.passwords.tries.iter().flatten().any(|one| one.link == link) {
             return Taken::Done;
         }
+        if self.is_operated(&login.register.nick) {
+            return Taken::NoRoom;
+        }
         let Admission::Password { why, account } = self.admission(key, &login.register) else {
             return self.register(link, &login.register);
         };

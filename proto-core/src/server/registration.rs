@@ -57,6 +57,9 @@ impl Engine<'_> {
             | Registration::Wanted(_)
             | Registration::Left => {}
         }
+        if self.is_operated(&register.nick) {
+            return Taken::NoRoom;
+        }
         let refusal = match self.admission(key, register) {
             Admission::Holder(account) => {
                 return self.take_seat(link, register, account, true, false);
