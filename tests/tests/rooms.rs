@@ -1,6 +1,7 @@
 //! Short stories of rooms: what happens, and what every member is told and has then.
 
 use proto_core::{
+    action::Log,
     client::{CommandError, SayError},
     id::{Account, Room},
     wire::{Presence, Wish},
@@ -407,4 +408,35 @@ fn who_is_away_and_since_when_is_on_the_roster() {
     let (presence, away, seen) = look(&mut chat);
     assert_eq!((presence, away.as_str()), (Presence::Offline, ""));
     assert!(seen.since(left).as_millis() < 1_000, "{seen:?} is soon after {left:?}");
+}
+
+#[test]
+fn what_a_store_failed_to_forget_is_forgotten_later() {
+    // Whether something is left of the room or nothing.
+    for left in [1, 0] {
+        forgotten_later(left);
+    }
+}
+
+fn forgotten_later(left: usize) {
+    let mut chat = Chat::online(&["alice", "bob"]);
+    chat.configure(|config| config.room.entries = left as u32);
+    chat.run(60 * SECOND);
+    chat.say("alice", "#", "one");
+    chat.run(SHORTLY);
+    chat.say("alice", "#", "two");
+    while chat.world.laws.rooms.entries(Room::LOBBY) < 2 {
+        chat.run(1);
+    }
+    chat.world.nodes[SERVER].store.behave(Manners { fails: 1_000, ..Manners::default() });
+    chat.run(SECOND);
+    chat.heal();
+    let kept = |chat: &Chat| {
+        let log = chat.world.nodes[SERVER].store.log(Log::Room(Room::LOBBY));
+        log.map_or(0, |log| log.records.len())
+    };
+    assert_eq!(kept(&chat), 1 + left);
+    // Nobody says anything: it is found when the server looks for what expired.
+    chat.run(6 * 3600 * SECOND);
+    assert_eq!(kept(&chat), left);
 }

@@ -128,7 +128,12 @@ impl Engine<'_> {
                     self.room_saved(id, stored);
                 } else if asker == asker::GONE && row.forget.answer(serial) {
                     let number = row.number;
-                    self.trim(number);
+                    if stored {
+                        self.trim(number);
+                    } else {
+                        // With the next look at the room it is asked again.
+                        row.forgotten = 0;
+                    }
                 }
             }
             asker::MEMBERSHIP => {

@@ -291,8 +291,12 @@ impl Engine<'_> {
         let again = of.0 >= count;
         if again {
             for slot in 0..self.rooms.slab.capacity() as u32 {
-                if let Some(room) = self.rooms.slab.id_at(slot) {
-                    self.look_at_oldest(room);
+                let room = self.rooms.slab.id_at(slot);
+                if let Some((id, row)) = room.and_then(|id| Some((id, self.rooms.get(id)?))) {
+                    let number = row.number;
+                    self.look_at_oldest(id);
+                    // What the store failed to forget is asked for again.
+                    self.trim(number);
                 }
             }
         }
