@@ -659,6 +659,30 @@ fn passwords(seeds: &Seeds<'_>) -> io::Result<()> {
             ],
         )?;
     }
+    // Passwords that come twice, too early, and from two at once, and are judged too late.
+    let (again, other) = (login(first, 3, 1), login(second, 4, 1));
+    let mut steps = vec![Step::Operate(third, 1), host, host, host, Step::Call(third, &[])];
+    for judged in [2, 3, 0] {
+        steps.extend([Step::Frames(third, &of_first), Step::Frames(third, &again), host]);
+        steps.extend([Step::Frames(second, &other), Step::Judge(judged)]);
+        steps.extend([Step::Frames(third, &again), Step::Frames(third, &other), Step::Time(1500)]);
+    }
+    steps.extend([Step::Frames(third, &other), Step::Time(11_000), host, Step::Judge(0)]);
+    steps.extend([host, host, host, Step::Acknowledge(third, ALL)]);
+    seeds.steps("passwords", &steps)?;
+    let wanted = |why, wait, attempt| {
+        plaintext(&Frame::PasswordWanted(PasswordWanted { why, wait, attempt }))
+    };
+    let known = wanted(PasswordWant::Known, 0, 0);
+    let (wrong, busy) = (wanted(PasswordWant::Wrong, 500, 1), wanted(PasswordWant::Busy, 500, 2));
+    let mut steps = vec![Step::Restart, Step::Register(true)];
+    steps.extend([host; 8]);
+    steps.extend([Step::Answer(first, &[]), Step::Answer(first, &[])]);
+    steps.extend([Step::Frames(first, &known), Step::Password(2), Step::Acknowledge(first, ALL)]);
+    steps.extend([Step::Frames(first, &wrong), Step::Password(3), Step::Time(600)]);
+    steps.extend([Step::Frames(first, &busy), Step::Time(600), Step::Frames(first, &known)]);
+    steps.push(Step::Register(false));
+    seeds.steps("proving", &steps)?;
     // A peer goes on under another key, with what was said to it on its way.
     let (epoch, zero) = (Epoch(1), Number(0));
     let progress = Progress {
