@@ -82,6 +82,12 @@ impl World {
         self.trace.line(self.now, || format!("{} is cut off", self.nodes[place].name));
     }
 
+    /// Nothing passes from one node to another for that long.
+    pub fn mute(&mut self, from: Place, to: Place, span: Moment) {
+        let until = self.now + span;
+        self.network.cut(from, to, until, &mut self.dice);
+    }
+
     /// Nothing passes between two nodes for that long.
     pub fn part(&mut self, one: Place, other: Place, span: Moment) {
         let until = self.now + span;

@@ -18,6 +18,12 @@ fn moments() -> impl Iterator<Item = Moment> {
     (0..100).map(|at| at * 300)
 }
 
+/// A server's store takes its time, and so do its answers.
+fn slow_down(chat: &mut Chat) {
+    let manners = Manners { slow: 100_000, ..Manners::default() };
+    chat.world.nodes[SERVER].store.behave(manners);
+}
+
 #[test]
 fn what_is_said_to_everyone_comes_to_everyone_in_one_order() {
     let mut chat = Chat::online(&["alice", "bob", "carol"]);
@@ -144,6 +150,7 @@ fn a_crash_of_the_server_doubles_nothing_and_loses_nothing() {
         let mut chat = Chat::online(&["alice", "bob"]);
         chat.say("alice", "#", "one");
         chat.run(SHORTLY);
+        slow_down(&mut chat);
         chat.say("alice", "#", "two");
         chat.run(moment);
         chat.crash("server");
@@ -153,6 +160,67 @@ fn a_crash_of_the_server_doubles_nothing_and_loses_nothing() {
         assert_eq!(chat.has("bob", "#"), ["one", "two"], "after {moment} us");
         assert_eq!(chat.hears("alice").last().unwrap(), "stored: two", "after {moment} us");
     }
+}
+
+/// What it said was saved, it left, and heard of neither: now it is no member, and what it
+/// sends again is not refused for that.
+#[test]
+fn who_left_unheard_is_not_told_that_what_was_saved_is_refused() {
+    let mut chat = Chat::online(&["alice", "bob"]);
+    chat.gather("den", &["alice", "bob"]);
+    let alice = chat.at("alice");
+    chat.world.mute(SERVER, alice, 5 * SECOND);
+    chat.say("alice", "#den", "I am off");
+    chat.run(SECOND / 10);
+    chat.wish("alice", Wish::Leave, "den");
+    chat.run(SECOND / 10);
+    chat.crash("server");
+    chat.start("server");
+    chat.run(120 * SECOND);
+    assert_eq!(chat.has("bob", "den"), ["I am off"]);
+    let heard = chat.hears("alice");
+    for line in ["left #den", "stored: I am off"] {
+        assert!(heard.contains(&line.to_string()), "{heard:?}");
+    }
+    chat.say("bob", "#den", "gone already?");
+    chat.run(SHORTLY);
+    assert_eq!(chat.has("alice", "den"), [""; 0]);
+}
+
+/// A datagram is held up on its way while what it brought is sent again, and heard, and over.
+#[test]
+fn what_comes_late_undoes_nothing() {
+    let mut chat = Chat::online(&["alice", "bob"]);
+    chat.gather("den", &["bob"]);
+    let (alice, bob) = (chat.at("alice"), chat.at("bob"));
+    let (from, to) = (chat.world.nodes[alice].address, chat.world.nodes[SERVER].address);
+    let hold = |chat: &mut Chat| {
+        chat.world.intercept(move |letter| (letter.from, letter.to) == (from, to));
+    };
+    hold(&mut chat);
+    chat.wish("alice", Wish::Join, "den");
+    let join = chat.world.intercepted();
+    chat.run(SHORTLY);
+    chat.wish("alice", Wish::Leave, "den");
+    chat.run(SHORTLY);
+    chat.world.deliver(&join);
+    chat.run(SHORTLY);
+    chat.say("bob", "#den", "alone again");
+    chat.run(SHORTLY);
+    assert_eq!(chat.hears("alice"), ["joined #den", "left #den"]);
+    assert_eq!(chat.has("alice", "den"), [""; 0]);
+
+    hold(&mut chat);
+    chat.world.set_away(alice, "at tea");
+    let away = chat.world.intercepted();
+    chat.run(SHORTLY);
+    chat.world.set_away(alice, "");
+    chat.run(SHORTLY);
+    chat.world.deliver(&away);
+    chat.run(SHORTLY);
+    let mut says = Vec::new();
+    chat.world.nodes[bob].client().unwrap().for_each_peer(|peer| says.push(peer.away.to_string()));
+    assert_eq!(says, [""]);
 }
 
 #[test]
@@ -185,6 +253,7 @@ fn what_was_never_saved_is_not_taken_for_saved_once_its_place_is_gone() {
         chat.run(60 * SECOND);
         chat.say("bob", "#", "zero");
         chat.run(SHORTLY);
+        slow_down(&mut chat);
         chat.say("alice", "#", "one");
         chat.run(moment);
         chat.crash("server");
