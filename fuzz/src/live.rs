@@ -242,7 +242,7 @@ impl<R: Role> World<R> {
                 self.wake();
             }
             Step::Call(end, noise) => {
-                let hello = self.outside.hello();
+                let hello = self.outside.hello(end);
                 self.arrive(end, Some(hello.encode(&mut [0; MAX_DATAGRAM]).to_vec()));
                 if let Some((initiator, init)) = self.outside.follow(end, hello, noise) {
                     self.arrive(end, Some(init));

@@ -20,8 +20,15 @@ use proto_core::{
 
 use crate::{steps::End, suite::Cheap};
 
-/// The credit that the ends grant.
-const CREDIT: u32 = 8192;
+/// The credit that an end grants: the second so little that it is used up.
+fn credit(end: End) -> u32 {
+    if end == End::Second { 1000 } else { 8192 }
+}
+
+/// The largest datagrams that an end sends and is sent: the third has small ones.
+fn size(end: End) -> u16 {
+    if end == End::Third { 256 } else { 1200 }
+}
 
 /// The identity of the role itself.
 pub fn role_identity() -> Identity {
@@ -213,9 +220,9 @@ impl Outside {
     }
 
     /// Begins a handshake.
-    pub(crate) fn hello(&mut self) -> Hello {
-        let to = HelloTo::Server;
-        let mut hello = Hello { version: VERSION, size: 1200, random: self.random.bytes(), to };
+    pub(crate) fn hello(&mut self, end: End) -> Hello {
+        let (to, size) = (HelloTo::Server, size(end));
+        let mut hello = Hello { version: VERSION, size, random: self.random.bytes(), to };
         if self.has_server {
             hello.to = HelloTo::Peer { mac: [0; 16] };
             let mac = session::hello_mac(&Cheap, &role_identity().public(), &hello);
@@ -235,7 +242,7 @@ impl Outside {
         let Ok(Datagram::Retry(retry)) = Datagram::parse(&mut answer) else { return None };
         let key = role_identity().public();
         let us = end_identity(end);
-        let offer = self.offer();
+        let offer = self.offer(end);
         let (initiator, ours) =
             Initiator::new(&us, &key, &hello, &retry, offer, &mut self.random, 1)?;
         let noise = if noise.is_empty() { &ours } else { noise };
@@ -267,7 +274,7 @@ impl Outside {
                 let opened = Opened::open(&us, &init, key)?;
                 let theirs = opened.offer().session;
                 let size = usize::from(init.hello.size);
-                let offer = self.offer();
+                let offer = self.offer(end);
                 let (keys, memo) = opened.accept(&us, offer, size, &mut self.random, 1)?;
                 let mut ours = [0; MAX_DATAGRAM];
                 let length = memo.encode(&Cheap, &mut ours)?;
@@ -304,8 +311,8 @@ impl Outside {
         other.received = None;
     }
 
-    fn offer(&mut self) -> Offer {
-        Offer { session: SessionId(self.random.u32()), credit: CREDIT }
+    fn offer(&mut self, end: End) -> Offer {
+        Offer { session: SessionId(self.random.u32()), credit: credit(end) }
     }
 
     /// What a Retry says: a server's key, and none of a peer's.

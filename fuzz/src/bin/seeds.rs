@@ -6,7 +6,8 @@ use std::{fs, io, path::Path};
 
 use proto_core::{
     id::{
-        Account, Epoch, MessageName, Nick, Number, Position, PublicKey, Recipient, Room, SessionId,
+        Account, Epoch, MessageName, Nick, Number, Position, PublicKey, Recipient, Room, RoomName,
+        SessionId,
     },
     random::Random,
     session::{INIT_NOISE, MAIL_OVERHEAD, receipt, seal_mail},
@@ -16,7 +17,7 @@ use proto_core::{
         FRAGMENT_UNIT, Former, Frame, Gone, Hello, HelloTo, Init, Inquire, Joined, Limits, Login,
         MAX_DATAGRAM, Mail, MailAck, Names, Outcome, PasswordWant, PasswordWanted, Presence,
         Progress, Read, Receipt, Register, RegisterRefusal, Registered, Retention, Retry,
-        RoomEntry, RoomRefusal, Roster, RosterEntry, Say, Secret, VERSION,
+        RoomEntry, RoomRefusal, Roster, RosterEntry, Say, Secret, VERSION, Wish,
     },
 };
 use udpchat_fuzz::{
@@ -454,6 +455,23 @@ fn rooms_at_server(seeds: &Seeds<'_>) -> io::Result<()> {
         }
         seeds.steps(&format!("room-failed-{failing}"), &steps)?;
     }
+    // More rooms, and more places in them, than there can be, and pages of their names.
+    let names: Vec<_> =
+        (0..8).map(|at| RoomName::new(&format!("{}{at}", "long".repeat(7)))).collect();
+    let names = names.into_iter().flatten();
+    let wishes = names.clone().map(Wish::Create).map(|wish| (first, wish));
+    let joins = names.flat_map(|name| End::ALL.map(|end| (end, Wish::Join(name))));
+    let pages = [0, 3].map(|from| (End::Third, Wish::Rooms { from: Room(from) }));
+    let mut steps = Vec::new();
+    let wishes: Vec<_> = wishes.chain(joins).chain(pages).enumerate().collect();
+    let asked = |(serial, (end, wish)): &(usize, (End, Wish))| {
+        (*end, plaintext(&Frame::Command(Command { serial: *serial as u64 + 20, wish: *wish })))
+    };
+    let asked: Vec<_> = wishes.iter().map(asked).collect();
+    for (end, command) in &asked {
+        steps.extend([Step::Frames(*end, command), host, host, Step::Acknowledge(*end, ALL)]);
+    }
+    seeds.steps("rooms-full", &steps)?;
     // Several wait for the store together, and fail together.
     let mut steps: Vec<_> = short[..3].iter().map(|piece| Step::Frames(first, piece)).collect();
     steps.extend([host, host, Step::Host(false), host, Step::Frames(first, &short[1]), host, host]);
@@ -659,6 +677,30 @@ fn passwords(seeds: &Seeds<'_>) -> io::Result<()> {
             ],
         )?;
     }
+    // Passwords that come twice, too early, and from two at once, and are judged too late.
+    let (again, other) = (login(first, 3, 1), login(second, 4, 1));
+    let mut steps = vec![Step::Operate(third, 1), host, host, host, Step::Call(third, &[])];
+    for judged in [2, 3, 0] {
+        steps.extend([Step::Frames(third, &of_first), Step::Frames(third, &again), host]);
+        steps.extend([Step::Frames(second, &other), Step::Judge(judged)]);
+        steps.extend([Step::Frames(third, &again), Step::Frames(third, &other), Step::Time(1500)]);
+    }
+    steps.extend([Step::Frames(third, &other), Step::Time(11_000), host, Step::Judge(0)]);
+    steps.extend([host, host, host, Step::Acknowledge(third, ALL)]);
+    seeds.steps("passwords", &steps)?;
+    let wanted = |why, wait, attempt| {
+        plaintext(&Frame::PasswordWanted(PasswordWanted { why, wait, attempt }))
+    };
+    let known = wanted(PasswordWant::Known, 0, 0);
+    let (wrong, busy) = (wanted(PasswordWant::Wrong, 500, 1), wanted(PasswordWant::Busy, 500, 2));
+    let mut steps = vec![Step::Restart, Step::Register(true)];
+    steps.extend([host; 8]);
+    steps.extend([Step::Answer(first, &[]), Step::Answer(first, &[])]);
+    steps.extend([Step::Frames(first, &known), Step::Password(2), Step::Acknowledge(first, ALL)]);
+    steps.extend([Step::Frames(first, &wrong), Step::Password(3), Step::Time(600)]);
+    steps.extend([Step::Frames(first, &busy), Step::Time(600), Step::Frames(first, &known)]);
+    steps.push(Step::Register(false));
+    seeds.steps("proving", &steps)?;
     // A peer goes on under another key, with what was said to it on its way.
     let (epoch, zero) = (Epoch(1), Number(0));
     let progress = Progress {
