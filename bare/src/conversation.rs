@@ -136,11 +136,11 @@ pub fn converse(memory: &'static mut Memory) -> Option<()> {
     world.run_until(|told| told.bob_came == 1)?;
     let _ = world.alice.register(world.now).ok()?;
     world.run_until(|told| told.alice_knows_bob)?;
-    let _ = world.alice.say(world.now, &bob, SAID[0]).ok()?;
+    let _ = world.alice.say(world.now, bob, SAID[0]).ok()?;
     world.run_until(|told| told.read == 1 && told.delivered == 1)?;
     let _ = world.bob.deregister(world.now).ok()?;
     world.run_until(|told| told.bob_went == 1)?;
-    let _ = world.alice.say(world.now, &bob, SAID[1]).ok()?;
+    let _ = world.alice.say(world.now, bob, SAID[1]).ok()?;
     world.run_until(|told| told.stored == 1)?;
     let _ = world.bob.register(world.now).ok()?;
     world.run_until(|told| told.read == 2 && told.delivered == 2)
