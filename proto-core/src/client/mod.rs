@@ -12,7 +12,9 @@ mod message;
 mod outbox;
 mod peer;
 mod rooms;
+mod sending;
 mod succession;
+mod verdicts;
 
 use core::{fmt, net::SocketAddr, time::Duration};
 

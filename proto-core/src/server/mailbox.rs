@@ -260,7 +260,7 @@ impl Engine<'_> {
     }
 
     /// Puts an entry at the end of what its recipient is sent in this session.
-    fn enqueue(&mut self, id: Id<Entry>, link: Id<ServerLink>) {
+    pub(super) fn enqueue(&mut self, id: Id<Entry>, link: Id<ServerLink>) {
         let Some(found) = self.links.get_mut(link) else { return };
         let member = &mut found.role;
         let Some(entry) = self.entries.get_mut(id) else { return };

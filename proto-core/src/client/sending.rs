@@ -1,0 +1,310 @@
+//! What the client's user said, on its way: directly, or sealed and by way of the server.
+
+use crate::{
+    id::{MessageName, Position},
+    link::{Packet, Units, Whom},
+    session,
+    storage::Id,
+    wire::{Deposit as DepositFrame, EntryRefusal, FRAGMENT_UNIT, Frame, Inquire, Say},
+};
+
+use super::{
+    ClientLink, Deposit, Message, Peer, Verdict,
+    conversation::{ClientRole, Token},
+    engine::Engine,
+    message::Stage,
+    peer::Path,
+};
+
+/// Deposits of one conversation that the server has not taken over at most: half of what
+/// it holds for one.
+const UNDER_WAY: u32 = 32;
+
+/// Bytes of a `Say` or `Deposit` frame's body that are not the piece.
+const SAY_HEADER: usize = 4 * 5 + 10 + 3 * 3;
+
+impl Engine<'_> {
+    /// Sets out to reach a peer, unless that is under way. One place is always left
+    /// for reaching the server.
+    pub(super) fn dial_peer(&mut self, id: Id<Peer>) {
+        let Some(peer) = self.peers.get(id) else { return };
+        let (Some(to), None) = (peer.address, peer.dial) else { return };
+        if self.links.dials.len() + 1 >= self.links.dials.capacity() || !self.links.has_spare() {
+            return;
+        }
+        let dial = self.links.dial(self.state.now, to, Whom::Peer(peer.key), id.slot() + 1);
+        if let Some(peer) = self.peers.get_mut(id) {
+            peer.dial = dial;
+        }
+    }
+
+    /// Nobody answers where a peer should be.
+    pub(super) fn peer_unreachable(&mut self, slot: u32) {
+        let Some(id) = self.peers.slab.id_at(slot) else { return };
+        if let Some(peer) = self.peers.get_mut(id) {
+            peer.dial = None;
+        }
+        let path = self.peers.get(id).map(|peer| (peer.path, peer.link.is_some()));
+        if path == Some((Path::Direct, false)) {
+            self.switch(id, Deposit::Unreachable);
+        }
+    }
+
+    pub(super) fn write_messages(
+        &mut self,
+        link: Id<ClientLink>,
+        packet: &mut Packet<'_, ClientRole>,
+    ) {
+        while let Some(found) = self.links.get_mut(link) {
+            let Some(id) = found.role.sending.front() else { return };
+            let Some(message) = self.messages.get_mut(id) else { return };
+            let total = usize::from(message.total);
+            let sendable = matches!(message.stage, Stage::Open | Stage::Deposited);
+            if !sendable || message.units.is_empty() {
+                found.role.sending.pop_front(&mut self.messages);
+                continue;
+            }
+            if total > found.credit.longest() {
+                self.done(id, Verdict::Refused(EntryRefusal::TooLong));
+                continue;
+            }
+            let room = packet.room().saturating_sub(SAY_HEADER);
+            let mut piece = [0; 8 * FRAGMENT_UNIT];
+            let Some(run) = message.units.first_run(total, room.min(piece.len())) else { return };
+            if message.link != Some(link) {
+                if !found.credit.spend(total) {
+                    return;
+                }
+                message.link = Some(link);
+            }
+            message.units.remove(run);
+            let piece = piece.get_mut(..run.len(total)).unwrap_or_default();
+            self.pool.read(&message.body, run.offset(), piece);
+            message.ventured |= message.stage == Stage::Open;
+            let Some(frame) = self.message_frame(id, run.offset(), piece) else { return };
+            if !packet.push(&frame, Token::Piece(id, run)) {
+                if let Some(message) = self.messages.get_mut(id) {
+                    message.units.insert(run);
+                }
+                return;
+            }
+            if let Some(message) = self.messages.get_mut(id)
+                && (message.since.is_none() || message.stage == Stage::Deposited)
+            {
+                // For a receipt from the first datagram on, for the server from the last.
+                message.since = Some(self.state.now);
+                let peer = message.peer;
+                self.rearm(peer);
+            }
+        }
+    }
+
+    pub(super) fn write_inquiries(
+        &mut self,
+        link: Id<ClientLink>,
+        packet: &mut Packet<'_, ClientRole>,
+    ) {
+        while let Some(found) = self.links.get_mut(link) {
+            let Some(id) = found.role.inquiries.front() else { return };
+            if let Some(to) = self.peers.get(id).and_then(|peer| peer.recipient) {
+                let epoch = self.state.epoch;
+                if !packet.push(&Frame::Inquire(Inquire { to, epoch }), Token::Inquiry(id)) {
+                    return;
+                }
+            }
+            found.role.inquiries.pop_front(&mut self.peers.slab);
+        }
+    }
+
+    /// What is next to be sent was said in an epoch that is over.
+    pub(super) fn is_from_before(&self, id: Id<Peer>) -> bool {
+        let epoch = self.state.epoch;
+        self.first_unsaved(id).is_some_and(|message| message.position.epoch < epoch)
+    }
+
+    /// Sends what is open directly, as far as there is a link.
+    pub(super) fn send_open(&mut self, id: Id<Peer>) {
+        let Some(peer) = self.peers.get(id) else { return };
+        let (link, mut at) = (peer.link, peer.outbox.front());
+        let (now, epoch) = (self.state.now, self.sent_epoch(id));
+        while let Some(message_id) = at {
+            let Some(message) = self.messages.get_mut(message_id) else { break };
+            if Some(message.position.epoch) > epoch {
+                break;
+            }
+            at = message.of_peer.next();
+            if message.stage == Stage::Recalled {
+                break;
+            }
+            if message.stage == Stage::Open {
+                match link {
+                    Some(link) => self.enqueue(message_id, link),
+                    // The time for a receipt runs from the first datagram, handshake included.
+                    None => {
+                        message.since.get_or_insert(now);
+                    }
+                }
+            }
+        }
+        self.rearm(id);
+    }
+
+    /// From here on the conversation goes by way of the server.
+    pub(super) fn switch(&mut self, id: Id<Peer>, why: Deposit) {
+        if let Some(peer) = self.peers.get_mut(id) {
+            peer.path = Path::Server;
+            self.deposit_open(id, why);
+        }
+    }
+
+    /// Seals what is open and hands it to the server.
+    pub(super) fn deposit_open(&mut self, id: Id<Peer>, why: Deposit) {
+        let epoch = self.sent_epoch(id);
+        let settled = self.peers.get(id).filter(|peer| peer.former.is_none());
+        let mut at = settled.and_then(|peer| peer.outbox.front());
+        let mut under_way = 0;
+        while let Some(message_id) = at {
+            let Some(message) = self.messages.get(message_id) else { break };
+            under_way += u32::from(message.stage.is_unsaved());
+            if Some(message.position.epoch) > epoch || under_way > UNDER_WAY {
+                break;
+            }
+            at = message.of_peer.next();
+            if message.stage == Stage::Recalled {
+                // Those after it wait until its text is back.
+                break;
+            }
+            if message.stage == Stage::Open {
+                self.seal(message_id, why);
+            }
+            let Some(home) = self.state.home.online() else { continue };
+            if let Some(message) = self.messages.get_mut(message_id)
+                && message.stage == Stage::Deposited
+                && message.link != Some(home)
+            {
+                message.since = None;
+                self.enqueue(message_id, home);
+                self.expect_answer();
+            }
+        }
+        self.rearm(id);
+    }
+
+    /// Sends all deposits of a conversation again: some did not get where they belong.
+    pub(super) fn deposit_again(&mut self, id: Id<Peer>) {
+        let mut at = self.peers.get(id).and_then(|peer| peer.outbox.front());
+        while let Some(message_id) = at {
+            let Some(message) = self.messages.get_mut(message_id) else { break };
+            at = message.of_peer.next();
+            if let (Stage::Deposited, Some(home)) = (message.stage, self.state.home.online()) {
+                message.units = Units::all(message.total.into());
+                message.since = None;
+                self.enqueue(message_id, home);
+                self.expect_answer();
+            }
+        }
+        self.rearm(id);
+    }
+
+    fn seal(&mut self, id: Id<Message>, why: Deposit) {
+        let Some(message) = self.messages.get_mut(id) else { return };
+        let Some(peer) = self.peers.get_mut(message.peer) else { return };
+        if let (true, Some(contact)) =
+            (message.sending.is_linked(), peer.link.and_then(|link| self.links.links.get_mut(link)))
+        {
+            contact.role.sending.remove(&mut self.messages, id);
+        }
+        let Some(message) = self.messages.get_mut(id) else { return };
+        if peer.with.is_room() {
+            // Its members are many: the server reads it.
+            message.stage = Stage::Deposited;
+            return;
+        }
+        let total = usize::from(message.total);
+        let state = &mut *self.links.state;
+        let name = MessageName {
+            author: state.identity.public(),
+            recipient: peer.key,
+            position: message.position,
+        };
+        let plain = self.work.get_mut(..total).unwrap_or_default();
+        self.pool.read(&message.body, 0, plain);
+        let sealed = session::seal_mail(
+            &state.identity,
+            &name,
+            &mut state.random,
+            self.state.boot,
+            self.work,
+            total,
+        );
+        let Some(sealed) = sealed.and_then(|length| self.work.get(..length)) else {
+            self.done(id, Verdict::Refused(EntryRefusal::NoRecipient));
+            return;
+        };
+        self.pool.write(&mut message.body, 0, sealed);
+        message.total = sealed.len() as u16;
+        message.stage = Stage::Deposited;
+        message.link = None;
+        message.news.deposited = Some(why);
+        peer.relayed = false;
+        self.tell(id);
+    }
+
+    /// Puts a message on the list of what a link has to send.
+    pub(super) fn enqueue(&mut self, id: Id<Message>, link: Id<ClientLink>) {
+        let Some(message) = self.messages.get_mut(id) else { return };
+        if message.link != Some(link) {
+            message.units = Units::all(message.total.into());
+            // A server that crashed meanwhile may have handed it over, and not know.
+            message.ventured |= message.link.is_some();
+        }
+        if let Some(found) = self.links.get_mut(link) {
+            found.role.sending.push_back(&mut self.messages, id);
+            self.links.wake(link);
+        }
+    }
+
+    fn message_frame<'p>(
+        &self,
+        id: Id<Message>,
+        offset: usize,
+        piece: &'p [u8],
+    ) -> Option<Frame<'p>> {
+        let message = self.messages.get(id)?;
+        let Position { epoch, number } = message.position;
+        let (skip, total, offset) = (self.skip(id), message.total, offset as u16);
+        Some(if message.stage == Stage::Open {
+            Frame::Say(Say { epoch, number, skip, total, offset, piece })
+        } else {
+            let peer = self.peers.get(message.peer)?;
+            let to = peer.recipient?;
+            // Until what was sealed to the key before is back, all of it is.
+            let key = peer.former.map_or(peer.key_number, |(_, number)| number);
+            Frame::Deposit(DepositFrame { to, epoch, number, key, skip, total, offset, piece })
+        })
+    }
+
+    /// How many numbers right before a message its reader must not wait for.
+    fn skip(&self, id: Id<Message>) -> u32 {
+        let Some(message) = self.messages.get(id) else { return 0 };
+        let Position { epoch, number } = message.position;
+        let Some(outbox) = self.peers.get(message.peer).map(|peer| peer.outbox) else { return 0 };
+        let mut at = outbox.before(id, &message.of_peer);
+        while let Some((id, before)) = at.and_then(|id| Some((id, self.messages.get(id)?))) {
+            if before.position.epoch != epoch {
+                break;
+            }
+            let counts = match (message.stage, before.stage.is_given_up()) {
+                (_, true) => before.is_undecided(),
+                // What the server has already is none of its readers' concern here.
+                (Stage::Deposited, false) => before.stage == Stage::Deposited,
+                (_, false) => true,
+            };
+            if counts {
+                return (number.0 - before.position.number.0 - 1) as u32;
+            }
+            at = outbox.before(id, &before.of_peer);
+        }
+        number.0.saturating_sub(1).min(u32::MAX.into()) as u32
+    }
+}
