@@ -472,6 +472,15 @@ fn rooms_at_server(seeds: &Seeds<'_>) -> io::Result<()> {
         steps.extend([Step::Frames(*end, command), host, host, Step::Acknowledge(*end, ALL)]);
     }
     seeds.steps("rooms-full", &steps)?;
+    // Who cannot be sent anything reads two rooms, with memory for one entry of both.
+    let mut steps = vec![Step::Frames(first, create), host, Step::Frames(first, join), host];
+    steps.extend([Step::Frames(first, &begin), Step::Frames(second, join), host]);
+    let waits = said_in(room, 42, 40);
+    for (end, piece) in [(second, &short[0]), (first, &waits[0]), (first, &aloud[0])] {
+        steps.push(Step::Frames(end, piece));
+    }
+    steps.extend([host; 9]);
+    seeds.steps("rooms-crowded", &steps)?;
     // Several wait for the store together, and fail together.
     let mut steps: Vec<_> = short[..3].iter().map(|piece| Step::Frames(first, piece)).collect();
     steps.extend([host, host, Step::Host(false), host, Step::Frames(first, &short[1]), host, host]);

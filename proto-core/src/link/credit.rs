@@ -35,12 +35,16 @@ impl Credit {
         self.their_window as usize
     }
 
+    /// There is enough now for a body of `bytes` bytes.
+    pub(crate) fn suffices(&self, bytes: usize) -> bool {
+        self.used.saturating_add(bytes as u64) <= self.limit
+    }
+
     /// Uses credit for a body of `bytes` bytes; `false` if there is not enough now.
     pub(crate) fn spend(&mut self, bytes: usize) -> bool {
-        let used = self.used.saturating_add(bytes as u64);
-        let enough = used <= self.limit;
+        let enough = self.suffices(bytes);
         if enough {
-            self.used = used;
+            self.used = self.used.saturating_add(bytes as u64);
         }
         enough
     }

@@ -71,6 +71,8 @@ pub struct Member {
     pub(super) sending: List<Entry, Sending>,
     /// Its places in rooms of which something is to be sent.
     pub(super) turns: List<Membership, Turn>,
+    /// Bytes of the entry of a room that there was too little credit for.
+    pub(super) short: u16,
     pub(super) reply: Reply,
     pub(super) reply_owed: bool,
     /// The packets that brought the last command, and the last word of being away. What an

@@ -249,6 +249,13 @@ impl Engine<'_> {
         link: Id<ServerLink>,
         packet: &mut Packet<'_, ServerRole>,
     ) {
+        // What cannot be sent now is not read from the store either: each entry might drive
+        // out the one before, over and over.
+        let Some(found) = self.links.get_mut(link) else { return };
+        if packet.room() == 0 || !found.credit.suffices(found.role.short.into()) {
+            return;
+        }
+        found.role.short = 0;
         while let Some(id) = self.links.get(link).and_then(|link| link.role.turns.front()) {
             let turned = self.write_room(link, id, packet);
             if matches!(turned, Turned::Full) {
@@ -394,6 +401,7 @@ impl Engine<'_> {
                 continue;
             }
             if !membership.cursor.spend(index, total, &mut found.credit) {
+                found.role.short = total as u16;
                 return Turned::Full;
             }
             let mut piece = [0; 8 * FRAGMENT_UNIT];
