@@ -1,4 +1,4 @@
-//! The laws that hold in every world (DESIGN §7), judged from outside: by what is
+//! The laws that hold in every world, judged from outside: by what is
 //! durable, what was said to users, and what was sent.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,5 +1,5 @@
 //! All links of one endpoint, and the handshakes that lead to them: finds the
-//! one that a datagram is for, in the fixed order of DESIGN §5.4, and moves no
+//! one that a datagram is for, in the fixed order of PROTOCOL §4, and moves no
 //! state for one that does not authenticate.
 
 use core::{net::SocketAddr, time::Duration};
