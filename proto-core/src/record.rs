@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     client::{To, Verdict},
-    id::{Account, Epoch, Nick, Number, PublicKey, Room, RoomName},
+    id::{Account, Epoch, Incarnation, Nick, Number, Position, PublicKey, Room, RoomName},
     storage::{Body, Pool},
     time::UnixTime,
     wire::MAX_BODY,
@@ -65,7 +65,8 @@ pub(crate) struct AccountRecord {
     pub(crate) key: PublicKey,
     pub(crate) nick: Nick,
     pub(crate) epoch: Epoch,
-    pub(crate) boot: u64,
+    /// The client's run that the epoch belongs to.
+    pub(crate) run: Incarnation,
     /// The last entry of the lobby's log that came before it.
     pub(crate) since: u64,
     pub(crate) access: Access,
@@ -159,12 +160,13 @@ pub(crate) struct MailRecord {
 /// How far a recipient has an author's deposits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PairRecord {
+    /// The author's newest epoch that anything came of, and that `stored` is about.
     pub(crate) epoch: Epoch,
     /// The number of the recipient's key that `stored` is about.
     pub(crate) key: u32,
     pub(crate) stored: Number,
-    pub(crate) delivered: Number,
-    pub(crate) expired: (Number, Number),
+    pub(crate) delivered: Position,
+    pub(crate) expired: (Position, Position),
     pub(crate) receipt: [u8; 16],
 }
 

@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 
 use crate::{
     action::Action,
-    id::{Epoch, PublicKey},
+    id::{Epoch, Incarnation, PublicKey},
     link::{Expired, Fate, HOME, Incoming, LinkConfig, LinkHeads, Links, LinksState},
     random::Random,
     server::Resume,
@@ -56,8 +56,12 @@ pub(super) struct Kept {
     pub(super) clock: WallClock,
     pub(super) boot: u64,
     pub(super) home: Home,
-    /// The epoch that messages are numbered in; 0 before the first registration.
+    /// This run.
+    pub(super) run: Incarnation,
+    /// The epoch that messages are numbered in; 0 before the first registration of this run.
     pub(super) epoch: Epoch,
+    /// The last epoch of the runs before this one.
+    pub(super) former: Epoch,
     pub(super) loading: Loading,
     pub(super) open: OpenMessages,
     /// The number of the next conversation's record.
@@ -91,6 +95,8 @@ impl State {
     ) -> Self {
         let mut random = Random::new(seed);
         let hash = random.bytes();
+        let unix = resume.clock.unix(now);
+        let run = Incarnation::draw(identity.suite(), &mut random, resume.boot, unix);
         let link_config = LinkConfig {
             initial_rtt: config.initial_rtt,
             keep_alive: Some(config.keep_alive),
@@ -117,7 +123,9 @@ impl State {
                 clock: resume.clock,
                 boot: resume.boot,
                 home: Home::default(),
+                run,
                 epoch: Epoch(0),
+                former: Epoch(0),
                 loading: Loading::start(),
                 open: OpenMessages::default(),
                 next_conversation: 2,

@@ -2,7 +2,7 @@
 
 use crate::{
     action::Ask,
-    id::{MessageName, Number, Position, PublicKey, Recipient},
+    id::{MessageName, Position, PublicKey, Recipient},
     session,
     storage::Id,
     wire::{EntryRefusal, EntryRefused, Progress, Receipt},
@@ -35,12 +35,11 @@ impl Engine<'_> {
             // Of another key than the roster's: it is asked after again once that is here.
             return Taken::Done;
         }
-        let at = |number| Position::new(progress.epoch, number);
         let waiting = self.first_open(id).map(|message| message.position);
-        let delivered = at(progress.delivered);
+        let delivered = progress.delivered;
         // The recipient's own word counts, not the server's. It costs a Diffie-Hellman,
         // so it is asked for only where it settles something.
-        if waiting.is_some_and(|first| first <= delivered) && progress.delivered != Number(0) {
+        if waiting.is_some_and(|first| first <= delivered) {
             let identity = &self.links.state.identity;
             let is_from = |key: &PublicKey| {
                 let (author, recipient) = (identity.public(), *key);
@@ -48,18 +47,19 @@ impl Engine<'_> {
                 session::check_receipt(identity, key, &name, &progress.receipt)
             };
             if is_from(&peer.key) || peer.former.is_some_and(|(key, _)| is_from(&key)) {
-                let expired = at(progress.expired.0)..=at(progress.expired.1);
-                self.settle_upto(id, delivered, |position| {
+                let expired = progress.expired.0..=progress.expired.1;
+                self.settle_by_server(id, delivered, |position| {
                     if expired.contains(&position) { Verdict::Expired } else { Verdict::Delivered }
                 });
             }
         }
         if progress.expired.1 > progress.delivered {
             // The oldest go first: what is open up to there was not delivered in time.
-            self.settle_upto(id, at(progress.expired.1), |_| Verdict::Expired);
+            self.settle_by_server(id, progress.expired.1, |_| Verdict::Expired);
         }
-        self.stored_upto(id, at(progress.stored));
-        self.recall(id, at(progress.stored));
+        let stored = Position::new(progress.epoch, progress.stored);
+        self.stored_upto(id, stored);
+        self.recall(id, stored);
         self.pump(id);
         if progress.online {
             self.venture(id);
@@ -128,12 +128,35 @@ impl Engine<'_> {
         self.rearm(peer);
     }
 
-    /// Settles what is open up to a cursor.
+    /// Settles what is open of one epoch up to a cursor.
     fn settle_upto(
         &mut self,
         peer: Id<Peer>,
         cursor: Position,
         verdict: impl Fn(Position) -> Verdict,
+    ) {
+        self.settle(peer, cursor, verdict, |message| cursor.covers(message.position));
+    }
+
+    /// The same for a cursor of the server's, which hands over what it has saved in its order:
+    /// that speaks for what it has saved of earlier epochs as well.
+    fn settle_by_server(
+        &mut self,
+        peer: Id<Peer>,
+        cursor: Position,
+        verdict: impl Fn(Position) -> Verdict,
+    ) {
+        self.settle(peer, cursor, verdict, |message| {
+            message.stage == Stage::Stored || cursor.covers(message.position)
+        });
+    }
+
+    fn settle(
+        &mut self,
+        peer: Id<Peer>,
+        cursor: Position,
+        verdict: impl Fn(Position) -> Verdict,
+        is_meant: impl Fn(&Message) -> bool,
     ) {
         let mut at = self.peers.get(peer).and_then(|peer| peer.outbox.front());
         while let Some(id) = at {
@@ -143,10 +166,7 @@ impl Engine<'_> {
                 break;
             }
             // What is still being saved was sent to nobody.
-            if cursor.covers(message.position)
-                && message.stage.is_open()
-                && message.stage != Stage::Saving
-            {
+            if is_meant(message) && message.stage.is_open() && message.stage != Stage::Saving {
                 let verdict = verdict(message.position);
                 self.done(id, verdict);
             }

@@ -219,8 +219,8 @@ impl Pair {
     /// Moves on to the epoch of `position`: its author began a new outbox.
     pub(crate) fn enter(&mut self, position: Position) {
         if position.epoch > self.record.epoch {
-            let PairRecord { key, .. } = self.record;
-            self.record = PairRecord { epoch: position.epoch, key, ..PairRecord::default() };
+            // What is handed over or expires of the epochs before is still counted.
+            (self.record.epoch, self.record.stored) = (position.epoch, Number(0));
             self.taken = Position::new(position.epoch, Number(0));
             // How far an author is in a room is saved with each of its messages.
             self.dirty = matches!(self.recipient, Recipient::Account(_));
@@ -244,16 +244,18 @@ impl Pair {
 
     /// Durable or delivered up to here.
     pub(crate) fn safe(&self) -> Number {
-        self.record.stored.max(self.record.delivered).max(self.record.expired.1)
+        let PairRecord { epoch, stored, delivered, expired, .. } = self.record;
+        let all = [delivered, expired.1].into_iter().filter(|at| at.epoch == epoch);
+        all.map(|at| at.number).fold(stored, Number::max)
     }
 
     /// One more expired at the server. Ranges that do not meet become one: that
     /// claims less than was delivered, never more.
-    pub(crate) fn expire(&mut self, number: Number) {
+    pub(crate) fn expire(&mut self, position: Position) {
         let (first, last) = self.record.expired;
-        let begin =
-            if first == Number(0) || last <= self.record.delivered { number } else { first };
-        self.record.expired = (begin.min(number), last.max(number));
+        let anew = first == Position::default() || last <= self.record.delivered;
+        let begin = if anew { position } else { first };
+        self.record.expired = (begin.min(position), last.max(position));
         self.dirty = true;
     }
 }

@@ -47,15 +47,15 @@ impl Engine<'_> {
         pair.record.key = key;
         let now = &mut pair.record;
         if record.epoch > now.epoch {
-            *now = record;
+            (now.epoch, now.stored) = (record.epoch, record.stored);
         } else if record.epoch == now.epoch {
             now.stored = now.stored.max(record.stored);
-            if record.delivered > now.delivered {
-                (now.delivered, now.receipt) = (record.delivered, record.receipt);
-            }
-            if now.expired.1 < record.expired.1 {
-                now.expired = record.expired;
-            }
+        }
+        if record.delivered > now.delivered {
+            (now.delivered, now.receipt) = (record.delivered, record.receipt);
+        }
+        if now.expired.1 < record.expired.1 {
+            now.expired = record.expired;
         }
         pair.taken = pair.taken.max(Position::new(pair.record.epoch, pair.safe()));
         if pair.dirty {
