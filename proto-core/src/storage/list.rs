@@ -112,6 +112,22 @@ impl<T: Linked<L>, L> List<T, L> {
         self.append(slab, &mut Self { front: Some(id), kind: PhantomData });
     }
 
+    /// Puts an entry, which is in no such list, ahead of `next`, which is in this one; at the
+    /// end without one.
+    pub fn insert_before(&mut self, slab: &mut Slab<'_, T>, next: Option<Id<T>>, id: Id<T>) {
+        let Some(next) = next else { return self.push_back(slab, id) };
+        let Some(behind) = place(slab, next) else { return };
+        let previous = core::mem::replace(&mut behind.previous, id);
+        if let Some(entry) = slab.get_mut(id) {
+            entry.node().place = Some(Place { previous, next: Some(next) });
+        }
+        if self.front == Some(next) {
+            self.front = Some(id);
+        } else if let Some(previous) = place(slab, previous) {
+            previous.next = Some(id);
+        }
+    }
+
     /// Takes the first entry out of the list.
     pub fn pop_front(&mut self, slab: &mut Slab<'_, T>) -> Option<Id<T>> {
         let front = self.front?;
