@@ -20,6 +20,7 @@ mod asker {
     pub(super) const MESSAGE: u8 = 4;
     pub(super) const LOADING: u8 = 5;
     pub(super) const FETCH: u8 = 6;
+    pub(super) const LOOK: u8 = 7;
 }
 
 /// How long to wait before the store is asked again for what it failed to read or save.
@@ -214,6 +215,14 @@ impl Engine<'_> {
             }
             return;
         }
+        if ticket.asker == asker::LOOK {
+            let id = self.messages.id_at(ticket.slot);
+            let answered = |message: &mut Message| message.ask.answer(ticket.serial);
+            if let Some(id) = id.filter(|id| self.messages.get_mut(*id).is_some_and(answered)) {
+                self.looked(id, loaded);
+            }
+            return;
+        }
         if ticket.asker != asker::LOADING || !self.state.loading.ask.answer(ticket.serial) {
             return;
         }
@@ -301,6 +310,10 @@ impl Engine<'_> {
         message.ask = Ask::Asked(ticket.serial);
         let key = self.peers.get(message.peer)?.log;
         let number = message.position.to_record_number();
+        if message.stage == Stage::Looking {
+            let ticket = Ticket { asker: asker::LOOK, ..ticket };
+            return Some(Action::Load { ticket, log: Log::Inbox(key), from: number });
+        }
         let total = usize::from(message.total);
         let (log, length) = match message.stage {
             Stage::Keeping => {

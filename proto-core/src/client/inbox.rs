@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use crate::{
-    action::Ask,
+    action::{Ask, Loaded},
     id::{MessageName, Position},
     link::{Packet, Units},
     record::BODY_HEADER,
@@ -307,15 +307,49 @@ impl Engine<'_> {
         }
     }
 
-    /// Opens a mailbox entry whose turn it is.
+    /// Takes a mailbox entry whose turn it is.
     fn take_mail(&mut self, id: Id<Message>) {
+        let Some(message) = self.messages.get_mut(id) else { return };
+        let (peer_id, position) = (message.peer, message.position);
+        let Some(peer) = self.peers.get(peer_id) else { return };
+        if peer.has_passed(position, peer.kept) {
+            self.keep_quietly(id);
+        } else if position.epoch < peer.asked.epoch {
+            // One cursor says nothing of the epochs before it: the inbox knows.
+            message.stage = Stage::Looking;
+            message.ask = Ask::Owed;
+            self.state.asking_messages.push_back(&mut self.messages, id);
+        } else {
+            self.take_new_mail(id);
+        }
+    }
+
+    /// The inbox's first record at or after the place of a mailbox entry of an epoch that is
+    /// over; `None` if the store failed.
+    pub(super) fn looked(&mut self, id: Id<Message>, loaded: Option<Loaded<'_>>) {
+        let Some(message) = self.messages.get(id).filter(|m| m.stage == Stage::Looking) else {
+            return;
+        };
+        let number = message.position.to_record_number();
+        match loaded {
+            Some(Loaded { record: Some((found, _)), .. }) if found == number => {
+                self.keep_quietly(id);
+            }
+            Some(_) => self.take_new_mail(id),
+            None => {
+                self.state.home.tell(Event::StoreFailed);
+                self.state.unkept.push_back(&mut self.messages, id);
+                let at = self.state.now + AGAIN;
+                self.state.retry_at.get_or_insert(at);
+            }
+        }
+    }
+
+    /// Opens a mailbox entry that the inbox does not have.
+    fn take_new_mail(&mut self, id: Id<Message>) {
         let Some(message) = self.messages.get(id) else { return };
         let (peer_id, position) = (message.peer, message.position);
         let Some(peer) = self.peers.get_mut(peer_id) else { return };
-        if peer.has_passed(position, peer.kept) {
-            self.keep_quietly(id);
-            return;
-        }
         if peer.has_passed(position, peer.asked) {
             if self.unseal(id) {
                 // It came directly too, and is on its way into the inbox.

@@ -79,6 +79,8 @@ pub(super) enum Stage {
     Arriving,
     /// Came whole, and waits for those before it.
     Whole,
+    /// Came whole and in turn, in an epoch that is over: whether the inbox has it is being read.
+    Looking,
     /// Is being made durable in the inbox.
     Keeping,
     /// The inbox could not take it; it is asked to again.

@@ -232,13 +232,20 @@ impl Engine<'_> {
         let saved = message.stage != Stage::Saving;
         message.stage = Stage::Done(verdict);
         if saved {
-            message.ask = Ask::Owed;
-            self.state.asking_messages.push_back(&mut self.messages, id);
+            self.save_verdict(id);
         } else {
             message.news.verdict = true;
             self.tell(id);
         }
         self.consider_leaving();
+    }
+
+    /// What became of a message is to be durable, and told then.
+    pub(super) fn save_verdict(&mut self, id: Id<Message>) {
+        if let Some(message) = self.messages.get_mut(id) {
+            message.ask = Ask::Owed;
+            self.state.asking_messages.push_back(&mut self.messages, id);
+        }
     }
 
     /// Once all that went by way of the server is settled, the direct way is open again.

@@ -333,7 +333,6 @@ impl Engine<'_> {
         let kept = if verdict.is_none() { self.body_with_room(body)? } else { Body::EMPTY };
         let mut message = Message::new(id, position, stage, kept, body.len() as u16);
         message.time = Said::from_body(body).map_or(UnixTime(0), |said| said.time);
-        message.news.verdict = verdict.is_some();
         let peer = self.peers.get_mut(id)?;
         message.ventured = position <= peer.window.ventured;
         let added = self.messages.insert(message).ok()?;
@@ -350,8 +349,9 @@ impl Engine<'_> {
         self.loaded_upto(id, position);
         self.state.active.push_back(&mut self.peers.slab, id);
         if verdict.is_some() {
-            // It may have been told already; it is told again rather than never.
-            self.tell(added);
+            // It may have been told already; it is told again rather than never, and the record
+            // says then that this run told it.
+            self.save_verdict(added);
         }
         Some(added)
     }
