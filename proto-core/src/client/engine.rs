@@ -6,7 +6,7 @@ use core::net::SocketAddr;
 use crate::{
     action::Action,
     id::{Epoch, PublicKey},
-    link::{Expired, Fate, HOME, Incoming, LinkConfig, LinkHeads, Links, LinksState},
+    link::{Admit, Expired, Fate, HOME, Incoming, LinkConfig, LinkHeads, Links, LinksState},
     random::Random,
     server::Resume,
     session::Identity,
@@ -192,13 +192,11 @@ impl<'a> Engine<'a> {
             links.state.drops.unfitting += 1;
             return;
         }
-        let own = links.state.identity.public();
-        // One place is always left for the server. Of two peers that open to each other at
-        // once, the lower key's handshake wins.
+        // One place is always left for the server.
         let spare = links.has_spare();
         let admit = &mut |key: &PublicKey| {
-            let peer = peers.by_key(key).and_then(|id| peers.get(id));
-            spare && peer.is_some_and(|peer| peer.dial.is_none() || own > *key)
+            let peer = peers.by_key(key).and_then(|id| peers.get(id)).filter(|_| spare);
+            peer.map_or(Admit::No, |peer| Admit::Yes { dial: peer.dial })
         };
         match links.receive(state.now, from, datagram, admit) {
             Incoming::Nothing => {}

@@ -9,7 +9,7 @@ use zeroize::Zeroize;
 use crate::{
     action::Action,
     id::Account,
-    link::{Expired, Fate, Incoming, LinkConfig, LinkHeads, Links, LinksState},
+    link::{Admit, Expired, Fate, Incoming, LinkConfig, LinkHeads, Links, LinksState},
     random::Random,
     session::Identity,
     storage::{Id, Index, List, Pool, PoolHead, Slab, SlabHead},
@@ -223,7 +223,8 @@ impl<'a> Engine<'a> {
         // Who is who is known once the accounts are read.
         let ready = self.state.reading.is_done();
         let now = self.state.now;
-        let incoming = self.links.receive(now, from, datagram, &mut |_| ready);
+        let admit = &mut |_: &_| if ready { Admit::Yes { dial: None } } else { Admit::No };
+        let incoming = self.links.receive(now, from, datagram, admit);
         if let Incoming::Packet { link, number, plaintext, .. } = incoming {
             self.handle_packet(link, number, plaintext);
             // There may be a password in it.
