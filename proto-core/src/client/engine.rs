@@ -8,13 +8,16 @@ use crate::{
     id::{Epoch, PublicKey},
     link::{Admit, Expired, Fate, HOME, Incoming, LinkConfig, LinkHeads, Links, LinksState},
     random::Random,
+    role::Receiver,
     server::Resume,
     session::Identity,
     storage::{Id, Index, List, Pool, PoolHead, Slab, SlabHead},
     time::{Instant, UnixTime, WallClock},
     timers::Timers,
-    wire::{CloseReason, Frame, FrameError, Frames, MAX_DATAGRAM},
+    wire::{CloseReason, Frame, MAX_DATAGRAM},
 };
+
+pub(super) use crate::role::Taken;
 
 use super::{
     ClientLink, Config, Event, Message, OpenMessages, Peer, Tables,
@@ -155,17 +158,6 @@ impl core::fmt::Debug for Engine<'_> {
     }
 }
 
-/// What becomes of a packet whose frame was looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Taken {
-    /// The frame was taken in.
-    Done,
-    /// There is no room for it now: the packet does not count as received.
-    NoRoom,
-    /// The link is over.
-    Close(CloseReason),
-}
-
 impl<'a> Engine<'a> {
     pub(super) fn new(state: &'a mut State, tables: Tables<'a>) -> Self {
         let State { kept, links, heads } = state;
@@ -205,7 +197,8 @@ impl<'a> Engine<'a> {
                 if confirmed {
                     self.called_by_peer(link);
                 }
-                self.handle_packet(link, number, plaintext);
+                self.heard(link);
+                self.take_packet(link, number, plaintext);
             }
         }
     }
@@ -390,43 +383,6 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// Takes in a packet's frames. All of them are such that taking one in twice
-    /// does no harm: when a later one finds no room, the whole packet comes again.
-    fn handle_packet(&mut self, link: Id<ClientLink>, number: u64, plaintext: &[u8]) {
-        self.heard(link);
-        let mut eliciting = false;
-        let mut frames = Frames::new(plaintext);
-        for frame in frames.by_ref() {
-            let taken = match frame {
-                Ok(frame) => {
-                    eliciting |= !matches!(frame, Frame::Ack(_) | Frame::Close(_));
-                    self.handle_frame(link, number, &frame)
-                }
-                Err(FrameError::Unsupported(_)) => Taken::Close(CloseReason::Unsupported),
-                Err(FrameError::Length | FrameError::Body) => Taken::Close(CloseReason::Malformed),
-            };
-            match taken {
-                Taken::Done => {}
-                Taken::NoRoom => {
-                    self.links.state.drops.no_room += 1;
-                    return;
-                }
-                Taken::Close(reason) => {
-                    let peer = self.links.get(link).and_then(|link| link.role.peer);
-                    self.leave(link);
-                    self.links.close(link, reason, self.state.now);
-                    match peer {
-                        Some(peer) => self.pump(peer),
-                        None => self.home_closed(reason),
-                    }
-                    return;
-                }
-            }
-        }
-        eliciting |= frames.skipped();
-        self.links.accept(link, number, eliciting, self.state.now);
-    }
-
     /// Something authentic came: the other side is there, and needs no Hello.
     fn heard(&mut self, link: Id<ClientLink>) {
         let Some(found) = self.links.get(link) else { return };
@@ -445,7 +401,35 @@ impl<'a> Engine<'a> {
         }
     }
 
-    fn handle_frame(&mut self, link: Id<ClientLink>, number: u64, frame: &Frame<'_>) -> Taken {
+    fn next_datagram(&mut self, scratch: &mut [u8; MAX_DATAGRAM]) -> Option<(SocketAddr, usize)> {
+        let now = self.state.now;
+        if let Some(handshake) = self.links.next_handshake(now, scratch) {
+            return Some(handshake);
+        }
+        while let Some((link, mut packet)) = self.links.begin(now, scratch) {
+            if let Some(packet) = packet.as_mut().filter(|packet| !packet.is_closing()) {
+                self.write_request(link, packet);
+                self.write_acks(link, packet);
+                self.write_inquiries(link, packet);
+                self.write_rooms(link, packet);
+                self.write_messages(link, packet);
+            }
+            if let Some(sent) = self.links.finish(link, packet, now) {
+                return Some(sent);
+            }
+        }
+        None
+    }
+}
+
+impl<'a> Receiver<'a> for Engine<'a> {
+    type Role = ClientRole;
+
+    fn links(&mut self) -> (&mut Links<'a, ClientRole>, Instant) {
+        (&mut self.links, self.state.now)
+    }
+
+    fn take_frame(&mut self, link: Id<ClientLink>, number: u64, frame: &Frame<'_>) -> Taken {
         let home = self.state.home.link() == Some(link);
         match frame {
             Frame::Ack(ack) => {
@@ -504,24 +488,14 @@ impl<'a> Engine<'a> {
         }
     }
 
-    fn next_datagram(&mut self, scratch: &mut [u8; MAX_DATAGRAM]) -> Option<(SocketAddr, usize)> {
-        let now = self.state.now;
-        if let Some(handshake) = self.links.next_handshake(now, scratch) {
-            return Some(handshake);
+    fn end(&mut self, link: Id<ClientLink>, reason: CloseReason) {
+        let peer = self.links.get(link).and_then(|link| link.role.peer);
+        self.leave(link);
+        self.links.close(link, reason, self.state.now);
+        match peer {
+            Some(peer) => self.pump(peer),
+            None => self.home_closed(reason),
         }
-        while let Some((link, mut packet)) = self.links.begin(now, scratch) {
-            if let Some(packet) = packet.as_mut().filter(|packet| !packet.is_closing()) {
-                self.write_request(link, packet);
-                self.write_acks(link, packet);
-                self.write_inquiries(link, packet);
-                self.write_rooms(link, packet);
-                self.write_messages(link, packet);
-            }
-            if let Some(sent) = self.links.finish(link, packet, now) {
-                return Some(sent);
-            }
-        }
-        None
     }
 }
 
