@@ -24,7 +24,7 @@ use super::{
     conversation::{ClientRole, Contact, Token},
     home::Home,
     host::Loading,
-    message::{Asking, Stage, Telling},
+    message::{Asking, Chained, Stage, Telling},
     peer::{Active, Joined, Peers},
     rooms::Wishes,
 };
@@ -73,6 +73,9 @@ pub(super) struct Kept {
     /// Rooms that this client is a member of.
     pub(super) joined: List<Peer, Joined>,
     pub(super) wishes: Wishes,
+    /// What came directly and waits for its pieces or for others before it: of whatever came
+    /// last, its author can be made to give it to the server.
+    pub(super) waiting: List<Message, Chained>,
     /// What the host could not keep, in the order in which it was asked to.
     pub(super) unkept: List<Message, Asking>,
     /// Messages that the host could not keep are tried again then.
@@ -131,6 +134,7 @@ impl State {
                 active: List::NEW,
                 joined: List::NEW,
                 wishes: Wishes::default(),
+                waiting: List::NEW,
                 unkept: List::NEW,
                 retry_at: None,
                 serial: 0,
@@ -520,7 +524,11 @@ fn settle(
                 }
             {
                 message.units.insert(run);
-                contact.sending.push_back(messages, id);
+                // Ahead of what comes after it: there may be room for what is next only.
+                let (peer, position) = (message.peer, message.position);
+                contact.sending.insert_before(messages, id, |other| {
+                    other.peer == peer && other.position > position
+                });
             }
         }
         (Token::MailAck(id), fate) => {

@@ -484,14 +484,17 @@ fn settle(
         (Token::Former(id), Fate::Lost) => {
             if let Some(entry) = entries.get_mut(id) {
                 entry.former = true;
-                member.sending.push_back(entries, id);
+                let index = entry.index;
+                member.sending.insert_before(entries, id, |other| other.index > index);
             }
         }
         (Token::Piece(id, run), Fate::Lost) => {
             // Another copy may have been acknowledged meanwhile.
             if let Some(entry) = entries.get_mut(id).filter(|entry| entry.queued.is_linked()) {
                 entry.todo.insert(run);
-                member.sending.push_back(entries, id);
+                // Ahead of what comes after it: there may be room for what is next only.
+                let index = entry.index;
+                member.sending.insert_before(entries, id, |other| other.index > index);
             }
         }
         (
