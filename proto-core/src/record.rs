@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     client::{To, Verdict},
-    id::{Account, Epoch, Nick, Number, PublicKey, Room, RoomName},
+    id::{Account, Epoch, Nick, Number, Position, PublicKey, Room, RoomName},
     storage::{Body, Pool},
     time::UnixTime,
-    wire::MAX_BODY,
+    wire::{EntryRefusal, MAX_BODY},
 };
 
 /// The version of all headers below.
@@ -18,7 +18,7 @@ const SCHEMA: u8 = 1;
 const CHECKSUM: Crc<u32> = Crc::<u32>::new(&CRC_32_ISCSI);
 
 /// The most bytes that a header takes.
-const HEADER_BOUND: usize = 160;
+const HEADER_BOUND: usize = 400;
 
 /// The most bytes of a record with the longest body.
 pub const MAX_RECORD: usize = record_bound(MAX_BODY);
@@ -159,12 +159,12 @@ pub(crate) struct MailRecord {
 /// How far a recipient has an author's deposits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PairRecord {
-    pub(crate) epoch: Epoch,
     /// The number of the recipient's key that `stored` is about.
     pub(crate) key: u32,
-    pub(crate) stored: Number,
-    pub(crate) delivered: Number,
-    pub(crate) expired: (Number, Number),
+    /// In the newest epoch that was taken in.
+    pub(crate) stored: Position,
+    pub(crate) delivered: Position,
+    pub(crate) expired: (Position, Position),
     pub(crate) receipt: [u8; 16],
 }
 
@@ -182,8 +182,42 @@ pub(crate) struct ConversationRecord {
     /// Of a room, its number at its server.
     pub(crate) room: Option<Room>,
     /// The server has saved all up to here.
-    pub(crate) epoch: Epoch,
-    pub(crate) stored: Number,
+    pub(crate) stored: Position,
+    pub(crate) settled: Settled,
+}
+
+/// What became of the messages of a conversation that are in its outbox only, by cursors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Settled {
+    /// All up to here are delivered, but for those in `expired`.
+    pub(crate) delivered: Position,
+    /// The first and the last of those that expired.
+    pub(crate) expired: (Position, Position),
+    /// What is open up to here is refused: its recipient is no more.
+    pub(crate) refused: Position,
+}
+
+impl Settled {
+    /// What became of the message at `position`; `None` while that is not known.
+    pub(crate) fn verdict(&self, position: Position) -> Option<Verdict> {
+        let (first, last) = self.expired;
+        if (first..=last).contains(&position) {
+            return Some(Verdict::Expired);
+        }
+        if position <= self.delivered {
+            return Some(Verdict::Delivered);
+        }
+        if position <= last {
+            // The oldest go first: what is open up to there was not delivered in time.
+            return Some(Verdict::Expired);
+        }
+        (position <= self.refused).then_some(Verdict::Refused(EntryRefusal::NoRecipient))
+    }
+
+    /// All up to here are settled.
+    pub(crate) fn upto(&self) -> Position {
+        self.delivered.max(self.expired.1).max(self.refused)
+    }
 }
 
 /// What a client keeps of itself, in `Log::Conversations` under 1.
@@ -195,8 +229,8 @@ pub(crate) struct SelfRecord {
 /// The header of an outbox entry; its body is the author's time and the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct OutboxRecord {
-    /// What became of it, once that is known.
-    pub(crate) verdict: Option<Verdict>,
+    /// What became of it, once that is known, and in which boot that was told.
+    pub(crate) verdict: Option<(Verdict, u64)>,
 }
 
 /// The header of an inbox entry; its body is the author's time and the text.

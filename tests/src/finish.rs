@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use proto_core::{
-    client::Status,
+    client::{OpenMessages, Status},
     id::PublicKey,
     wire::{Presence, RegisterRefusal},
 };
@@ -211,11 +211,15 @@ impl World {
         }
         for place in 1..self.nodes.len() {
             let key = self.nodes[place].key;
-            let open = self.laws.open().filter(|(author, ..)| *author == key).count();
+            let mut open = OpenMessages::default();
+            for (.., stored) in self.laws.open().filter(|(author, ..)| *author == key) {
+                open.unsaved += usize::from(!stored);
+                open.stored |= stored;
+            }
             let Some(client) = self.nodes[place].client() else { continue };
             let says = client.open_messages();
-            self.demand(place, says.open == open, || {
-                format!("{open} messages are open, but it says {says:?}")
+            self.demand(place, says == open, || {
+                format!("it says {says:?}, and should say {open:?}")
             });
         }
     }

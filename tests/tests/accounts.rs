@@ -214,7 +214,7 @@ fn mail_sealed_to_the_old_key_is_sealed_anew_and_comes_once() {
     world.run(SHORTLY);
     assert_eq!(inbox(&world, device, BOB), texts(1, 21));
     let open = world.nodes[BOB].client().expect("the client runs").open_messages();
-    assert_eq!((open.open, open.unsaved), (0, 0));
+    assert_eq!((open.unsaved, open.stored), (0, false));
 }
 
 #[test]
@@ -240,7 +240,7 @@ fn an_author_who_was_away_seals_anew_on_return_whoever_crashes_meanwhile() {
     world.run(12 * SHORTLY);
     assert_eq!(inbox(&world, device, BOB), texts(1, 12));
     let open = world.nodes[BOB].client().expect("the client runs").open_messages();
-    assert_eq!((open.open, open.unsaved), (0, 0));
+    assert_eq!((open.unsaved, open.stored), (0, false));
 }
 
 #[test]
@@ -387,7 +387,12 @@ fn restless(seed: u64) {
     }
     for who in [BOB, 3] {
         let open = world.nodes[who].client().expect("the client runs").open_messages();
-        assert_eq!(open.open, 0, "seed {seed}: at {}", world.nodes[who].name);
+        assert_eq!(
+            (open.unsaved, open.stored),
+            (0, false),
+            "seed {seed}: at {}",
+            world.nodes[who].name
+        );
     }
 }
 

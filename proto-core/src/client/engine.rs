@@ -20,12 +20,12 @@ use crate::{
 pub(super) use crate::role::Taken;
 
 use super::{
-    ClientLink, Config, Event, Message, OpenMessages, Peer, Tables,
+    ClientLink, Config, Event, Message, Peer, Tables,
     conversation::{ClientRole, Contact, Token},
     home::Home,
     host::Loading,
     message::{Asking, Chained, Stage, Telling},
-    peer::{Active, Joined, Peers},
+    peer::{Active, Fetching, Joined, Peers},
     rooms::Wishes,
 };
 
@@ -62,7 +62,9 @@ pub(super) struct Kept {
     /// The epoch that messages are numbered in; 0 before the first registration.
     pub(super) epoch: Epoch,
     pub(super) loading: Loading,
-    pub(super) open: OpenMessages,
+    /// How many messages are neither settled nor saved by the server; one more for each
+    /// conversation where that is not known yet.
+    pub(super) unsaved: usize,
     /// The number of the next conversation's record.
     pub(super) next_conversation: u64,
     pub(super) asking_messages: List<Message, Asking>,
@@ -70,6 +72,8 @@ pub(super) struct Kept {
     pub(super) telling_messages: List<Message, Telling>,
     pub(super) telling_peers: List<Peer, Telling>,
     pub(super) active: List<Peer, Active>,
+    /// Whose outbox is to be read on as soon as there is room.
+    pub(super) fetching: List<Peer, Fetching>,
     /// Rooms that this client is a member of.
     pub(super) joined: List<Peer, Joined>,
     pub(super) wishes: Wishes,
@@ -125,13 +129,14 @@ impl State {
                 home: Home::default(),
                 epoch: Epoch(0),
                 loading: Loading::start(),
-                open: OpenMessages::default(),
+                unsaved: 0,
                 next_conversation: 2,
                 asking_messages: List::NEW,
                 asking_peers: List::NEW,
                 telling_messages: List::NEW,
                 telling_peers: List::NEW,
                 active: List::NEW,
+                fetching: List::NEW,
                 joined: List::NEW,
                 wishes: Wishes::default(),
                 waiting: List::NEW,
@@ -237,6 +242,7 @@ impl<'a> Engine<'a> {
         if self.state.retry_at.is_some_and(|at| at <= now) {
             self.state.retry_at = None;
             self.keep_again();
+            self.fetch_again();
         }
         self.home_timeout();
         self.load_on();
@@ -285,10 +291,6 @@ impl<'a> Engine<'a> {
         self.work.get(..self.state.lent).unwrap_or_default()
     }
 
-    pub(super) fn open_messages(&self) -> OpenMessages {
-        self.state.open
-    }
-
     pub(super) fn unix(&self) -> UnixTime {
         self.state.clock.unix(self.state.now)
     }
@@ -307,6 +309,7 @@ impl<'a> Engine<'a> {
             || !self.state.asking_peers.is_empty()
             || !self.state.telling_messages.is_empty()
             || !self.state.telling_peers.is_empty()
+            || self.may_fetch()
             || self.state.loading.is_owed()
             || self.state.home.is_owing()
             || self.state.wishes.is_owing()
@@ -473,7 +476,7 @@ impl<'a> Receiver<'a> for Engine<'a> {
             Frame::PasswordWanted(wanted) if home => self.password_wanted(wanted),
             Frame::Deregistered(()) if home => self.deregistered(),
             Frame::Roster(page) if home => self.roster(page),
-            Frame::Progress(progress) if home => self.progress(progress),
+            Frame::Progress(progress) if home => self.progress(link, progress),
             Frame::EntryRefused(refused) if home => self.entry_refused(refused),
             Frame::Former(former) if home => self.former(link, former),
             Frame::Mail(mail) if home => self.mail(link, mail),
@@ -526,7 +529,7 @@ fn settle(
                 message.units.insert(run);
                 // Ahead of what comes after it: there may be room for what is next only.
                 let (peer, position) = (message.peer, message.position);
-                contact.sending.insert_before(messages, id, |other| {
+                contact.sending.insert_where(messages, id, |other| {
                     other.peer == peer && other.position > position
                 });
             }

@@ -103,7 +103,7 @@ impl Engine<'_> {
         };
         let id = known.or_else(|| {
             let (peer, key) = author?;
-            let body = self.make_room(total, early).then(|| self.pool.allocate(total))??;
+            let body = self.room_for(total, early).then(|| self.pool.allocate(total))??;
             let mut message = Message::new(peer, position, Stage::Arriving, body, mail.total);
             message.by = Some(key);
             message.mail = Some(MailPlace { index: mail.index, previous: mail.previous });
@@ -513,7 +513,7 @@ impl Engine<'_> {
     ) -> Option<Id<Message>> {
         let limit = ARRIVING - u16::from(early);
         let arriving = self.peers.get(peer_id)?.arriving;
-        if arriving >= limit || !self.make_room(total.into(), early) {
+        if arriving >= limit || !self.room_for(total.into(), early) {
             return None;
         }
         let peer = self.peers.get_mut(peer_id)?;
@@ -537,7 +537,7 @@ impl Engine<'_> {
     /// the last of it to them. One that is next drives out what came directly and waits, the
     /// newest first: its author, without a receipt, gives it to the server. `false` if there
     /// is no room.
-    fn make_room(&mut self, bytes: usize, early: bool) -> bool {
+    fn room_for(&mut self, bytes: usize, early: bool) -> bool {
         if early {
             let longest = MAX_BODY.min(self.state.config.credit as usize);
             return is_room_to_wait(&self.messages, &self.pool, bytes, longest);

@@ -15,6 +15,7 @@ mod rooms;
 mod sending;
 mod succession;
 mod verdicts;
+mod window;
 
 use core::{fmt, net::SocketAddr, time::Duration};
 
@@ -285,8 +286,7 @@ impl<S: Storage> Client<S> {
         self.state.kept.home.status()
     }
 
-    /// How many accepted messages are not yet delivered, refused or expired, and
-    /// how many of those the server has not saved either.
+    /// What of the messages that were accepted is not settled.
     pub fn open_messages(&mut self) -> OpenMessages {
         let now = self.state.kept.now;
         self.engine(now).open_messages()
@@ -373,10 +373,10 @@ pub struct RoomView {
 /// Messages that are not settled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OpenMessages {
-    /// Neither delivered nor refused nor expired.
-    pub open: usize,
-    /// Of those, the ones that the server has not saved either.
+    /// How many are neither delivered nor refused nor expired, and not saved by the server either.
     pub unsaved: usize,
+    /// The server has saved others, which wait there for their recipients.
+    pub stored: bool,
 }
 
 /// Why a command does nothing.

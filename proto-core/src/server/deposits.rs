@@ -61,10 +61,10 @@ impl Engine<'_> {
         }
         let Some(pair_id) = self.pair(author, deposit.to) else { return Taken::NoRoom };
         let Some(pair) = self.pairs.get(pair_id) else { return Taken::NoRoom };
-        if pair.loaded && position.epoch < pair.record.epoch {
+        if pair.loaded && position.epoch < pair.epoch() {
             return self.refuse_of(link, None, deposit, EntryRefusal::Superseded);
         }
-        let taken = position.epoch == pair.record.epoch && position.number <= pair.taken.number;
+        let taken = position.epoch == pair.epoch() && position.number <= pair.taken.number;
         if pair.loaded && taken {
             self.return_credit(link, deposit);
             self.owe_progress(pair_id);
@@ -240,11 +240,13 @@ impl Engine<'_> {
                 if let Some(pair) = pair {
                     self.unlist(id);
                     if let Some(pair) = self.pairs.get_mut(pair)
-                        && pair.record.epoch == position.epoch
+                        && pair.epoch() == position.epoch
                     {
                         pair.online = false;
                     }
                     self.settle_stored(pair);
+                    // After a crash, its author must not be told that less is saved than before.
+                    self.save_pair(pair);
                     self.owe_progress(pair);
                 }
                 if queued {

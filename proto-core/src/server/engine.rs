@@ -485,7 +485,7 @@ fn settle(
             if let Some(entry) = entries.get_mut(id) {
                 entry.former = true;
                 let index = entry.index;
-                member.sending.insert_before(entries, id, |other| other.index > index);
+                member.sending.insert_where(entries, id, |other| other.index > index);
             }
         }
         (Token::Piece(id, run), Fate::Lost) => {
@@ -494,7 +494,7 @@ fn settle(
                 entry.todo.insert(run);
                 // Ahead of what comes after it: there may be room for what is next only.
                 let index = entry.index;
-                member.sending.insert_before(entries, id, |other| other.index > index);
+                member.sending.insert_where(entries, id, |other| other.index > index);
             }
         }
         (

@@ -114,12 +114,15 @@ impl<T: Linked<L>, L> List<T, L> {
 
     /// Puts an entry ahead of the first one that `is_behind` it, or else at the end; nothing
     /// happens if it is in such a list already.
-    pub fn insert_before(
+    pub fn insert_where(
         &mut self,
         slab: &mut Slab<'_, T>,
         id: Id<T>,
         is_behind: impl Fn(&T) -> bool,
     ) {
+        if slab.get_mut(id).is_none_or(|entry| entry.node().is_linked()) {
+            return;
+        }
         let mut at = self.front;
         while let Some(entry) = at.and_then(|at| slab.get_mut(at)) {
             if is_behind(entry) {
@@ -127,20 +130,22 @@ impl<T: Linked<L>, L> List<T, L> {
             }
             at = entry.node().next();
         }
-        let Some(next) = at else { return self.push_back(slab, id) };
-        let Some(node) = slab.get_mut(id).map(Linked::node).filter(|node| !node.is_linked()) else {
-            return;
-        };
-        node.place = Some(Place { previous: next, next: Some(next) });
-        let Some(after) = place(slab, next) else { return };
-        let previous = core::mem::replace(&mut after.previous, id);
-        if let Some(own) = place(slab, id) {
-            own.previous = previous;
+        self.insert_before(slab, at, id);
+    }
+
+    /// Puts an entry, which is in no such list, ahead of `next`, which is in this one; at the
+    /// end without one.
+    pub fn insert_before(&mut self, slab: &mut Slab<'_, T>, next: Option<Id<T>>, id: Id<T>) {
+        let Some(next) = next else { return self.push_back(slab, id) };
+        let Some(behind) = place(slab, next) else { return };
+        let previous = core::mem::replace(&mut behind.previous, id);
+        if let Some(entry) = slab.get_mut(id) {
+            entry.node().place = Some(Place { previous, next: Some(next) });
         }
         if self.front == Some(next) {
             self.front = Some(id);
-        } else if let Some(before) = place(slab, previous) {
-            before.next = Some(id);
+        } else if let Some(previous) = place(slab, previous) {
+            previous.next = Some(id);
         }
     }
 
@@ -249,7 +254,7 @@ mod tests {
                         models[at].retain(|i| *i != pick);
                     }
                     4 => {
-                        lists[at].insert_before(&mut slab, ids[pick], |entry| entry.1 > pick);
+                        lists[at].insert_where(&mut slab, ids[pick], |entry| entry.1 > pick);
                         if !models.iter().any(|m| m.contains(&pick)) {
                             let behind = models[at].iter().position(|other| *other > pick);
                             models[at].insert(behind.unwrap_or(models[at].len()), pick);
