@@ -87,6 +87,7 @@ pub mod link;
 pub mod password;
 pub mod random;
 pub mod record;
+mod role;
 pub mod server;
 pub mod session;
 pub mod storage;

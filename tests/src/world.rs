@@ -26,6 +26,7 @@ use crate::{
     interception::Interception,
     laws::{Judgement, Laws},
     memory::Room,
+    nat::Nat,
     network::{Network, Place},
     node::{Kind, Node, Told},
     role::{Effect, Input, Judged, Outcome},
@@ -103,7 +104,8 @@ pub struct World {
     serial: u64,
     steps: Vec<Step>,
     attacker: Attacker,
-    places: BTreeMap<SocketAddr, Place>,
+    pub(crate) places: BTreeMap<SocketAddr, Place>,
+    pub(crate) nats: BTreeMap<Place, Nat>,
     /// Bytes that came from and went to addresses of nobody.
     victims: BTreeMap<(Place, SocketAddr), (usize, usize)>,
     accepts: BTreeSet<u64>,
@@ -132,6 +134,7 @@ impl World {
             steps: Vec::new(),
             attacker: Attacker::default(),
             places: BTreeMap::new(),
+            nats: BTreeMap::new(),
             victims: BTreeMap::new(),
             accepts: BTreeSet::new(),
             words: 0,
@@ -546,7 +549,10 @@ impl World {
         bytes: Vec<u8>,
         damaged: bool,
     ) {
-        let Some(&place) = self.places.get(&to) else { return };
+        let Some(place) = self.place_at(to) else { return };
+        if self.nats.get(&place).is_some_and(|nat| !nat.lets_in(from, to)) {
+            return;
+        }
         if attacker::is_victim(from) {
             self.victims.entry((place, from)).or_default().0 += bytes.len();
         }
@@ -559,7 +565,8 @@ impl World {
     }
 
     fn send(&mut self, place: Place, to: SocketAddr, datagram: &[u8]) {
-        let from = self.nodes[place].address;
+        let inside = self.nodes[place].address;
+        let from = self.nats.get_mut(&place).map_or(inside, |nat| nat.leaves(to));
         self.trace.mark(3, self.now, place, datagram);
         self.counts.datagrams += 1;
         self.nodes[place].sent += 1;
@@ -580,7 +587,7 @@ impl World {
         if self.is_intercepted(from, to, datagram) {
             return;
         }
-        let there = self.places.get(&to).copied();
+        let there = self.place_at(to);
         let ends = (place, there.unwrap_or(self.nodes.len()));
         let passages = self.network.carry(self.now, ends, datagram, &mut self.dice);
         self.trace.line(self.now, || {

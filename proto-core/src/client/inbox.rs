@@ -7,8 +7,9 @@ use crate::{
     id::{MessageName, Position},
     link::{Packet, Units},
     record::BODY_HEADER,
+    role::is_room_to_wait,
     session::{self, MAIL_OVERHEAD},
-    storage::{Id, List},
+    storage::{Id, List, Pool},
     wire::{CloseReason, Frame, MAX_BODY, Mail, MailAck, Receipt, Say},
 };
 
@@ -50,8 +51,13 @@ impl Engine<'_> {
             }
             return Taken::Done;
         }
+        let early = !peer.is_next(position, say.skip);
         let known = self.arriving(peer_id, |m| m.mail.is_none() && m.position == position);
-        let id = known.or_else(|| self.add_arriving(link, peer_id, position, say.total));
+        let id = known.or_else(|| {
+            let added = self.add_arriving(link, peer_id, position, (say.total, early))?;
+            self.state.waiting.push_back(&mut self.messages, added);
+            Some(added)
+        });
         let Some(message) = id.and_then(|id| self.messages.get_mut(id)) else {
             return Taken::NoRoom;
         };
@@ -83,6 +89,7 @@ impl Engine<'_> {
         if mail.index <= contact.last_mail {
             return Taken::Done;
         }
+        let early = mail.previous != contact.last_mail;
         // Its author is on the roster, which is on its way, or told of on the way.
         let author = self.author_of(link, mail.from, mail.key);
         let mut at = contact.mail.front();
@@ -96,7 +103,7 @@ impl Engine<'_> {
         };
         let id = known.or_else(|| {
             let (peer, key) = author?;
-            let body = self.pool.allocate(total)?;
+            let body = self.room_for(total, early).then(|| self.pool.allocate(total))??;
             let mut message = Message::new(peer, position, Stage::Arriving, body, mail.total);
             message.by = Some(key);
             message.mail = Some(MailPlace { index: mail.index, previous: mail.previous });
@@ -436,6 +443,7 @@ impl Engine<'_> {
             if let Some(message) = self.messages.get_mut(id) {
                 message.missing = missing;
             }
+            self.wait_no_more(id);
             self.keep(id);
         }
     }
@@ -535,9 +543,14 @@ impl Engine<'_> {
         link: Id<ClientLink>,
         peer_id: Id<Peer>,
         position: Position,
-        total: u16,
+        (total, early): (u16, bool),
     ) -> Option<Id<Message>> {
-        let peer = self.peers.get_mut(peer_id).filter(|peer| peer.arriving < ARRIVING)?;
+        let limit = ARRIVING - u16::from(early);
+        let arriving = self.peers.get(peer_id)?.arriving;
+        if arriving >= limit || !self.room_for(total.into(), early) {
+            return None;
+        }
+        let peer = self.peers.get_mut(peer_id)?;
         let body = self.pool.allocate(total.into())?;
         let mut message = Message::new(peer_id, position, Stage::Arriving, body, total);
         message.link = Some(link);
@@ -554,12 +567,40 @@ impl Engine<'_> {
         }
     }
 
+    /// Makes room for a body that came. One that is `early`, and waits for others to come, leaves
+    /// the last of it to them. One that is next drives out what came directly and waits, the
+    /// newest first: its author, without a receipt, gives it to the server. `false` if there
+    /// is no room.
+    fn room_for(&mut self, bytes: usize, early: bool) -> bool {
+        if early {
+            let longest = MAX_BODY.min(self.state.config.credit as usize);
+            return is_room_to_wait(&self.messages, &self.pool, bytes, longest);
+        }
+        loop {
+            let blocks = self.pool.capacity() - self.pool.used();
+            if !self.messages.is_full() && blocks >= Pool::blocks(bytes) {
+                return true;
+            }
+            let Some(newest) = self.state.waiting.back(&mut self.messages) else { return false };
+            self.forget_arriving(newest);
+            self.discard(newest);
+        }
+    }
+
     /// Takes a message off its author's list of what is not in the inbox yet.
     pub(super) fn forget_arriving(&mut self, id: Id<Message>) {
+        self.wait_no_more(id);
         let Some(message) = self.messages.get(id).filter(|m| m.of_peer.is_linked()) else { return };
         if let Some(peer) = self.peers.get_mut(message.peer) {
             peer.arriving -= 1;
             peer.inbox.remove(&mut self.messages, id);
+        }
+    }
+
+    /// What came directly waits for nothing more.
+    fn wait_no_more(&mut self, id: Id<Message>) {
+        if self.messages.get(id).is_some_and(|message| message.mail.is_none()) {
+            self.state.waiting.remove(&mut self.messages, id);
         }
     }
 

@@ -55,7 +55,7 @@ pub struct Message {
     pub(super) of_peer: Node<Self>,
     /// In the list of what a link has to send: pieces of it, or its acknowledgement.
     pub(super) sending: Node<Self>,
-    /// In the list of mail that waits for those before it.
+    /// In the list of mail that waits for those before it, or of what came directly and waits.
     pub(super) chained: Node<Self>,
 }
 

@@ -160,11 +160,10 @@ impl Engine<'_> {
             }
             return Taken::Done;
         }
+        let early = !peer.is_next(position, 0);
         let known = self.arriving(id, |message| message.position == position);
-        let Some(message_id) = known.or_else(|| self.add_arriving(link, id, position, entry.total))
-        else {
-            return Taken::NoRoom;
-        };
+        let added = || self.add_arriving(link, id, position, (entry.total, early));
+        let Some(message_id) = known.or_else(added) else { return Taken::NoRoom };
         let own = entry.from == self.state.config.nick;
         let Some(message) = self.messages.get_mut(message_id) else { return Taken::NoRoom };
         if message.total != entry.total {

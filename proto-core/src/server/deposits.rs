@@ -343,7 +343,8 @@ impl Engine<'_> {
     ) -> Option<Id<Entry>> {
         let pair = self.pairs.get(pair_id)?;
         let early = !pair.comes_next(position, deposit.skip);
-        let author = Some(pair.author).filter(|_| pair.count < PAIR_ENTRIES)?;
+        let limit = PAIR_ENTRIES - u16::from(early);
+        let author = Some(pair.author).filter(|_| pair.count < limit)?;
         if !self.make_room(deposit.total.into(), early) {
             return None;
         }

@@ -9,9 +9,10 @@ use crate::{
     id::{Account, Position, Recipient, Room},
     link::{Packet, Units},
     record::{self, EntryRecord},
+    role::is_room_to_wait,
     storage::{Id, Index, Pool, Slab},
     time::Instant,
-    wire::{EntryRefusal, FRAGMENT_UNIT, Frame, Gone, Joined, Read, RoomEntry},
+    wire::{EntryRefusal, FRAGMENT_UNIT, Frame, Gone, Joined, MAX_BODY, Read, RoomEntry},
 };
 
 use super::{
@@ -275,17 +276,18 @@ impl Engine<'_> {
     }
 
     /// Makes room for one more entry with a body of `bytes` bytes, if entries of rooms that
-    /// the store has as well take it up. `early` is one that waits for others to come: the
-    /// last quarter of the room is not for it, or those others might find none, and all
-    /// wait for ever. `false` if there is no room.
+    /// the store has as well take it up. `early` is one that waits for others to come, and
+    /// leaves the last of the room to them. `false` if there is no room.
     pub(super) fn make_room(&mut self, bytes: usize, early: bool) -> bool {
-        let spare = |capacity: usize| if early { capacity / 4 } else { 0 };
+        let longest = MAX_BODY.min(self.state.config.credit as usize);
         loop {
-            let places = self.entries.capacity() - self.entries.len();
-            let blocks = self.pool.capacity() - self.pool.used();
-            if places > spare(self.entries.capacity())
-                && blocks >= Pool::blocks(bytes) + spare(self.pool.capacity())
-            {
+            let is_room = if early {
+                is_room_to_wait(&self.entries, &self.pool, bytes, longest)
+            } else {
+                let blocks = self.pool.capacity() - self.pool.used();
+                !self.entries.is_full() && blocks >= Pool::blocks(bytes)
+            };
+            if is_room {
                 return true;
             }
             if !self.forget_oldest() {
