@@ -548,7 +548,8 @@ fn settle(
                 }
             {
                 message.units.insert(run);
-                contact.sending.push_back(messages, id);
+                // Ahead of those that wait for the credit that comes back once this one is whole.
+                contact.sending.push_front(messages, id);
             }
         }
         (Token::MailAck(id), fate) => {

@@ -511,14 +511,15 @@ fn settle(
         (Token::Former(id), Fate::Lost) => {
             if let Some(entry) = entries.get_mut(id) {
                 entry.former = true;
-                member.sending.push_back(entries, id);
+                member.sending.push_front(entries, id);
             }
         }
         (Token::Piece(id, run), Fate::Lost) => {
             // Another copy may have been acknowledged meanwhile.
             if let Some(entry) = entries.get_mut(id).filter(|entry| entry.queued.is_linked()) {
                 entry.todo.insert(run);
-                member.sending.push_back(entries, id);
+                // Ahead of those that wait for the credit that comes back once this one is whole.
+                member.sending.push_front(entries, id);
             }
         }
         (

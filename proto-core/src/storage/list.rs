@@ -112,6 +112,15 @@ impl<T: Linked<L>, L> List<T, L> {
         self.append(slab, &mut Self { front: Some(id), kind: PhantomData });
     }
 
+    /// Puts an entry before all others; nothing happens if it is in such a list already.
+    pub fn push_front(&mut self, slab: &mut Slab<'_, T>, id: Id<T>) {
+        if slab.get_mut(id).is_some_and(|entry| !entry.node().is_linked()) {
+            let mut others = core::mem::take(self);
+            self.push_back(slab, id);
+            self.append(slab, &mut others);
+        }
+    }
+
     /// Takes the first entry out of the list.
     pub fn pop_front(&mut self, slab: &mut Slab<'_, T>) -> Option<Id<T>> {
         let front = self.front?;
@@ -192,7 +201,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn two_lists_behave_as_two_queues(steps in prop::collection::vec((0..4u8, any::<bool>(), 0..8usize), 0..200)) {
+        fn two_lists_behave_as_two_queues(steps in prop::collection::vec((0..5u8, any::<bool>(), 0..8usize), 0..200)) {
             let mut slots = [const { Slot::EMPTY }; 8];
             let mut head = SlabHead::NEW;
             let mut slab = Slab::new(&mut slots, &mut head);
@@ -221,6 +230,12 @@ mod tests {
                         lists[at].append(&mut slab, &mut other);
                         let moved = core::mem::take(&mut models[1 - at]);
                         models[at].extend(moved);
+                    }
+                    4 => {
+                        lists[at].push_front(&mut slab, ids[pick]);
+                        if !models.iter().any(|m| m.contains(&pick)) {
+                            models[at].push_front(pick);
+                        }
                     }
                     _ => {}
                 }
