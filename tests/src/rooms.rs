@@ -127,7 +127,9 @@ impl Rooms {
     /// The accounts that are in a room.
     pub fn members(&self, room: Room) -> impl Iterator<Item = Account> + '_ {
         let members = self.members.iter();
-        members.filter(move |((of, _), member)| *of == room && !member.left).map(|((_, who), _)| *who)
+        members
+            .filter(move |((of, _), member)| *of == room && !member.left)
+            .map(|((_, who), _)| *who)
     }
 
     /// Entries that all rooms ever had.

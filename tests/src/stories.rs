@@ -10,12 +10,15 @@ use proto_core::{
 };
 
 use crate::{
-    clock::SECOND,
+    clock::{Moment, SECOND},
     memory::Room,
     network::Place,
     tale::{Story, Tale},
     world::SERVER,
 };
+
+/// Who is not told that its session is over notices by then.
+const KEEP_ALIVE: Moment = 20 * SECOND;
 
 /// Where nothing else is said.
 const PLAIN: Story = Story {
@@ -26,6 +29,7 @@ const PLAIN: Story = Story {
     server: |_| {},
     room: |_, _| {},
     crashes: true,
+    counts: false,
     tell: |_| {},
 };
 
@@ -33,23 +37,56 @@ const PLAIN: Story = Story {
 pub const STORIES: &[Story] = &[
     Story { name: "letters", tell: letters, ..PLAIN },
     Story { name: "glare", tell: glare, ..PLAIN },
-    Story { name: "credit", clients: little_credit, server: little_credit_of_all, tell: credit, ..PLAIN },
+    Story { name: "credit", clients: little_credit, tell: credit, ..PLAIN },
+    Story {
+        name: "credit-by-server",
+        clients: little_credit,
+        server: little_credit_of_all,
+        tell: credit_by_server,
+        ..PLAIN
+    },
     Story { name: "mailbox", tell: mailbox, ..PLAIN },
     Story { name: "relay", clients: short_receipt, tell: relay, ..PLAIN },
     Story { name: "last-words", tell: last_words, ..PLAIN },
     Story { name: "rooms", people: &["alice", "bob", "carol"], tell: rooms, ..PLAIN },
-    Story { name: "retention", server: two_entries, tell: retention, ..PLAIN },
+    Story { name: "retention", server: two_entries, counts: true, tell: retention, ..PLAIN },
     Story { name: "away", tell: away, ..PLAIN },
     Story { name: "passwords", logins: Logins::Password, tell: passwords, ..PLAIN },
-    Story { name: "author-moves", logins: Logins::Password, tell: author_moves, ..PLAIN },
-    Story { name: "reader-moves", logins: Logins::Password, tell: reader_moves, ..PLAIN },
-    Story { name: "ban", tell: ban, ..PLAIN },
+    Story {
+        name: "author-moves",
+        logins: Logins::Password,
+        clients: keep_alive,
+        tell: author_moves,
+        ..PLAIN
+    },
+    Story {
+        name: "reader-moves",
+        logins: Logins::Password,
+        clients: keep_alive,
+        tell: reader_moves,
+        ..PLAIN
+    },
+    Story { name: "ban", clients: keep_alive, tell: ban, ..PLAIN },
     Story { name: "taken", people: &["alice", "ALICE"], tell: taken, ..PLAIN },
-    Story { name: "copy", tell: copy, ..PLAIN },
-    Story { name: "full", people: &["alice", "bob", "carol"], room: two_links, crashes: false, tell: full, ..PLAIN },
+    Story { name: "copy", clients: keep_alive, tell: copy, ..PLAIN },
+    Story {
+        name: "full",
+        people: &["alice", "bob", "carol"],
+        room: two_links,
+        crashes: false,
+        tell: full,
+        ..PLAIN
+    },
     Story { name: "expiry", server: brief_mail, tell: expiry, ..PLAIN },
-    Story { name: "silence", people: &["alice", "bob", "carol"], clients: keep_alive, server: idle, tell: silence, ..PLAIN },
-    Story { name: "restart", tell: restart, ..PLAIN },
+    Story {
+        name: "silence",
+        people: &["alice", "bob", "carol"],
+        clients: keep_alive,
+        server: idle,
+        tell: silence,
+        ..PLAIN
+    },
+    Story { name: "restart", clients: keep_alive, tell: restart, ..PLAIN },
 ];
 
 fn little_credit(config: &mut client::Config) {
@@ -119,13 +156,18 @@ fn glare(tale: &mut Tale) {
     tale.pause("one goes on");
 }
 
-/// More than may be under way at once: directly, to the server, and from it.
+/// More than may be under way at once.
 fn credit(tale: &mut Tale) {
     gather(tale, &["alice", "bob"]);
     for text in ["one", "two", "three", "four", "five"] {
         tale.says_much("alice", "bob", text, 1_000);
     }
     tale.pause("directly");
+}
+
+/// More than may be under way at once, to the server and from it.
+fn credit_by_server(tale: &mut Tale) {
+    gather(tale, &["alice", "bob"]);
     tale.leaves("bob");
     tale.pause("one leaves");
     for text in ["six", "seven", "eight", "nine"] {
@@ -224,8 +266,8 @@ fn retention(tale: &mut Tale) {
     tale.pause("one leaves");
     for text in ["one", "two", "three", "four"] {
         tale.says("alice", "#", text);
+        tale.pause("without him");
     }
-    tale.pause("without him");
     tale.arrives("bob");
     tale.pause("he is back");
     tale.says("alice", "#", "five");
@@ -270,7 +312,7 @@ fn author_moves(tale: &mut Tale) {
     tale.pause("it is stored");
     tale.has_another("alice", "tablet");
     tale.arrives("tablet");
-    tale.pause("the other moves");
+    tale.pause_for("the other moves", KEEP_ALIVE);
     tale.yields("alice");
     tale.says("tablet", "bob", "from my second");
     tale.pause("more is stored");
@@ -287,7 +329,7 @@ fn reader_moves(tale: &mut Tale) {
     tale.pause("it is stored");
     tale.has_another("bob", "tablet");
     tale.arrives("tablet");
-    tale.pause("he moves");
+    tale.pause_for("he moves", KEEP_ALIVE);
     tale.says("alice", "bob", "to your second");
     tale.pause("directly");
 }
@@ -295,7 +337,7 @@ fn reader_moves(tale: &mut Tale) {
 fn ban(tale: &mut Tale) {
     gather(tale, &["alice", "bob"]);
     tale.bans("bob");
-    tale.pause("expelled");
+    tale.pause_for("expelled", KEEP_ALIVE);
     tale.yields("bob");
     tale.says("alice", "bob", "what have you done?");
     tale.pause("to nobody");
@@ -317,7 +359,7 @@ fn copy(tale: &mut Tale) {
     tale.pause("a word");
     tale.has_copy("alice", "copy");
     tale.arrives("copy");
-    tale.pause("displaced");
+    tale.pause_for("displaced", KEEP_ALIVE);
     tale.yields("alice");
     tale.says("bob", "alice", "hello again");
     tale.pause("another word");
@@ -361,7 +403,7 @@ fn restart(tale: &mut Tale) {
     tale.says("alice", "bob", "I will update the server");
     tale.pause("a word");
     tale.restarts("server");
-    tale.pause("the server is new");
+    tale.pause_for("the server is new", KEEP_ALIVE);
     tale.says("bob", "#", "is it up?");
     tale.pause("a word to everyone");
     tale.restarts("alice");

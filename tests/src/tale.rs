@@ -7,7 +7,7 @@ use proto_core::{
     client::{self, Event, Refusal, Status, To, Verdict},
     id::{Nick, PublicKey, Room as RoomNumber, RoomName},
     server::{self, Logins, Operation},
-    wire::{PasswordWant, RegisterRefusal, RoomRefusal, Wish},
+    wire::{CloseReason, PasswordWant, RegisterRefusal, RoomRefusal, Wish},
 };
 
 use crate::{
@@ -44,6 +44,9 @@ pub struct Story {
     pub room: fn(Place, &mut Room),
     /// A host may crash in it: if it is about something that a crash would change, none does.
     pub crashes: bool,
+    /// How many messages are said makes a difference to others: when one cannot be, nothing that
+    /// comes after it is compared.
+    pub counts: bool,
     /// What happens.
     pub tell: fn(&mut Tale),
 }
@@ -103,6 +106,11 @@ impl Facts {
             lines.retain(|line| cares(name, line));
         }
         self.0.retain(|_, lines| !lines.is_empty());
+    }
+
+    /// Whether a line is among those of a name.
+    pub fn has(&self, name: &str, line: &str) -> bool {
+        self.0.get(name).is_some_and(|lines| lines.iter().any(|one| one == line))
     }
 
     /// What differs between what should be so and what is.
@@ -367,11 +375,12 @@ impl Tale {
         let node = &mut self.world.nodes[place];
         let (runs, refused, wants) = (node.boots, node.refused, node.wants_online);
         let Some(status) = node.client().map(|client| client.status()) else { return };
-        if wants && status == Status::Offline && refused == Some(RegisterRefusal::Store) {
+        let again = wants && status == Status::Offline && refused == Some(RegisterRefusal::Store);
+        if again {
             self.world.register(place);
         }
         if let Some((run, text)) = self.away.get_mut(&place)
-            && *run != runs
+            && (again || *run != runs)
         {
             *run = runs;
             let deed = Deed::Away(text.clone());
@@ -486,7 +495,9 @@ impl Tale {
             Deed::Ban(nick, seen) => {
                 let mut banned = false;
                 if let Some(server) = node.server() {
-                    server.for_each_account(|account| banned |= account.nick == *nick && account.banned);
+                    server.for_each_account(|account| {
+                        banned |= account.nick == *nick && account.banned
+                    });
                     if !banned {
                         self.world.operate(*nick, Operation::Ban);
                     }
@@ -514,25 +525,34 @@ impl Tale {
             .collect()
     }
 
+    /// Every room with its name; the lobby has none.
+    fn rooms(&self) -> Vec<(String, RoomNumber)> {
+        let lobby = [(String::new(), RoomNumber::LOBBY)];
+        lobby.into_iter().chain(self.world.laws.rooms.named()).collect()
+    }
+
     fn facts(&mut self) -> Facts {
         let mut facts = Facts::default();
         for place in 1..self.world.nodes.len() {
             self.facts_of(place, &mut facts);
         }
-        let laws = &self.world.laws;
+        let (rooms, laws) = (self.rooms(), &self.world.laws);
         for (author, recipient, text, verdict) in laws.letters() {
             let to = match laws.rooms.room(&recipient) {
-                Some(room) => format!("{room:?}"),
+                Some(room) => {
+                    let named = rooms.iter().find(|(_, number)| *number == room);
+                    named.map_or_else(|| format!("{room:?}"), |(name, _)| format!("#{name}"))
+                }
                 None => self.name_of(recipient),
             };
             let name = format!("what became of {:?}", short(&text));
             let verdict = verdict.map_or("it is open".into(), |verdict| format!("{verdict:?}"));
             facts.add(name, vec![format!("{} to {to}: {verdict} {text}", self.name_of(author))]);
         }
-        let accounts = laws.accounts().map(|(nick, key)| format!("{nick} of {}", self.name_of(key)));
+        let accounts =
+            laws.accounts().map(|(nick, key)| format!("{nick} of {}", self.name_of(key)));
         facts.add("accounts".into(), sorted(accounts));
-        let lobby = [(String::new(), RoomNumber::LOBBY)];
-        for (name, room) in lobby.into_iter().chain(laws.rooms.named()) {
+        for (name, room) in rooms {
             facts.add(format!("log of #{name}"), laws.rooms.log(room));
             let members = laws.rooms.members(room).map(|account| laws.nick(account));
             facts.add(format!("members of #{name}"), sorted(members));
@@ -544,8 +564,11 @@ impl Tale {
         let crash = self.pace == Pace::Crash;
         let node = &mut self.world.nodes[place];
         let (name, key, mut roster, mut rooms) = (node.name.clone(), node.key, vec![], vec![]);
-        let told = node.told.iter().filter_map(|told| line(&told.event, &told.text));
-        facts.add(format!("{name} was told"), sorted(told));
+        for (how, kind) in [("was answered", About::Answer), ("heard", About::News)] {
+            let told = node.told.iter().filter_map(|told| line(&told.event, &told.text));
+            let told = told.filter(|(about, _)| *about == kind).map(|(_, line)| line);
+            facts.add(format!("{name} {how}"), sorted(told));
+        }
         if let Some(client) = node.client() {
             let status = client.status();
             facts.add(format!("{name} is"), vec![format!("{status:?}")]);
@@ -569,8 +592,7 @@ impl Tale {
             let inbox = laws.inbox(key, author.key);
             facts.add(format!("{name}'s inbox of {}", author.name), inbox);
         }
-        let lobby = [(String::new(), RoomNumber::LOBBY)];
-        for (room, number) in lobby.into_iter().chain(laws.rooms.named()) {
+        for (room, number) in self.rooms() {
             facts.add(format!("{name}'s inbox of #{room}"), laws.rooms.inbox(key, number));
         }
     }
@@ -586,10 +608,20 @@ fn short(text: &str) -> String {
     text.chars().take(40).collect()
 }
 
+/// Why a user is told something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum About {
+    /// It is the answer to something that the user wanted, and perhaps wanted again.
+    Answer,
+    /// It happened.
+    News,
+}
+
 /// Something that a user was told, if it is something that matters for its own sake; in words
 /// that do not say which way it came.
-fn line(event: &Event, text: &str) -> Option<String> {
-    Some(match event {
+fn line(event: &Event, text: &str) -> Option<(About, String)> {
+    let answer = |line: String| Some((About::Answer, line));
+    match event {
         Event::Ready
         | Event::RosterChanged
         | Event::Accepted { .. }
@@ -599,14 +631,25 @@ fn line(event: &Event, text: &str) -> Option<String> {
         | Event::ServerSilent
         | Event::ServerBack
         | Event::StoreFailed
-        | Event::PasswordWanted { why: PasswordWant::Busy, .. } => return None,
+        | Event::PasswordWanted { why: PasswordWant::Busy, .. } => None,
         Event::Registered { returning, mail, .. } => {
-            format!("registered, returning: {returning}, mail: {mail}")
+            answer(format!("registered, returning: {returning}, mail: {mail}"))
         }
-        Event::PasswordWanted { why, .. } => format!("password wanted: {why:?}"),
-        Event::Message { from, .. } => format!("{from} says: {text}"),
-        Event::RoomMessage { room, from, .. } => format!("{from} says in {room:?}: {text}"),
-        Event::Names { .. } => format!("names: {text:?}"),
-        other => format!("{other:?}"),
-    })
+        Event::PasswordWanted { why, .. } => answer(format!("password wanted: {why:?}")),
+        // Who has not heard the one is told the other.
+        Event::ServerClosed(CloseReason::Expelled)
+        | Event::RegisterRefused(RegisterRefusal::Banned) => Some((About::News, "banned".into())),
+        Event::RegisterRefused(_) | Event::Deregistered { .. } | Event::Outcome { .. } => {
+            answer(format!("{event:?}"))
+        }
+        Event::Names { .. } => {
+            let names = sorted(text.lines().map(ToString::to_string));
+            answer(format!("names: {}", names.join(", ")))
+        }
+        Event::Message { from, .. } => Some((About::News, format!("{from} says: {text}"))),
+        Event::RoomMessage { room, from, .. } => {
+            Some((About::News, format!("{from} says in {room:?}: {text}")))
+        }
+        other => Some((About::News, format!("{other:?}"))),
+    }
 }

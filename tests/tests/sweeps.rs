@@ -42,8 +42,10 @@ fn replay() {
 fn each_baseline() {
     for story in simulation::stories::STORIES {
         for kind in ["lost", "crash-before", "failed"] {
-        let name = format!("{}:{kind}:99999", story.name).parse().unwrap();
-        if let Err(why) = sweep::try_one(name) { println!("{} {kind}: {why}", story.name); }
+            let name = format!("{}:{kind}:99999", story.name).parse().unwrap();
+            if let Err(why) = sweep::try_one(name) {
+                println!("{} {kind}: {why}", story.name);
+            }
         }
     }
 }
