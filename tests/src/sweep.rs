@@ -256,16 +256,3 @@ fn report(name: Name, why: &str) -> String {
          UDPCHAT_SWEEP={name} cargo test -p simulation --test sweeps replay -- --nocapture\n"
     )
 }
-/// x
-pub fn try_one(name: Name) -> Result<(), String> {
-    runner::silence_panics();
-    runner::attempt(|| {
-        let u = undisturbed(name.story, name.kind.pace(), Telling::Silent);
-        println!(
-            "{name} {} datagrams {} requests {} changes",
-            u.course.datagrams,
-            u.course.requests.len(),
-            u.course.requests.iter().filter(|x| x.1).count()
-        );
-    })
-}
