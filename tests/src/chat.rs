@@ -199,7 +199,8 @@ impl Chat {
     pub fn configure(&mut self, change: impl FnOnce(&mut server::Config)) {
         if let Kind::Server(config) = &mut self.world.nodes[SERVER].kind {
             change(config);
-            self.world.laws.rooms.retention = Some(config.room);
+            let config = *config;
+            self.world.go_by(&config);
         }
         self.crash("server");
         self.start("server");

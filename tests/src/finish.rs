@@ -59,6 +59,13 @@ impl World {
         if through {
             self.heal();
         }
+        self.conclude();
+    }
+
+    /// Ends a world in which everyone is where they mean to be, and nothing goes wrong any
+    /// more: the laws of liveness are checked.
+    pub fn conclude(&mut self) {
+        self.settle();
         for place in 1..self.nodes.len() {
             self.set_away(place, "");
         }

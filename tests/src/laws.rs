@@ -359,6 +359,30 @@ impl Laws {
         })
     }
 
+    /// Every message that was ever durable in an outbox: author, recipient, text, and the last
+    /// thing that its author was told of it.
+    pub fn letters(
+        &self,
+    ) -> impl Iterator<Item = (PublicKey, PublicKey, String, Option<Verdict>)> + '_ {
+        self.outboxes.iter().flat_map(|((author, recipient), letters)| {
+            letters.values().map(|written| {
+                let text = String::from_utf8_lossy(&written.text).into_owned();
+                let stored = written.stored.then_some(Verdict::Stored);
+                (*author, *recipient, text, written.verdict.or(stored))
+            })
+        })
+    }
+
+    /// Every account that is durable: its nick, and the key that holds it.
+    pub fn accounts(&self) -> impl Iterator<Item = (Nick, PublicKey)> + '_ {
+        self.accounts.values().map(|(key, nick)| (*nick, *key))
+    }
+
+    /// The nick of an account that is durable.
+    pub fn nick(&self, account: Account) -> String {
+        self.accounts.get(&account).map_or_else(String::new, |(_, nick)| nick.to_string())
+    }
+
     /// Whether an inbox has a message.
     pub fn arrived(&self, recipient: PublicKey, author: PublicKey, position: u64) -> bool {
         self.kept(recipient, author, position).is_some()

@@ -527,10 +527,11 @@ fn settle(
                 }
             {
                 message.units.insert(run);
-                // Ahead of what comes after it: there may be room for what is next only.
-                let (peer, position) = (message.peer, message.position);
+                // Ahead of what comes after it: there may be room for what is next only. And ahead
+                // of those that wait for the credit that comes back once this one is whole.
+                let (peer, position, link) = (message.peer, message.position, message.link);
                 contact.sending.insert_where(messages, id, |other| {
-                    other.peer == peer && other.position > position
+                    other.link != link || other.peer == peer && other.position > position
                 });
             }
         }

@@ -319,6 +319,10 @@ impl Engine<'_> {
             self.state.home.mail = mail;
             self.state.home.tell(Event::Registered { returning, mail, server, limits });
         }
+        if mailbox == 0 && core::mem::take(&mut self.state.home.mail) {
+            // All was handed over before the server was lost, which could say so no more.
+            self.state.home.tell(Event::MailboxEmpty);
+        }
         if anew {
             self.state.home.roster.have = 0;
             self.peers.forget_versions();
@@ -353,6 +357,10 @@ impl Engine<'_> {
     }
 
     pub(super) fn mailbox_empty(&mut self) -> Taken {
+        if self.state.home.is_registering() {
+            // What says that mail waits at all is on its way.
+            return Taken::NoRoom;
+        }
         if core::mem::take(&mut self.state.home.mail) {
             self.state.home.tell(Event::MailboxEmpty);
         }

@@ -230,7 +230,7 @@ impl<'a> Engine<'a> {
             let Self { links, pairs, entries, rooms, state, .. } = self;
             let visit = &mut |member: &mut Member, token, fate| {
                 settle(member, pairs, &mut state.unused, entries, token, fate);
-                settle_room(rooms, &mut state.moved_rooms, token, fate);
+                settle_room(member, rooms, &mut state.moved_rooms, token, fate);
             };
             match links.timeout(now, visit) {
                 Some(Expired::Dead(link)) => self.lose(link),
@@ -392,7 +392,7 @@ impl<'a> Receiver<'a> for Engine<'a> {
                 let now = state.now;
                 let visit = &mut |member: &mut Member, token, fate| {
                     settle(member, pairs, &mut state.unused, entries, token, fate);
-                    settle_room(rooms, &mut state.moved_rooms, token, fate);
+                    settle_room(member, rooms, &mut state.moved_rooms, token, fate);
                 };
                 if !links.acknowledged(link, ack, now, visit) {
                     return Taken::Close(CloseReason::Malformed);
@@ -492,7 +492,7 @@ fn settle(
             // Another copy may have been acknowledged meanwhile.
             if let Some(entry) = entries.get_mut(id).filter(|entry| entry.queued.is_linked()) {
                 entry.todo.insert(run);
-                // Ahead of what comes after it: there may be room for what is next only.
+                // Ahead of what comes after it: there may be room or credit for what is next only.
                 let index = entry.index;
                 member.sending.insert_where(entries, id, |other| other.index > index);
             }
@@ -512,8 +512,10 @@ fn settle(
     }
 }
 
-/// The same for what it carried of rooms: whose cursor goes back has something to be sent.
+/// The same for what it carried of rooms: whose cursor goes back has something to be sent,
+/// ahead of all that waits for the credit that comes back once that is read.
 fn settle_room(
+    member: &mut Member,
     rooms: &mut Rooms<'_>,
     moved_on: &mut List<Membership, Turn>,
     token: Token,
@@ -528,10 +530,15 @@ fn settle_room(
         Token::Entry { index, run, .. } => membership.cursor.lost(index, run),
         _ => membership.cursor.gone_told(false),
     }
-    if membership.queue == Queue::Waiting
-        && let Some(row) = rooms.slab.get_mut(membership.room)
-    {
-        List::remove_from_either([&mut row.caught_up, moved_on], &mut rooms.members, id);
-        moved_on.push_back(&mut rooms.members, id);
+    match membership.queue {
+        Queue::Waiting => {
+            let Some(row) = rooms.slab.get_mut(membership.room) else { return };
+            membership.queue = Queue::Ready;
+            List::remove_from_either([&mut row.caught_up, moved_on], &mut rooms.members, id);
+        }
+        Queue::Ready => member.turns.remove(&mut rooms.members, id),
+        Queue::None | Queue::Asking | Queue::Stalled => return,
     }
+    member.turns.push_front(&mut rooms.members, id);
+    member.short = 0;
 }

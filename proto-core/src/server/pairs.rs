@@ -58,7 +58,22 @@ impl Engine<'_> {
             self.save_pair(id);
         }
         self.owe_progress(id);
+        self.free_repeated(id);
         self.take_next(id);
+    }
+
+    /// What came before the pair was read, and turns out to have been had, gives its credit
+    /// and its memory back.
+    fn free_repeated(&mut self, id: Id<Pair>) {
+        let Some(pair) = self.pairs.get(id) else { return };
+        let (taken, mut at) = (pair.taken, pair.entries.front());
+        while let Some((id, entry)) = at.and_then(|id| Some((id, self.entries.get(id)?))) {
+            at = entry.of_pair.next();
+            let is_arriving = matches!(entry.stage, Stage::Arriving | Stage::Waiting);
+            if is_arriving && taken.covers(entry.position) {
+                self.free_entry(id);
+            }
+        }
     }
 
     /// An account has another key: what was sealed to the one before goes back to its

@@ -112,6 +112,11 @@ impl<T: Linked<L>, L> List<T, L> {
         self.append(slab, &mut Self { front: Some(id), kind: PhantomData });
     }
 
+    /// Puts an entry before all others; nothing happens if it is in such a list already.
+    pub fn push_front(&mut self, slab: &mut Slab<'_, T>, id: Id<T>) {
+        self.insert_where(slab, id, |_| true);
+    }
+
     /// Puts an entry ahead of the first one that `is_behind` it, or else at the end; nothing
     /// happens if it is in such a list already.
     pub fn insert_where(
@@ -229,7 +234,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn two_lists_behave_as_two_queues(steps in prop::collection::vec((0..5u8, any::<bool>(), 0..8usize), 0..200)) {
+        fn two_lists_behave_as_two_queues(steps in prop::collection::vec((0..6u8, any::<bool>(), 0..8usize), 0..200)) {
             let mut slots = [const { Slot::EMPTY }; 8];
             let mut head = SlabHead::NEW;
             let mut slab = Slab::new(&mut slots, &mut head);
@@ -265,6 +270,12 @@ mod tests {
                         lists[at].append(&mut slab, &mut other);
                         let moved = core::mem::take(&mut models[1 - at]);
                         models[at].extend(moved);
+                    }
+                    5 => {
+                        lists[at].push_front(&mut slab, ids[pick]);
+                        if !models.iter().any(|m| m.contains(&pick)) {
+                            models[at].push_front(pick);
+                        }
                     }
                     _ => {}
                 }
