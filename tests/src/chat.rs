@@ -200,6 +200,7 @@ impl Chat {
         if let Kind::Server(config) = &mut self.world.nodes[SERVER].kind {
             change(config);
             self.world.laws.rooms.retention = Some(config.room);
+            self.world.laws.mail_kept = config.mail.as_micros() as u64;
         }
         self.crash("server");
         self.start("server");
