@@ -1,5 +1,7 @@
 //! Short stories of accounts with passwords: what happens, and what every user is told then.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
 use proto_core::{
     client::{Event, Status, Verdict},
     id::Nick,
@@ -148,6 +150,97 @@ fn a_wrong_password_costs_more_and_more_time() {
     world.run(SHORTLY);
     assert_eq!(status(&mut world, ALICE), Status::Online);
     assert_eq!(status(&mut world, device), Status::Online);
+}
+
+/// How long it takes until these have each been told once that a password is wrong.
+fn time_of_wrong_passwords(world: &mut World, thieves: &[Place]) -> Moment {
+    let begun = world.now;
+    for thief in thieves {
+        world.register(*thief);
+    }
+    while thieves.iter().any(|thief| world.nodes[*thief].wrong == 0) {
+        world.run(SECOND / 10);
+        assert!(world.now - begun < 600 * SECOND, "each guess is judged some time");
+    }
+    world.now - begun
+}
+
+/// However many addresses they have, those who guess one nick's password wait for each other.
+#[test]
+fn wrong_passwords_for_a_nick_cost_time_wherever_they_come_from() {
+    let mut world = online();
+    let thieves: Vec<_> = (0..8)
+        .map(|at| {
+            let thief = world.device(ALICE, &format!("thief {at}"));
+            world.nodes[thief].passwords = vec![format!("guess {at}")];
+            thief
+        })
+        .collect();
+    let took = time_of_wrong_passwords(&mut world, &thieves);
+    // 1 + 2 + 4 + … + 64 seconds before the eighth.
+    assert!(took >= 127 * SECOND, "it took {took} µs");
+    // Bob has nothing to do with that.
+    let device = world.device(BOB, "bob elsewhere");
+    world.register(device);
+    world.run(SHORTLY);
+    assert_eq!(status(&mut world, device), Status::Online);
+}
+
+/// Whoever tries one password with many nicks waits after each, with IPv6 addresses too, of
+/// which everyone has many.
+#[test]
+fn wrong_passwords_cost_their_sender_time_whosever_nick_it_is() {
+    for addresses in [
+        [0; 6].map(|_| Ipv4Addr::new(192, 0, 2, 7).into()),
+        [1, 2, 3, 4, 5, 6].map(|at| Ipv6Addr::new(0x2001, 0xdb8, 7, 7, at, 0, 0, at).into()),
+    ] {
+        let nicks: Vec<String> = (0..6).map(|at| format!("victim{at}")).collect();
+        let mut world = World::new(&Setup {
+            seed: 1,
+            faults: Faults::none(),
+            nicks,
+            real: false,
+            logins: Logins::Password,
+            telling: Telling::Kept,
+        });
+        let victims: Vec<Place> = (1..=6).collect();
+        for victim in &victims {
+            world.register(*victim);
+        }
+        world.run(SHORTLY);
+        let guess = |(victim, address): (&Place, IpAddr)| {
+            let thief = world.device(*victim, "a thief");
+            world.nodes[thief].passwords = vec!["123456".into()];
+            world.move_to(thief, SocketAddr::new(address, 30_000 + *victim as u16));
+            thief
+        };
+        let thieves: Vec<_> = victims.iter().zip(addresses).map(guess).collect();
+        let took = time_of_wrong_passwords(&mut world, &thieves);
+        // 1 + 2 + 4 + 8 + 16 seconds before the sixth.
+        assert!(took >= 31 * SECOND, "it took {took} µs");
+    }
+}
+
+/// All that come at one moment are told to come again but one, so that nobody learns of
+/// many at once that they are wrong.
+#[test]
+fn passwords_for_a_nick_are_judged_one_at_a_time() {
+    let mut world = online();
+    let thieves: Vec<_> = (0..20)
+        .map(|at| {
+            let thief = world.device(ALICE, &format!("thief {at}"));
+            world.nodes[thief].passwords = vec![format!("guess {at}")];
+            world.register(thief);
+            thief
+        })
+        .collect();
+    let wrong =
+        |world: &World| -> usize { thieves.iter().map(|thief| world.nodes[*thief].wrong).sum() };
+    while wrong(&world) == 0 {
+        world.run(SECOND / 100);
+    }
+    world.run(SECOND * 9 / 10);
+    assert_eq!(wrong(&world), 1);
 }
 
 #[test]

@@ -18,6 +18,8 @@ mod packet;
 mod received;
 mod recovery;
 mod rtt;
+#[cfg(test)]
+mod tests;
 mod units;
 
 pub use dial::Dial;

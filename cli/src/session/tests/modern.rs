@@ -181,6 +181,16 @@ fn leaving_a_silent_server_takes_no_longer_than_patience() {
 }
 
 #[test]
+fn what_others_say_of_being_away_does_nothing_to_the_terminal() {
+    let mut world = world().online(&[]);
+    world.chat.away = "tea\u{1b}[2J\nyou have won";
+    world.roster(&[("y", true)]);
+    world.seen();
+    world.line("/who");
+    assert_eq!(world.seen()[1..], ["y online, away: tea\\u{1b}[2J\\nyou have won"]);
+}
+
+#[test]
 fn many_changes_are_one_line() {
     let mut world = world().online(&[]);
     let names: Vec<_> = (0..100).map(|n| &*format!("n{n}").leak()).collect();
