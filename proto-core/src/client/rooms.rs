@@ -7,8 +7,8 @@ use crate::{
     record::BODY_HEADER,
     storage::{Body, Id},
     wire::{
-        Away, CloseReason, Command, Frame, Gone, Joined, MAX_AWAY, MAX_BODY, Names, Outcome, Read,
-        RoomEntry, RoomRefusal, Wish,
+        Away, CloseReason, Command, Frame, Gone, Joined, MAX_AWAY, Names, Outcome, Read, RoomEntry,
+        RoomRefusal, Wish,
     },
 };
 
@@ -145,7 +145,7 @@ impl Engine<'_> {
     pub(super) fn room_entry(&mut self, link: Id<ClientLink>, entry: &RoomEntry<'_>) -> Taken {
         let total = usize::from(entry.total);
         let run = Units::run(usize::from(entry.offset), entry.piece.len(), total);
-        let sound = total > BODY_HEADER && total <= MAX_BODY;
+        let sound = total > BODY_HEADER && total <= self.longest_body();
         let (Some(run), Some(position)) = (run.filter(|_| sound), at(entry.index)) else {
             return Taken::Close(CloseReason::Malformed);
         };
