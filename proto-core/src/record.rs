@@ -275,6 +275,73 @@ mod tests {
     use super::*;
     use crate::storage::{Block, PoolHead};
 
+    /// The record of `header` without a body fits where any such record must.
+    fn fits(header: &impl Serialize) -> bool {
+        let mut out = [0; record_bound(0)];
+        let mut head = PoolHead::NEW;
+        encode(&mut out, header, &Pool::new(&mut [], &mut head), &Body::EMPTY, 0).is_some()
+    }
+
+    #[test]
+    fn the_longest_headers_fit_where_any_record_must() {
+        let name = "n".repeat(32);
+        let (nick, room) = (Nick::new(&name).unwrap(), RoomName::new(&name).unwrap());
+        let (key, account) = (PublicKey([255; 32]), Account(u32::MAX));
+        let (epoch, number) = (Epoch(u32::MAX), Number(u64::MAX));
+        let (last, time) = (Position::new(epoch, number), UnixTime(u64::MAX));
+        assert!(fits(&AccountRecord {
+            key,
+            nick,
+            epoch,
+            boot: u64::MAX,
+            since: u64::MAX,
+            access: Access::Password,
+            sentence: Sentence::Removed,
+            key_number: u32::MAX,
+        }));
+        assert!(fits(&PasswordRecord { hash: &[255; crate::action::MAX_HASH] }));
+        assert!(fits(&RoomRecord { name: room, creator: account, serial: u64::MAX }));
+        assert!(fits(&MemberRecord { since: u64::MAX, left: true }));
+        assert!(fits(&EntryRecord {
+            from: account,
+            nick,
+            epoch,
+            number,
+            received: time,
+            bytes: u64::MAX,
+        }));
+        assert!(fits(&PlaceRecord { epoch, number }));
+        assert!(fits(&MailRecord {
+            from: account,
+            epoch,
+            number,
+            received: time,
+            author: key,
+            key: u32::MAX,
+        }));
+        assert!(fits(&PairRecord {
+            key: u32::MAX,
+            stored: last,
+            delivered: last,
+            expired: (last, last),
+            receipt: [255; 16],
+        }));
+        assert!(fits(&ConversationRecord {
+            log: key,
+            key,
+            key_number: u32::MAX,
+            with: To::Room(room),
+            home: Some((account, u32::MAX)),
+            room: Some(Room(u32::MAX)),
+            stored: last,
+            settled: Settled { delivered: last, expired: (last, last), refused: last },
+        }));
+        assert!(fits(&SelfRecord { epoch }));
+        let verdict = Some((Verdict::Refused(crate::wire::EntryRefusal::KeyChanged), u64::MAX));
+        assert!(fits(&OutboxRecord { verdict }));
+        assert!(fits(&InboxRecord { saved: true, author: Some(nick) }));
+    }
+
     #[test]
     fn a_damaged_record_is_not_read() {
         let mut blocks = [const { Block::EMPTY }; 2];

@@ -11,6 +11,7 @@ use proto_core::{
     client::{self, MessageId, SayError, Status, To, Verdict},
     id::{Account, Nick, PublicKey, Room as RoomNumber, RoomName},
     link::Drops,
+    record::MAX_RECORD,
     server,
     session::Suite,
     time::Instant,
@@ -970,18 +971,20 @@ fn brief(request: &Request) -> String {
 }
 
 fn server_room(people: usize, tiny: bool) -> Room {
+    let work = MAX_RECORD;
     if tiny {
-        Room { links: people + 3, dials: 0, people, messages: 6, blocks: 140, sent: 24 }
+        Room { links: people + 3, dials: 0, people, messages: 6, blocks: 140, sent: 24, work }
     } else {
         let links = 4 * people + 8;
-        Room { links, dials: 0, people: 2 * people, messages: 256, blocks: 4096, sent: 1024 }
+        Room { links, dials: 0, people: 2 * people, messages: 256, blocks: 4096, sent: 1024, work }
     }
 }
 
 fn client_room(people: usize, tiny: bool) -> Room {
+    let work = MAX_RECORD;
     if tiny {
-        Room { links: 4, dials: 3, people: people + 5, messages: 12, blocks: 280, sent: 24 }
+        Room { links: 4, dials: 3, people: people + 5, messages: 12, blocks: 280, sent: 24, work }
     } else {
-        Room { links: 32, dials: 16, people: 32, messages: 256, blocks: 4096, sent: 512 }
+        Room { links: 32, dials: 16, people: 32, messages: 256, blocks: 4096, sent: 512, work }
     }
 }

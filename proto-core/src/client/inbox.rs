@@ -36,7 +36,8 @@ impl Engine<'_> {
         let position = Position::new(say.epoch, say.number);
         let total = usize::from(say.total);
         let run = Units::run(usize::from(say.offset), say.piece.len(), total);
-        let sane = total > BODY_HEADER && total <= MAX_BODY - MAIL_OVERHEAD;
+        let sane =
+            total > BODY_HEADER && total <= self.longest_body().min(MAX_BODY - MAIL_OVERHEAD);
         let Some(run) = run.filter(|_| sane && position.is_sound()) else {
             return Taken::Close(CloseReason::Malformed);
         };
@@ -80,7 +81,7 @@ impl Engine<'_> {
         let total = usize::from(mail.total);
         let run = Units::run(usize::from(mail.offset), mail.piece.len(), total);
         let position = Position::new(mail.epoch, mail.number);
-        let Some(run) = run.filter(|_| total <= MAX_BODY && position.is_sound()) else {
+        let Some(run) = run.filter(|_| total <= self.longest_body() && position.is_sound()) else {
             return Taken::Close(CloseReason::Malformed);
         };
         let Some(contact) = self.links.get(link).map(|link| &link.role) else {
@@ -567,14 +568,18 @@ impl Engine<'_> {
         }
     }
 
+    /// The longest body that may come: what was granted, and can be saved.
+    pub(super) fn longest_body(&self) -> usize {
+        MAX_BODY.min(self.state.config.credit as usize)
+    }
+
     /// Makes room for a body that came. One that is `early`, and waits for others to come, leaves
     /// the last of it to them. One that is next drives out what came directly and waits, the
     /// newest first: its author, without a receipt, gives it to the server. `false` if there
     /// is no room.
     fn room_for(&mut self, bytes: usize, early: bool) -> bool {
         if early {
-            let longest = MAX_BODY.min(self.state.config.credit as usize);
-            return is_room_to_wait(&self.messages, &self.pool, bytes, longest);
+            return is_room_to_wait(&self.messages, &self.pool, bytes, self.longest_body());
         }
         loop {
             let blocks = self.pool.capacity() - self.pool.used();

@@ -17,6 +17,9 @@ mod succession;
 mod verdicts;
 mod window;
 
+#[cfg(test)]
+mod tests;
+
 use core::{fmt, net::SocketAddr, time::Duration};
 
 use crate::{

@@ -9,7 +9,7 @@ use crate::{
     record::{BODY_HEADER, Sentence, record_bound},
     session::MAIL_OVERHEAD,
     storage::{Body, Id, Node},
-    wire::{Deposit, EntryRefusal},
+    wire::{Deposit, EntryRefusal, MAX_BODY},
 };
 
 use core::time::Duration;
@@ -46,7 +46,7 @@ impl Engine<'_> {
             Recipient::Account(_) => MAIL_OVERHEAD + BODY_HEADER,
             Recipient::Room(_) => BODY_HEADER,
         };
-        let sound = total > least && position.is_sound();
+        let sound = total > least && total <= self.longest_body() && position.is_sound();
         let Some(run) = run.filter(|_| sound) else {
             return Taken::Close(crate::wire::CloseReason::Malformed);
         };
@@ -140,6 +140,11 @@ impl Engine<'_> {
     /// An account that can be written to: it is there, and not banned.
     fn takes_mail(&self, to: Account) -> bool {
         self.accounts.get(to).is_some_and(|row| row.sentence == Sentence::None)
+    }
+
+    /// The longest body that may come: what was granted, and can be saved.
+    pub(super) fn longest_body(&self) -> usize {
+        MAX_BODY.min(self.state.config.credit as usize)
     }
 
     /// The longest text taken, in bytes: no longer than there is room to save.

@@ -12,7 +12,7 @@ use crate::{
     role::is_room_to_wait,
     storage::{Id, Index, Pool, Slab},
     time::Instant,
-    wire::{EntryRefusal, FRAGMENT_UNIT, Frame, Gone, Joined, MAX_BODY, Read, RoomEntry},
+    wire::{EntryRefusal, FRAGMENT_UNIT, Frame, Gone, Joined, Read, RoomEntry},
 };
 
 use super::{
@@ -279,7 +279,7 @@ impl Engine<'_> {
     /// the store has as well take it up. `early` is one that waits for others to come, and
     /// leaves the last of the room to them. `false` if there is no room.
     pub(super) fn make_room(&mut self, bytes: usize, early: bool) -> bool {
-        let longest = MAX_BODY.min(self.state.config.credit as usize);
+        let longest = self.longest_body();
         loop {
             let is_room = if early {
                 is_room_to_wait(&self.entries, &self.pool, bytes, longest)
