@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use proto_core::{
     client::{self, Event, Refusal, Status, To, Verdict},
     id::{Nick, PublicKey, Room as RoomNumber, RoomName},
+    record::MAX_RECORD,
     server::{self, Logins, Operation},
     wire::{CloseReason, PasswordWant, RegisterRefusal, RoomRefusal, Wish},
 };
@@ -194,8 +195,15 @@ impl Tale {
         };
         let mut place = 0;
         let world = World::prepared(&setup, |node: &mut Node| {
-            node.room =
-                Room { links: 12, dials: 8, people: 8, messages: 64, blocks: 512, sent: 128 };
+            node.room = Room {
+                links: 12,
+                dials: 8,
+                people: 8,
+                messages: 64,
+                blocks: 512,
+                sent: 128,
+                work: MAX_RECORD,
+            };
             (story.room)(place, &mut node.room);
             place += 1;
             match &mut node.kind {
