@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use proto_core::{
     action::{Action, Judgement, Loaded, Log, StoreError, Ticket},
     client::{self, Client, CommandError, MessageId, SayError, To},
+    id::Nick,
     link::Drops,
-    server::{self, Server},
+    server::{self, Operation, Server},
     time::{Instant, WallClock},
     wire::{MAX_DATAGRAM, Wish},
 };
@@ -60,6 +61,8 @@ pub enum Input {
     Wish(Wish),
     /// The user is away, or, with no text, back.
     Away(String),
+    /// The operator wants something done to the account that has a nick.
+    Operate(Nick, Operation),
     /// The host is about to end.
     ShutDown,
 }
@@ -240,6 +243,10 @@ fn take_server(
             let judgement = judged.as_judgement();
             drain!(server.handle_authenticated(now, ticket, judgement), most, note, judge)
         }
+        Input::Operate(nick, operation) => match server.operate(now, &nick, operation) {
+            Ok(actions) => drain!(actions, most, note, judge),
+            Err(_) => Outcome { complete: true, ..Outcome::default() },
+        },
         Input::ShutDown => drain!(server.shut_down(now), most, note, judge),
         Input::Register
         | Input::Deregister
@@ -296,7 +303,7 @@ fn take_client(
             Ok(actions) => drain!(actions, most, tell, judge),
             Err(_) => Outcome { complete: true, ..Outcome::default() },
         },
-        Input::Authenticated(..) => Outcome::default(),
+        Input::Authenticated(..) | Input::Operate(..) => Outcome::default(),
         Input::ShutDown => drain!(client.shut_down(now), most, tell, judge),
     }
 }

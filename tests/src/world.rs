@@ -463,6 +463,12 @@ impl World {
         self.input(who, Input::Away(text.into()));
     }
 
+    /// The server's operator wants something done to the account that has a user's nick.
+    pub fn operate(&mut self, whose: Place, operation: server::Operation) {
+        let nick = self.nodes[whose].nick;
+        self.input(SERVER, Input::Operate(nick, operation));
+    }
+
     /// A host ends its role properly, and starts it again at once.
     pub fn quit(&mut self, place: Place) {
         self.input(place, Input::ShutDown);
