@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use proto_core::{
     client::{Event, Status, Verdict},
     id::Nick,
-    server::Logins,
+    server::{Logins, Operation},
     wire::{PasswordWant, RegisterRefusal},
 };
 use simulation::{
@@ -404,6 +404,70 @@ fn two_devices_take_turns() {
     assert_eq!(inbox(&world, ALICE, BOB), from("to either"));
     let turns = |turn| [format!("from the second {turn}"), format!("from the first {turn}")];
     assert_eq!(inbox(&world, BOB, ALICE), (1..=3).flat_map(turns).collect::<Vec<_>>());
+}
+
+#[test]
+fn whom_the_operator_bans_is_thrown_out_and_stays_out() {
+    let mut world = online();
+    world.operate(world.nodes[ALICE].nick, Operation::Ban);
+    world.run(SHORTLY);
+    assert_eq!(take_told(&mut world, ALICE), ["ServerClosed(Expelled)"]);
+    // Neither her key nor her password helps, also not after a restart of the server.
+    let device = world.device(ALICE, "alice elsewhere");
+    for _ in 0..2 {
+        for who in [ALICE, device] {
+            world.register(who);
+            world.run(6 * SHORTLY);
+            assert_eq!(take_told(&mut world, who).last().unwrap(), "RegisterRefused(Banned)");
+        }
+        world.quit(SERVER);
+    }
+    let nick = world.nodes[ALICE].nick;
+    say(&mut world, BOB, "alice", "where are you?");
+    world.run(6 * SHORTLY);
+    assert_eq!(take_told(&mut world, BOB).last().unwrap(), "Refused(NoRecipient)", "to {nick}");
+    world.operate(world.nodes[ALICE].nick, Operation::Unban);
+    world.run(SHORTLY);
+    world.register(ALICE);
+    world.run(SHORTLY);
+    assert_eq!(take_told(&mut world, ALICE), ["welcome back"]);
+}
+
+#[test]
+fn a_password_that_is_being_judged_lets_nobody_in_who_was_banned_meanwhile() {
+    let mut caught = 0;
+    for moment in 0..60 {
+        let mut world = online();
+        let device = world.device(ALICE, "alice elsewhere");
+        world.register(device);
+        world.run(moment * SECOND / 20);
+        caught += usize::from(status(&mut world, device) == Status::Registering);
+        world.operate(world.nodes[ALICE].nick, Operation::Ban);
+        world.run(6 * SHORTLY);
+        for who in [ALICE, device] {
+            assert_eq!(status(&mut world, who), Status::Offline, "after {moment} twentieths");
+        }
+    }
+    assert!(caught > 20, "mostly it is under way");
+}
+
+#[test]
+fn after_a_reset_whoever_comes_first_sets_the_password() {
+    let mut world = online();
+    world.deregister(ALICE);
+    world.operate(world.nodes[ALICE].nick, Operation::Reset);
+    world.run(SHORTLY);
+    let device = world.device(ALICE, "alice elsewhere");
+    world.nodes[device].passwords = vec!["another password".into()];
+    world.register(device);
+    world.run(SHORTLY);
+    assert_eq!(take_told(&mut world, device), ["a password: New", "welcome back"]);
+    // The one from before is none any more.
+    take_told(&mut world, ALICE);
+    world.register(ALICE);
+    world.run(SHORTLY);
+    let told = take_told(&mut world, ALICE);
+    assert_eq!(told, ["a password: Known", "a password: Wrong"]);
 }
 
 /// A world from a seed: alice changes between two devices while bob and carol write to her

@@ -409,6 +409,13 @@ fn who_is_away_and_since_when_is_on_the_roster() {
     let (presence, away, seen) = look(&mut chat);
     assert_eq!((presence, away.as_str()), (Presence::Offline, ""));
     assert!(seen.since(left).as_millis() < 1_000, "{seen:?} is soon after {left:?}");
+    // Who falls silent has not left.
+    chat.register("bob");
+    chat.run(SHORTLY);
+    assert_eq!(look(&mut chat).0, Presence::Online);
+    chat.crash("bob");
+    chat.run(180 * SECOND);
+    assert_eq!(look(&mut chat).0, Presence::Lost);
 }
 
 #[test]

@@ -486,6 +486,74 @@ fn whoever_comes_back_from_a_backup_is_heard() {
     }
 }
 
+/// A path that took large datagrams takes small ones only from now on: what is said goes on
+/// in those, long before anyone takes the other for gone.
+#[test]
+fn a_path_that_becomes_narrow_is_soon_used_as_it_is() {
+    let mut chat = Chat::online(&["alice", "bob"]);
+    chat.say("alice", "bob", "hello");
+    chat.run(SHORTLY);
+    for (one, other) in [("alice", "bob"), ("alice", "server"), ("bob", "server")] {
+        chat.narrow(one, other, 500);
+    }
+    let text = Chat::long("a long story", 2_000);
+    chat.say("alice", "bob", &text);
+    chat.run(8 * SECOND);
+    let heard = chat.hears("bob");
+    assert!(heard.iter().any(|line| line.ends_with(&text)), "{heard:?}");
+}
+
+/// The server's store is lost, and it begins anew below the versions that its clients know:
+/// those who come are seen even so.
+#[test]
+fn a_server_that_begins_anew_shows_its_people_to_each_other() {
+    let mut chat = Chat::of(&["alice", "bob"]);
+    chat.register("alice");
+    chat.run(SHORTLY);
+    for _ in 0..3 {
+        chat.crash("server");
+        chat.run(SECOND);
+        chat.start("server");
+        chat.run(60 * SECOND);
+    }
+    chat.deregister("alice");
+    chat.run(SHORTLY);
+    chat.lose_server();
+    for who in ["alice", "bob"] {
+        chat.register(who);
+        chat.run(SHORTLY);
+    }
+    chat.hears("bob");
+    chat.say("alice", "bob", "is this the same place?");
+    chat.run(SHORTLY);
+    assert_eq!(chat.hears("bob"), ["alice: is this the same place?"]);
+}
+
+#[test]
+fn a_nick_that_somebody_else_has_now_is_told_of() {
+    let mut chat = Chat::of(&["alice", "Alice", "bob"]);
+    for who in ["alice", "bob"] {
+        chat.register(who);
+        chat.run(SHORTLY);
+    }
+    chat.say("alice", "bob", "see you tomorrow");
+    chat.run(SHORTLY);
+    for who in ["alice", "bob"] {
+        chat.deregister(who);
+        chat.run(SHORTLY);
+    }
+    chat.lose_server();
+    chat.hears("bob");
+    for who in ["bob", "Alice"] {
+        chat.register(who);
+        chat.run(SHORTLY);
+        assert_eq!(chat.hears(who), ["registered"]);
+    }
+    chat.say("Alice", "bob", "here I am");
+    chat.run(SHORTLY);
+    assert_eq!(chat.hears("bob"), ["KeyChanged { nick: Alice }", "Alice: here I am"]);
+}
+
 #[test]
 fn what_cannot_be_sent_is_said_at_once() {
     let mut chat = Chat::of(&["alice", "bob"]);

@@ -8,8 +8,8 @@ use core::{
 use std::{vec, vec::Vec};
 
 use super::{
-    Admit, Dial, Incoming, Link, LinkConfig, LinkHeads, LinkTables, Links, LinksState, Remembered,
-    Role, SentPacket, Whom,
+    Admit, Dial, HOME, Incoming, Link, LinkConfig, LinkHeads, LinkTables, Links, LinksState,
+    Remembered, Role, SentPacket, Whom,
 };
 use crate::{
     id::{PublicKey, SecretKey},
@@ -102,9 +102,15 @@ impl Endpoint {
         self.state.random = Random::new([77; 32]);
     }
 
-    fn dial(&mut self, server: &Endpoint) {
-        let (now, whom) = (self.now, Whom::Server(Some(server.state.identity.public())));
-        self.links().dial(now, server.at, whom, 1).unwrap();
+    fn key(&self) -> PublicKey {
+        self.state.identity.public()
+    }
+
+    fn dial(&mut self, other: &Endpoint) {
+        let (now, is_server) = (self.now, other.state.config.serves);
+        let whom =
+            if is_server { Whom::Server(Some(other.key())) } else { Whom::Peer(other.key()) };
+        self.links().dial(now, other.at, whom, HOME).unwrap();
     }
 
     /// Something is to be said in every session.
@@ -180,8 +186,8 @@ fn a_server_gives_no_two_clients_one_session_id() {
     for client in &mut clients {
         client.ping();
         let [_, heard] = exchange(client, &mut server);
-        assert_eq!(heard.first(), Some(&client.state.identity.public()));
-        assert!(heard.iter().all(|by| *by == client.state.identity.public()));
+        assert_eq!(heard.first(), Some(&client.key()));
+        assert!(heard.iter().all(|by| *by == client.key()));
     }
 }
 
@@ -201,7 +207,31 @@ fn a_client_uses_no_session_id_twice() {
     for server in &mut servers {
         server.ping();
         let [heard, _] = exchange(&mut client, server);
-        assert_eq!(heard.first(), Some(&server.state.identity.public()));
-        assert!(heard.iter().all(|by| *by == server.state.identity.public()));
+        assert_eq!(heard.first(), Some(&server.key()));
+        assert!(heard.iter().all(|by| *by == server.key()));
     }
+}
+
+/// Peers begin handshakes with a client and leave it at that.
+#[test]
+fn whoever_is_flooded_with_handshakes_still_reaches_its_server() {
+    let mut client = Endpoint::new(1, false);
+    for number in 10..10 + 2 * LINKS as u8 {
+        let mut peer = Endpoint::new(number, false);
+        peer.dial(&client);
+        for _ in 0..2 {
+            // A Hello and its Retry, an Init and its Accept.
+            let (_, datagram) = peer.next_datagram().unwrap();
+            client.receive(peer.at, datagram);
+            if let Some((_, datagram)) = client.next_datagram() {
+                peer.receive(client.at, datagram);
+            }
+        }
+    }
+    let mut server = Endpoint::new(2, true);
+    client.dial(&server);
+    exchange(&mut client, &mut server);
+    server.ping();
+    let [heard, _] = exchange(&mut client, &mut server);
+    assert_eq!(heard.first(), Some(&server.key()));
 }
