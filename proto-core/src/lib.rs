@@ -91,6 +91,8 @@ mod role;
 pub mod server;
 pub mod session;
 pub mod storage;
+#[cfg(test)]
+mod tests;
 pub mod time;
 pub mod timers;
 pub mod wire;

@@ -48,15 +48,17 @@ pub(crate) fn encode(
     (copied == length).then_some(end + 4)
 }
 
-/// Reads a record: its header and its body. `None` if it is damaged or of
-/// another version.
+/// Reads a record: its header and its body. `None` if it is damaged, longer than any that is
+/// written, or of another version.
 pub(crate) fn decode<'a, H: Deserialize<'a>>(record: &'a [u8]) -> Option<(H, &'a [u8])> {
     let (content, checksum) = record.split_last_chunk()?;
     let (&schema, content_of) = content.split_first()?;
     if schema != SCHEMA || CHECKSUM.checksum(content).to_le_bytes() != *checksum {
         return None;
     }
-    postcard::take_from_bytes(content_of).ok()
+    postcard::take_from_bytes(content_of)
+        .ok()
+        .filter(|(_, body): &(H, &[u8])| body.len() <= MAX_BODY)
 }
 
 /// A server's record of an account, in `Log::Accounts` under its number + 1.
@@ -184,6 +186,15 @@ pub(crate) struct ConversationRecord {
     /// The server has saved all up to here.
     pub(crate) stored: Position,
     pub(crate) settled: Settled,
+}
+
+impl ConversationRecord {
+    /// Its cursors are such that a message can have them.
+    pub(crate) fn fits(&self) -> bool {
+        let Settled { delivered, expired, refused } = self.settled;
+        let cursors = [self.stored, delivered, expired.0, expired.1, refused];
+        cursors.into_iter().all(Position::fits)
+    }
 }
 
 /// What became of the messages of a conversation that are in its outbox only, by cursors.

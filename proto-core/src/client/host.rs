@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use crate::{
     action::{Action, Ask, Loaded, Log, Ticket},
-    id::Position,
+    id::{Number, Position},
     record::{self, BODY_HEADER, ConversationRecord, InboxRecord, OutboxRecord, SelfRecord},
     storage::{Body, Id},
     time::Instant,
@@ -226,7 +226,11 @@ impl Engine<'_> {
         if ticket.asker != asker::LOADING || !self.state.loading.ask.answer(ticket.serial) {
             return;
         }
-        let Some(Loaded { record, head }) = loaded else {
+        let from = match self.state.loading.what {
+            What::Conversation { from } | What::Outbox { from, .. } => from,
+            What::Inbox { .. } | What::Done => 0,
+        };
+        let Some(Loaded { record, head }) = loaded.and_then(|loaded| loaded.checked(from)) else {
             self.state.home.tell(Event::StoreFailed);
             self.load_later();
             return;
@@ -347,7 +351,7 @@ impl Engine<'_> {
             let ticket = self.ticket(asker::FETCH, id.slot());
             let peer = self.peers.get_mut(id)?;
             peer.window.asked(ticket.serial, from);
-            let from = from.to_record_number() + 1;
+            let from = from.to_record_number().saturating_add(1);
             return Some(Action::Load { ticket, log: Log::Outbox(peer.log), from });
         }
         None
@@ -384,15 +388,18 @@ impl Engine<'_> {
         let next = What::Conversation { from: number + 1 };
         if number == 1 {
             match record::decode::<SelfRecord>(bytes) {
-                Some((own, _)) => self.state.epoch = own.epoch,
+                Some((own, _)) if Position::new(own.epoch, Number(0)).fits() => {
+                    self.state.epoch = own.epoch;
+                }
                 // Without its epoch, the client gets a new one from the server.
-                None => self.state.home.tell(Event::Damaged),
+                _ => self.state.home.tell(Event::Damaged),
             }
             self.load_next(next);
             return;
         }
         self.state.next_conversation = self.state.next_conversation.max(number + 1);
-        let Some((record, _)) = record::decode::<ConversationRecord>(bytes) else {
+        let record = record::decode::<ConversationRecord>(bytes);
+        let Some((record, _)) = record.filter(|(record, _)| record.fits()) else {
             self.state.home.tell(Event::Damaged);
             self.load_next(next);
             return;
@@ -417,7 +424,11 @@ impl Engine<'_> {
 
     fn load_message(&mut self, of: Id<Peer>, number: u64, at: u64, bytes: &[u8]) {
         let next = self.resume_message(of, Position::from_record_number(at), bytes);
-        self.load_next(What::Outbox { of, number, from: next.to_record_number() + 1 });
+        self.load_next(What::Outbox {
+            of,
+            number,
+            from: next.to_record_number().saturating_add(1),
+        });
     }
 
     /// The next thing to tell of a message; `None` when all is told.

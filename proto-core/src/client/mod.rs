@@ -17,9 +17,6 @@ mod succession;
 mod verdicts;
 mod window;
 
-#[cfg(test)]
-mod tests;
-
 use core::{fmt, net::SocketAddr, time::Duration};
 
 use crate::{
@@ -185,7 +182,7 @@ impl<S: Storage> Client<S> {
         result: Result<Loaded<'_>, StoreError>,
     ) -> Actions<'_> {
         let mut engine = self.engine(now);
-        engine.handle_loaded(ticket, result.ok());
+        engine.handle_loaded(ticket, result.ok().and_then(|loaded| loaded.checked(0)));
         Actions { engine }
     }
 
@@ -336,6 +333,12 @@ impl<S: Storage> Client<S> {
     /// What was dropped so far.
     pub fn drops(&self) -> Drops {
         self.state.links.drops
+    }
+
+    /// Grants more than can be saved, as if whoever sends overstepped.
+    #[cfg(test)]
+    pub(crate) fn overgrant(&mut self, credit: u32) {
+        self.state.links.config.credit = credit;
     }
 
     fn engine(&mut self, now: Instant) -> Engine<'_> {

@@ -249,13 +249,17 @@ impl Engine<'_> {
         if self.is_crowded() {
             return None;
         }
+        let peer = self.peers.get_mut(id)?;
+        let last = if peer.last.epoch == self.state.epoch { peer.last.number } else { Number(0) };
+        if last.next() == last {
+            return None;
+        }
+        let position = Position::new(self.state.epoch, last.next());
         let time = self.unix();
         let mut body = self.pool.allocate(BODY_HEADER + text.len() + MAIL_OVERHEAD)?;
         self.pool.write(&mut body, 0, &time.0.to_le_bytes());
         self.pool.write(&mut body, BODY_HEADER, text);
         let peer = self.peers.get_mut(id)?;
-        let last = if peer.last.epoch == self.state.epoch { peer.last.number } else { Number(0) };
-        let position = Position::new(self.state.epoch, last.next());
         let total = (BODY_HEADER + text.len()) as u16;
         let mut message = Message::new(id, position, Stage::Saving, body, total);
         message.time = time;
@@ -283,7 +287,7 @@ impl Engine<'_> {
             return;
         };
         peer.conversation = Some(self.state.next_conversation);
-        self.state.next_conversation += 1;
+        self.state.next_conversation = self.state.next_conversation.saturating_add(1);
         self.save_conversation(id);
     }
 

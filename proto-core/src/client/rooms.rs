@@ -197,7 +197,8 @@ impl Engine<'_> {
         };
         let Some(peer) = self.peers.get_mut(id) else { return Taken::NoRoom };
         if upto > peer.asked {
-            peer.news.gone += upto.number.0 - peer.asked.number.0;
+            let missing = upto.number.0.saturating_sub(peer.asked.number.0);
+            peer.news.gone = peer.news.gone.saturating_add(missing);
             peer.asked = upto;
             peer.kept = peer.kept.max(upto);
             self.state.telling_peers.push_back(&mut self.peers.slab, id);

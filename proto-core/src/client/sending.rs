@@ -305,7 +305,8 @@ impl Engine<'_> {
                 (_, false) => true,
             };
             if counts {
-                return (number.0 - before.position.number.0 - 1) as u32;
+                let between = number.0.saturating_sub(before.position.number.0).saturating_sub(1);
+                return between.min(u32::MAX.into()) as u32;
             }
             at = outbox.before(id, &before.of_peer);
         }

@@ -195,7 +195,8 @@ impl Engine<'_> {
     pub(super) fn fetched(&mut self, id: Id<Peer>, loaded: Option<Loaded<'_>>) {
         let Some(peer) = self.peers.get(id) else { return };
         let from = peer.window.from;
-        let Some(Loaded { record, .. }) = loaded else {
+        let behind = from.to_record_number().saturating_add(1);
+        let Some(Loaded { record, .. }) = loaded.and_then(|loaded| loaded.checked(behind)) else {
             self.state.home.tell(Event::StoreFailed);
             self.fetch_later(id);
             return;

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use crate::{
     action::{Ask, Loaded},
-    id::{Account, Position, Recipient, Room},
+    id::{Account, MAX_INDEX, Position, Recipient, Room},
     link::{Packet, Units},
     record::{self, EntryRecord},
     role::is_room_to_wait,
@@ -48,10 +48,14 @@ impl Engine<'_> {
     pub(super) fn append(&mut self, id: Id<Entry>, room: Room) {
         let row = self.rooms.by_number(room).and_then(|id| self.rooms.get_mut(id));
         let (Some(row), Some(entry)) = (row, self.entries.get_mut(id)) else { return };
+        if row.asked >= MAX_INDEX {
+            self.refuse(id, EntryRefusal::Store);
+            return;
+        }
         row.asked += 1;
         entry.index = row.asked;
         entry.bytes = row.bytes;
-        row.bytes += entry.body.len() as u64;
+        row.bytes = row.bytes.saturating_add(entry.body.len() as u64);
         entry.author = self.accounts.get(entry.from).map(|row| row.nick);
         entry.stage = Stage::Storing;
         entry.ask = Ask::Owed;
@@ -333,7 +337,7 @@ impl Engine<'_> {
         let room = row.number;
         let Some(Loaded { record: Some((index, bytes)), .. }) = loaded else { return };
         let Some((record, _)) = record::decode::<EntryRecord>(bytes) else { return };
-        row.first = row.first.max(index);
+        row.first = row.first.max(index.min(row.head + 1));
         row.oldest = Oldest { index, received: record.received, bytes: record.bytes };
         self.trim(room);
     }
