@@ -780,10 +780,9 @@ fn message_samples() -> Vec<Sample> {
     let progress = Progress {
         to,
         key: 2,
-        epoch,
-        stored: Number(9),
+        stored: Position::new(epoch, Number(9)),
         delivered: Position::new(epoch, number),
-        expired: (Position::new(Epoch(2), Number(4)), Position::new(epoch, Number(5))),
+        expired: (Position::new(epoch, Number(4)), Position::new(epoch, Number(5))),
         online: true,
         receipt,
     };
@@ -822,7 +821,7 @@ fn message_samples() -> Vec<Sample> {
         ),
         sample(
             "progress",
-            "Progress: to account 1, whose key is number 2, epoch 3, stored up to 9, delivered up to epoch 3, 7, epoch 2, 4 to epoch 3, 5 expired, online, a receipt",
+            "Progress: to account 1, whose key is number 2, epoch 3, stored up to 9, delivered up to 7, 4 to 5 expired, online, a receipt",
             Frame::Progress(progress),
             &[
                 n(0),
@@ -832,7 +831,7 @@ fn message_samples() -> Vec<Sample> {
                 n(9),
                 n(3),
                 n(7),
-                n(2),
+                n(3),
                 n(4),
                 n(3),
                 n(5),

@@ -189,7 +189,8 @@ pub enum Event {
         /// It came true, or why it did not.
         result: Result<(), RoomRefusal>,
     },
-    /// A page of the names that were wished for. They are lent by the drain, as its text,
+    /// A page of the names that were wished for, or a part of one where there is less room to
+    /// lend it. They are lent by the drain, as its text,
     /// a line feed between any two.
     Names {
         /// The wish.

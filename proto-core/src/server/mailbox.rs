@@ -344,8 +344,8 @@ impl Engine<'_> {
     pub(super) fn expire(&mut self, to: Account, record: &MailRecord) -> bool {
         let pair = self.pair(record.from, Recipient::Account(to));
         let Some(id) = pair.filter(|id| self.is_loaded(*id)) else { return false };
-        let position = Position::new(record.epoch, record.number);
         if let Some(pair) = self.pairs.get_mut(id) {
+            let position = Position::new(record.epoch, record.number);
             pair.enter(position);
             pair.expire(position);
             self.save_pair(id);

@@ -458,13 +458,12 @@ pub struct Progress {
     /// The number of the key that the recipient has now; 0 for a room. What was saved sealed
     /// to one before is saved no longer.
     pub key: u32,
-    /// The author's epoch.
-    pub epoch: Epoch,
-    /// All of that epoch up to here are saved durably or delivered.
-    pub stored: Number,
-    /// All that was saved up to here, in whatever epoch, is delivered, but for those in `expired`.
+    /// All of its epoch up to here are saved durably or delivered; of earlier epochs, nothing is
+    /// taken any more. Of epoch 0 if the server has nothing of this author's.
+    pub stored: Position,
+    /// All up to here are delivered, but for those in `expired`.
     pub delivered: Position,
-    /// The first and the last of those that expired at the server; zeros for none.
+    /// The first and the last of those that expired at the server; of epoch 0 for none.
     pub expired: (Position, Position),
     /// The recipient is online: the deposit is being relayed.
     pub online: bool,
