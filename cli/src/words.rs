@@ -173,6 +173,14 @@ fn room(notice: &RoomNotice<'_>) -> Option<String> {
             let them = if *missing == 1 { "message" } else { "messages" };
             format!("{missing} {them} to {} can no longer be read: {why}", whom(room))
         }
+        RoomNotice::Reset(room) => format!(
+            "the server's log of {} is not the one from before: it was put back or begun anew; what \
+             is new in it follows",
+            match room {
+                To::Lobby => "what is said to everyone".to_owned(),
+                room => whom(room),
+            }
+        ),
         RoomNotice::NotInside => {
             "you have entered no room; /join <room> enters one, /rooms lists them".to_owned()
         }

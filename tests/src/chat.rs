@@ -189,6 +189,7 @@ impl Chat {
             Event::Gap { from, missing } => format!("{missing} of {from} missing"),
             Event::RoomMessage { room, from, .. } => format!("{} {from}: {text}", name(&room)),
             Event::RoomGap { room, missing } => format!("{missing} of {} are gone", name(&room)),
+            Event::RoomReset { room } => format!("the log of {} is another", name(&room)),
             Event::Outcome { wish, result } => match (wish, result) {
                 (Wish::Create(room), Ok(())) => format!("created #{room}"),
                 (Wish::Join(room), Ok(())) => format!("joined #{room}"),

@@ -8,7 +8,7 @@ use proto_core::{
 };
 
 use crate::{
-    notice::{Message, Notice, Outcome, RoomMessage, Someone},
+    notice::{Message, Notice, Outcome, RoomMessage, RoomNotice, Someone},
     safe_text::SafeText,
 };
 
@@ -57,6 +57,9 @@ impl Session {
             Event::RoomMessage { room, from, time, .. } => {
                 let text = SafeText::new(text);
                 self.room_message(at, RoomMessage { room, from, time, text });
+            }
+            Event::RoomReset { room } => {
+                self.tell(at, Notice::Room(RoomNotice::Reset(room)));
             }
             Event::RoomGap { room, missing } => self.room_gap(at, room, missing),
             Event::Outcome { wish, result } => self.outcome(chat, at, wish, result),

@@ -175,6 +175,12 @@ pub enum Event {
         /// When, by their clock.
         time: UnixTime,
     },
+    /// A room's log is not the one that this client has read: the server's store was put back, or
+    /// begun anew. What is new in it follows.
+    RoomReset {
+        /// The room.
+        room: To,
+    },
     /// Entries of a room were given up by the server before they could be read.
     RoomGap {
         /// The room.
