@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use proto_core::{
     action::{Judgement, Loaded, StoreError, Ticket},
     client::{self, Client, OpenMessages, To},
-    id::{Account, Epoch, Nick, Number, Recipient, Room, RoomName},
+    id::{Account, Epoch, Incarnation, Nick, Number, Recipient, Room, RoomName},
     record::record_bound,
     server::{self, Logins, Operation, Server},
     time::{Instant, UnixTime},
@@ -427,7 +427,7 @@ fn at_server(logins: Logins, all: bool) -> World<Server<ServerMemory>> {
     world.settle();
     for end in End::ALL {
         world.step(Step::Call(end, &[]));
-        let register = Register { nick: nick(end), epoch: None, boot: 1, roster: 0 };
+        let register = register(nick(end), None, 1);
         if end == End::Third && !all {
             break;
         }
@@ -466,6 +466,12 @@ fn at_room() -> World<Server<ServerMemory>> {
     world
 }
 
+/// What an end's run asks for, that knows nothing of the roster.
+pub fn register(nick: Nick, epoch: Option<Epoch>, run: u8) -> Register {
+    let run = Incarnation([run; 8]);
+    Register { nick, epoch, run, server: Incarnation::NONE, roster: 0 }
+}
+
 fn start_client(outside: &Outside) -> Client<ClientMemory> {
     let nick = Nick::new("client").expect("a nick");
     let key = end_identity(End::First).public();
@@ -491,7 +497,7 @@ fn at_client() -> World<Client<ClientMemory>> {
         account: Account(0),
         epoch: Epoch(1),
         returning: false,
-        roster: 5,
+        run: Incarnation([5; 8]),
         mailbox: 3,
         rooms: 2,
         limits: Limits {
@@ -606,7 +612,7 @@ pub fn frames(data: &[u8]) {
             world.frame(End::Second, &Frame::Deregister(()));
             deposit(&mut world);
             let register =
-                Register { nick: nick(End::Second), epoch: Some(Epoch(1)), boot: 2, roster: 0 };
+                register(nick(End::Second), Some(Epoch(1)), 2);
             world.frame(End::Second, &Frame::Register(register));
             world.settle();
             packet(world, end, plaintext);
@@ -634,7 +640,7 @@ pub fn frames(data: &[u8]) {
         Scene::Hashing => packet(at_server(Logins::Password, false), end, plaintext),
         Scene::Judging => {
             let mut world = at_server(Logins::Password, false);
-            let register = Register { nick: nick(End::First), epoch: None, boot: 1, roster: 0 };
+            let register = register(nick(End::First), None, 1);
             let login = Login { register, attempt: 1, password: Secret(b"password") };
             world.frame(End::Third, &Frame::Login(login));
             world.step(Step::Host(true));

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     client::{To, Verdict},
-    id::{Account, Epoch, Nick, Number, Position, PublicKey, Room, RoomName},
+    id::{Account, Epoch, Incarnation, Nick, Number, Position, PublicKey, Room, RoomName},
     storage::{Body, Pool},
     time::UnixTime,
     wire::{EntryRefusal, MAX_BODY},
@@ -67,7 +67,8 @@ pub(crate) struct AccountRecord {
     pub(crate) key: PublicKey,
     pub(crate) nick: Nick,
     pub(crate) epoch: Epoch,
-    pub(crate) boot: u64,
+    /// The client's run that the epoch belongs to.
+    pub(crate) run: Incarnation,
     /// The last entry of the lobby's log that came before it.
     pub(crate) since: u64,
     pub(crate) access: Access,
@@ -304,7 +305,7 @@ mod tests {
             key,
             nick,
             epoch,
-            boot: u64::MAX,
+            run: Incarnation([9; 8]),
             since: u64::MAX,
             access: Access::Password,
             sentence: Sentence::Removed,

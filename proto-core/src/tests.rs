@@ -11,7 +11,7 @@ use std::{
 use crate::{
     action::{Action, Loaded, Log, Ticket},
     client::{self, Client, Event, To, Verdict},
-    id::{Account, Epoch, Nick, Number, Position, PublicKey, RoomName, SecretKey},
+    id::{Account, Epoch, Incarnation, Nick, Number, Position, PublicKey, RoomName, SecretKey},
     random::Random,
     record::{
         Access, AccountRecord, ConversationRecord, EntryRecord, InboxRecord, MailRecord,
@@ -125,7 +125,7 @@ fn extreme(log: Log, dice: &mut Random) -> Vec<u8> {
             key: author,
             nick,
             epoch,
-            boot: number.0,
+            run: Incarnation([9; 8]),
             since: any(dice),
             access: Access::Key,
             sentence: Sentence::None,

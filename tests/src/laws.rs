@@ -304,7 +304,7 @@ impl Laws {
         law(kept.is_some_and(|kept| kept == text), || {
             format!("shown, but not so in the durable inbox: {} from {from}", show(text))
         })?;
-        let epoch = if self.passwords { position >> 40 } else { 0 };
+        let epoch = if self.passwords { position >> 32 } else { 0 };
         let before = run.shown.insert((author, epoch), position).unwrap_or(0);
         law(before < position, || {
             format!("S2/S3: shown {position} of {from} after {before}: {}", show(text))
@@ -502,7 +502,7 @@ impl Laws {
             return self.rooms.read(recipient, account, room, number, &said, head);
         }
         // Of an author with two devices, each has epochs of its own.
-        let behind = self.passwords && number >> 40 < head >> 40;
+        let behind = self.passwords && number >> 32 < head >> 32;
         law(number > head || behind, || format!("S3: inbox number {number} came after {head}"))?;
         let author = self.first(author);
         let letters = self.outboxes.get(&(author, self.first(recipient)));
@@ -521,7 +521,7 @@ impl Laws {
             let explained = matches!(written.verdict, Some(Verdict::Expired | Verdict::Refused(_)));
             // Another device may have it.
             let elsewhere = self.kept(recipient, author, *skipped).is_some();
-            let elsewhere = elsewhere || self.passwords && *skipped >> 40 < number >> 40;
+            let elsewhere = elsewhere || self.passwords && *skipped >> 32 < number >> 32;
             law(explained || elsewhere || self.expiry, || {
                 format!("S3: {number} came after {head}, but {skipped} was not given up")
             })?;

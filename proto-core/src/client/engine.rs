@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 
 use crate::{
     action::Action,
-    id::{Epoch, PublicKey},
+    id::{Epoch, Incarnation, PublicKey},
     link::{Admit, Expired, Fate, HOME, Incoming, LinkConfig, LinkHeads, Links, LinksState},
     random::Random,
     role::Receiver,
@@ -59,8 +59,12 @@ pub(super) struct Kept {
     pub(super) clock: WallClock,
     pub(super) boot: u64,
     pub(super) home: Home,
-    /// The epoch that messages are numbered in; 0 before the first registration.
+    /// This run.
+    pub(super) run: Incarnation,
+    /// The epoch that messages are numbered in; 0 before the first registration of this run.
     pub(super) epoch: Epoch,
+    /// The last epoch of the runs before this one.
+    pub(super) former: Epoch,
     pub(super) loading: Loading,
     /// How many messages are neither settled nor saved by the server; one more for each
     /// conversation where that is not known yet.
@@ -101,6 +105,8 @@ impl State {
     ) -> Self {
         let mut random = Random::new(seed);
         let hash = random.bytes();
+        let unix = resume.clock.unix(now);
+        let run = Incarnation::draw(identity.suite(), &mut random, resume.boot, unix);
         let link_config = LinkConfig {
             initial_rtt: config.initial_rtt,
             keep_alive: Some(config.keep_alive),
@@ -127,7 +133,9 @@ impl State {
                 clock: resume.clock,
                 boot: resume.boot,
                 home: Home::default(),
+                run,
                 epoch: Epoch(0),
+                former: Epoch(0),
                 loading: Loading::start(),
                 unsaved: 0,
                 next_conversation: 2,

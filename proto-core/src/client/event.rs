@@ -29,6 +29,14 @@ impl To {
         !matches!(self, Self::Peer(_))
     }
 
+    /// The name, of a room that has one.
+    pub(super) fn room_name(&self) -> Option<&RoomName> {
+        match self {
+            Self::Room(name) => Some(name),
+            Self::Lobby | Self::Peer(_) => None,
+        }
+    }
+
     /// The room that a wish is to be a member of.
     pub(super) fn of_join(wish: &Wish) -> Option<Self> {
         match wish {

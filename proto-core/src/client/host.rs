@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use crate::{
     action::{Action, Ask, Loaded, Log, Ticket},
-    id::{Number, Position},
+    id::{Epoch, Position},
     record::{self, BODY_HEADER, ConversationRecord, InboxRecord, OutboxRecord, SelfRecord},
     storage::{Body, Id},
     time::Instant,
@@ -254,11 +254,13 @@ impl Engine<'_> {
                 self.load_message(of, number, at, bytes);
             }
             (What::Outbox { of, number, .. }, None) => {
+                let last = Position::from_record_number(head);
                 if let Some(peer) = self.peers.get_mut(of) {
-                    peer.last = Position::from_record_number(head);
+                    peer.last = last;
                     // Who knows what the run before this one sent.
-                    peer.window.ventured = peer.last;
+                    peer.window.ventured = last;
                 }
+                self.pass_epoch(last.epoch);
                 self.load_next(What::Conversation { from: number + 1 });
             }
             (What::Done, _) => {}
@@ -388,11 +390,8 @@ impl Engine<'_> {
         let next = What::Conversation { from: number + 1 };
         if number == 1 {
             match record::decode::<SelfRecord>(bytes) {
-                Some((own, _)) if Position::new(own.epoch, Number(0)).fits() => {
-                    self.state.epoch = own.epoch;
-                }
-                // Without its epoch, the client gets a new one from the server.
-                _ => self.state.home.tell(Event::Damaged),
+                Some((own, _)) => self.pass_epoch(own.epoch),
+                None => self.state.home.tell(Event::Damaged),
             }
             self.load_next(next);
             return;
@@ -420,6 +419,11 @@ impl Engine<'_> {
             (peer.stored, peer.window.settled) = (record.stored, record.settled);
         }
         self.load_next(What::Inbox { of, number });
+    }
+
+    /// An epoch is of an earlier run.
+    fn pass_epoch(&mut self, epoch: Epoch) {
+        self.state.former = self.state.former.max(epoch);
     }
 
     fn load_message(&mut self, of: Id<Peer>, number: u64, at: u64, bytes: &[u8]) {

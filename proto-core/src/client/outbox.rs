@@ -178,13 +178,10 @@ impl Engine<'_> {
     pub(super) fn peer_changed(&mut self, id: Id<Peer>) {
         self.consider_succession(id);
         let Some(peer) = self.peers.get(id) else { return };
-        let asks = peer.path == Path::Server;
         if peer.news.key_changed {
             self.state.telling_peers.push_back(&mut self.peers.slab, id);
         }
-        if asks {
-            self.inquire(id);
-        }
+        self.inquire(id);
         self.pump(id);
     }
 
@@ -194,13 +191,19 @@ impl Engine<'_> {
         while let Some(id) = at {
             let Some(peer) = self.peers.get(id) else { return };
             at = peer.active.next();
-            if peer.path == Path::Server {
-                self.inquire(id);
-            }
+            self.inquire(id);
         }
     }
 
-    fn inquire(&mut self, id: Id<Peer>) {
+    /// Asks the server how far it is with what goes by its way to a peer, once it has said
+    /// which number that is.
+    pub(super) fn inquire(&mut self, id: Id<Peer>) {
+        let by_server = |peer: &Peer| {
+            peer.path == Path::Server && peer.recipient.is_some() && peer.active.is_linked()
+        };
+        if !self.peers.get(id).is_some_and(by_server) {
+            return;
+        }
         let Some(link) = self.state.home.online() else { return };
         if let Some(contact) = self.links.get_mut(link) {
             contact.role.inquiries.push_back(&mut self.peers.slab, id);

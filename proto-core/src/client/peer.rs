@@ -318,18 +318,17 @@ impl Peers<'_> {
             return Some((id, false));
         }
         let mut changed;
-        let has_moved = |(_, kin): (Id<Peer>, &Peer)| kin.key_number != entry.key_number;
-        let moved = self.kin(entry, server).is_some_and(has_moved);
-        let id = match self.by_key(&entry.key).filter(|_| !moved) {
-            Some(id) => {
+        let id = match (self.successor(entry, server), self.by_key(&entry.key)) {
+            (Some(id), _) => {
+                self.succeed(id, entry);
+                changed = true;
+                id
+            }
+            (None, Some(id)) => {
                 changed = self.rename(id, To::Peer(entry.nick));
                 id
             }
-            None if self.succeed(entry, server).is_some() => {
-                changed = true;
-                self.by_key(&entry.key)?
-            }
-            None => {
+            (None, None) => {
                 // A nick that another key held before is another person now.
                 let former = self.by_name(&To::Peer(entry.nick));
                 let id = self.add_renamed(entry, former)?;
@@ -372,20 +371,32 @@ impl Peers<'_> {
         (peer.home == Some((entry.account, server))).then_some((id, peer))
     }
 
+    /// Who goes on under the key of an entry: had the account before, under a key with a lower
+    /// number. A number that is not higher comes from a server that was put back or begun anew,
+    /// where the account may be another's: then only the first key that was met is theirs.
+    fn successor(&self, entry: &RosterEntry<'_>, server: u32) -> Option<Id<Peer>> {
+        let (id, kin) = self.kin(entry, server)?;
+        let back = kin.key != entry.key && kin.log == entry.key;
+        let goes_on = entry.key_number > kin.key_number || back && self.by_key(&kin.log).is_none();
+        goes_on.then_some(id)
+    }
+
     /// An account that is known has another key: its holder proved at the server to be the
     /// same person.
-    fn succeed(&mut self, entry: &RosterEntry<'_>, server: u32) -> Option<()> {
-        let (id, peer) = self.kin(entry, server)?;
-        let (before, number) = (peer.key, peer.key_number);
+    fn succeed(&mut self, id: Id<Peer>, entry: &RosterEntry<'_>) {
+        let Some((before, number)) = self.slab.get(id).map(|peer| (peer.key, peer.key_number))
+        else {
+            return;
+        };
         let slab = &self.slab;
         self.by_key.remove(&before.0, id.slot(), |slot| Some(slab.get(slab.id_at(slot)?)?.key.0));
         let indexed = self.by_key.insert(&entry.key.0, id.slot());
         debug_assert!(indexed, "the index has more buckets than there are peers");
-        let peer = self.slab.get_mut(id)?;
-        (peer.key, peer.key_number) = (entry.key, entry.key_number);
-        peer.former = peer.former.or(Some((before, number)));
-        peer.news.key_changed |= entry.key != before;
-        Some(())
+        if let Some(peer) = self.slab.get_mut(id) {
+            (peer.key, peer.key_number) = (entry.key, entry.key_number);
+            peer.former = peer.former.or(Some((before, number)));
+            peer.news.key_changed |= entry.key != before;
+        }
     }
 
     /// Adds someone who wrote and is on the roster no more, or under another key: nobody is
@@ -431,10 +442,13 @@ impl Peers<'_> {
         true
     }
 
-    /// The roster begins anew: what was known of it does not count.
-    pub(super) fn forget_versions(&mut self) {
+    /// The roster begins anew: no version of it counts that is known, nor any number, which
+    /// may be another's now.
+    pub(super) fn forget_roster(&mut self) {
         for slot in 0..self.slab.capacity() as u32 {
-            if let Some(peer) = self.slab.id_at(slot).and_then(|id| self.slab.get_mut(id)) {
+            let Some(id) = self.slab.id_at(slot) else { continue };
+            self.clear_recipient(id);
+            if let Some(peer) = self.slab.get_mut(id) {
                 peer.version = 0;
             }
         }

@@ -106,9 +106,13 @@ impl Engine<'_> {
             (_, None) => return Taken::Close(CloseReason::Malformed),
         };
         let Some(since) = at(joined.since) else { return Taken::Close(CloseReason::Malformed) };
+        if self.state.home.online().is_none() {
+            // The rooms are counted from the Registered on, which is on its way.
+            return Taken::NoRoom;
+        }
         let Some(server) = self.links.get(link).map(|link| link.peer) else { return Taken::Done };
         let suite = self.links.state.identity.suite();
-        let key = PublicKey::of_room(suite, &server, joined.room);
+        let key = PublicKey::of_room(suite, &server, joined.room, with.room_name());
         let recipient = Recipient::Room(joined.room);
         // Which finds no room here is not read.
         let Some(id) = self.room_peer(key, with) else {
@@ -124,6 +128,7 @@ impl Engine<'_> {
         peer.room = Some(joined.room);
         if peer.recipient != Some(recipient) {
             self.peers.set_recipient(id, recipient);
+            self.inquire(id);
         }
         self.state.joined.push_back(&mut self.peers.slab, id);
         self.state.wishes.named += u32::from(fresh);
@@ -348,7 +353,7 @@ impl Engine<'_> {
         let Some(peer) = self.peers.get(id).filter(|peer| peer.recipient.is_none()) else { return };
         let (Some(room), Some(server)) = (peer.room, self.state.config.server_key) else { return };
         let suite = self.links.state.identity.suite();
-        if peer.key == PublicKey::of_room(suite, &server, room) {
+        if peer.key == PublicKey::of_room(suite, &server, room, peer.with.room_name()) {
             self.peers.set_recipient(id, Recipient::Room(room));
         }
     }

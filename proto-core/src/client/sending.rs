@@ -168,6 +168,7 @@ impl Engine<'_> {
         });
         let mut at = settled.and_then(|peer| peer.outbox.front());
         let mut under_way = 0;
+        let home = self.home_of(id);
         while let Some(message_id) = at {
             let Some(message) = self.messages.get(message_id) else { break };
             under_way += u32::from(message.stage.is_unsaved());
@@ -181,7 +182,7 @@ impl Engine<'_> {
             if message.stage == Stage::Open {
                 self.seal(message_id, why);
             }
-            let Some(home) = self.state.home.online() else { continue };
+            let Some(home) = home else { continue };
             if let Some(message) = self.messages.get_mut(message_id)
                 && message.stage == Stage::Deposited
                 && message.link != Some(home)
@@ -194,17 +195,26 @@ impl Engine<'_> {
         self.rearm(id);
     }
 
+    /// The link to the server, once it has said which number a peer has.
+    fn home_of(&self, id: Id<Peer>) -> Option<Id<ClientLink>> {
+        let known = self.peers.get(id).is_some_and(|peer| peer.recipient.is_some());
+        self.state.home.online().filter(|_| known)
+    }
+
     /// Sends all deposits of a conversation again: some did not get where they belong.
     pub(super) fn deposit_again(&mut self, id: Id<Peer>) {
+        let home = self.home_of(id);
         let mut at = self.peers.get(id).and_then(|peer| peer.outbox.front());
         while let Some(message_id) = at {
             let Some(message) = self.messages.get_mut(message_id) else { break };
             at = message.of_peer.next();
-            if let (Stage::Deposited, Some(home)) = (message.stage, self.state.home.online()) {
-                message.units = Units::all(message.total.into());
+            if message.stage == Stage::Deposited {
                 message.since = None;
-                self.enqueue(message_id, home);
-                self.expect_answer();
+                if let Some(home) = home {
+                    message.units = Units::all(message.total.into());
+                    self.enqueue(message_id, home);
+                    self.expect_answer();
+                }
             }
         }
         self.rearm(id);

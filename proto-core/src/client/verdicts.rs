@@ -24,8 +24,8 @@ impl Engine<'_> {
         };
         let cursor = Position::new(receipt.epoch, receipt.number);
         // In the peers' own session, a cursor says nothing of other epochs.
-        self.settle_upto(id, cursor, |position| {
-            cursor.covers(position).then_some(Verdict::Delivered)
+        self.settle_upto(id, cursor, |message| {
+            cursor.covers(message.position).then_some(Verdict::Delivered)
         });
         Taken::Done
     }
@@ -117,7 +117,14 @@ impl Engine<'_> {
         // A cursor beyond what was ever said is from a state that was put back since: it is about
         // what the server had then, and no more.
         if self.peers.get(id).is_some_and(|peer| news.upto() <= peer.last) {
-            self.settle_upto(id, news.upto(), |position| news.verdict(position));
+            // The server hands over what it has saved in its order: that speaks for what it has
+            // saved of earlier epochs as well.
+            let epochs = [news.delivered.epoch, news.expired.1.epoch];
+            self.settle_upto(id, news.upto(), |message| {
+                let meant =
+                    message.stage == Stage::Stored || epochs.contains(&message.position.epoch);
+                news.verdict(message.position).filter(|_| meant)
+            });
         }
         let Some(peer) = self.peers.get_mut(id).filter(|peer| peer.has_shelved()) else { return };
         let settled = &mut peer.window.settled;
@@ -134,7 +141,7 @@ impl Engine<'_> {
         &mut self,
         peer: Id<Peer>,
         cursor: Position,
-        verdict: impl Fn(Position) -> Option<Verdict>,
+        verdict: impl Fn(&Message) -> Option<Verdict>,
     ) {
         let mut at = self.peers.get(peer).and_then(|peer| peer.outbox.front());
         while let Some(id) = at {
@@ -146,7 +153,7 @@ impl Engine<'_> {
             // What is still being saved was sent to nobody.
             if message.stage.is_open()
                 && message.stage != Stage::Saving
-                && let Some(verdict) = verdict(message.position)
+                && let Some(verdict) = verdict(message)
             {
                 self.done(id, verdict);
             }
@@ -159,8 +166,8 @@ impl Engine<'_> {
         let Some(found) = self.peers.get_mut(peer) else { return };
         if found.with.is_room() {
             // There is no more to be heard of it.
-            self.settle_upto(peer, cursor, |position| {
-                cursor.covers(position).then_some(Verdict::Stored)
+            self.settle_upto(peer, cursor, |message| {
+                cursor.covers(message.position).then_some(Verdict::Stored)
             });
             return;
         }

@@ -8,7 +8,7 @@ use zeroize::Zeroize;
 
 use crate::{
     action::Action,
-    id::Account,
+    id::{Account, Incarnation},
     link::{Admit, Expired, Fate, Incoming, LinkConfig, LinkHeads, Links, LinksState},
     random::Random,
     role::Receiver,
@@ -39,6 +39,10 @@ const EVENTS: usize = 32;
 /// How long a reader waits that the store could not serve.
 pub(super) const STALL: Duration = Duration::from_secs(1);
 
+/// The last number that the wall clock makes, in the year 2097: a clock that is wrong must not
+/// use up those that are left.
+const LATEST: u32 = 0xf000_0000;
+
 /// What a server keeps between inputs beside its tables.
 #[derive(Debug)]
 pub(super) struct State {
@@ -66,6 +70,8 @@ pub(super) struct Kept {
     pub(super) config: Config,
     pub(super) now: Instant,
     pub(super) clock: WallClock,
+    /// This run.
+    pub(super) run: Incarnation,
     /// The roster's version.
     pub(super) version: u64,
     /// When the collected changes are pushed.
@@ -109,6 +115,8 @@ impl State {
     ) -> Self {
         let mut random = Random::new(seed);
         let hash = random.bytes();
+        let unix = resume.clock.unix(now);
+        let run = Incarnation::draw(identity.suite(), &mut random, resume.boot, unix);
         let link_config = LinkConfig {
             initial_rtt: config.initial_rtt,
             keep_alive: None,
@@ -137,6 +145,7 @@ impl State {
                 config,
                 now,
                 clock: resume.clock,
+                run,
                 version: first,
                 push_at: None,
                 caught_up: List::NEW,
@@ -308,6 +317,13 @@ impl<'a> Engine<'a> {
 
     pub(super) fn unix(&self) -> UnixTime {
         self.state.clock.unix(self.state.now)
+    }
+
+    /// Seconds since 1970 by the wall clock: where numbers go on that must not be given twice,
+    /// not even by a server whose store was put back.
+    pub(super) fn seconds(&self) -> u32 {
+        let seconds = self.unix().0 / 1_000_000;
+        u32::try_from(seconds).map_or(LATEST, |seconds| seconds.min(LATEST))
     }
 
     pub(super) fn member(&mut self, link: Id<ServerLink>) -> Option<&mut Member> {

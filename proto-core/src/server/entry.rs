@@ -219,6 +219,7 @@ impl Pair {
     /// Moves on to the epoch of `position`: its author began a new outbox.
     pub(crate) fn enter(&mut self, position: Position) {
         if position.epoch > self.epoch() {
+            // What is handed over or expires of the epochs before is still counted.
             self.record.stored = Position::new(position.epoch, Number(0));
             self.taken = self.record.stored;
             // How far an author is in a room is saved with each of its messages.

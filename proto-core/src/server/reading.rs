@@ -207,7 +207,7 @@ impl Engine<'_> {
             key: record.key,
             nick: record.nick,
             epoch: record.epoch,
-            boot: record.boot,
+            run: record.run,
             presence: if is_gone { Presence::Gone } else { Presence::Offline },
             link: None,
             seen: UnixTime(0),

@@ -7,7 +7,9 @@ use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    id::{Account, Epoch, Nick, Number, Position, PublicKey, Recipient, Room, RoomName},
+    id::{
+        Account, Epoch, Incarnation, Nick, Number, Position, PublicKey, Recipient, Room, RoomName,
+    },
     password::MAX_PASSWORD,
     time::UnixTime,
 };
@@ -30,10 +32,11 @@ mod bound {
     pub(super) const U16: usize = 3;
     pub(super) const U32: usize = 5;
     pub(super) const U64: usize = 10;
+    pub(super) const RUN: usize = 8;
     pub(super) const ADDRESS: usize = 1 + 16 + U16;
     pub(super) const NAME: usize = 1 + crate::id::MAX_NAME;
     pub(super) const RECIPIENT: usize = TAG + U32;
-    pub(super) const REGISTER: usize = NAME + TAG + U32 + 2 * U64;
+    pub(super) const REGISTER: usize = NAME + TAG + U32 + 2 * RUN + U64;
 }
 
 macro_rules! frames {
@@ -90,7 +93,7 @@ frames! {
     /// A client asks for its nick.
     Register(Register) = 0x10, bound bound::REGISTER;
     /// It has it.
-    Registered(Registered) = 0x11, bound 7 * bound::U32 + bound::TAG + 3 * bound::U64;
+    Registered(Registered) = 0x11, bound 7 * bound::U32 + bound::TAG + 2 * bound::U64 + bound::RUN;
     /// It does not get it.
     RegisterRefused(RegisterRefusal) = 0x12, bound bound::TAG;
     /// A client goes offline.
@@ -206,10 +209,12 @@ pub enum CloseReason {
 pub struct Register {
     /// The nick wanted.
     pub nick: Nick,
-    /// The epoch that the client's durable state is in, if it has one.
+    /// The last epoch that the client's durable state knows of, if it has one.
     pub epoch: Option<Epoch>,
-    /// How often that state was started from: a number that goes back shows a roll-back.
-    pub boot: u64,
+    /// The client's run.
+    pub run: Incarnation,
+    /// The server's run that `roster` is of.
+    pub server: Incarnation,
     /// The roster version that the client has already.
     pub roster: u64,
 }
@@ -223,8 +228,8 @@ pub struct Registered {
     pub epoch: Epoch,
     /// The nick was this key's before.
     pub returning: bool,
-    /// The roster's version now.
-    pub roster: u64,
+    /// The server's run, which versions of the roster and numbers of accounts are of.
+    pub run: Incarnation,
     /// The last entry of the mailbox if anything waits in it, else 0.
     pub mailbox: u64,
     /// How many rooms the client is a member of, the lobby among them.
@@ -269,6 +274,8 @@ pub enum RegisterRefusal {
     Store,
     /// The operator banned the nick or the key.
     Banned,
+    /// There is no epoch left for another run of it.
+    Exhausted,
 }
 
 /// A page of the roster: every change after version `base` up to version `upto`
