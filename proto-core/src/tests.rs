@@ -51,10 +51,13 @@ const SERVER: u16 = 1;
 const ALICE: u16 = 2;
 const BOB: u16 = 3;
 
+/// A log's head and its records.
+type Records = (u64, BTreeMap<u64, Vec<u8>>);
+
 /// A host's store. When it is `damaged`, most of what is read is something else.
 #[derive(Default)]
 struct Store {
-    logs: BTreeMap<Vec<u8>, (u64, BTreeMap<u64, Vec<u8>>)>,
+    logs: BTreeMap<[u8; Log::LENGTH], Records>,
     damaged: bool,
 }
 
@@ -66,29 +69,34 @@ enum Asked {
 
 impl Store {
     fn put(&mut self, log: Log, number: u64, record: Vec<u8>) {
-        let (head, records) = self.logs.entry(log.to_bytes().to_vec()).or_default();
+        let (head, records) = self.logs.entry(log.to_bytes()).or_default();
         *head = number.max(*head);
         records.insert(number, record);
     }
 
     fn forget(&mut self, log: Log, upto: u64) {
-        if let Some((_, records)) = self.logs.get_mut(&log.to_bytes().to_vec()) {
+        if let Some((_, records)) = self.logs.get_mut(&log.to_bytes()) {
             records.retain(|number, _| *number > upto);
         }
     }
 
     fn load(&self, log: Log, from: u64, dice: &mut Random) -> (Option<(u64, Vec<u8>)>, u64) {
-        let found = self.logs.get(&log.to_bytes().to_vec());
+        let found = self.logs.get(&log.to_bytes());
         let (head, first) = found.map_or((0, None), |(head, records)| {
             (*head, records.range(from..).next().map(|(at, record)| (*at, record.clone())))
         });
-        if !self.damaged || dice.u32() % 4 == 0 {
+        if !self.damaged || one_in(4, dice) {
             return (first, head);
         }
-        let at = if dice.u32() % 2 == 0 { from } else { any(dice) };
-        let record = (dice.u32() % 4 != 0).then(|| (at, extreme(log, dice)));
-        (record, if dice.u32() % 2 == 0 { head } else { any(dice) })
+        let at = if one_in(2, dice) { from } else { any(dice) };
+        let record = (!one_in(4, dice)).then(|| (at, extreme(log, dice)));
+        (record, if one_in(2, dice) { head } else { any(dice) })
     }
+}
+
+/// `true` once in so many throws.
+fn one_in(many: u32, dice: &mut Random) -> bool {
+    dice.u32().is_multiple_of(many)
 }
 
 /// A number at the end of some range.
@@ -135,7 +143,7 @@ fn extreme(log: Log, dice: &mut Random) -> Vec<u8> {
         Log::Mailbox(_) => {
             record!(MailRecord { from: account, epoch, number, received, author, key })
         }
-        Log::Pairs(_) if dice.u32() % 2 == 0 => record!(PlaceRecord { epoch, number }),
+        Log::Pairs(_) if one_in(2, dice) => record!(PlaceRecord { epoch, number }),
         Log::Pairs(_) => {
             record!(PairRecord { key, stored: a, delivered: b, expired: (c, d), receipt: [0; 16] })
         }
@@ -144,7 +152,7 @@ fn extreme(log: Log, dice: &mut Random) -> Vec<u8> {
         Log::Room(_) => {
             record!(EntryRecord { from: account, nick, epoch, number, received, bytes: any(dice) })
         }
-        Log::Conversations if dice.u32() % 4 == 0 => record!(SelfRecord { epoch }),
+        Log::Conversations if one_in(4, dice) => record!(SelfRecord { epoch }),
         Log::Conversations => record!(ConversationRecord {
             log: author,
             key: author,
@@ -282,7 +290,7 @@ impl<M: client::Storage> World<M> {
                         .handle_datagram(now, from, &mut bytes));
                 }
                 ALICE => {
-                    drive!(self, ALICE, |alice, now| alice.handle_datagram(now, from, &mut bytes))
+                    drive!(self, ALICE, |alice, now| alice.handle_datagram(now, from, &mut bytes));
                 }
                 _ => drive!(self, BOB, |bob, now| bob.handle_datagram(now, from, &mut bytes)),
             }
@@ -456,7 +464,9 @@ fn numbers_from_a_damaged_store_overflow_nothing() {
     for seed in 0..60 {
         let mut stores: [Store; 3] = Default::default();
         for boot in 1..5 {
-            stores.iter_mut().for_each(|store| store.damaged = boot > 1 && seed % 3 != 0);
+            for store in &mut stores {
+                store.damaged = boot > 1 && seed % 3 != 0;
+            }
             stores[usize::from(seed) % 3].damaged = boot > 1;
             let mut world = World::new(boot, stores, Lent(Box::new(ClientMemory::new())), seed);
             world.register();
