@@ -199,6 +199,7 @@ impl core::fmt::Debug for Engine<'_> {
 impl<'a> Engine<'a> {
     pub(super) fn new(state: &'a mut State, tables: Tables<'a>) -> Self {
         let State { kept, links, heads } = state;
+        let places = Versions::places(tables.accounts.len());
         Self {
             state: kept,
             links: Links::new(links, &mut heads.links, tables.links),
@@ -208,7 +209,7 @@ impl<'a> Engine<'a> {
                 by_key: Index::new(tables.by_key, heads.hash),
                 head: &mut heads.accounts,
             },
-            versions: Versions::new(tables.versions),
+            versions: Versions::new(tables.versions.get_mut(..places).unwrap_or_default()),
             entries: Slab::new(tables.entries, &mut heads.entries),
             entry_timers: Timers::new(tables.entry_timers, &mut heads.entry_timers),
             pairs: Slab::new(tables.pairs, &mut heads.pairs),
