@@ -504,7 +504,7 @@ fn a_path_that_becomes_narrow_is_soon_used_as_it_is() {
 }
 
 /// The server's store is lost, and it begins anew below the versions that its clients know:
-/// those who come are seen even so.
+/// they see who is there even so.
 #[test]
 fn a_server_that_begins_anew_shows_its_people_to_each_other() {
     let mut chat = Chat::of(&["alice", "bob"]);
@@ -519,7 +519,7 @@ fn a_server_that_begins_anew_shows_its_people_to_each_other() {
     chat.deregister("alice");
     chat.run(SHORTLY);
     chat.lose_server();
-    for who in ["alice", "bob"] {
+    for who in ["bob", "alice"] {
         chat.register(who);
         chat.run(SHORTLY);
     }
