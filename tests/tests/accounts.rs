@@ -238,6 +238,7 @@ fn passwords_for_a_nick_are_judged_one_at_a_time() {
         |world: &World| -> usize { thieves.iter().map(|thief| world.nodes[*thief].wrong).sum() };
     while wrong(&world) == 0 {
         world.run(SECOND / 100);
+        assert!(world.now < 600 * SECOND, "one of them is judged some time");
     }
     world.run(SECOND * 9 / 10);
     assert_eq!(wrong(&world), 1);

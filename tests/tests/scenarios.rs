@@ -64,9 +64,7 @@ fn what_is_stored_survives_a_crash_of_the_server() {
     chat.deregister("bob");
     chat.run(SHORTLY);
     chat.say("alice", "bob", "remember this");
-    while !chat.hears("alice").contains(&"stored: remember this".to_string()) {
-        chat.run(SECOND / 1000);
-    }
+    chat.run_until(|chat| chat.hears("alice").contains(&"stored: remember this".to_string()));
     chat.crash("server");
     chat.run(10 * SECOND);
     chat.start("server");
@@ -422,11 +420,10 @@ fn what_the_store_may_yet_save_is_not_called_refused() {
 fn what_was_handed_over_before_a_crash_is_not_called_refused() {
     let mut chat = Chat::online(&["alice", "bob"]);
     chat.part("alice", "bob", 600 * SECOND);
-    let (bob, server) = (chat.at("bob"), chat.at("server"));
+    let [alice, bob, server] = ["alice", "bob", "server"].map(|who| chat.at(who));
+    let keys = [bob, alice].map(|who| chat.world.nodes[who].key);
     chat.say("alice", "bob", "you are it");
-    while chat.world.laws.inbox(chat.world.nodes[bob].key, chat.world.nodes[1].key).is_empty() {
-        chat.run(1_000);
-    }
+    chat.run_until(|chat| !chat.world.laws.inbox(keys[0], keys[1]).is_empty());
     chat.crash("server");
     chat.crash("bob");
     chat.world.nodes[server].store.behave(Manners { full: true, ..Manners::default() });
