@@ -221,6 +221,26 @@ fn wrong_passwords_cost_their_sender_time_whosever_nick_it_is() {
     }
 }
 
+/// Her own slips of the finger are forgiven once she has found the right one.
+#[test]
+fn a_right_password_makes_up_for_the_wrong_ones_before() {
+    let mut world = online();
+    for name in ["alice on the train", "alice at work"] {
+        let device = world.device(ALICE, name);
+        let slips = ["a slip", "another", "a third", "the password of alice"];
+        world.nodes[device].passwords = slips.map(String::from).into();
+        world.register(device);
+        world.run(6 * SHORTLY);
+        let wait = |event: Event| match event {
+            Event::PasswordWanted { why: PasswordWant::Wrong, wait } => Some(wait.as_secs()),
+            _ => None,
+        };
+        let waits: Vec<_> =
+            world.nodes[device].told.iter().filter_map(|told| wait(told.event)).collect();
+        assert_eq!((waits, status(&mut world, device)), (vec![1, 2, 4], Status::Online));
+    }
+}
+
 /// All that come at one moment are told to come again but one, so that nobody learns of
 /// many at once that they are wrong.
 #[test]

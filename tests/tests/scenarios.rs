@@ -201,6 +201,31 @@ fn without_a_receipt_a_message_goes_by_the_server() {
     assert_eq!(chat.hears("bob"), ["alice: one", "alice (relayed): two", "alice (relayed): three"]);
 }
 
+/// The reader's disk takes its time for each message, and the host crashes meanwhile.
+#[test]
+fn nothing_is_called_delivered_before_it_is_durable() {
+    let mut chat = Chat::online(&["alice", "bob"]);
+    let [alice, bob] = ["alice", "bob"].map(|who| chat.at(who));
+    let manners = Manners { slow: 10 * SECOND, ..Manners::default() };
+    chat.world.nodes[bob].store.behave(manners);
+    let texts: Vec<_> = (0..20).map(|number| format!("letter {number}")).collect();
+    for text in &texts {
+        chat.say("alice", "bob", text);
+    }
+    let mut delivered = 0;
+    chat.run_until(|chat| {
+        delivered += chat.hears("alice").iter().filter(|l| l.starts_with("delivered")).count();
+        delivered >= 3
+    });
+    chat.crash("bob");
+    let keys = [bob, alice].map(|who| chat.world.nodes[who].key);
+    assert!(chat.world.laws.inbox(keys[0], keys[1]).len() >= delivered);
+    chat.world.nodes[bob].store.behave(Manners::default());
+    chat.start("bob");
+    chat.run(60 * SECOND);
+    assert_eq!(chat.world.laws.inbox(keys[0], keys[1]), texts);
+}
+
 #[test]
 fn for_who_fell_silent_the_server_keeps_it() {
     let mut chat = Chat::online(&["alice", "bob"]);
