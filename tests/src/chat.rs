@@ -75,6 +75,17 @@ impl Chat {
         self.world.run(span);
     }
 
+    /// Lets time pass, in steps of a millisecond, until something is so.
+    pub fn run_until(&mut self, mut is_so: impl FnMut(&mut Self) -> bool) {
+        for _ in 0..60_000 {
+            if is_so(self) {
+                return;
+            }
+            self.run(SECOND / 1000);
+        }
+        panic!("it has not come to that in a minute");
+    }
+
     /// Someone goes online.
     pub fn register(&mut self, who: &str) {
         let who = self.at(who);
