@@ -509,7 +509,7 @@ impl World {
     }
 
     /// A host stands still for a while.
-    pub(crate) fn pause(&mut self, place: Place, span: Moment) {
+    pub fn pause(&mut self, place: Place, span: Moment) {
         if self.nodes[place].role.is_some() && !self.nodes[place].paused {
             self.trace.line(self.now, || format!("{} stands still", self.nodes[place].name));
             self.nodes[place].paused = true;
@@ -524,6 +524,11 @@ impl World {
         for input in backlog {
             self.input(place, input);
         }
+    }
+
+    /// From now on, so many bytes per second pass from one node to another.
+    pub fn slow_down(&mut self, from: Place, to: Place, rate: u64) {
+        self.network.slow_down(from, to, rate, &mut self.dice);
     }
 
     /// A client is seen at another address from now on.

@@ -1,5 +1,7 @@
 //! Short stories of rooms: what happens, and what every member is told and has then.
 
+use std::time::Duration;
+
 use proto_core::{
     action::Log,
     client::{CommandError, SayError},
@@ -45,7 +47,10 @@ fn what_is_said_to_everyone_comes_to_everyone_in_one_order() {
 #[test]
 fn who_lags_behind_what_is_kept_still_gets_what_comes_after() {
     let mut chat = Chat::online(&["alice", "bob"]);
-    chat.configure(|config| config.room.entries = 2);
+    chat.configure(|config| {
+        config.room.entries = 2;
+        config.reader_wait = Duration::ZERO;
+    });
     chat.run(60 * SECOND);
     chat.gather("den", &["alice", "bob"]);
     for round in 0..12 {

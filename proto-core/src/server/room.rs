@@ -6,12 +6,13 @@ use crate::{
     id::{Account, Position, Room, RoomName},
     link::{Credit, Run},
     storage::{Bucket, Id, Index, Linked, List, Node, Slab, SlabHead, Slot},
-    time::UnixTime,
+    time::{Instant, UnixTime},
 };
 
 use super::{
     ServerLink,
     entry::{Asking, Entry, Queued},
+    readers::Readers,
 };
 
 /// A room.
@@ -51,6 +52,7 @@ pub struct RoomRow {
     pub(super) members: u32,
     /// Members with nothing more to read.
     pub(super) caught_up: List<Membership, Turn>,
+    pub(super) readers: Readers,
     pub(super) asking: Node<Self>,
 }
 
@@ -86,6 +88,7 @@ impl RoomRow {
             forgotten: 0,
             members: 0,
             caught_up: List::NEW,
+            readers: Readers::NEW,
             asking: Node::UNLINKED,
         }
     }
@@ -116,8 +119,14 @@ pub struct Membership {
     /// The entry that is being loaded for it.
     pub(super) loading: u64,
     pub(super) queue: Queue,
+    /// It had read all there was, when it was looked at last.
+    pub(super) idle: bool,
+    /// When it read some more, or there was more to read again.
+    pub(super) got_on: Instant,
     pub(super) turn: Node<Self>,
     pub(super) of_account: Node<Self>,
+    /// Among those that its room waits for.
+    pub(super) reading: Node<Self>,
 }
 
 /// Whether a membership is one.
@@ -175,9 +184,17 @@ impl Membership {
             cursor: Cursor::default(),
             loading: 0,
             queue: Queue::None,
+            idle: false,
+            got_on: Instant::from_micros(0),
             turn: Node::UNLINKED,
             of_account: Node::UNLINKED,
+            reading: Node::UNLINKED,
         }
+    }
+
+    /// The last entry that it has read or need not read, in a log that is kept from `first` on.
+    pub(super) fn has_read(&self, first: u64) -> u64 {
+        self.cursor.begins_behind().unwrap_or(self.since).max(first.saturating_sub(1))
     }
 }
 
@@ -219,10 +236,10 @@ struct Begun {
 }
 
 impl Cursor {
-    /// The member has all up to `upto`.
-    pub(super) fn read(&mut self, upto: u64) {
+    /// The member has all up to `upto`; `false` if that is no news.
+    pub(super) fn read(&mut self, upto: u64) -> bool {
         if self.begun && upto <= self.read {
-            return;
+            return false;
         }
         let passed = if self.begun { upto - self.read } else { WINDOW };
         let passed = u32::try_from(passed).unwrap_or(u32::MAX);
@@ -232,6 +249,12 @@ impl Cursor {
             Some(Begun { ahead: ahead as u8, ..begun })
         });
         (self.read, self.begun) = (upto, true);
+        true
+    }
+
+    /// The last entry that the member has, once it said so.
+    pub(super) fn begins_behind(&self) -> Option<u64> {
+        self.begun.then_some(self.read)
     }
 
     /// What is to be sent next of a log that keeps entries from `first` to `head`.
