@@ -6,7 +6,10 @@ use proto_core::{
     client::{Deposit, PasswordError, Refusal, SayError, To},
     id::{NameError, Nick, RoomName},
     time::UnixTime,
-    wire::{CloseReason, PasswordWant, Presence, RegisterRefusal, Retention, RoomRefusal, Wish},
+    wire::{
+        CloseReason, GoneReason, PasswordWant, Presence, RegisterRefusal, Retention, RoomRefusal,
+        Wish,
+    },
 };
 
 use crate::safe_text::SafeText;
@@ -296,6 +299,8 @@ pub(crate) enum RoomNotice<'a> {
         room: To,
         /// How many.
         missing: u64,
+        /// Why.
+        why: GoneReason,
         /// How much is kept, if the server said so in this run.
         retention: Option<Retention>,
     },

@@ -7,7 +7,10 @@ use proto_core::{
     client::{Refusal, SayError, To},
     id::RoomName,
     time::UnixTime,
-    wire::{CloseReason, PasswordWant, Presence, RegisterRefusal, Retention, RoomRefusal, Wish},
+    wire::{
+        CloseReason, GoneReason, PasswordWant, Presence, RegisterRefusal, Retention, RoomRefusal,
+        Wish,
+    },
 };
 
 use crate::{
@@ -168,10 +171,18 @@ fn room(notice: &RoomNotice<'_>) -> Option<String> {
             };
             room_refusal(room, *why)
         }
-        RoomNotice::Gap { room, missing, retention: kept } => {
-            let why = kept.map_or_else(|| "the server keeps them no longer".to_owned(), retention);
-            let them = if *missing == 1 { "message" } else { "messages" };
-            format!("{missing} {them} to {} can no longer be read: {why}", whom(room))
+        RoomNotice::Gap { room, missing, why, retention: kept } => {
+            let (messages, they_are) =
+                if *missing == 1 { ("message", "it is") } else { ("messages", "they are") };
+            let why = match (why, kept) {
+                (GoneReason::NotKept, Some(kept)) => retention(*kept),
+                (GoneReason::NotKept, None) => format!("{they_are} kept no longer by the server"),
+                (GoneReason::Damaged, _) => {
+                    format!("{they_are} damaged on the server's disk; tell its operator")
+                }
+                (GoneReason::TooLong, _) => format!("{they_are} longer than this client takes"),
+            };
+            format!("{missing} {messages} to {} can no longer be read: {why}", whom(room))
         }
         RoomNotice::NotInside => {
             "you have entered no room; /join <room> enters one, /rooms lists them".to_owned()

@@ -676,6 +676,12 @@ impl World {
         }
     }
 
+    /// The server's store spoils an entry of a room.
+    pub fn spoil(&mut self, room: RoomNumber, index: u64) {
+        self.nodes[SERVER].store.damage(Log::Room(room), index);
+        self.laws.rooms.spoil(room, index);
+    }
+
     // ---- what roles do
 
     /// Passes an input to a node's role and carries out what it owes then.
@@ -825,7 +831,14 @@ impl World {
     fn note(&mut self, place: Place, event: server::Event) {
         self.trace.line(self.now, || format!("{} notes {event:?}", self.nodes[place].name));
         self.nodes[place].ready |= event == server::Event::Ready;
-        self.demand(place, event != server::Event::Damaged, || "a record is damaged".into());
+        let sound = match event {
+            server::Event::Damaged => false,
+            server::Event::EntryDamaged { room, index, .. } => {
+                self.laws.rooms.is_spoiled(room, index)
+            }
+            _ => true,
+        };
+        self.demand(place, sound, || "a record is damaged".into());
     }
 
     fn tell(&mut self, place: Place, event: client::Event, text: &[u8]) {

@@ -445,3 +445,27 @@ fn forgotten_later(left: usize) {
     chat.run(6 * 3600 * SECOND);
     assert_eq!(kept(&chat), left);
 }
+
+/// An entry that the server's disk has spoiled is gone for another reason than its age, and
+/// everyone who lacks it is told that one.
+#[test]
+fn what_is_damaged_is_not_called_too_old() {
+    let mut chat = Chat::online(&["alice", "bob"]);
+    chat.gather("den", &["alice", "bob"]);
+    chat.deregister("bob");
+    for text in ["one", "two", "three"] {
+        chat.say("alice", "#den", text);
+    }
+    chat.run(SHORTLY);
+    chat.crash("server");
+    chat.world.spoil(Room(1), 2);
+    chat.start("server");
+    chat.run(60 * SECOND);
+    chat.hears("bob");
+    chat.register("bob");
+    chat.run(SHORTLY);
+    assert_eq!(
+        chat.hears("bob"),
+        ["welcome back", "#den alice: one", "1 of #den are damaged", "#den alice: three"]
+    );
+}

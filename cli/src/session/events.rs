@@ -58,7 +58,7 @@ impl Session {
                 let text = SafeText::new(text);
                 self.room_message(at, RoomMessage { room, from, time, text });
             }
-            Event::RoomGap { room, missing } => self.room_gap(at, room, missing),
+            Event::RoomGap { room, missing, why } => self.room_gap(at, room, missing, why),
             Event::Outcome { wish, result } => self.outcome(chat, at, wish, result),
             Event::Names { wish, last } => self.names(chat, at, (wish, last), text),
             Event::Gap { from, missing } => self.tell(at, Notice::Gap { from, missing }),

@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     id::{MAX_NAME, Nick, Position, PublicKey, RoomName},
     time::UnixTime,
-    wire::{CloseReason, EntryRefusal, Limits, PasswordWant, RegisterRefusal, RoomRefusal, Wish},
+    wire::{
+        CloseReason, EntryRefusal, GoneReason, Limits, PasswordWant, RegisterRefusal, RoomRefusal,
+        Wish,
+    },
 };
 
 use super::MessageId;
@@ -167,12 +170,14 @@ pub enum Event {
         /// When, by their clock.
         time: UnixTime,
     },
-    /// Entries of a room were given up by the server before they could be read.
+    /// Entries of a room cannot be read any more.
     RoomGap {
         /// The room.
         room: To,
         /// How many.
         missing: u64,
+        /// Why.
+        why: GoneReason,
     },
     /// What came of a wish that asked for no names.
     Outcome {

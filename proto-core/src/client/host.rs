@@ -109,9 +109,8 @@ impl Engine<'_> {
         }
         while let Some(peer) = self.state.telling_peers.front() {
             if let Some(found) = self.peers.get_mut(peer) {
-                let missing = core::mem::take(&mut found.news.gone);
-                if missing > 0 {
-                    return Some(Event::RoomGap { room: found.with, missing });
+                if let Some((why, missing)) = found.news.take_gone() {
+                    return Some(Event::RoomGap { room: found.with, missing, why });
                 }
                 if let To::Peer(nick) = found.with {
                     if core::mem::take(&mut found.news.key_changed) {

@@ -7,6 +7,7 @@ use crate::{
     link::{Credit, Run},
     storage::{Bucket, Id, Index, Linked, List, Node, Slab, SlabHead, Slot},
     time::{Instant, UnixTime},
+    wire::GoneReason,
 };
 
 use super::{
@@ -213,8 +214,10 @@ pub(super) struct Cursor {
     current: Option<Begun>,
     /// The member said where it reads on from.
     begun: bool,
-    /// The member is to be told that entries are gone.
+    /// The member is to be told that entries are gone: from which on, and why.
     gone: bool,
+    gone_from: u64,
+    reason: GoneReason,
 }
 
 /// The credit that entries of a room use while they are on their way: that of all up to
@@ -263,11 +266,12 @@ impl Cursor {
             return Next::Nothing;
         }
         if self.read + 1 < first {
-            self.gone = true;
+            (self.gone, self.gone_from, self.reason) = (true, first - 1, GoneReason::NotKept);
             self.read(first - 1);
         }
         if self.gone {
-            return Next::Gone { upto: self.read };
+            let (upto, first, reason) = (self.read, self.gone_from, self.reason);
+            return Next::Gone { upto, first, reason };
         }
         let ahead = self.current.map_or(u64::from(self.sent.trailing_ones()), |c| c.ahead.into());
         let index = self.read + 1 + ahead;
@@ -337,10 +341,13 @@ impl Cursor {
 
     /// Passes over an entry that cannot be sent, as if it were gone; `false` while the
     /// member lacks some of those before it.
-    pub(super) fn pass_over(&mut self, index: u64) -> bool {
+    pub(super) fn pass_over(&mut self, index: u64, reason: GoneReason) -> bool {
         let next = index == self.read + 1;
         if next {
-            self.gone = true;
+            if !(self.gone && self.reason == reason) {
+                self.gone_from = index;
+            }
+            (self.gone, self.reason) = (true, reason);
             self.read(index);
         }
         next
@@ -358,7 +365,7 @@ pub(super) enum Next {
     /// Nothing now.
     Nothing,
     /// That entries are gone.
-    Gone { upto: u64 },
+    Gone { upto: u64, first: u64, reason: GoneReason },
     /// Pieces of an entry.
     Entry { index: u64 },
 }
@@ -569,7 +576,7 @@ mod tests {
                     0 => match cursor.next(first, head) {
                         Next::Entry { index } if !cursor.spend(index, usize::from(units(index)) * FRAGMENT_UNIT, &mut credit) => {}
                         Next::Nothing => {}
-                        Next::Gone { upto } => {
+                        Next::Gone { upto, .. } => {
                             prop_assert!(upto < first);
                             cursor.gone_told(true);
                             read = read.max(upto);

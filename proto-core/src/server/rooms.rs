@@ -11,7 +11,7 @@ use crate::{
     record::{self, EntryRecord},
     storage::{Id, Index, Pool, Slab},
     time::Instant,
-    wire::{EntryRefusal, FRAGMENT_UNIT, Frame, Gone, Joined, Read, RoomEntry},
+    wire::{EntryRefusal, FRAGMENT_UNIT, Frame, Gone, GoneReason, Joined, Read, RoomEntry},
 };
 
 use super::{
@@ -227,7 +227,7 @@ impl Engine<'_> {
         let Some(membership) = self.rooms.members.get(id) else { return };
         let (room, wanted) = (membership.room, membership.loading);
         let Some(row) = self.rooms.get(room) else { return };
-        let (number, first) = (row.number, row.first);
+        let (number, name, first) = (row.number, row.name, row.first);
         let Some(Loaded { record, .. }) = loaded else {
             self.tell(Event::StoreFailed);
             self.stall_member(id);
@@ -240,9 +240,11 @@ impl Engine<'_> {
             // What was given up meanwhile is not missed.
             None if wanted < first => true,
             None => {
-                self.tell(Event::Damaged);
+                self.tell(Event::EntryDamaged { room: number, name, index: wanted });
                 let membership = self.rooms.members.get_mut(id);
-                membership.is_some_and(|membership| membership.cursor.pass_over(wanted))
+                membership.is_some_and(|membership| {
+                    membership.cursor.pass_over(wanted, GoneReason::Damaged)
+                })
             }
         };
         if there { self.take_turn(id) } else { self.stall_member(id) }
@@ -393,8 +395,9 @@ impl Engine<'_> {
         loop {
             let index = match membership.cursor.next(row.first, row.head) {
                 Next::Nothing => return Turned::Over,
-                Next::Gone { upto } => {
-                    if !packet.push(&Frame::Gone(Gone { room, upto }), Token::Gone(id)) {
+                Next::Gone { upto, first, reason } => {
+                    let gone = Gone { room, upto, first, reason };
+                    if !packet.push(&Frame::Gone(gone), Token::Gone(id)) {
                         return Turned::Full;
                     }
                     membership.cursor.gone_told(true);
@@ -413,7 +416,7 @@ impl Engine<'_> {
             found.credit.refund(membership.cursor.refund());
             let total = entry.body.len();
             if total > found.credit.longest() {
-                if !membership.cursor.pass_over(index) {
+                if !membership.cursor.pass_over(index, GoneReason::TooLong) {
                     return Turned::Over;
                 }
                 continue;
