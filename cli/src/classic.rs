@@ -248,6 +248,7 @@ fn outcome_of(to: &To, outcome: Outcome) -> String {
         Outcome::Stored => "[Messages received by the server and saved.]".to_owned(),
         Outcome::Expired => format!("[Message to {whom} expired.]"),
         Outcome::Refused(why) => format!("[Message to {whom} refused: {}.]", words::refusal(why)),
+        Outcome::Failed(why) => format!("[Message to {whom} not sent: {}.]", words::failure(why)),
     }
 }
 

@@ -257,6 +257,9 @@ fn outcome_of(to: &To, text: Option<&SafeText>, outcome: Outcome) -> String {
         Outcome::Refused(why) => {
             format!("REFUSED, {whom} does not get {what}: {}", words::refusal(why))
         }
+        Outcome::Failed(why) => {
+            format!("NOT SENT, {whom} does not get {what}: {}", words::failure(why))
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proto_core::{
-    client::{Deposit, PasswordError, Refusal, SayError, To},
+    client::{Deposit, Failure, PasswordError, Refusal, SayError, To},
     id::{NameError, Nick, RoomName},
     time::UnixTime,
     wire::{
@@ -257,6 +257,8 @@ pub(crate) enum Outcome {
     Expired,
     /// It was refused.
     Refused(Refusal),
+    /// This client's own disk failed it.
+    Failed(Failure),
 }
 
 /// What there is to tell of rooms.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{Timestamp, tz::TimeZone};
 use proto_core::{
-    client::{Refusal, SayError, To},
+    client::{Failure, Refusal, SayError, To},
     id::RoomName,
     time::UnixTime,
     wire::{
@@ -91,6 +91,18 @@ pub(crate) fn refusal(why: Refusal) -> &'static str {
         Refusal::Store => "the server could not save it; tell its operator, and send it again",
         Refusal::Superseded => {
             "it was written before this data directory was restored from an older copy; send it again"
+        }
+    }
+}
+
+/// How this client's own disk failed a message, and what to do.
+pub(crate) fn failure(why: Failure) -> &'static str {
+    match why {
+        Failure::Unsaved => {
+            "it could not be saved on your own disk first; see to that, and send it again"
+        }
+        Failure::Damaged => {
+            "it had to be sent again, and is damaged on your own disk; write it again"
         }
     }
 }

@@ -173,6 +173,7 @@ impl Chat {
                 Verdict::Stored => format!("stored: {}", mine(id)),
                 Verdict::Expired => format!("expired: {}", mine(id)),
                 Verdict::Refused(why) => format!("refused ({why:?}): {}", mine(id)),
+                Verdict::Failed(why) => format!("failed ({why:?}): {}", mine(id)),
             },
             Event::Message { from, waited: true, .. } => format!("{from} (saved): {text}"),
             Event::Message { from, by_server: true, .. } => format!("{from} (relayed): {text}"),

@@ -861,7 +861,7 @@ impl World {
             client::Event::Verdict { id, verdict, .. } => {
                 match verdict {
                     Verdict::Stored => counts.stored += 1,
-                    Verdict::Refused(_) => counts.refused += 1,
+                    Verdict::Refused(_) | Verdict::Failed(_) => counts.refused += 1,
                     Verdict::Expired => counts.expired += 1,
                     Verdict::Delivered => {}
                 }

@@ -176,8 +176,10 @@ impl Session {
             Verdict::Stored => Outcome::Stored,
             Verdict::Expired => Outcome::Expired,
             Verdict::Refused(why) => Outcome::Refused(why),
+            Verdict::Failed(why) => Outcome::Failed(why),
         };
-        self.refused |= matches!(outcome, Outcome::Expired | Outcome::Refused(_));
+        self.refused |=
+            matches!(outcome, Outcome::Expired | Outcome::Refused(_) | Outcome::Failed(_));
         let sent = self.sent.remove(&id);
         let text = sent.as_ref().map(|sent| &sent.text);
         self.face.show(at.unix, Notice::Outcome { to, text, outcome }, &mut self.lines);

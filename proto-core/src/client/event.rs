@@ -243,6 +243,17 @@ pub enum Verdict {
     Expired,
     /// It was refused.
     Refused(Refusal),
+    /// This client's own store failed it: nobody gets it, and nobody else is to blame.
+    Failed(Failure),
+}
+
+/// How a client's own store failed a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Failure {
+    /// It could not be saved in the outbox, so it was not sent.
+    Unsaved,
+    /// It had to be sent again, and is damaged in the outbox.
+    Damaged,
 }
 
 /// Why a message was refused.

@@ -6,11 +6,11 @@ use crate::{
     id::{Position, PublicKey, Recipient},
     record::{self, OutboxRecord},
     storage::Id,
-    wire::{EntryRefusal, Former},
+    wire::Former,
 };
 
 use super::{
-    ClientLink, Event, Message, Peer, To, Verdict,
+    ClientLink, Event, Failure, Message, Peer, To, Verdict,
     engine::{Engine, Taken},
     message::Stage,
 };
@@ -101,7 +101,7 @@ impl Engine<'_> {
             .map(|(_, body)| body);
         let Some(text) = text else {
             self.state.home.tell(Event::Damaged);
-            self.done(id, Verdict::Refused(EntryRefusal::Store));
+            self.done(id, Verdict::Failed(Failure::Damaged));
             self.recall_next(peer);
             return;
         };

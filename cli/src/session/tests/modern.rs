@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use proto_core::{
-    client::{Deposit, Event, OpenMessages, SayError, Verdict},
+    client::{Deposit, Event, Failure, OpenMessages, Refusal, SayError, Verdict},
     wire::CloseReason,
 };
 
@@ -189,6 +189,26 @@ fn many_changes_are_one_line() {
     assert_eq!(world.seen(), ["100 others came or left; /who lists them."]);
     world.line("/who");
     assert_eq!(world.seen().len(), 101);
+}
+
+#[test]
+fn an_own_full_disk_is_not_called_the_servers() {
+    let mut world = world().online(&[("y", true)]);
+    world.line("send y hello");
+    world.event(Event::StoreFailed);
+    world.verdict("y", 1, Verdict::Failed(Failure::Unsaved));
+    world.line("send y hello");
+    world.verdict("y", 2, Verdict::Refused(Refusal::Store));
+    assert_eq!(
+        world.seen(),
+        [
+            "The disk is full.",
+            "NOT SENT, y does not get \"hello\": it could not be saved on your own disk first; see \
+             to that, and send it again",
+            "REFUSED, y does not get \"hello\": the server could not save it; tell its operator, \
+             and send it again",
+        ]
+    );
 }
 
 #[test]
