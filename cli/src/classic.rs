@@ -96,7 +96,7 @@ impl Classic {
                 Some(held) => held.mail = false,
                 None => self.welcome_back(lines),
             },
-            Notice::Deposited { to, why, is_offline } => {
+            Notice::Deposited { to, why, is_offline, .. } => {
                 let is_offline = is_offline && why != Deposit::NoReceipt;
                 lines.push(if is_offline || why == Deposit::Offline {
                     format!("<{to}> is offline, message sent to server.")
@@ -104,7 +104,7 @@ impl Classic {
                     format!("[No ACK from <{to}>, message sent to server.]")
                 });
             }
-            Notice::Relayed { to } => lines.push(format!("[Client <{to}> exists!!]")),
+            Notice::Relayed { to, .. } => lines.push(format!("[Client <{to}> exists!!]")),
             Notice::Outcome { to, outcome, .. } => lines.push(outcome_of(&to, outcome)),
             Notice::Offline { .. } => {
                 self.held = None;

@@ -3,7 +3,7 @@
 
 use jiff::tz::TimeZone;
 use proto_core::{
-    client::{Deposit, To},
+    client::To,
     id::{Nick, RoomName},
     time::UnixTime,
     wire::Presence,
@@ -53,15 +53,13 @@ impl Face for Modern {
                 }
                 lines.push(self.said(&message, now));
             }
-            Notice::Deposited { to, why, .. } => match why {
-                Deposit::NoReceipt | Deposit::Unreachable => {
-                    lines.push(format!(
-                        "({to} cannot be reached directly; the server passes it on)"
-                    ));
-                }
-                Deposit::Offline | Deposit::InTurn | Deposit::Leaving => {}
-            },
-            Notice::Relayed { to } => lines.push(format!("({to} is online; the server relays)")),
+            Notice::Deposited { to, first: true, .. } => lines.push(format!(
+                "({to} cannot be reached directly; the server passes on what you say)"
+            )),
+            Notice::Relayed { to, first: true } => {
+                lines.push(format!("({to} is online; the server relays)"));
+            }
+            Notice::Deposited { .. } | Notice::Relayed { .. } => {}
             Notice::Outcome { to, text, outcome } => lines.push(outcome_of(&to, text, outcome)),
             Notice::Offline { answered: true } => {
                 lines.push(

@@ -71,11 +71,16 @@ pub(crate) enum Notice<'a> {
         why: Deposit,
         /// The table says that the recipient is offline.
         is_offline: bool,
+        /// It was not told yet that the recipient is out of direct reach, since anything
+        /// about that changed.
+        first: bool,
     },
     /// The server passes a message on, its recipient being online after all.
     Relayed {
         /// To whom.
         to: Nick,
+        /// That was not told yet, since anything about the way to them changed.
+        first: bool,
     },
     /// What became of a message.
     Outcome {

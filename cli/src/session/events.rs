@@ -1,7 +1,7 @@
 //! Taking in what the client tells.
 
 use proto_core::{
-    client::{Event, MessageId, PeerView, Status, To, Verdict},
+    client::{Deposit, Event, MessageId, PeerView, Status, To, Verdict},
     id::Nick,
     time::UnixTime,
     wire::{CloseReason, RegisterRefusal},
@@ -45,11 +45,16 @@ impl Session {
                 // Only the newest table knows whether the recipient is offline.
                 self.settle(chat, at);
                 let is_offline = self.roster.is_offline(&to);
-                self.tell(at, Notice::Deposited { to, why, is_offline });
+                let is_about_reach = matches!(why, Deposit::NoReceipt | Deposit::Unreachable);
+                let first = is_about_reach && self.told_unreachable.insert(to.folded());
+                self.tell(at, Notice::Deposited { to, why, is_offline, first });
             }
             // The server is the only way into a room.
             Event::Deposited { .. } | Event::Ready | Event::Accepted { .. } => {}
-            Event::Relayed { to } => self.tell(at, Notice::Relayed { to }),
+            Event::Relayed { to } => {
+                let first = self.told_relayed.insert(to.folded());
+                self.tell(at, Notice::Relayed { to, first });
+            }
             Event::Verdict { id, to, verdict } => self.verdict(at, id, to, verdict),
             Event::Message { from, time, waited, .. } => {
                 self.message(at, from, time, waited, text);
@@ -159,6 +164,8 @@ impl Session {
         self.silent = None;
         self.settling = None;
         self.mailbox = None;
+        self.told_unreachable.clear();
+        self.told_relayed.clear();
         self.rooms.offline();
     }
 
@@ -181,12 +188,24 @@ impl Session {
         self.refused |=
             matches!(outcome, Outcome::Expired | Outcome::Refused(_) | Outcome::Failed(_));
         let sent = self.sent.remove(&id);
+        if let (Verdict::Delivered, To::Peer(to), Some(sent)) = (verdict, to, &sent)
+            && sent.deposited.is_none()
+            && !sent.stored
+        {
+            self.way_changed(to);
+        }
         let text = sent.as_ref().map(|sent| &sent.text);
         self.face.show(at.unix, Notice::Outcome { to, text, outcome }, &mut self.lines);
         if let Some(sent) = sent.filter(|_| verdict == Verdict::Stored && !to.is_room()) {
             // Another verdict follows.
             self.sent.insert(id, super::Sent { deposited: None, stored: true, ..sent });
         }
+    }
+
+    /// How messages get to someone may be another way than it was.
+    pub(super) fn way_changed(&mut self, to: Nick) {
+        self.told_unreachable.remove(&to.folded());
+        self.told_relayed.remove(&to.folded());
     }
 
     fn message(&mut self, at: Moment, from: Nick, time: UnixTime, waited: bool, text: &[u8]) {

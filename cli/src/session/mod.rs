@@ -11,7 +11,7 @@ mod roster;
 mod tests;
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     time::Duration,
 };
 
@@ -20,7 +20,7 @@ use proto_core::{
         CommandError, MessageId, OpenMessages, PasswordError, PeerView, RoomView, SayError, Status,
         To,
     },
-    id::{Nick, PublicKey},
+    id::{MAX_NAME, Nick, PublicKey},
     time::{Instant, UnixTime},
     wire::Wish,
 };
@@ -143,6 +143,9 @@ struct Sent {
     stored: bool,
 }
 
+/// A nick in lower case: two spellings are one.
+type Folded = [u8; MAX_NAME];
+
 /// What happens between a person and their client.
 pub(crate) struct Session {
     own: Nick,
@@ -166,6 +169,10 @@ pub(crate) struct Session {
     /// When the input ended.
     ended: Option<Instant>,
     sent: HashMap<MessageId, Sent>,
+    /// Who was said to be out of direct reach, and to be relayed to; until something about
+    /// that changes.
+    told_unreachable: HashSet<Folded>,
+    told_relayed: HashSet<Folded>,
     rooms: Rooms,
     /// When the store's failure was told of the last time.
     told_failure: Option<Instant>,
@@ -197,6 +204,8 @@ impl Session {
             commands: VecDeque::new(),
             ended: None,
             sent: HashMap::new(),
+            told_unreachable: HashSet::new(),
+            told_relayed: HashSet::new(),
             rooms: Rooms::default(),
             told_failure: None,
             password: None,
@@ -304,6 +313,9 @@ impl Session {
             let own = self.own;
             let others = chat.peers().into_iter().filter(|peer| peer.nick != own);
             let changes = self.roster.update(others.map(|peer| events::someone(&peer)).collect());
+            for change in &changes {
+                self.way_changed(change.someone.nick);
+            }
             if first || !changes.is_empty() {
                 let everyone = self.roster.everyone();
                 let table = Notice::Table { first, everyone, changes: &changes };

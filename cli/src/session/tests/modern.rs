@@ -60,6 +60,37 @@ fn a_chat_reads_well() {
 }
 
 #[test]
+fn who_cannot_be_reached_directly_is_told_once_per_change() {
+    let unreachable = "(y cannot be reached directly; the server passes on what you say)";
+    let relays = "(y is online; the server relays)";
+    let mut world = world().online(&[("y", true)]);
+    let by_server = |world: &mut World, numbers: std::ops::Range<u64>| {
+        for number in numbers.clone() {
+            world.line("send y hello");
+            world.deposited("y", number, Deposit::NoReceipt);
+            world.event(Event::Relayed { to: nick("y") });
+        }
+        for number in numbers {
+            world.verdict("y", number, Verdict::Delivered);
+        }
+        let lines = world.seen();
+        lines.into_iter().filter(|line| !line.contains("has \"hello\"")).collect::<Vec<_>>()
+    };
+    assert_eq!(by_server(&mut world, 1..21), [unreachable, relays]);
+    // It may be tried directly in between, as long as that does not work.
+    assert_eq!(by_server(&mut world, 21..22), [""; 0]);
+    world.line("send y hello");
+    world.verdict("y", 22, Verdict::Delivered);
+    world.seen();
+    assert_eq!(by_server(&mut world, 23..25), [unreachable, relays]);
+    // Who comes back may be somewhere else.
+    world.roster(&[("y", false)]);
+    world.roster(&[("y", true)]);
+    world.seen();
+    assert_eq!(by_server(&mut world, 25..26), [unreachable, relays]);
+}
+
+#[test]
 fn a_silent_server_ends_nothing() {
     let mut world = world();
     world.pass(PATIENCE);
