@@ -58,6 +58,7 @@ Exit codes:
   0  all was done
   1  it could not start or go on; the last line says why
   2  the command line was wrong
+  3  it was ended before all was delivered or saved, or before all was done
   4  a message was refused, failed or expired; in a script, also anything else that was refused
   5  the server does not answer
   6  the nick is refused, or was taken over from elsewhere";

@@ -49,9 +49,16 @@ impl Face for Classic {
         let before = self.inside;
         let mut last = None;
         match notice {
-            Notice::Left { silent, .. } => {
+            Notice::Left { silent, kept, unkept, .. } => {
                 self.inside = None;
                 self.show_kept_back(&mut said);
+                // The end with a silent server has its fixed lines.
+                if kept > 0 && !silent {
+                    said.push(format!("[Not delivered yet, kept in the outbox: {kept}.]"));
+                }
+                if unkept > 0 && !silent {
+                    said.push(format!("[Not delivered, and not kept: {unkept}.]"));
+                }
                 // The one line without the prompt is the end of a session in order.
                 let exiting = format!("{PROMPT}[Exiting]");
                 last = Some(if silent { exiting } else { "[exiting]".to_owned() });
@@ -111,7 +118,7 @@ impl Classic {
                 self.welcome = false;
                 lines.push("[You are Offline. Bye.]".to_owned());
             }
-            Notice::ServerSilent { fatal: true } => {
+            Notice::ServerSilent { fatal: true, .. } => {
                 lines.push("[Server not responding]".to_owned());
             }
             Notice::Help => lines.extend(command::HELP.map(str::to_owned)),
@@ -128,7 +135,7 @@ impl Classic {
             Notice::History(HistoryPart::Failed(why)) => lines.push(format!("[{why}]")),
             // The classic client knows no such things; what must be said is said in
             // its manner.
-            Notice::ServerSilent { fatal: false }
+            Notice::ServerSilent { fatal: false, .. }
             | Notice::ServerBack
             | Notice::ServerClosed { offline: false, .. }
             | Notice::Waiting

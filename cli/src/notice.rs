@@ -107,6 +107,8 @@ pub(crate) enum Notice<'a> {
     ServerSilent {
         /// The program ends.
         fatal: bool,
+        /// Messages in the outbox that the server has not saved.
+        unsaved: usize,
     },
     /// The server answers again.
     ServerBack,
@@ -164,10 +166,19 @@ pub(crate) enum Notice<'a> {
     History(HistoryPart),
     /// A line typed before the server answered waits until it does.
     Waiting,
+    /// A script goes on once there is room for another message.
+    Crowded {
+        /// Messages that are not delivered yet.
+        open: usize,
+    },
     /// The program ends.
     Left {
         /// Messages that the server has not saved; they stay in the outbox.
-        unsaved: usize,
+        kept: usize,
+        /// Messages that were not in the outbox yet.
+        unkept: usize,
+        /// Where the outbox is.
+        directory: &'a str,
         /// Lines that were never carried out.
         undone: usize,
         /// The server did not answer at the end.

@@ -166,6 +166,12 @@ pub(crate) fn plain(notice: &Notice<'_>) -> Option<String> {
         Notice::AwayTooLong { limit } => {
             return Some(format!("that is longer than {limit} bytes; say less of being away"));
         }
+        Notice::Crowded { open } => {
+            return Some(format!(
+                "the outbox is full ({open} messages are not delivered yet); going on once there \
+                 is room"
+            ));
+        }
         Notice::Room(notice) => return room(notice),
         Notice::WaitIsForScripts => "/wait is for scripts; here, just stay",
         _ => return None,

@@ -50,7 +50,12 @@ impl Session {
                 self.tell(at, Notice::Deposited { to, why, is_offline, first });
             }
             // The server is the only way into a room.
-            Event::Deposited { .. } | Event::Ready | Event::Accepted { .. } => {}
+            Event::Deposited { .. } | Event::Ready => {}
+            Event::Accepted { id, .. } => {
+                if let Some(sent) = self.sent.get_mut(&id) {
+                    sent.kept = true;
+                }
+            }
             Event::Relayed { to } => {
                 let first = self.told_relayed.insert(to.folded());
                 self.tell(at, Notice::Relayed { to, first });
@@ -75,7 +80,8 @@ impl Session {
             Event::ServerSilent => {
                 self.silent.get_or_insert(at.now);
                 if !self.face.ends_with_the_server() {
-                    self.tell(at, Notice::ServerSilent { fatal: false });
+                    let unsaved = chat.open_messages().unsaved;
+                    self.tell(at, Notice::ServerSilent { fatal: false, unsaved });
                 }
             }
             Event::ServerBack => self.server_back(at),
@@ -135,7 +141,7 @@ impl Session {
         let exit = matches!(self.phase, Phase::Leaving { exit: true, .. });
         self.offline(chat);
         if !answered && self.face.ends_with_the_server() {
-            self.tell(at, Notice::ServerSilent { fatal: true });
+            self.tell(at, Notice::ServerSilent { fatal: true, unsaved: 0 });
             self.end(chat, at, Some(Exit::ServerSilent));
         } else if exit {
             self.end(chat, at, (!answered).then_some(Exit::ServerSilent));

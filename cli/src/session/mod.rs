@@ -58,7 +58,9 @@ pub(crate) enum Exit {
     Done = 0,
     /// It could not go on; what was said last says why.
     Failed = 1,
-    /// A message was refused or expired.
+    /// It was ended before all was delivered or saved, or before all was done.
+    Unfinished = 3,
+    /// A message was refused, failed or expired.
     Refused = 4,
     /// The server does not answer.
     ServerSilent = 5,
@@ -95,6 +97,8 @@ pub(crate) trait Chat {
     fn rooms(&mut self) -> Vec<RoomView>;
     /// Why the store failed the last time, and what to do, for people to read.
     fn store_failure(&self) -> String;
+    /// Where the client keeps its data, for people to read.
+    fn data_directory(&self) -> String;
     /// What to do when the server has another key, for people to read.
     fn key_advice(&self) -> String;
     /// All that came from a peer or in a room, oldest first; in a room with who said it.
@@ -138,6 +142,8 @@ enum Phase {
 struct Sent {
     to: To,
     text: SafeText,
+    /// It is in the outbox, durably.
+    kept: bool,
     /// When it went to the server, if that has not answered yet.
     deposited: Option<Instant>,
     stored: bool,
@@ -145,6 +151,15 @@ struct Sent {
 
 /// A nick in lower case: two spellings are one.
 type Folded = [u8; MAX_NAME];
+
+/// A script's next message finds no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Crowded {
+    /// Since then.
+    Since(Instant),
+    /// Its reader knows.
+    Told,
+}
 
 /// What happens between a person and their client.
 pub(crate) struct Session {
@@ -166,6 +181,10 @@ pub(crate) struct Session {
     /// `/wait` holds the script up until then.
     waiting: Option<Instant>,
     commands: VecDeque<Result<Command, WrongInput>>,
+    /// Commands that an interruption has left undone.
+    undone: usize,
+    /// Since when the script waits for room for another message, until that is told.
+    crowded: Option<Crowded>,
     /// When the input ended.
     ended: Option<Instant>,
     sent: HashMap<MessageId, Sent>,
@@ -202,6 +221,8 @@ impl Session {
             mailbox: None,
             waiting: None,
             commands: VecDeque::new(),
+            undone: 0,
+            crowded: None,
             ended: None,
             sent: HashMap::new(),
             told_unreachable: HashSet::new(),
@@ -257,6 +278,7 @@ impl Session {
             self.end(chat, at, self.silent.map(|_| Exit::ServerSilent));
         } else {
             self.ended.get_or_insert(at.now);
+            self.undone += self.commands.len();
             self.commands.clear();
             self.leave(chat, at);
         }
@@ -269,6 +291,7 @@ impl Session {
         self.rooms.advance(at.now);
         self.settle(chat, at);
         self.run_commands(chat, at);
+        self.tell_crowded(chat, at);
         self.check_end(chat, at);
     }
 
@@ -276,7 +299,8 @@ impl Session {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let silence = self.silent.and_then(|_| self.patience_ends());
         let Rooms { hold, coming, .. } = self.rooms;
-        let all = [self.settling, self.mailbox, self.waiting, hold, coming, silence];
+        let all =
+            [self.settling, self.mailbox, self.waiting, hold, coming, silence, self.crowding()];
         all.into_iter().flatten().min()
     }
 

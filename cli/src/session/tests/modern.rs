@@ -121,21 +121,70 @@ fn a_script_gives_a_silent_server_up_at_its_end() {
     world.end();
     world.pass(PATIENCE);
     assert_eq!(world.exit(), Some(Exit::ServerSilent));
-    assert!(any(&world.seen(), "not carried out (1 of"));
+    assert_eq!(
+        world.seen(),
+        [
+            "The server does not answer; trying on.",
+            "Given up: the server does not answer.",
+            "NOT DONE, and not kept: the last line of the input.",
+            "Bye.",
+        ]
+    );
 }
 
 #[test]
 fn what_the_server_did_not_take_stays_and_is_told_of() {
     let mut world = script().online(&[("y", false)]);
-    world.chat.open = OpenMessages { open: 1, unsaved: 1 };
-    world.line("send y hello");
+    world.chat.open = OpenMessages { open: 3, unsaved: 3 };
+    for number in 1..4 {
+        world.line("send y hello");
+        if number < 3 {
+            world.accepted("y", number);
+        }
+    }
     world.end();
     world.deposited("y", 1, Deposit::Offline);
     world.pass(Duration::from_mins(10));
     assert_eq!(world.exit(), None, "a server that answers is waited for");
     world.event(Event::ServerSilent);
     assert_eq!(world.exit(), Some(Exit::ServerSilent));
-    assert!(any(&world.seen(), "Not delivered yet: 1. They stay in the outbox"));
+    assert_eq!(
+        world.seen(),
+        [
+            "The server does not answer; trying on. In the outbox, not delivered yet: 3.",
+            "Given up: the server does not answer.",
+            "NOT DELIVERED yet, nor saved at the server: 2 messages. They stay in the outbox in \
+             /data/x and go out the next time x is online.",
+            "NOT KEPT: 1 message that your disk had not taken yet.",
+            "Bye.",
+        ]
+    );
+}
+
+#[test]
+fn whoever_ends_it_with_messages_unsent_is_told_and_so_is_who_called_it() {
+    // Interrupted twice at a terminal.
+    let mut world = world().online(&[("y", true)]);
+    world.line("send y hello");
+    world.accepted("y", 1);
+    world.chat.open = OpenMessages { open: 1, unsaved: 1 };
+    world.interrupt();
+    assert_eq!(world.exit(), None);
+    world.interrupt();
+    assert_eq!(world.exit(), Some(Exit::Unfinished));
+    let kept = "NOT DELIVERED yet, nor saved at the server: 1 message. It stays in the outbox in \
+                /data/x and goes out the next time x is online.";
+    assert_eq!(world.seen(), [kept, "Bye."]);
+
+    // Interrupted in the middle of a script.
+    let mut world = script().online(&[("y", true)]);
+    for line in ["/wait 60", "send y one", "send y two"] {
+        world.line(line);
+    }
+    world.interrupt();
+    world.event(Event::Deregistered { answered: true });
+    assert_eq!(world.exit(), Some(Exit::Unfinished));
+    assert_eq!(world.seen(), ["NOT DONE, and not kept: the last 2 lines of the input.", "Bye."]);
 }
 
 #[test]
@@ -145,6 +194,22 @@ fn a_script_waits_for_room() {
     world.line("send y hello");
     world.end();
     assert_eq!(world.exit(), None);
+    world.chat.refuse_say = None;
+    world.verdict("y", 77, Verdict::Delivered);
+    assert_eq!(world.asked(), ["say y hello"]);
+}
+
+#[test]
+fn a_script_that_waits_for_room_says_so() {
+    let mut world = script().online(&[("y", true)]);
+    world.chat.refuse_say = Some(SayError::Full);
+    world.chat.open = OpenMessages { open: 768, unsaved: 0 };
+    world.line("send y hello");
+    world.pass(Duration::from_mins(1));
+    assert_eq!(
+        world.seen(),
+        ["The outbox is full (768 messages are not delivered yet); going on once there is room."]
+    );
     world.chat.refuse_say = None;
     world.verdict("y", 77, Verdict::Delivered);
     assert_eq!(world.asked(), ["say y hello"]);
