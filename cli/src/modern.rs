@@ -59,7 +59,6 @@ impl Face for Modern {
             Notice::Relayed { to, first: true } => {
                 lines.push(format!("({to} is online; the server relays)"));
             }
-            Notice::Deposited { .. } | Notice::Relayed { .. } => {}
             Notice::Outcome { to, text, outcome } => lines.push(outcome_of(&to, text, outcome)),
             Notice::Offline { answered: true } => {
                 lines.push(
@@ -101,7 +100,7 @@ impl Face for Modern {
                 lines.push("(not connected yet; this is done as soon as you are)".to_owned());
             }
             left @ Notice::Left { .. } => self::left(self.own, &left, lines),
-            Notice::MailboxEmpty => {}
+            Notice::MailboxEmpty | Notice::Deposited { .. } | Notice::Relayed { .. } => {}
             other => lines.extend(words::plain(&other).map(|text| sentence(&text))),
         }
     }
