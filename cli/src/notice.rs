@@ -168,8 +168,8 @@ pub(crate) enum Notice<'a> {
     Waiting,
     /// A script goes on once there is room for another message.
     Crowded {
-        /// Messages that are not delivered yet.
-        open: usize,
+        /// Messages that are neither delivered nor saved at the server.
+        unsaved: usize,
     },
     /// The program ends.
     Left {

@@ -101,9 +101,7 @@ pub(crate) fn failure(why: Failure) -> &'static str {
         Failure::Unsaved => {
             "it could not be saved on your own disk first; see to that, and send it again"
         }
-        Failure::Damaged => {
-            "it had to be sent again, and is damaged on your own disk; write it again"
-        }
+        Failure::Damaged => "it is damaged on your own disk; write it again",
     }
 }
 
@@ -166,10 +164,10 @@ pub(crate) fn plain(notice: &Notice<'_>) -> Option<String> {
         Notice::AwayTooLong { limit } => {
             return Some(format!("that is longer than {limit} bytes; say less of being away"));
         }
-        Notice::Crowded { open } => {
+        Notice::Crowded { unsaved } => {
             return Some(format!(
-                "the outbox is full ({open} messages are not delivered yet); going on once there \
-                 is room"
+                "the outbox has no room for more just now (neither delivered nor saved yet: \
+                 {unsaved}); going on once it has"
             ));
         }
         Notice::Room(notice) => return room(notice),

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use proto_core::{
     action::{Judgement, Loaded, StoreError, Ticket},
-    client::{self, Client, To},
+    client::{self, Client, OpenMessages, To},
     id::{Account, Epoch, Nick, Number, Recipient, Room, RoomName},
     record::record_bound,
     server::{self, Logins, Operation, Server},
@@ -363,7 +363,7 @@ impl World<Client<ClientMemory>> {
             self.step(Step::Time(5000));
             self.settle();
         }
-        if self.role.open_messages().open == 0 {
+        if self.role.open_messages() == OpenMessages::default() {
             let usage = self.role.usage();
             assert_eq!(usage.messages.0, 0, "messages are left behind");
             assert!(usage.blocks.0 <= PEERS, "blocks are left behind");

@@ -275,6 +275,9 @@ impl Number {
     }
 }
 
+/// The last place that a room's log has.
+pub(crate) const MAX_INDEX: u64 = NUMBER_MASK;
+
 const NUMBER_BITS: u32 = 40;
 const NUMBER_MASK: u64 = (1 << NUMBER_BITS) - 1;
 
@@ -312,6 +315,11 @@ impl Position {
             && self.epoch.0 < 1 << (64 - NUMBER_BITS)
             && self.number.0 >= 1
             && self.number.0 <= NUMBER_MASK
+    }
+
+    /// It can be a cursor, or in a record: both parts fit their bits.
+    pub(crate) fn fits(self) -> bool {
+        Self::from_record_number(self.to_record_number()) == self
     }
 
     /// The inverse of [`Self::to_record_number`].

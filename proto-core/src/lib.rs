@@ -87,9 +87,12 @@ pub mod link;
 pub mod password;
 pub mod random;
 pub mod record;
+mod role;
 pub mod server;
 pub mod session;
 pub mod storage;
+#[cfg(test)]
+mod tests;
 pub mod time;
 pub mod timers;
 pub mod wire;

@@ -14,6 +14,7 @@ use crate::{
     faults::Faults,
     network::Place,
     node::Kind,
+    store::Store,
     trace::Telling,
     world::{SERVER, Setup, World},
 };
@@ -102,6 +103,14 @@ impl Chat {
     pub fn part(&mut self, one: &str, other: &str, span: Moment) {
         let (one, other) = (self.at(one), self.at(other));
         self.world.part(one, other, span);
+    }
+
+    /// No datagram of more than `largest` bytes passes between two any more.
+    pub fn narrow(&mut self, one: &str, other: &str, largest: usize) {
+        let (one, other) = (self.at(one), self.at(other));
+        for (from, to) in [(one, other), (other, one)] {
+            self.world.network.narrow(from, to, largest, &mut self.world.dice);
+        }
     }
 
     /// Who it is cannot be reached by anyone.
@@ -207,9 +216,19 @@ impl Chat {
     pub fn configure(&mut self, change: impl FnOnce(&mut server::Config)) {
         if let Kind::Server(config) = &mut self.world.nodes[SERVER].kind {
             change(config);
-            self.world.laws.rooms.retention = Some(config.room);
+            let config = *config;
+            self.world.go_by(&config);
         }
         self.crash("server");
+        self.start("server");
+    }
+
+    /// The server's store is lost, and it begins anew.
+    pub fn lose_server(&mut self) {
+        self.crash("server");
+        let server = &mut self.world.nodes[SERVER];
+        (server.store, server.boots) = (Store::default(), 0);
+        self.world.laws.server_begins_anew();
         self.start("server");
     }
 

@@ -7,7 +7,7 @@ use proto_core::{
     action::Log,
     client::{MessageId, Refusal, To, Verdict},
     id::{Account, Nick, PublicKey, Room},
-    record::Said,
+    record::{Said, Sentence},
     time::UnixTime,
     wire::{RoomRefusal, Wish},
 };
@@ -67,13 +67,10 @@ pub struct Run {
     pub number: u64,
     said: BTreeMap<(PublicKey, u64), Mine>,
     /// The last message of each author that was shown; of one with two devices, in each epoch.
-    shown: BTreeMap<(Nick0, u64), u64>,
+    shown: BTreeMap<(PublicKey, u64), u64>,
     /// The last entry of each room that was shown.
     read: BTreeMap<Room, u64>,
 }
-
-/// A nick that can be sorted.
-type Nick0 = [u8; 32];
 
 /// A message of this run, as its user knows it.
 #[derive(Debug)]
@@ -142,6 +139,14 @@ impl Laws {
     /// A node with this key is there.
     pub fn introduce(&mut self, key: PublicKey, place: Place) {
         self.keys.insert(key, place);
+    }
+
+    /// The server's store is lost: who has which account is decided anew.
+    pub fn server_begins_anew(&mut self) {
+        self.accounts.clear();
+        self.by_nick.clear();
+        self.by_key.clear();
+        self.key_numbers.clear();
     }
 
     /// Something became durable at the node with this key.
@@ -300,7 +305,7 @@ impl Laws {
             format!("shown, but not so in the durable inbox: {} from {from}", show(text))
         })?;
         let epoch = if self.passwords { position >> 40 } else { 0 };
-        let before = run.shown.insert((from.folded(), epoch), position).unwrap_or(0);
+        let before = run.shown.insert((author, epoch), position).unwrap_or(0);
         law(before < position, || {
             format!("S2/S3: shown {position} of {from} after {before}: {}", show(text))
         })
@@ -357,6 +362,30 @@ impl Laws {
                 .filter(|(_, written)| written.verdict.is_none())
                 .map(|(position, written)| (*author, *recipient, *position, written.stored))
         })
+    }
+
+    /// Every message that was ever durable in an outbox: author, recipient, text, and the last
+    /// thing that its author was told of it.
+    pub fn letters(
+        &self,
+    ) -> impl Iterator<Item = (PublicKey, PublicKey, String, Option<Verdict>)> + '_ {
+        self.outboxes.iter().flat_map(|((author, recipient), letters)| {
+            letters.values().map(|written| {
+                let text = String::from_utf8_lossy(&written.text).into_owned();
+                let stored = written.stored.then_some(Verdict::Stored);
+                (*author, *recipient, text, written.verdict.or(stored))
+            })
+        })
+    }
+
+    /// Every account that is durable: its nick, and the key that holds it.
+    pub fn accounts(&self) -> impl Iterator<Item = (Nick, PublicKey)> + '_ {
+        self.accounts.values().map(|(key, nick)| (*nick, *key))
+    }
+
+    /// The nick of an account that is durable.
+    pub fn nick(&self, account: Account) -> String {
+        self.accounts.get(&account).map_or_else(String::new, |(_, nick)| nick.to_string())
     }
 
     /// Whether an inbox has a message.
@@ -544,10 +573,17 @@ impl Laws {
 
     fn account_put(&mut self, number: u64, record: &[u8]) -> Judgement {
         let decoded = records::read::<AccountRecord>(record);
-        let Some((AccountRecord { key, nick, since, key_number, .. }, _)) = decoded else {
+        let Some((AccountRecord { key, nick, since, key_number, sentence, .. }, _)) = decoded
+        else {
             return Err("an account's record is damaged".into());
         };
         let account = Account((number - 1) as u32);
+        if sentence == Sentence::Removed {
+            // Its nick and its key are free from now on.
+            self.by_nick.retain(|_, of| *of != account);
+            self.by_key.retain(|_, of| *of != account);
+            return Ok(());
+        }
         self.rooms.account(account, since)?;
         self.key_numbers.insert(account, key_number);
         if let Some(before) = self.accounts.get_mut(&account).filter(|_| self.passwords) {

@@ -80,6 +80,11 @@ impl Network {
         self.path(from, to, dice).rate = Some(rate);
     }
 
+    /// No datagram of more than `largest` bytes passes from one node to another any more.
+    pub fn narrow(&mut self, from: Place, to: Place, largest: usize, dice: &mut Dice) {
+        self.path(from, to, dice).largest = largest;
+    }
+
     /// Sends a datagram on its way: how often, when and as what it arrives.
     pub fn carry(
         &mut self,
@@ -164,6 +169,7 @@ impl Network {
             let largest = if faults.narrow { dice.between(576..1501) } else { 1500 };
             let least = dice.between(500..20_000).min(faults.delay);
             let spread = if faults.even_loss { faults.delay } else { dice.below(faults.delay + 1) };
+            let (least, spread) = if faults.steady { (faults.delay, 0) } else { (least, spread) };
             let largest = (largest - HEADERS) as usize;
             Path { loss, duplicates, largest, least, spread, cut: 0, rate: None, busy: 0 }
         })

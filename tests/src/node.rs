@@ -80,7 +80,8 @@ pub struct Node {
     pub wakes: u64,
     pub(crate) secret: [u8; 32],
     pub(crate) suite: &'static dyn Suite,
-    pub(crate) room: Room,
+    /// How much room its role has, from the next start on.
+    pub room: Room,
     pub(crate) seed: [u8; 32],
     pub(crate) wake: Option<(Moment, u64)>,
     /// The last drain came to its end.

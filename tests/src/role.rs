@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use proto_core::{
     action::{Action, Judgement, Loaded, Log, StoreError, Ticket},
     client::{self, Client, CommandError, MessageId, SayError, To},
+    id::Nick,
     link::Drops,
-    server::{self, Server},
+    server::{self, Operation, Server},
     time::{Instant, WallClock},
     wire::{MAX_DATAGRAM, Wish},
 };
@@ -60,6 +61,8 @@ pub enum Input {
     Wish(Wish),
     /// The user is away, or, with no text, back.
     Away(String),
+    /// The operator does something to an account.
+    Operate(Nick, Operation),
     /// The host is about to end.
     ShutDown,
 }
@@ -241,6 +244,11 @@ fn take_server(
             drain!(server.handle_authenticated(now, ticket, judgement), most, note, judge)
         }
         Input::ShutDown => drain!(server.shut_down(now), most, note, judge),
+        Input::Operate(nick, operation) => match server.operate(now, &nick, operation) {
+            Ok(actions) => drain!(actions, most, note, judge),
+            // It is up to the operator to try again.
+            Err(_) => Outcome { complete: true, ..Outcome::default() },
+        },
         Input::Register
         | Input::Deregister
         | Input::Say { .. }
@@ -296,7 +304,7 @@ fn take_client(
             Ok(actions) => drain!(actions, most, tell, judge),
             Err(_) => Outcome { complete: true, ..Outcome::default() },
         },
-        Input::Authenticated(..) => Outcome::default(),
+        Input::Authenticated(..) | Input::Operate(..) => Outcome::default(),
         Input::ShutDown => drain!(client.shut_down(now), most, tell, judge),
     }
 }

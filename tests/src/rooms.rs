@@ -108,6 +108,32 @@ impl Rooms {
         }
     }
 
+    /// Every room that is durable but the lobby: its name, in lower case, and its number.
+    pub fn named(&self) -> impl Iterator<Item = (String, Room)> + '_ {
+        self.names.iter().map(|(name, room)| {
+            let name: Vec<u8> = name.iter().copied().take_while(|byte| *byte != 0).collect();
+            (String::from_utf8_lossy(&name).into_owned(), *room)
+        })
+    }
+
+    /// All that a room's log ever had, in order.
+    pub fn log(&self, room: Room) -> Vec<String> {
+        let lines = self.logs.get(&room).map_or(&[][..], |log| &log.lines);
+        let text = |line: &Line| {
+            let text = records::text(&line.body).unwrap_or_default();
+            format!("{}: {}", line.nick, String::from_utf8_lossy(text))
+        };
+        lines.iter().map(text).collect()
+    }
+
+    /// The accounts that are in a room.
+    pub fn members(&self, room: Room) -> impl Iterator<Item = Account> + '_ {
+        let members = self.members.iter();
+        members
+            .filter(move |((of, _), member)| *of == room && !member.left)
+            .map(|((_, who), _)| *who)
+    }
+
     /// Entries that all rooms ever had.
     pub fn entries(&self, room: Room) -> usize {
         self.logs.get(&room).map_or(0, |log| log.lines.len())

@@ -155,8 +155,8 @@ impl Session {
     pub(super) fn tell_crowded(&mut self, chat: &mut impl Chat, at: Moment) {
         if self.crowding().is_some_and(|due| due <= at.now) {
             self.crowded = Some(Crowded::Told);
-            let open = chat.open_messages().open;
-            self.tell(at, Notice::Crowded { open });
+            let unsaved = chat.open_messages().unsaved;
+            self.tell(at, Notice::Crowded { unsaved });
         }
     }
 

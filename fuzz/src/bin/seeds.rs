@@ -548,14 +548,13 @@ fn rooms_at_client(seeds: &Seeds<'_>) -> io::Result<()> {
         ],
     )?;
     let told = |to, stored, online| {
-        let (epoch, zero) = (Epoch(1), Number(0));
+        let none = Position::default();
         plaintext(&Frame::Progress(Progress {
             to: Recipient::Room(to),
             key: 0,
-            epoch,
-            stored: Number(stored),
-            delivered: zero,
-            expired: (zero, zero),
+            stored: Position::new(Epoch(1), Number(stored)),
+            delivered: none,
+            expired: (none, none),
             online,
             receipt: [0; 16],
         }))
@@ -711,20 +710,19 @@ fn passwords(seeds: &Seeds<'_>) -> io::Result<()> {
     steps.push(Step::Register(false));
     seeds.steps("proving", &steps)?;
     // A peer goes on under another key, with what was said to it on its way.
-    let (epoch, zero) = (Epoch(1), Number(0));
+    let (at, none) = (|number| Position::new(Epoch(1), Number(number)), Position::default());
     let progress = Progress {
         to: Recipient::Account(Account(1)),
         key: 0,
-        epoch,
-        stored: Number(1),
-        delivered: zero,
-        expired: (zero, zero),
+        stored: at(1),
+        delivered: none,
+        expired: (none, none),
         online: false,
         receipt: [0; 16],
     };
     let stored = plaintext(&Frame::Progress(progress));
-    let renewed = plaintext(&Frame::Progress(Progress { key: 1, stored: zero, ..progress }));
-    let again = Progress { key: 1, stored: Number(2), ..progress };
+    let renewed = plaintext(&Frame::Progress(Progress { key: 1, stored: at(0), ..progress }));
+    let again = Progress { key: 1, stored: at(2), ..progress };
     let again = plaintext(&Frame::Progress(again));
     let mut entry = [0; RosterEntry::SIZE_BOUND];
     let entry = RosterEntry {
@@ -848,13 +846,13 @@ fn frames() -> Vec<Vec<u8>> {
     let entries = &*entries.encode(&mut entry).expect("room");
     let gap = AckGap { missing: 0, run: 0 };
     let gaps = [gap].into_iter().collect();
+    let position = Position::new(epoch, number);
     let progress = Progress {
         to,
         key: 0,
-        epoch,
-        stored: number,
-        delivered: Number(0),
-        expired: (Number(0), Number(0)),
+        stored: position,
+        delivered: Position::default(),
+        expired: (Position::default(), Position::default()),
         online: true,
         receipt: [0; 16],
     };
@@ -921,8 +919,8 @@ fn frames() -> Vec<Vec<u8>> {
         Frame::Deposit(Deposit { key: 7, ..deposit }),
         Frame::Deposit(Deposit { number: Number(2), total: 320, ..deposit }),
         Frame::Progress(progress),
-        Frame::Progress(Progress { delivered: number, receipt: taken, ..progress }),
-        Frame::Progress(Progress { expired: (number, number), ..progress }),
+        Frame::Progress(Progress { delivered: position, receipt: taken, ..progress }),
+        Frame::Progress(Progress { expired: (position, position), ..progress }),
         Frame::Progress(Progress { key: 1, ..progress }),
         Frame::Progress(Progress { to: Recipient::Room(room), ..progress }),
         Frame::EntryRefused(EntryRefused { to, epoch, number, reason: EntryRefusal::Store }),

@@ -186,7 +186,8 @@ pub enum Event {
         /// It came true, or why it did not.
         result: Result<(), RoomRefusal>,
     },
-    /// A page of the names that were wished for. They are lent by the drain, as its text,
+    /// A page of the names that were wished for, or a part of one where there is less room to
+    /// lend it. They are lent by the drain, as its text,
     /// a line feed between any two.
     Names {
         /// The wish.
@@ -252,7 +253,7 @@ pub enum Verdict {
 pub enum Failure {
     /// It could not be saved in the outbox, so it was not sent.
     Unsaved,
-    /// It had to be sent again, and is damaged in the outbox.
+    /// It is damaged in the outbox.
     Damaged,
 }
 

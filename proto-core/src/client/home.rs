@@ -109,6 +109,11 @@ impl Home {
         self.leaving.is_some()
     }
 
+    /// The server has said who is there.
+    pub(super) fn knows_roster(&self) -> bool {
+        self.phase == Phase::Online && self.roster.have > 0
+    }
+
     pub(super) fn is_owing(&self) -> bool {
         !self.news.is_empty()
     }
@@ -176,6 +181,7 @@ impl Engine<'_> {
     /// The durable state was read.
     pub(super) fn loaded(&mut self) {
         self.state.home.tell(Event::Ready);
+        self.fetch_all();
         if core::mem::take(&mut self.state.home.wanted) {
             self.set_out();
         }
@@ -184,7 +190,7 @@ impl Engine<'_> {
     /// Once nothing is left that the server could save, it is told good-bye.
     pub(super) fn consider_leaving(&mut self) {
         let home = &mut self.state.home;
-        if home.leaving == Some(Leaving::Depositing) && self.state.open.unsaved == 0 {
+        if home.leaving == Some(Leaving::Depositing) && self.state.unsaved == 0 {
             home.leaving = Some(Leaving::Saying);
             self.expect_answer();
             self.request();
@@ -313,6 +319,10 @@ impl Engine<'_> {
             self.state.home.mail = mail;
             self.state.home.tell(Event::Registered { returning, mail, server, limits });
         }
+        if mailbox == 0 && core::mem::take(&mut self.state.home.mail) {
+            // All was handed over before the server was lost, which could say so no more.
+            self.state.home.tell(Event::MailboxEmpty);
+        }
         if anew {
             self.state.home.roster.have = 0;
             self.peers.forget_versions();
@@ -347,6 +357,10 @@ impl Engine<'_> {
     }
 
     pub(super) fn mailbox_empty(&mut self) -> Taken {
+        if self.state.home.is_registering() {
+            // What says that mail waits at all is on its way.
+            return Taken::NoRoom;
+        }
         if core::mem::take(&mut self.state.home.mail) {
             self.state.home.tell(Event::MailboxEmpty);
         }

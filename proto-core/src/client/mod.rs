@@ -15,6 +15,7 @@ mod rooms;
 mod sending;
 mod succession;
 mod verdicts;
+mod window;
 
 use core::{fmt, net::SocketAddr, time::Duration};
 
@@ -181,7 +182,7 @@ impl<S: Storage> Client<S> {
         result: Result<Loaded<'_>, StoreError>,
     ) -> Actions<'_> {
         let mut engine = self.engine(now);
-        engine.handle_loaded(ticket, result.ok());
+        engine.handle_loaded(ticket, result.ok().and_then(|loaded| loaded.checked(0)));
         Actions { engine }
     }
 
@@ -285,8 +286,7 @@ impl<S: Storage> Client<S> {
         self.state.kept.home.status()
     }
 
-    /// How many accepted messages are not yet delivered, refused or expired, and
-    /// how many of those the server has not saved either.
+    /// What of the messages that were accepted is not settled.
     pub fn open_messages(&mut self) -> OpenMessages {
         let now = self.state.kept.now;
         self.engine(now).open_messages()
@@ -335,6 +335,12 @@ impl<S: Storage> Client<S> {
         self.state.links.drops
     }
 
+    /// Grants more than can be saved, as if whoever sends overstepped.
+    #[cfg(test)]
+    pub(crate) fn overgrant(&mut self, credit: u32) {
+        self.state.links.config.credit = credit;
+    }
+
     fn engine(&mut self, now: Instant) -> Engine<'_> {
         self.state.kept.now = now;
         Engine::new(&mut self.state, self.storage.tables())
@@ -373,10 +379,10 @@ pub struct RoomView {
 /// Messages that are not settled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OpenMessages {
-    /// Neither delivered nor refused nor expired.
-    pub open: usize,
-    /// Of those, the ones that the server has not saved either.
+    /// How many are neither delivered nor refused nor expired, and not saved by the server either.
     pub unsaved: usize,
+    /// The server has saved others, which wait there for their recipients.
+    pub stored: bool,
 }
 
 /// Why a command does nothing.

@@ -14,6 +14,7 @@ use crate::{
 use super::{
     ClientLink, To,
     message::{Asking, Message, OfPeer, Telling},
+    window::Window,
 };
 
 /// Someone, or a room, and the conversation with them.
@@ -58,6 +59,8 @@ pub struct Peer {
     pub(super) path: Path,
     /// The server has all up to here.
     pub(super) stored: Position,
+    /// Which part of the outbox is in memory.
+    pub(super) window: Window,
     /// What they said that is not in the inbox yet.
     pub(super) inbox: List<Message, OfPeer>,
     /// How many those are.
@@ -74,7 +77,7 @@ pub struct Peer {
     pub(super) news: PeerNews,
     pub(super) save: Ask,
     pub(super) forget: Ask,
-    /// Up to where the outbox is to be forgotten.
+    /// All up to here is settled, told, and to be forgotten by the outbox.
     pub(super) done: Position,
     pub(super) asking: Node<Self>,
     pub(super) telling: Node<Self>,
@@ -83,6 +86,8 @@ pub struct Peer {
     pub(super) active: Node<Self>,
     /// In the list of rooms whose server is to be told how far they are in the inbox.
     pub(super) reading: Node<Self>,
+    /// In the list of those whose outbox is to be read on.
+    pub(super) fetching: Node<Self>,
     /// In the list of rooms that this client is a member of.
     pub(super) joined: Node<Self>,
 }
@@ -129,6 +134,8 @@ pub(super) struct Inquiring;
 #[derive(Debug)]
 pub(super) struct Reading;
 #[derive(Debug)]
+pub(super) struct Fetching;
+#[derive(Debug)]
 pub(super) struct Joined;
 
 impl Linked<Asking> for Peer {
@@ -158,6 +165,12 @@ impl Linked<Active> for Peer {
 impl Linked<Reading> for Peer {
     fn node(&mut self) -> &mut Node<Self> {
         &mut self.reading
+    }
+}
+
+impl Linked<Fetching> for Peer {
+    fn node(&mut self) -> &mut Node<Self> {
+        &mut self.fetching
     }
 }
 
@@ -192,6 +205,7 @@ impl Peer {
             last: Position::default(),
             path: if with.is_room() { Path::Server } else { Path::Direct },
             stored: Position::default(),
+            window: Window::default(),
             inbox: List::NEW,
             arriving: 0,
             asked: Position::default(),
@@ -208,6 +222,7 @@ impl Peer {
             inquiring: Node::UNLINKED,
             active: Node::UNLINKED,
             reading: Node::UNLINKED,
+            fetching: Node::UNLINKED,
             joined: Node::UNLINKED,
         }
     }

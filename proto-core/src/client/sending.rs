@@ -133,7 +133,7 @@ impl Engine<'_> {
                 break;
             }
             at = message.of_peer.next();
-            if message.stage == Stage::Recalled {
+            if message.stage == Stage::Behind {
                 break;
             }
             if message.stage == Stage::Open {
@@ -160,7 +160,12 @@ impl Engine<'_> {
     /// Seals what is open and hands it to the server.
     pub(super) fn deposit_open(&mut self, id: Id<Peer>, why: Deposit) {
         let epoch = self.sent_epoch(id);
-        let settled = self.peers.get(id).filter(|peer| peer.former.is_none());
+        let home = self.state.home.online();
+        let settled = self.peers.get(id).filter(|peer| {
+            // A receipt speaks for all before it: the server says first what it has of those.
+            let known = peer.with.is_room() || peer.window.confirmed == home;
+            peer.former.is_none() && (known || !peer.has_shelved())
+        });
         let mut at = settled.and_then(|peer| peer.outbox.front());
         let mut under_way = 0;
         while let Some(message_id) = at {
@@ -170,8 +175,7 @@ impl Engine<'_> {
                 break;
             }
             at = message.of_peer.next();
-            if message.stage == Stage::Recalled {
-                // Those after it wait until its text is back.
+            if message.stage == Stage::Behind {
                 break;
             }
             if message.stage == Stage::Open {
@@ -301,7 +305,8 @@ impl Engine<'_> {
                 (_, false) => true,
             };
             if counts {
-                return (number.0 - before.position.number.0 - 1) as u32;
+                let between = number.0.saturating_sub(before.position.number.0).saturating_sub(1);
+                return between.min(u32::MAX.into()) as u32;
             }
             at = outbox.before(id, &before.of_peer);
         }

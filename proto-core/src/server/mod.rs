@@ -183,7 +183,7 @@ impl<S: Storage> Server<S> {
         result: Result<Loaded<'_>, StoreError>,
     ) -> Actions<'_> {
         let mut engine = self.engine(now);
-        engine.handle_loaded(ticket, result.ok());
+        engine.handle_loaded(ticket, result.ok().and_then(|loaded| loaded.checked(0)));
         Actions { engine }
     }
 

@@ -93,7 +93,7 @@ impl Engine<'_> {
             (readers.floor, readers.mark) = (at, at);
         }
         readers.floor = readers.floor.min(at);
-        readers.mark = readers.mark.min(readers.floor + step(kept));
+        readers.mark = readers.mark.min(readers.floor.saturating_add(step(kept)));
         readers.behind.push_back(&mut self.rooms.members, id);
     }
 
@@ -252,7 +252,7 @@ impl Engine<'_> {
                 readers.past.push_back(&mut self.rooms.members, reader);
             }
             readers.floor = readers.mark;
-            let next = (readers.floor + step).max(upto).min(head);
+            let next = readers.floor.saturating_add(step).max(upto).min(head);
             if next <= readers.floor {
                 return upto.min(readers.floor);
             }
@@ -269,8 +269,8 @@ impl Engine<'_> {
             return true;
         };
         let Some(row) = self.rooms.get(room) else { return true };
-        let mut gone = (row.asked + 1).saturating_sub(kept.entries.max(1).into());
-        if (row.bytes + length as u64).saturating_sub(row.oldest.bytes) > kept.bytes {
+        let mut gone = row.asked.saturating_add(1).saturating_sub(kept.entries.max(1).into());
+        if row.bytes.saturating_add(length as u64).saturating_sub(row.oldest.bytes) > kept.bytes {
             // With nothing left that could go, even the longest is taken.
             let first = if row.asked == row.head { row.first.min(row.head) } else { row.first };
             gone = gone.max(first);

@@ -333,8 +333,13 @@ impl Cursor {
             Some(current) if current.ahead == lost.ahead => {
                 current.units = current.units.min(lost.units);
             }
-            // Another is being sent: this one is sent as a whole again.
-            Some(_) => self.sent &= !(1 << ahead),
+            // One before it is being sent: this one is sent as a whole again.
+            Some(current) if current.ahead < lost.ahead => self.sent &= !(1 << ahead),
+            // There may be room for what is next only: that goes ahead of what was begun.
+            Some(current) => {
+                self.sent &= !(1 << current.ahead);
+                *current = lost;
+            }
             None => self.current = Some(lost),
         }
     }

@@ -7,7 +7,7 @@ use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    id::{Account, Epoch, Nick, Number, PublicKey, Recipient, Room, RoomName},
+    id::{Account, Epoch, Nick, Number, Position, PublicKey, Recipient, Room, RoomName},
     password::MAX_PASSWORD,
     time::UnixTime,
 };
@@ -113,7 +113,7 @@ frames! {
     /// A piece of a sealed message that the server takes in the recipient's stead.
     Deposit(Deposit<'a>) = 0x22, bound bound::RECIPIENT + 3 * bound::U32 + bound::U64 + 3 * bound::U16 + super::FRAGMENT_UNIT;
     /// What became of the deposits for one recipient.
-    Progress(Progress) = 0x23, bound bound::RECIPIENT + 2 * bound::U32 + 4 * bound::U64 + bound::TAG + 16;
+    Progress(Progress) = 0x23, bound bound::RECIPIENT + 5 * bound::U32 + 4 * bound::U64 + bound::TAG + 16;
     /// A deposit that the server did not take.
     EntryRefused(EntryRefused) = 0x24, bound bound::RECIPIENT + bound::U32 + bound::U64 + bound::TAG;
     /// A piece of an entry of the reader's mailbox.
@@ -451,14 +451,13 @@ pub struct Progress {
     /// The number of the key that the recipient has now; 0 for a room. What was saved sealed
     /// to one before is saved no longer.
     pub key: u32,
-    /// The author's epoch.
-    pub epoch: Epoch,
-    /// All up to here are saved durably or delivered.
-    pub stored: Number,
+    /// All of its epoch up to here are saved durably or delivered; of earlier epochs, nothing is
+    /// taken any more. Of epoch 0 if the server has nothing of this author's.
+    pub stored: Position,
     /// All up to here are delivered, but for those in `expired`.
-    pub delivered: Number,
-    /// The first and the last of those that expired at the server; 0 and 0 for none.
-    pub expired: (Number, Number),
+    pub delivered: Position,
+    /// The first and the last of those that expired at the server; of epoch 0 for none.
+    pub expired: (Position, Position),
     /// The recipient is online: the deposit is being relayed.
     pub online: bool,
     /// The recipient's receipt for `delivered`; see [`crate::session`].

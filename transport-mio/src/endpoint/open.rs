@@ -93,7 +93,7 @@ impl ClientEndpoint {
 }
 
 /// What a role begins with.
-struct Start {
+pub(super) struct Start {
     identity: Identity,
     seed: [u8; 32],
     resume: Resume,
@@ -101,7 +101,8 @@ struct Start {
 }
 
 impl<M: Machine> Endpoint<M> {
-    fn start(
+    /// With the role that `role` makes.
+    pub(super) fn start(
         directory: &Path,
         bind: SocketAddr,
         role: impl FnOnce(Start) -> M,

@@ -135,7 +135,7 @@ fn a_script_gives_a_silent_server_up_at_its_end() {
 #[test]
 fn what_the_server_did_not_take_stays_and_is_told_of() {
     let mut world = script().online(&[("y", false)]);
-    world.chat.open = OpenMessages { open: 3, unsaved: 3 };
+    world.chat.open = OpenMessages { unsaved: 3, stored: false };
     for number in 1..4 {
         world.line("send y hello");
         if number < 3 {
@@ -167,7 +167,7 @@ fn whoever_ends_it_with_messages_unsent_is_told_and_so_is_who_called_it() {
     let mut world = world().online(&[("y", true)]);
     world.line("send y hello");
     world.accepted("y", 1);
-    world.chat.open = OpenMessages { open: 1, unsaved: 1 };
+    world.chat.open = OpenMessages { unsaved: 1, stored: false };
     world.interrupt();
     assert_eq!(world.exit(), None);
     world.interrupt();
@@ -203,12 +203,15 @@ fn a_script_waits_for_room() {
 fn a_script_that_waits_for_room_says_so() {
     let mut world = script().online(&[("y", true)]);
     world.chat.refuse_say = Some(SayError::Full);
-    world.chat.open = OpenMessages { open: 768, unsaved: 0 };
+    world.chat.open = OpenMessages { unsaved: 768, stored: false };
     world.line("send y hello");
     world.pass(Duration::from_mins(1));
     assert_eq!(
         world.seen(),
-        ["The outbox is full (768 messages are not delivered yet); going on once there is room."]
+        [
+            "The outbox has no room for more just now (neither delivered nor saved yet: 768); going on \
+          once it has."
+        ]
     );
     world.chat.refuse_say = None;
     world.verdict("y", 77, Verdict::Delivered);
@@ -274,6 +277,16 @@ fn leaving_a_silent_server_takes_no_longer_than_patience() {
     world.end();
     world.pass(PATIENCE);
     assert_eq!(world.exit(), Some(Exit::ServerSilent));
+}
+
+#[test]
+fn what_others_say_of_being_away_does_nothing_to_the_terminal() {
+    let mut world = world().online(&[]);
+    world.chat.away = "tea\u{1b}[2J\nyou have won";
+    world.roster(&[("y", true)]);
+    world.seen();
+    world.line("/who");
+    assert_eq!(world.seen()[1..], ["y online, away: tea\\u{1b}[2J\\nyou have won"]);
 }
 
 #[test]

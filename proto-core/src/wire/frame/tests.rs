@@ -95,10 +95,9 @@ fn largest() -> List<Frame<'static>> {
         Frame::Progress(Progress {
             to,
             key: u32::MAX,
-            epoch,
-            stored: number,
-            delivered: number,
-            expired: (number, number),
+            stored: Position::new(epoch, number),
+            delivered: Position::new(epoch, number),
+            expired: (Position::new(epoch, number), Position::new(epoch, number)),
             online: true,
             receipt: [9; 16],
         }),
