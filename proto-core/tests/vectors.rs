@@ -23,11 +23,11 @@ use proto_core::{
     time::{Instant, UnixTime},
     wire::{
         Accept, Ack, AckGap, Away, CloseReason, Command, Datagram, Deposit, EntryRefusal,
-        EntryRefused, Former, Frame, FrameWriter, Frames, Gone, Hello, HelloTo, Init, Inquire,
-        Joined, Limits, Login, MAX_ACK_RANGES, MAX_DATAGRAM, Mail, MailAck, Names, Outcome,
-        PacketHeader, PasswordWant, PasswordWanted, Presence, Progress, Read, Receipt, Register,
-        RegisterRefusal, Registered, Retention, Retry, RoomEntry, RoomRefusal, Roster, RosterEntry,
-        Say, Secret, VERSION, Wish,
+        EntryRefused, Former, Frame, FrameWriter, Frames, Gone, GoneReason, Hello, HelloTo, Init,
+        Inquire, Joined, Limits, Login, MAX_ACK_RANGES, MAX_DATAGRAM, Mail, MailAck, Names,
+        Outcome, PacketHeader, PasswordWant, PasswordWanted, Presence, Progress, Read, Receipt,
+        Register, RegisterRefusal, Registered, Retention, Retry, RoomEntry, RoomRefusal, Roster,
+        RosterEntry, Say, Secret, VERSION, Wish,
     },
 };
 
@@ -958,9 +958,9 @@ fn room_samples() -> Vec<Sample> {
         ),
         sample(
             "gone",
-            "Gone: room 3, all up to entry 200",
-            Frame::Gone(Gone { room, upto: 200 }),
-            &[n(3), n(200)],
+            "Gone: room 3, all up to entry 200; from 199 on they are damaged",
+            Frame::Gone(Gone { room, upto: 200, first: 199, reason: GoneReason::Damaged }),
+            &[n(3), n(200), n(199), n(1)],
         ),
         wish("command.create", "Command: create tea", Wish::Create(tea), &[n(0), counted(b"tea")]),
         wish("command.join", "Command: join tea", Wish::Join(tea), &[n(1), counted(b"tea")]),

@@ -6,7 +6,7 @@ use proto_core::{
     client::{Event, MessageId, SayError, Status, To, Verdict},
     id::{Nick, RoomName},
     server::{self, Logins},
-    wire::Wish,
+    wire::{GoneReason, Wish},
 };
 
 use crate::{
@@ -193,13 +193,21 @@ impl Chat {
                 Verdict::Stored => format!("stored: {}", mine(id)),
                 Verdict::Expired => format!("expired: {}", mine(id)),
                 Verdict::Refused(why) => format!("refused ({why:?}): {}", mine(id)),
+                Verdict::Failed(why) => format!("failed ({why:?}): {}", mine(id)),
             },
             Event::Message { from, waited: true, .. } => format!("{from} (saved): {text}"),
             Event::Message { from, by_server: true, .. } => format!("{from} (relayed): {text}"),
             Event::Message { from, .. } => format!("{from}: {text}"),
             Event::Gap { from, missing } => format!("{missing} of {from} missing"),
             Event::RoomMessage { room, from, .. } => format!("{} {from}: {text}", name(&room)),
-            Event::RoomGap { room, missing } => format!("{missing} of {} are gone", name(&room)),
+            Event::RoomGap { room, missing, why } => {
+                let fate = match why {
+                    GoneReason::NotKept => "gone",
+                    GoneReason::Damaged => "damaged",
+                    GoneReason::TooLong => "too long",
+                };
+                format!("{missing} of {} are {fate}", name(&room))
+            }
             Event::Outcome { wish, result } => match (wish, result) {
                 (Wish::Create(room), Ok(())) => format!("created #{room}"),
                 (Wish::Join(room), Ok(())) => format!("joined #{room}"),

@@ -132,7 +132,8 @@ impl World {
         }
     }
 
-    fn set_clock(&mut self, place: Place, by: i64) {
+    /// A host's wall clock is set, so many microseconds further or back.
+    pub fn set_clock(&mut self, place: Place, by: i64) {
         let now = self.now;
         let node = &mut self.nodes[place];
         node.clock.set(by);

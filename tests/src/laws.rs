@@ -240,7 +240,7 @@ impl Laws {
             .and_then(|letters| letters.get_mut(&position))
         else {
             // It could not be made durable.
-            let told = matches!(verdict, Verdict::Refused(_));
+            let told = matches!(verdict, Verdict::Refused(_) | Verdict::Failed(_));
             return law(told, || {
                 format!("{verdict:?} on a message that was never durable: {id:?}")
             });
@@ -264,8 +264,8 @@ impl Laws {
         if let Some(room) = room {
             return match verdict {
                 Verdict::Stored => law(held, || format!("S5: stored, but not in {room:?}: {id:?}")),
-                Verdict::Refused(why) => {
-                    law(!held, || format!("refused ({why:?}), but in {room:?}: {id:?}"))
+                Verdict::Refused(_) | Verdict::Failed(_) => {
+                    law(!held, || format!("{verdict:?}, but in {room:?}: {id:?}"))
                 }
                 Verdict::Delivered => Err(format!("delivered to {room:?}: {id:?}")),
                 Verdict::Expired => Ok(()),
@@ -277,8 +277,8 @@ impl Laws {
             }),
             // What one device had under way when another took over it may have to say again.
             Verdict::Refused(Refusal::Superseded) if self.passwords => Ok(()),
-            Verdict::Refused(why) => law(arrived.is_none(), || {
-                format!("refused ({why:?}), but in the recipient's inbox: {id:?}")
+            Verdict::Refused(_) | Verdict::Failed(_) => law(arrived.is_none(), || {
+                format!("{verdict:?}, but in the recipient's inbox: {id:?}")
             }),
             Verdict::Stored | Verdict::Expired => Ok(()),
         }
@@ -411,7 +411,7 @@ impl Laws {
         for ((author, _), letters) in self.outboxes.iter().filter(|((_, to), _)| *to == recipient) {
             for (position, written) in letters {
                 let explained = match written.verdict {
-                    Some(Verdict::Expired | Verdict::Refused(_)) => true,
+                    Some(Verdict::Expired | Verdict::Refused(_) | Verdict::Failed(_)) => true,
                     // Its author is not there to send it.
                     None => !written.stored && absent(*author),
                     Some(_) => false,
@@ -519,7 +519,10 @@ impl Laws {
         for (skipped, written) in
             letters.into_iter().flat_map(|l| l.range(head.min(number - 1) + 1..number))
         {
-            let explained = matches!(written.verdict, Some(Verdict::Expired | Verdict::Refused(_)));
+            let explained = matches!(
+                written.verdict,
+                Some(Verdict::Expired | Verdict::Refused(_) | Verdict::Failed(_))
+            );
             // Another device may have it.
             let elsewhere = self.kept(recipient, author, *skipped).is_some();
             let elsewhere = elsewhere || self.passwords && *skipped >> 32 < number >> 32;

@@ -180,6 +180,14 @@ impl Store {
         Some((self.answered, answer))
     }
 
+    /// A record of a log is damaged.
+    pub fn damage(&mut self, log: Log, number: u64) {
+        let log = self.logs.get_mut(&log);
+        if let Some(record) = log.and_then(|log| log.records.get_mut(&number)) {
+            record.clear();
+        }
+    }
+
     /// What is not durable is lost.
     pub fn crash(&mut self) {
         self.waiting.clear();

@@ -538,7 +538,7 @@ impl World {
     }
 
     /// A host stands still for a while.
-    pub(crate) fn pause(&mut self, place: Place, span: Moment) {
+    pub fn pause(&mut self, place: Place, span: Moment) {
         if self.nodes[place].role.is_some() && !self.nodes[place].paused {
             self.trace.line(self.now, || format!("{} stands still", self.nodes[place].name));
             self.nodes[place].paused = true;
@@ -553,6 +553,11 @@ impl World {
         for input in backlog {
             self.input(place, input);
         }
+    }
+
+    /// From now on, so many bytes per second pass from one node to another.
+    pub fn slow_down(&mut self, from: Place, to: Place, rate: u64) {
+        self.network.slow_down(from, to, rate, &mut self.dice);
     }
 
     /// A client is seen at another address from now on.
@@ -713,6 +718,12 @@ impl World {
         }
     }
 
+    /// The server's store spoils an entry of a room.
+    pub fn spoil(&mut self, room: RoomNumber, index: u64) {
+        self.nodes[SERVER].store.damage(Log::Room(room), index);
+        self.laws.rooms.spoil(room, index);
+    }
+
     // ---- what roles do
 
     /// Passes an input to a node's role and carries out what it owes then.
@@ -869,7 +880,14 @@ impl World {
     fn note(&mut self, place: Place, event: server::Event) {
         self.trace.line(self.now, || format!("{} notes {event:?}", self.nodes[place].name));
         self.nodes[place].ready |= event == server::Event::Ready;
-        self.demand(place, event != server::Event::Damaged, || "a record is damaged".into());
+        let sound = match event {
+            server::Event::Damaged => false,
+            server::Event::EntryDamaged { room, index, .. } => {
+                self.laws.rooms.is_spoiled(room, index)
+            }
+            _ => true,
+        };
+        self.demand(place, sound, || "a record is damaged".into());
     }
 
     fn tell(&mut self, place: Place, event: client::Event, text: &[u8]) {
@@ -892,7 +910,7 @@ impl World {
             client::Event::Verdict { id, verdict, .. } => {
                 match verdict {
                     Verdict::Stored => counts.stored += 1,
-                    Verdict::Refused(_) => counts.refused += 1,
+                    Verdict::Refused(_) | Verdict::Failed(_) => counts.refused += 1,
                     Verdict::Expired => counts.expired += 1,
                     Verdict::Delivered => {}
                 }

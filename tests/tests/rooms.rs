@@ -1,5 +1,7 @@
 //! Short stories of rooms: what happens, and what every member is told and has then.
 
+use std::time::Duration;
+
 use proto_core::{
     action::Log,
     client::{CommandError, SayError},
@@ -46,7 +48,10 @@ fn what_is_said_to_everyone_comes_to_everyone_in_one_order() {
 #[test]
 fn who_lags_behind_what_is_kept_still_gets_what_comes_after() {
     let mut chat = Chat::online(&["alice", "bob"]);
-    chat.configure(|config| config.room.entries = 2);
+    chat.configure(|config| {
+        config.room.entries = 2;
+        config.reader_wait = Duration::ZERO;
+    });
     chat.run(60 * SECOND);
     chat.gather("den", &["alice", "bob"]);
     for round in 0..12 {
@@ -448,6 +453,30 @@ fn forgotten_later(left: usize) {
     // Nobody says anything: it is found when the server looks for what expired.
     chat.run(6 * 3600 * SECOND);
     assert_eq!(kept(&chat), left);
+}
+
+/// An entry that the server's disk has spoiled is gone for another reason than its age, and
+/// everyone who lacks it is told that one.
+#[test]
+fn what_is_damaged_is_not_called_too_old() {
+    let mut chat = Chat::online(&["alice", "bob"]);
+    chat.gather("den", &["alice", "bob"]);
+    chat.deregister("bob");
+    for text in ["one", "two", "three"] {
+        chat.say("alice", "#den", text);
+    }
+    chat.run(SHORTLY);
+    chat.crash("server");
+    chat.world.spoil(Room(1), 2);
+    chat.start("server");
+    chat.run(60 * SECOND);
+    chat.hears("bob");
+    chat.register("bob");
+    chat.run(SHORTLY);
+    assert_eq!(
+        chat.hears("bob"),
+        ["welcome back", "#den alice: one", "1 of #den are damaged", "#den alice: three"]
+    );
 }
 
 #[test]

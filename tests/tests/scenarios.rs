@@ -591,3 +591,19 @@ fn what_cannot_be_sent_is_said_at_once() {
     assert_eq!(chat.try_say("alice", "bob", "hello?"), Err(SayError::Offline));
     assert_eq!(chat.hears("alice"), ["registered", "offline"]);
 }
+
+#[test]
+fn an_own_full_disk_is_not_called_the_servers() {
+    let mut chat = Chat::online(&["alice", "bob"]);
+    let alice = chat.at("alice");
+    chat.world.nodes[alice].store.behave(Manners { full: true, ..Manners::default() });
+    for to in ["bob", "#"] {
+        chat.say("alice", to, "is there room?");
+        chat.run(SHORTLY);
+        assert_eq!(chat.hears("alice"), ["StoreFailed", "failed (Unsaved): is there room?"]);
+    }
+    chat.heal();
+    chat.say("alice", "bob", "there is");
+    chat.run(SHORTLY);
+    assert_eq!(chat.hears("bob"), ["alice: there is"]);
+}

@@ -14,7 +14,7 @@ use proto_core::{
     time::UnixTime,
     wire::{
         Accept, Ack, AckGap, Away, CloseReason, Command, Deposit, EntryRefusal, EntryRefused,
-        FRAGMENT_UNIT, Former, Frame, Gone, Hello, HelloTo, Init, Inquire, Joined, Limits, Login,
+        FRAGMENT_UNIT, Former, Frame, Gone, GoneReason, Hello, HelloTo, Init, Inquire, Joined, Limits, Login,
         MAX_DATAGRAM, Mail, MailAck, Names, Outcome, PasswordWant, PasswordWanted, Presence,
         Progress, Read, Receipt, Register, RegisterRefusal, Registered, Retention, Retry,
         RoomEntry, RoomRefusal, Roster, RosterEntry, Say, Secret, VERSION, Wish,
@@ -489,7 +489,7 @@ fn rooms_at_server(seeds: &Seeds<'_>) -> io::Result<()> {
 
 fn rooms_at_client(seeds: &Seeds<'_>) -> io::Result<()> {
     let (first, host) = (End::First, Step::Host(true));
-    let (room, from) = (Room(1), nick(End::Second));
+    let (room, from, reason) = (Room(1), nick(End::Second), GoneReason::Damaged);
     let piece = |index, offset, length: usize, total| {
         let piece = &[7; 1000][..length];
         plaintext(&Frame::RoomEntry(RoomEntry { room, index, from, total, offset, piece }))
@@ -497,7 +497,7 @@ fn rooms_at_client(seeds: &Seeds<'_>) -> io::Result<()> {
     let unit = FRAGMENT_UNIT;
     let halves = [piece(1, 0, unit, 2 * unit as u16), piece(1, unit as u16, unit, 2 * unit as u16)];
     let later = [piece(2, 0, 40, 40), piece(3, 0, 40, 40), piece(9, 0, 40, 40)];
-    let gone = plaintext(&Frame::Gone(Gone { room, upto: 8 }));
+    let gone = plaintext(&Frame::Gone(Gone { room, upto: 8, first: 8, reason }));
     let joined = plaintext(&Frame::Joined(Joined { room, since: 2, name: Some(room_name()) }));
     let registered = plaintext(&Frame::Registered(Registered {
         account: Account(0),
@@ -605,7 +605,7 @@ fn rooms_at_client(seeds: &Seeds<'_>) -> io::Result<()> {
     }
     // Numbers that no record can have.
     let far = 1 << 40;
-    let passed = plaintext(&Frame::Gone(Gone { room, upto: far - 1 }));
+    let passed = plaintext(&Frame::Gone(Gone { room, upto: far - 1, first: 1, reason }));
     let far = [piece(far, 0, 50, 50), piece(far + 1, 0, 60, 60)];
     let near = piece(1, 0, 40, 40);
     let mut steps = vec![Step::Frames(first, &near), host, host, Step::Frames(first, &passed)];
@@ -948,7 +948,7 @@ fn frames() -> Vec<Vec<u8>> {
         Frame::RoomEntry(entry),
         Frame::RoomEntry(RoomEntry { index: 2, total: 320, offset: 160, ..entry }),
         Frame::RoomEntry(RoomEntry { room: Room::LOBBY, ..entry }),
-        Frame::Gone(Gone { room, upto: 3 }),
+        Frame::Gone(Gone { room, upto: 3, first: 2, reason: GoneReason::TooLong }),
         command(0),
         command(1),
         command(2),

@@ -119,9 +119,8 @@ impl Engine<'_> {
                     self.shelved_told(peer, position);
                     return Some(Event::Verdict { id, to, verdict });
                 }
-                let missing = core::mem::take(&mut found.news.gone);
-                if missing > 0 {
-                    return Some(Event::RoomGap { room: found.with, missing });
+                if let Some((why, missing)) = found.news.take_gone() {
+                    return Some(Event::RoomGap { room: found.with, missing, why });
                 }
                 if let To::Peer(nick) = found.with {
                     if core::mem::take(&mut found.news.key_changed) {

@@ -31,7 +31,7 @@ use crate::{
     wire::{DEFAULT_DATAGRAM, MAX_AWAY, MAX_BODY, MAX_DATAGRAM, Presence, Wish},
 };
 
-pub use event::{Deposit, Event, Refusal, To, Verdict};
+pub use event::{Deposit, Event, Failure, Refusal, To, Verdict};
 pub use memory::{Fixed, Storage, Tables};
 pub use message::Message;
 pub use peer::Peer;

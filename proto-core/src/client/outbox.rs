@@ -13,8 +13,8 @@ use crate::{
 };
 
 use super::{
-    Deposit, Message, MessageId, Peer, SayError, To, Verdict, engine::Engine, message::Stage,
-    peer::Path,
+    Deposit, Failure, Message, MessageId, Peer, SayError, To, Verdict, engine::Engine,
+    message::Stage, peer::Path,
 };
 
 /// How long a deposit waits for a word from a server that is there before it is
@@ -72,7 +72,7 @@ impl Engine<'_> {
             (Stage::Saving, false) => {
                 self.state.home.tell(super::Event::StoreFailed);
                 let peer = message.peer;
-                self.done(id, Verdict::Refused(EntryRefusal::Store));
+                self.done(id, Verdict::Failed(Failure::Unsaved));
                 self.move_up(peer);
             }
             // A verdict is durable before it is told: after a restart, none contradicts it.

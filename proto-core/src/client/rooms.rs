@@ -7,8 +7,8 @@ use crate::{
     record::BODY_HEADER,
     storage::{Body, Id},
     wire::{
-        Away, CloseReason, Command, Frame, Gone, Joined, MAX_AWAY, Names, Outcome, Read, RoomEntry,
-        RoomRefusal, Wish,
+        Away, CloseReason, Command, Frame, Gone, GoneReason, Joined, MAX_AWAY, Names, Outcome,
+        Read, RoomEntry, RoomRefusal, Wish,
     },
 };
 
@@ -202,8 +202,10 @@ impl Engine<'_> {
         };
         let Some(peer) = self.peers.get_mut(id) else { return Taken::NoRoom };
         if upto > peer.asked {
-            let missing = upto.number.0.saturating_sub(peer.asked.number.0);
-            peer.news.gone = peer.news.gone.saturating_add(missing);
+            let lacks = peer.asked.number.0;
+            let unkept = gone.first.saturating_sub(1).clamp(lacks, gone.upto) - lacks;
+            peer.news.gone(GoneReason::NotKept, unkept);
+            peer.news.gone(gone.reason, gone.upto - lacks - unkept);
             peer.asked = upto;
             peer.kept = peer.kept.max(upto);
             self.state.telling_peers.push_back(&mut self.peers.slab, id);

@@ -16,12 +16,12 @@ use crate::{
     record::{self, OutboxRecord, Said, Settled},
     storage::{Body, Id},
     time::UnixTime,
-    wire::{EntryRefusal, Presence},
+    wire::Presence,
 };
 
 use super::{
-    ClientLink, Event, Message, OpenMessages, Peer, Verdict, engine::Engine, message::Stage,
-    outbox::RETRY, peer::Path,
+    ClientLink, Event, Failure, Message, OpenMessages, Peer, Verdict, engine::Engine,
+    message::Stage, outbox::RETRY, peer::Path,
 };
 
 /// The most messages of one conversation in memory: while a quarter of the table is used,
@@ -289,7 +289,7 @@ impl Engine<'_> {
                 match self.enter(id, position, None, &[]) {
                     Some(damaged) => {
                         self.count_turn(id);
-                        self.done(damaged, Verdict::Refused(EntryRefusal::Store));
+                        self.done(damaged, Verdict::Failed(Failure::Damaged));
                     }
                     None => self.fetch_later(id),
                 }
@@ -306,7 +306,7 @@ impl Engine<'_> {
         match (text, body) {
             (None, _) => {
                 self.state.home.tell(Event::Damaged);
-                self.done(known, Verdict::Refused(EntryRefusal::Store));
+                self.done(known, Verdict::Failed(Failure::Damaged));
             }
             (Some(_), None) => return self.fetch_later(id),
             (Some(text), Some(body)) => {

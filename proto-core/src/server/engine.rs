@@ -28,6 +28,7 @@ use super::{
     member::{CaughtUp, Empty, Member, ServerRole, Stalled, Token},
     operator::Operating,
     passwords::Passwords,
+    readers::Waiting,
     reading::Reading,
     room::{Membership, Queue, RoomRow, Rooms, RoomsHead, Turn},
     versions::Versions,
@@ -90,6 +91,8 @@ pub(super) struct Kept {
     /// Pairs that the store failed to read or save; it is asked again.
     pub(super) failed_pairs: List<Pair, Asking>,
     pub(super) asking_rooms: List<RoomRow, Asking>,
+    /// Rooms with deposits that wait for readers, in the order in which they are looked at.
+    pub(super) waiting_rooms: List<RoomRow, Waiting>,
     pub(super) asking_members: List<Membership, Turn>,
     /// Members whose room moved on.
     pub(super) moved_rooms: List<Membership, Turn>,
@@ -159,6 +162,7 @@ impl State {
                 unused: List::NEW,
                 failed_pairs: List::NEW,
                 asking_rooms: List::NEW,
+                waiting_rooms: List::NEW,
                 asking_members: List::NEW,
                 moved_rooms: List::NEW,
                 stalled_members: List::NEW,
@@ -264,6 +268,7 @@ impl<'a> Engine<'a> {
             self.retry_members();
             self.ask_for_failed();
         }
+        self.readers_timeout();
         self.passwords_timeout();
         self.read_on();
     }
@@ -277,6 +282,7 @@ impl<'a> Engine<'a> {
             self.entry_timers.deadline(),
             self.state.push_at,
             self.state.stalled_at,
+            self.readers_deadline(),
             self.state.reading.deadline(),
             self.state.passwords.deadline(),
         ]

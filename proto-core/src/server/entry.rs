@@ -142,6 +142,8 @@ pub struct Pair {
     pub(crate) owed: Node<Self>,
     /// In the list of those that could make room for others.
     pub(crate) unused: Node<Self>,
+    /// In its room's list of authors whose next deposit waits for readers.
+    pub(crate) held: Node<Self>,
 }
 
 /// Deposits whose refusal their author may not have heard of: pieces of them are not taken
@@ -160,6 +162,8 @@ pub(crate) struct Refused {
 pub(crate) struct Owed;
 #[derive(Debug)]
 pub(crate) struct Unused;
+#[derive(Debug)]
+pub(crate) struct Held;
 
 impl Linked<Asking> for Pair {
     fn node(&mut self) -> &mut Node<Self> {
@@ -176,6 +180,12 @@ impl Linked<Owed> for Pair {
 impl Linked<Unused> for Pair {
     fn node(&mut self) -> &mut Node<Self> {
         &mut self.unused
+    }
+}
+
+impl Linked<Held> for Pair {
+    fn node(&mut self) -> &mut Node<Self> {
+        &mut self.held
     }
 }
 
@@ -198,6 +208,7 @@ impl Pair {
             asking: Node::UNLINKED,
             owed: Node::UNLINKED,
             unused: Node::UNLINKED,
+            held: Node::UNLINKED,
         }
     }
 

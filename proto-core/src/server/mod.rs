@@ -13,6 +13,7 @@ mod memory;
 mod operator;
 mod pairs;
 mod passwords;
+mod readers;
 mod reading;
 mod refusals;
 mod registration;
@@ -70,6 +71,9 @@ pub struct Config {
     pub room: Retention,
     /// How many members a room can have; the lobby has everyone.
     pub members: u32,
+    /// How long a member that is online and reads nothing holds back what would push entries
+    /// that it has not read out of its room; with zero, nobody is waited for.
+    pub reader_wait: Duration,
     /// Who gets a nick.
     pub logins: Logins,
 }
@@ -98,6 +102,7 @@ impl Default for Config {
             text: 16 * 1024,
             room: Retention { entries: 10_000, bytes: 16 * 1024 * 1024, age: 30 * 24 * 3600 },
             members: 10_000,
+            reader_wait: Duration::from_secs(10),
             logins: Logins::Open,
         }
     }

@@ -134,8 +134,8 @@ frames! {
     Read(Read) = 0x31, bound bound::U32 + bound::U64;
     /// A piece of an entry of a room's log.
     RoomEntry(RoomEntry<'a>) = 0x32, bound bound::U32 + bound::U64 + bound::NAME + 3 * bound::U16 + super::FRAGMENT_UNIT;
-    /// Entries of a room's log that are kept no longer.
-    Gone(Gone) = 0x33, bound bound::U32 + bound::U64;
+    /// Entries of a room's log that cannot be read any more.
+    Gone(Gone) = 0x33, bound bound::U32 + 2 * bound::U64 + bound::TAG;
     /// What a client wants of the server's rooms.
     Command(Command) = 0x34, bound bound::U64 + 2 * bound::TAG + bound::NAME + bound::U32;
     /// What came of that.
@@ -594,13 +594,29 @@ pub struct RoomEntry<'a> {
     pub piece: &'a [u8],
 }
 
-/// Every entry of a room's log up to `upto` is kept no longer.
+/// Every entry of a room's log up to `upto` is passed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gone {
     /// The room.
     pub room: Room,
     /// The last entry that is gone.
     pub upto: u64,
+    /// The first one that is gone for `reason`. Those before it are not kept.
+    pub first: u64,
+    /// Why they are gone.
+    pub reason: GoneReason,
+}
+
+/// Why entries of a room cannot be read any more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum GoneReason {
+    /// The server keeps so much of a log and no more.
+    #[default]
+    NotKept,
+    /// They are damaged in the server's store.
+    Damaged,
+    /// They are longer than this reader can take.
+    TooLong,
 }
 
 /// What a client wants; one at a time.

@@ -128,7 +128,7 @@ fn largest() -> List<Frame<'static>> {
             offset,
             piece: unit,
         }),
-        Frame::Gone(Gone { room, upto: u64::MAX }),
+        Frame::Gone(Gone { room, upto: u64::MAX, first: u64::MAX, reason: GoneReason::TooLong }),
         Frame::Command(Command {
             serial: u64::MAX,
             wish: Wish::Members { of: Some(name), from: account },
