@@ -14,6 +14,7 @@ use crate::{
     faults::Faults,
     network::Place,
     node::Kind,
+    store::Store,
     trace::Telling,
     world::{SERVER, Setup, World},
 };
@@ -74,6 +75,17 @@ impl Chat {
         self.world.run(span);
     }
 
+    /// Lets time pass, in steps of a millisecond, until something is so.
+    pub fn run_until(&mut self, mut is_so: impl FnMut(&mut Self) -> bool) {
+        for _ in 0..60_000 {
+            if is_so(self) {
+                return;
+            }
+            self.run(SECOND / 1000);
+        }
+        panic!("it has not come to that in a minute");
+    }
+
     /// Someone goes online.
     pub fn register(&mut self, who: &str) {
         let who = self.at(who);
@@ -102,6 +114,14 @@ impl Chat {
     pub fn part(&mut self, one: &str, other: &str, span: Moment) {
         let (one, other) = (self.at(one), self.at(other));
         self.world.part(one, other, span);
+    }
+
+    /// No datagram of more than `largest` bytes passes between two any more.
+    pub fn narrow(&mut self, one: &str, other: &str, largest: usize) {
+        let (one, other) = (self.at(one), self.at(other));
+        for (from, to) in [(one, other), (other, one)] {
+            self.world.network.narrow(from, to, largest, &mut self.world.dice);
+        }
     }
 
     /// Who it is cannot be reached by anyone.
@@ -203,6 +223,15 @@ impl Chat {
             self.world.go_by(&config);
         }
         self.crash("server");
+        self.start("server");
+    }
+
+    /// The server's store is lost, and it begins anew.
+    pub fn lose_server(&mut self) {
+        self.crash("server");
+        let server = &mut self.world.nodes[SERVER];
+        (server.store, server.boots) = (Store::default(), 0);
+        self.world.laws.server_begins_anew();
         self.start("server");
     }
 

@@ -1,13 +1,19 @@
 //! Datagrams in a test's hand: taken off the network, changed, handed over, and
-//! what their receiver makes of them.
+//! what their receiver makes of them. Those who have the keys may lie in them.
 
 use std::{fmt, net::SocketAddr};
 
-use proto_core::{link::Drops, time::Instant};
+use proto_core::{
+    link::Drops,
+    session::Suite as _,
+    time::Instant,
+    wire::{Datagram, Frame, FrameWriter, Frames, MAX_DATAGRAM, PacketHeader, TAG_LENGTH},
+};
 
 use crate::{
     clock::SECOND,
     role::{Effect, Input},
+    suite::{STAND_IN, Seals},
     world::World,
 };
 
@@ -35,6 +41,46 @@ impl Letter {
         let mut letter = self.clone();
         letter.bytes[bit / 8] ^= 1 << (bit % 8);
         letter
+    }
+
+    /// Whether it is a packet with such a frame, in a world whose plaintexts are kept.
+    pub fn has(&self, wanted: impl Fn(&Frame<'_>) -> bool) -> bool {
+        let Some((_, plain)) = self.bytes.last_chunk::<TAG_LENGTH>().and_then(|t| Seals::under(t))
+        else {
+            return false;
+        };
+        Frames::new(&plain).any(|frame| frame.is_ok_and(|frame| wanted(&frame)))
+    }
+
+    /// The same packet as its sender, who has the key, would have sealed it to say something
+    /// else: each frame is what `lie` makes of it, if it makes anything of it. In a world on
+    /// the stand-in, whose plaintexts are kept.
+    ///
+    /// # Panics
+    /// If it is no packet, or the lies do not fit in one.
+    #[must_use]
+    pub fn with_lies(&self, lie: impl for<'f> Fn(&Frame<'f>) -> Option<Frame<'f>>) -> Self {
+        let mut bytes = self.bytes.clone();
+        let (key, plain) = bytes
+            .last_chunk::<TAG_LENGTH>()
+            .and_then(|tag| Seals::under(tag))
+            .expect("it is a packet of this world");
+        let Ok(Datagram::Packet(header, _)) = Datagram::parse(&mut bytes) else {
+            panic!("it is no packet");
+        };
+        let mut packet = [0; MAX_DATAGRAM];
+        let end = MAX_DATAGRAM - TAG_LENGTH;
+        let mut writer = FrameWriter::new(&mut packet, PacketHeader::LENGTH, end);
+        for frame in Frames::new(&plain) {
+            let frame = frame.expect("its sender made sound frames");
+            assert!(writer.push(&lie(&frame).unwrap_or(frame)), "the lies do not fit");
+        }
+        let end = PacketHeader::LENGTH + writer.length();
+        packet[..PacketHeader::LENGTH].copy_from_slice(&header.encode());
+        let text = &mut packet[PacketHeader::LENGTH..end];
+        // Not watched: it is the same packet told in another way, not another one.
+        let tag = STAND_IN.0.seal(&key, header.counter, &header.encode(), text);
+        Self { bytes: [&packet[..end], &tag].concat(), ..self.clone() }
     }
 }
 
@@ -73,10 +119,11 @@ impl Reaction {
     }
 }
 
-/// The next datagram that is wanted is held.
+/// Datagrams that are wanted are held: the next one, or all.
 pub(crate) struct Interception {
     wanted: Box<dyn Fn(&Letter) -> bool>,
-    held: Option<Letter>,
+    most: usize,
+    held: Vec<Letter>,
 }
 
 impl fmt::Debug for Interception {
@@ -88,7 +135,22 @@ impl fmt::Debug for Interception {
 impl World {
     /// The next datagram that is wanted is taken off the network.
     pub fn intercept(&mut self, wanted: impl Fn(&Letter) -> bool + 'static) {
-        self.interception = Some(Interception { wanted: Box::new(wanted), held: None });
+        self.begin_interception(wanted, 1);
+    }
+
+    /// All datagrams that are wanted are taken off the network, until [`Self::held`].
+    pub fn hold(&mut self, wanted: impl Fn(&Letter) -> bool + 'static) {
+        self.begin_interception(wanted, usize::MAX);
+    }
+
+    /// What [`Self::hold`] took off the network, in the order in which it was sent.
+    pub fn held(&mut self) -> Vec<Letter> {
+        self.interception.take().map(|interception| interception.held).unwrap_or_default()
+    }
+
+    fn begin_interception(&mut self, wanted: impl Fn(&Letter) -> bool + 'static, most: usize) {
+        let wanted = Box::new(wanted);
+        self.interception = Some(Interception { wanted, most, held: Vec::new() });
     }
 
     /// Lets time pass until the datagram to [`Self::intercept`] is there.
@@ -98,7 +160,7 @@ impl World {
     pub fn intercepted(&mut self) -> Letter {
         let end = self.now + PATIENCE;
         loop {
-            let held = self.interception.as_mut().and_then(|interception| interception.held.take());
+            let held = self.interception.as_mut().and_then(|interception| interception.held.pop());
             if let Some(letter) = held {
                 self.interception = None;
                 return letter;
@@ -139,9 +201,10 @@ impl World {
     ) -> bool {
         let Some(interception) = self.interception.as_mut() else { return false };
         let letter = Letter { from, to, bytes: bytes.to_vec() };
-        let taken = interception.held.is_none() && (interception.wanted)(&letter);
+        let room = interception.held.len() < interception.most;
+        let taken = room && (interception.wanted)(&letter);
         if taken {
-            interception.held = Some(letter);
+            interception.held.push(letter);
         }
         taken
     }

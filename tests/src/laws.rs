@@ -7,7 +7,7 @@ use proto_core::{
     action::Log,
     client::{MessageId, Refusal, To, Verdict},
     id::{Account, Nick, Position, PublicKey, Room},
-    record::Said,
+    record::{Said, Sentence},
     time::UnixTime,
     wire::{RoomRefusal, Wish},
 };
@@ -67,13 +67,10 @@ pub struct Run {
     pub number: u64,
     said: BTreeMap<(PublicKey, u64), Mine>,
     /// The last message of each author that was shown; of one with two devices, in each epoch.
-    shown: BTreeMap<(Nick0, u64), u64>,
+    shown: BTreeMap<(PublicKey, u64), u64>,
     /// The last entry of each room that was shown.
     read: BTreeMap<Room, u64>,
 }
-
-/// A nick that can be sorted.
-type Nick0 = [u8; 32];
 
 /// A message of this run, as its user knows it.
 #[derive(Debug)]
@@ -142,6 +139,14 @@ impl Laws {
     /// A node with this key is there.
     pub fn introduce(&mut self, key: PublicKey, place: Place) {
         self.keys.insert(key, place);
+    }
+
+    /// The server's store is lost: who has which account is decided anew.
+    pub fn server_begins_anew(&mut self) {
+        self.accounts.clear();
+        self.by_nick.clear();
+        self.by_key.clear();
+        self.key_numbers.clear();
     }
 
     /// Something became durable at the node with this key.
@@ -300,8 +305,8 @@ impl Laws {
         law(kept.is_some_and(|kept| kept == text), || {
             format!("shown, but not so in the durable inbox: {} from {from}", show(text))
         })?;
-        let epoch = if self.passwords { position >> 40 } else { 0 };
-        let before = run.shown.insert((from.folded(), epoch), position).unwrap_or(0);
+        let epoch = if self.passwords { position >> 32 } else { 0 };
+        let before = run.shown.insert((author, epoch), position).unwrap_or(0);
         law(before < position, || {
             format!("S2/S3: shown {position} of {from} after {before}: {}", show(text))
         })
@@ -498,7 +503,7 @@ impl Laws {
             return self.rooms.read(recipient, account, room, number, &said, head);
         }
         // Of an author with two devices, each has epochs of its own.
-        let behind = self.passwords && number >> 40 < head >> 40;
+        let behind = self.passwords && number >> 32 < head >> 32;
         law(number > head || behind, || format!("S3: inbox number {number} came after {head}"))?;
         let author = self.first(author);
         let letters = self.outboxes.get(&(author, self.first(recipient)));
@@ -517,7 +522,7 @@ impl Laws {
             let explained = matches!(written.verdict, Some(Verdict::Expired | Verdict::Refused(_)));
             // Another device may have it.
             let elsewhere = self.kept(recipient, author, *skipped).is_some();
-            let elsewhere = elsewhere || self.passwords && *skipped >> 40 < number >> 40;
+            let elsewhere = elsewhere || self.passwords && *skipped >> 32 < number >> 32;
             law(explained || elsewhere || self.expiry, || {
                 format!("S3: {number} came after {head}, but {skipped} was not given up")
             })?;
@@ -566,10 +571,17 @@ impl Laws {
 
     fn account_put(&mut self, number: u64, record: &[u8]) -> Judgement {
         let decoded = records::read::<AccountRecord>(record);
-        let Some((AccountRecord { key, nick, since, key_number, .. }, _)) = decoded else {
+        let Some((AccountRecord { key, nick, since, key_number, sentence, .. }, _)) = decoded
+        else {
             return Err("an account's record is damaged".into());
         };
         let account = Account((number - 1) as u32);
+        if sentence == Sentence::Removed {
+            // Its nick and its key are free from now on.
+            self.by_nick.retain(|_, of| *of != account);
+            self.by_key.retain(|_, of| *of != account);
+            return Ok(());
+        }
         self.rooms.account(account, since)?;
         self.key_numbers.insert(account, key_number);
         if let Some(before) = self.accounts.get_mut(&account).filter(|_| self.passwords) {

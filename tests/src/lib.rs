@@ -30,6 +30,7 @@ mod incidents;
 pub mod interception;
 pub mod laws;
 pub mod memory;
+pub mod nat;
 pub mod network;
 pub mod node;
 pub mod records;

@@ -69,6 +69,11 @@ impl Network {
         path.cut = path.cut.max(until);
     }
 
+    /// No datagram of more than `largest` bytes passes from one node to another any more.
+    pub fn narrow(&mut self, from: Place, to: Place, largest: usize, dice: &mut Dice) {
+        self.path(from, to, dice).largest = largest;
+    }
+
     /// Sends a datagram on its way: how often, when and as what it arrives.
     pub fn carry(
         &mut self,

@@ -103,8 +103,8 @@ pub enum Change<'a> {
     },
 }
 
-/// A host's store.
-#[derive(Debug, Default)]
+/// A host's store; a clone of it is a backup.
+#[derive(Clone, Debug, Default)]
 pub struct Store {
     logs: BTreeMap<Log, Records>,
     /// Each with the moment it was asked for.

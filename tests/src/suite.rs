@@ -180,7 +180,7 @@ impl<S: Suite> Suite for Watched<S> {
         let plain = SEALS.with_borrow(|seals| seals.readable.then(|| text.to_vec()));
         let tag = self.0.seal(key, nonce, ad, text);
         if let Some(plain) = plain {
-            SEALS.with_borrow_mut(|seals| seals.plain.insert(tag, plain));
+            SEALS.with_borrow_mut(|seals| seals.plain.insert(tag, (*key, plain)));
         }
         tag
     }
@@ -201,7 +201,8 @@ pub struct Seals {
     contents: HashMap<([u8; 32], u64), u64>,
     twice: Option<u64>,
     readable: bool,
-    plain: HashMap<[u8; 16], Vec<u8>>,
+    /// By tag: the key, and what is under it.
+    plain: HashMap<[u8; 16], ([u8; 32], Vec<u8>)>,
     rewrite: Option<Rewrite>,
 }
 
@@ -232,6 +233,11 @@ impl Seals {
 
     /// What is under a tag, if plaintexts are kept.
     pub fn plaintext(tag: &[u8]) -> Option<Vec<u8>> {
+        Self::under(tag).map(|(_, plain)| plain)
+    }
+
+    /// The key that made a tag, and what is under it, if plaintexts are kept.
+    pub(crate) fn under(tag: &[u8]) -> Option<([u8; 32], Vec<u8>)> {
         let tag: [u8; 16] = tag.try_into().ok()?;
         SEALS.with_borrow(|seals| seals.plain.get(&tag).cloned())
     }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use proto_core::{
     client::{self, Event, Refusal, Status, To, Verdict},
     id::{Nick, RoomName},
+    record::MAX_RECORD,
     server::{self, Logins, Operation},
     wire::{RegisterRefusal, RoomRefusal, Wish},
 };
@@ -175,8 +176,15 @@ impl Tale {
         };
         let mut node_number = 0;
         let world = World::prepared(&setup, |node: &mut Node| {
-            node.room =
-                Room { links: 12, dials: 8, people: 8, messages: 64, blocks: 512, sent: 128 };
+            node.room = Room {
+                links: 12,
+                dials: 8,
+                people: 8,
+                messages: 64,
+                blocks: 512,
+                sent: 128,
+                work: MAX_RECORD,
+            };
             (story.room)(node_number, &mut node.room);
             node_number += 1;
             match &mut node.kind {

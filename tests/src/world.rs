@@ -11,6 +11,7 @@ use proto_core::{
     client::{self, MessageId, SayError, Status, To, Verdict},
     id::{Account, Nick, PublicKey, Room as RoomNumber, RoomName},
     link::Drops,
+    record::MAX_RECORD,
     server,
     session::Suite,
     time::Instant,
@@ -27,6 +28,7 @@ use crate::{
     interception::Interception,
     laws::{Judgement, Laws},
     memory::Room,
+    nat::Nat,
     network::{Network, Passage, Place},
     node::{Kind, Node, Told},
     role::{Effect, Input, Judged, Outcome},
@@ -107,7 +109,8 @@ pub struct World {
     serial: u64,
     steps: Vec<Step>,
     attacker: Attacker,
-    places: BTreeMap<SocketAddr, Place>,
+    pub(crate) places: BTreeMap<SocketAddr, Place>,
+    pub(crate) nats: BTreeMap<Place, Nat>,
     /// Bytes that came from and went to addresses of nobody.
     victims: BTreeMap<(Place, SocketAddr), (usize, usize)>,
     accepts: BTreeSet<u64>,
@@ -142,6 +145,7 @@ impl World {
             steps: Vec::new(),
             attacker: Attacker::default(),
             places: BTreeMap::new(),
+            nats: BTreeMap::new(),
             victims: BTreeMap::new(),
             accepts: BTreeSet::new(),
             words: 0,
@@ -571,7 +575,10 @@ impl World {
         bytes: Vec<u8>,
         damaged: bool,
     ) {
-        let Some(&place) = self.places.get(&to) else { return };
+        let Some(place) = self.place_at(to) else { return };
+        if self.nats.get(&place).is_some_and(|nat| !nat.lets_in(from, to)) {
+            return;
+        }
         if attacker::is_victim(from) {
             self.victims.entry((place, from)).or_default().0 += bytes.len();
         }
@@ -584,7 +591,8 @@ impl World {
     }
 
     fn send(&mut self, place: Place, to: SocketAddr, datagram: &[u8]) {
-        let from = self.nodes[place].address;
+        let inside = self.nodes[place].address;
+        let from = self.nats.get_mut(&place).map_or(inside, |nat| nat.leaves(to));
         self.trace.mark(3, self.now, place, datagram);
         self.counts.datagrams += 1;
         self.nodes[place].sent += 1;
@@ -605,7 +613,7 @@ impl World {
         if self.is_intercepted(from, to, datagram) {
             return;
         }
-        let there = self.places.get(&to).copied();
+        let there = self.place_at(to);
         let ends = (place, there.unwrap_or(self.nodes.len()));
         let passages = self.network.carry(self.now, ends, datagram, &mut self.dice);
         self.trace.line(self.now, || {
@@ -979,18 +987,20 @@ fn brief(request: &Request) -> String {
 }
 
 fn server_room(people: usize, tiny: bool) -> Room {
+    let work = MAX_RECORD;
     if tiny {
-        Room { links: people + 3, dials: 0, people, messages: 6, blocks: 140, sent: 24 }
+        Room { links: people + 3, dials: 0, people, messages: 6, blocks: 140, sent: 24, work }
     } else {
         let links = 4 * people + 8;
-        Room { links, dials: 0, people: 2 * people, messages: 256, blocks: 4096, sent: 1024 }
+        Room { links, dials: 0, people: 2 * people, messages: 256, blocks: 4096, sent: 1024, work }
     }
 }
 
 fn client_room(people: usize, tiny: bool) -> Room {
+    let work = MAX_RECORD;
     if tiny {
-        Room { links: 4, dials: 3, people: people + 5, messages: 12, blocks: 280, sent: 24 }
+        Room { links: 4, dials: 3, people: people + 5, messages: 12, blocks: 280, sent: 24, work }
     } else {
-        Room { links: 32, dials: 16, people: 32, messages: 256, blocks: 4096, sent: 512 }
+        Room { links: 32, dials: 16, people: 32, messages: 256, blocks: 4096, sent: 512, work }
     }
 }

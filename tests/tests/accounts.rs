@@ -1,10 +1,12 @@
 //! Short stories of accounts with passwords: what happens, and what every user is told then.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
 use proto_core::{
     client::{Event, Status, Verdict},
     id::Nick,
-    server::Logins,
-    wire::{PasswordWant, RegisterRefusal},
+    server::{Logins, Operation},
+    wire::{Frame, PasswordWant, RegisterRefusal},
 };
 use simulation::{
     clock::{Moment, SECOND},
@@ -150,6 +152,118 @@ fn a_wrong_password_costs_more_and_more_time() {
     assert_eq!(status(&mut world, device), Status::Online);
 }
 
+/// How long it takes until these have each been told once that a password is wrong.
+fn time_of_wrong_passwords(world: &mut World, thieves: &[Place]) -> Moment {
+    let begun = world.now;
+    for thief in thieves {
+        world.register(*thief);
+    }
+    while thieves.iter().any(|thief| world.nodes[*thief].wrong == 0) {
+        world.run(SECOND / 10);
+        assert!(world.now - begun < 600 * SECOND, "each guess is judged some time");
+    }
+    world.now - begun
+}
+
+/// However many addresses they have, those who guess one nick's password wait for each other.
+#[test]
+fn wrong_passwords_for_a_nick_cost_time_wherever_they_come_from() {
+    let mut world = online();
+    let thieves: Vec<_> = (0..8)
+        .map(|at| {
+            let thief = world.device(ALICE, &format!("thief {at}"));
+            world.nodes[thief].passwords = vec![format!("guess {at}")];
+            thief
+        })
+        .collect();
+    let took = time_of_wrong_passwords(&mut world, &thieves);
+    // 1 + 2 + 4 + … + 64 seconds before the eighth.
+    assert!(took >= 127 * SECOND, "it took {took} µs");
+    // Bob has nothing to do with that.
+    let device = world.device(BOB, "bob elsewhere");
+    world.register(device);
+    world.run(SHORTLY);
+    assert_eq!(status(&mut world, device), Status::Online);
+}
+
+/// Whoever tries one password with many nicks waits after each, with IPv6 addresses too, of
+/// which everyone has many.
+#[test]
+fn wrong_passwords_cost_their_sender_time_whosever_nick_it_is() {
+    for addresses in [
+        [0; 6].map(|_| Ipv4Addr::new(192, 0, 2, 7).into()),
+        [1, 2, 3, 4, 5, 6].map(|at| Ipv6Addr::new(0x2001, 0xdb8, 7, 7, at, 0, 0, at).into()),
+    ] {
+        let nicks: Vec<String> = (0..6).map(|at| format!("victim{at}")).collect();
+        let mut world = World::new(&Setup {
+            seed: 1,
+            faults: Faults::none(),
+            nicks,
+            real: false,
+            logins: Logins::Password,
+            telling: Telling::Kept,
+        });
+        let victims: Vec<Place> = (1..=6).collect();
+        for victim in &victims {
+            world.register(*victim);
+        }
+        world.run(SHORTLY);
+        let guess = |(victim, address): (&Place, IpAddr)| {
+            let thief = world.device(*victim, "a thief");
+            world.nodes[thief].passwords = vec!["123456".into()];
+            world.move_to(thief, SocketAddr::new(address, 30_000 + *victim as u16));
+            thief
+        };
+        let thieves: Vec<_> = victims.iter().zip(addresses).map(guess).collect();
+        let took = time_of_wrong_passwords(&mut world, &thieves);
+        // 1 + 2 + 4 + 8 + 16 seconds before the sixth.
+        assert!(took >= 31 * SECOND, "it took {took} µs");
+    }
+}
+
+/// Her own slips of the finger are forgiven once she has found the right one.
+#[test]
+fn a_right_password_makes_up_for_the_wrong_ones_before() {
+    let mut world = online();
+    for name in ["alice on the train", "alice at work"] {
+        let device = world.device(ALICE, name);
+        let slips = ["a slip", "another", "a third", "the password of alice"];
+        world.nodes[device].passwords = slips.map(String::from).into();
+        world.register(device);
+        world.run(6 * SHORTLY);
+        let wait = |event: Event| match event {
+            Event::PasswordWanted { why: PasswordWant::Wrong, wait } => Some(wait.as_secs()),
+            _ => None,
+        };
+        let waits: Vec<_> =
+            world.nodes[device].told.iter().filter_map(|told| wait(told.event)).collect();
+        assert_eq!((waits, status(&mut world, device)), (vec![1, 2, 4], Status::Online));
+    }
+}
+
+/// All that come at one moment are told to come again but one, so that nobody learns of
+/// many at once that they are wrong.
+#[test]
+fn passwords_for_a_nick_are_judged_one_at_a_time() {
+    let mut world = online();
+    let thieves: Vec<_> = (0..20)
+        .map(|at| {
+            let thief = world.device(ALICE, &format!("thief {at}"));
+            world.nodes[thief].passwords = vec![format!("guess {at}")];
+            world.register(thief);
+            thief
+        })
+        .collect();
+    let wrong =
+        |world: &World| -> usize { thieves.iter().map(|thief| world.nodes[*thief].wrong).sum() };
+    while wrong(&world) == 0 {
+        world.run(SECOND / 100);
+        assert!(world.now < 600 * SECOND, "one of them is judged some time");
+    }
+    world.run(SECOND * 9 / 10);
+    assert_eq!(wrong(&world), 1);
+}
+
 #[test]
 fn a_password_survives_links_and_servers_that_fail_meanwhile() {
     let mut world = online();
@@ -214,7 +328,7 @@ fn mail_sealed_to_the_old_key_is_sealed_anew_and_comes_once() {
     world.run(SHORTLY);
     assert_eq!(inbox(&world, device, BOB), texts(1, 21));
     let open = world.nodes[BOB].client().expect("the client runs").open_messages();
-    assert_eq!((open.open, open.unsaved), (0, 0));
+    assert_eq!((open.unsaved, open.stored), (0, false));
 }
 
 #[test]
@@ -240,7 +354,7 @@ fn an_author_who_was_away_seals_anew_on_return_whoever_crashes_meanwhile() {
     world.run(12 * SHORTLY);
     assert_eq!(inbox(&world, device, BOB), texts(1, 12));
     let open = world.nodes[BOB].client().expect("the client runs").open_messages();
-    assert_eq!((open.open, open.unsaved), (0, 0));
+    assert_eq!((open.unsaved, open.stored), (0, false));
 }
 
 #[test]
@@ -311,6 +425,70 @@ fn two_devices_take_turns() {
     assert_eq!(inbox(&world, ALICE, BOB), from("to either"));
     let turns = |turn| [format!("from the second {turn}"), format!("from the first {turn}")];
     assert_eq!(inbox(&world, BOB, ALICE), (1..=3).flat_map(turns).collect::<Vec<_>>());
+}
+
+#[test]
+fn whom_the_operator_bans_is_thrown_out_and_stays_out() {
+    let mut world = online();
+    world.operate(world.nodes[ALICE].nick, Operation::Ban);
+    world.run(SHORTLY);
+    assert_eq!(take_told(&mut world, ALICE), ["ServerClosed(Expelled)"]);
+    // Neither her key nor her password helps, also not after a restart of the server.
+    let device = world.device(ALICE, "alice elsewhere");
+    for _ in 0..2 {
+        for who in [ALICE, device] {
+            world.register(who);
+            world.run(6 * SHORTLY);
+            assert_eq!(take_told(&mut world, who).last().unwrap(), "RegisterRefused(Banned)");
+        }
+        world.quit(SERVER);
+    }
+    let nick = world.nodes[ALICE].nick;
+    say(&mut world, BOB, "alice", "where are you?");
+    world.run(6 * SHORTLY);
+    assert_eq!(take_told(&mut world, BOB).last().unwrap(), "Refused(NoRecipient)", "to {nick}");
+    world.operate(world.nodes[ALICE].nick, Operation::Unban);
+    world.run(SHORTLY);
+    world.register(ALICE);
+    world.run(SHORTLY);
+    assert_eq!(take_told(&mut world, ALICE), ["welcome back"]);
+}
+
+#[test]
+fn a_password_that_is_being_judged_lets_nobody_in_who_was_banned_meanwhile() {
+    let mut world = online();
+    let device = world.device(ALICE, "alice elsewhere");
+    world.intercept(|letter| letter.has(|frame| matches!(frame, Frame::Login(_))));
+    world.register(device);
+    let login = world.intercepted();
+    world.deliver(&login);
+    // Judging takes longer than that.
+    world.run(SECOND / 100);
+    world.operate(world.nodes[ALICE].nick, Operation::Ban);
+    world.run(6 * SHORTLY);
+    for who in [ALICE, device] {
+        assert_eq!(status(&mut world, who), Status::Offline);
+    }
+    assert_eq!(take_told(&mut world, device).last().unwrap(), "RegisterRefused(Banned)");
+}
+
+#[test]
+fn after_a_reset_whoever_comes_first_sets_the_password() {
+    let mut world = online();
+    world.deregister(ALICE);
+    world.operate(world.nodes[ALICE].nick, Operation::Reset);
+    world.run(SHORTLY);
+    let device = world.device(ALICE, "alice elsewhere");
+    world.nodes[device].passwords = vec!["another password".into()];
+    world.register(device);
+    world.run(SHORTLY);
+    assert_eq!(take_told(&mut world, device), ["a password: New", "welcome back"]);
+    // The one from before is none any more.
+    take_told(&mut world, ALICE);
+    world.register(ALICE);
+    world.run(SHORTLY);
+    let told = take_told(&mut world, ALICE);
+    assert_eq!(told, ["a password: Known", "a password: Wrong"]);
 }
 
 /// A world from a seed: alice changes between two devices while bob and carol write to her
@@ -387,7 +565,12 @@ fn restless(seed: u64) {
     }
     for who in [BOB, 3] {
         let open = world.nodes[who].client().expect("the client runs").open_messages();
-        assert_eq!(open.open, 0, "seed {seed}: at {}", world.nodes[who].name);
+        assert_eq!(
+            (open.unsaved, open.stored),
+            (0, false),
+            "seed {seed}: at {}",
+            world.nodes[who].name
+        );
     }
 }
 

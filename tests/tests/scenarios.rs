@@ -1,6 +1,11 @@
 //! Short stories, each told twice: what happens, and what every user is told then.
 
-use proto_core::client::{Event, SayError, Status};
+use std::time::Duration;
+
+use proto_core::{
+    action::Log,
+    client::{Event, SayError, Status},
+};
 use simulation::{
     chat::{Chat, SHORTLY},
     clock::SECOND,
@@ -59,9 +64,7 @@ fn what_is_stored_survives_a_crash_of_the_server() {
     chat.deregister("bob");
     chat.run(SHORTLY);
     chat.say("alice", "bob", "remember this");
-    while !chat.hears("alice").contains(&"stored: remember this".to_string()) {
-        chat.run(SECOND / 1000);
-    }
+    chat.run_until(|chat| chat.hears("alice").contains(&"stored: remember this".to_string()));
     chat.crash("server");
     chat.run(10 * SECOND);
     chat.start("server");
@@ -196,6 +199,31 @@ fn without_a_receipt_a_message_goes_by_the_server() {
         ]
     );
     assert_eq!(chat.hears("bob"), ["alice: one", "alice (relayed): two", "alice (relayed): three"]);
+}
+
+/// The reader's disk takes its time for each message, and the host crashes meanwhile.
+#[test]
+fn nothing_is_called_delivered_before_it_is_durable() {
+    let mut chat = Chat::online(&["alice", "bob"]);
+    let [alice, bob] = ["alice", "bob"].map(|who| chat.at(who));
+    let manners = Manners { slow: 10 * SECOND, ..Manners::default() };
+    chat.world.nodes[bob].store.behave(manners);
+    let texts: Vec<_> = (0..20).map(|number| format!("letter {number}")).collect();
+    for text in &texts {
+        chat.say("alice", "bob", text);
+    }
+    let mut delivered = 0;
+    chat.run_until(|chat| {
+        delivered += chat.hears("alice").iter().filter(|l| l.starts_with("delivered")).count();
+        delivered >= 3
+    });
+    chat.crash("bob");
+    let keys = [bob, alice].map(|who| chat.world.nodes[who].key);
+    assert!(chat.world.laws.inbox(keys[0], keys[1]).len() >= delivered);
+    chat.world.nodes[bob].store.behave(Manners::default());
+    chat.start("bob");
+    chat.run(60 * SECOND);
+    assert_eq!(chat.world.laws.inbox(keys[0], keys[1]), texts);
 }
 
 #[test]
@@ -337,6 +365,215 @@ fn a_server_whose_store_is_full_refuses_and_the_next_message_passes() {
             "that was all mail"
         ]
     );
+}
+
+/// Mail is kept for ten minutes, and bob, for whom some waits, stays away for `minutes`.
+fn mail_waits(minutes: u64) -> Chat {
+    let mut chat = Chat::online(&["alice", "bob"]);
+    chat.say("alice", "bob", "hello");
+    chat.run(SHORTLY);
+    chat.configure(|config| config.mail = Duration::from_mins(10));
+    chat.run(60 * SECOND);
+    chat.deregister("bob");
+    chat.run(SHORTLY);
+    for who in ["alice", "bob"] {
+        chat.hears(who);
+    }
+    chat.say("alice", "bob", "the cake is ready");
+    chat.run(SHORTLY);
+    assert_eq!(chat.hears("alice").last().unwrap(), "stored: the cake is ready");
+    chat.run(minutes * 60 * SECOND);
+    chat
+}
+
+#[test]
+fn mail_that_nobody_fetches_in_time_is_forgotten_and_its_author_told() {
+    let mut chat = mail_waits(9);
+    assert_eq!(chat.hears("alice"), [""; 0]);
+    chat.run(2 * 60 * SECOND);
+    assert_eq!(chat.hears("alice"), ["expired: the cake is ready"]);
+    let mailboxes = chat.world.nodes[SERVER].store.logs();
+    let mailboxes = mailboxes.filter(|(log, _)| matches!(log, Log::Mailbox(_)));
+    assert_eq!(mailboxes.map(|(_, mailbox)| mailbox.records.len()).sum::<usize>(), 0);
+}
+
+#[test]
+fn mail_that_is_too_old_is_not_handed_over() {
+    let mut chat = mail_waits(9);
+    // The server cannot look for what is too old while it does not run.
+    chat.crash("server");
+    chat.run(3 * 60 * SECOND);
+    chat.register("bob");
+    chat.start("server");
+    chat.run(60 * SECOND);
+    chat.say("alice", "bob", "it was a good cake");
+    chat.run(SHORTLY);
+    let told = chat.hears("alice");
+    for line in ["expired: the cake is ready", "delivered: it was a good cake"] {
+        assert!(told.contains(&line.into()), "{told:?}");
+    }
+    let heard = chat.hears("bob");
+    assert!(heard.iter().any(|line| line.ends_with(": it was a good cake")), "{heard:?}");
+    assert!(!heard.iter().any(|line| line.ends_with(": the cake is ready")), "{heard:?}");
+}
+
+#[test]
+fn what_the_store_may_yet_save_is_not_called_refused() {
+    let mut chat = Chat::online(&["alice", "bob"]);
+    chat.deregister("bob");
+    chat.run(SHORTLY);
+    // It takes minutes for everything, and does it in the end.
+    let manners = Manners { slow: 6_000 * SECOND, ..Manners::default() };
+    chat.world.nodes[SERVER].store.behave(manners);
+    chat.say("alice", "bob", "there is a spider in the bath");
+    chat.run(120 * SECOND);
+    chat.heal();
+    chat.run(6_000 * SECOND);
+    let told = chat.hears("alice");
+    assert_eq!(told.last().unwrap(), "stored: there is a spider in the bath", "{told:?}");
+    chat.hears("bob");
+    chat.register("bob");
+    chat.run(SHORTLY);
+    let heard = chat.hears("bob");
+    let line = "alice (saved): there is a spider in the bath";
+    assert_eq!(heard.iter().filter(|heard| *heard == line).count(), 1, "{heard:?}");
+}
+
+/// The server hands a message over and crashes before it knows; started anew, it has no room
+/// to save the same once more.
+#[test]
+fn what_was_handed_over_before_a_crash_is_not_called_refused() {
+    let mut chat = Chat::online(&["alice", "bob"]);
+    chat.part("alice", "bob", 600 * SECOND);
+    let [alice, bob, server] = ["alice", "bob", "server"].map(|who| chat.at(who));
+    let keys = [bob, alice].map(|who| chat.world.nodes[who].key);
+    chat.say("alice", "bob", "you are it");
+    chat.run_until(|chat| !chat.world.laws.inbox(keys[0], keys[1]).is_empty());
+    chat.crash("server");
+    chat.crash("bob");
+    chat.world.nodes[server].store.behave(Manners { full: true, ..Manners::default() });
+    chat.start("server");
+    chat.run(120 * SECOND);
+    chat.heal();
+    chat.start("bob");
+    chat.run(120 * SECOND);
+    let told = chat.hears("alice");
+    assert_eq!(told.last().unwrap(), "delivered: you are it", "{told:?}");
+}
+
+/// A client's directory is put back from a backup after its client was started again some
+/// times: what it says then is neither lost nor taken for what it said before.
+#[test]
+fn whoever_comes_back_from_a_backup_is_heard() {
+    for starts in 2..5 {
+        let mut chat = Chat::online(&["alice", "bob"]);
+        chat.say("alice", "bob", "before the backup");
+        chat.run(SHORTLY);
+        chat.crash("alice");
+        let alice = chat.at("alice");
+        let backup = (chat.world.nodes[alice].store.clone(), chat.world.nodes[alice].boots);
+        for start in 0..starts {
+            chat.start("alice");
+            chat.run(SHORTLY);
+            chat.say("alice", "bob", &format!("after the backup, {start}"));
+            chat.say("alice", "#", &format!("to everyone after the backup, {start}"));
+            chat.run(SHORTLY);
+            chat.crash("alice");
+        }
+        (chat.world.nodes[alice].store, chat.world.nodes[alice].boots) = backup;
+        chat.start("alice");
+        chat.run(SHORTLY);
+        chat.hears("bob");
+        chat.hears("alice");
+        for round in 0..starts {
+            chat.say("alice", "bob", &format!("back again, {round}"));
+            chat.say("alice", "#", &format!("to everyone again, {round}"));
+            chat.run(SHORTLY);
+        }
+        let (heard, told) = (chat.hears("bob"), chat.hears("alice"));
+        for round in 0..starts {
+            for line in [
+                format!("alice: back again, {round}"),
+                format!("# alice: to everyone again, {round}"),
+            ] {
+                assert!(heard.contains(&line), "{starts} starts: {heard:?}");
+            }
+            for line in [
+                format!("delivered: back again, {round}"),
+                format!("stored: to everyone again, {round}"),
+            ] {
+                assert!(told.contains(&line), "{starts} starts: {told:?}");
+            }
+        }
+    }
+}
+
+/// A path that took large datagrams takes small ones only from now on: what is said goes on
+/// in those, long before anyone takes the other for gone.
+#[test]
+fn a_path_that_becomes_narrow_is_soon_used_as_it_is() {
+    let mut chat = Chat::online(&["alice", "bob"]);
+    chat.say("alice", "bob", "hello");
+    chat.run(SHORTLY);
+    for (one, other) in [("alice", "bob"), ("alice", "server"), ("bob", "server")] {
+        chat.narrow(one, other, 500);
+    }
+    let text = Chat::long("a long story", 2_000);
+    chat.say("alice", "bob", &text);
+    chat.run(8 * SECOND);
+    let heard = chat.hears("bob");
+    assert!(heard.iter().any(|line| line.ends_with(&text)), "{heard:?}");
+}
+
+/// The server's store is lost, and it begins anew below the versions that its clients know:
+/// they see who is there even so.
+#[test]
+fn a_server_that_begins_anew_shows_its_people_to_each_other() {
+    let mut chat = Chat::of(&["alice", "bob"]);
+    chat.register("alice");
+    chat.run(SHORTLY);
+    for _ in 0..3 {
+        chat.crash("server");
+        chat.run(SECOND);
+        chat.start("server");
+        chat.run(60 * SECOND);
+    }
+    chat.deregister("alice");
+    chat.run(SHORTLY);
+    chat.lose_server();
+    for who in ["bob", "alice"] {
+        chat.register(who);
+        chat.run(SHORTLY);
+    }
+    chat.hears("bob");
+    chat.say("alice", "bob", "is this the same place?");
+    chat.run(SHORTLY);
+    assert_eq!(chat.hears("bob"), ["alice: is this the same place?"]);
+}
+
+#[test]
+fn a_nick_that_somebody_else_has_now_is_told_of() {
+    let mut chat = Chat::of(&["alice", "Alice", "bob"]);
+    for who in ["alice", "bob"] {
+        chat.register(who);
+        chat.run(SHORTLY);
+    }
+    chat.say("alice", "bob", "see you tomorrow");
+    chat.run(SHORTLY);
+    for who in ["alice", "bob"] {
+        chat.deregister(who);
+        chat.run(SHORTLY);
+    }
+    chat.lose_server();
+    chat.hears("bob");
+    for who in ["bob", "Alice"] {
+        chat.register(who);
+        chat.run(SHORTLY);
+        assert_eq!(chat.hears(who), ["registered"]);
+    }
+    chat.say("Alice", "bob", "here I am");
+    chat.run(SHORTLY);
+    assert_eq!(chat.hears("bob"), ["KeyChanged { nick: Alice }", "Alice: here I am"]);
 }
 
 #[test]

@@ -82,3 +82,25 @@ impl Credit {
         self.announced = 0;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_is_used_than_was_granted() {
+        let (mut author, mut reader) = (Credit::new(0, 100), Credit::new(100, 0));
+        assert!(author.spend(60) && !author.spend(41) && author.spend(40) && !author.spend(1));
+        reader.release(40);
+        assert!(!reader.is_owed(), "it is not worth a word");
+        reader.release(10);
+        assert!(reader.is_owed());
+        assert!(author.raise(reader.announce()) && !reader.is_owed());
+        assert!(!author.spend(51) && author.spend(50));
+        // The word got lost, or came late.
+        reader.forget_announcement();
+        assert!(reader.is_owed() && !author.raise(120) && !author.spend(1));
+        author.refund(30);
+        assert!(!author.spend(31) && author.spend(30));
+    }
+}

@@ -190,3 +190,25 @@ pub(super) fn ask(directory: &Path, request: &Request) -> Result<Option<Reply>, 
         None => Err(ControlError::NoAnswer { directory: directory.display().to_string() }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proto_core::server::Config;
+
+    use super::*;
+    use crate::{endpoint::ServerEndpoint, memory::ServerSizes};
+
+    #[test]
+    fn nobody_but_its_owner_can_open_the_socket() {
+        let directory = tempfile::tempdir().unwrap();
+        let any_port = "127.0.0.1:0".parse().unwrap();
+        let sizes = ServerSizes::for_clients(2);
+        let server =
+            ServerEndpoint::open(directory.path(), any_port, &sizes, Config::default()).unwrap();
+        let control = Control::start(directory.path(), server.handle()).unwrap();
+        let socket = directory.path().join(SOCKET);
+        assert_eq!(fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
+        drop(control);
+        assert!(!socket.exists());
+    }
+}

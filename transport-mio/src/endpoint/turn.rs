@@ -232,3 +232,135 @@ fn tell<'m, M: Machine>(machine: &'m mut M, now: Instant, answer: &Answer) -> M:
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use proto_core::{
+        action::{Action, Loaded, Log, StoreError, Ticket},
+        client::{Client, Config},
+        id::{Nick, SecretKey},
+        server::Resume,
+        session::{Identity, Portable},
+        time::{UnixTime, WallClock},
+        wire::MAX_DATAGRAM,
+    };
+
+    use super::*;
+    use crate::{
+        machine::Drain,
+        memory::{ClientMemory, ClientSizes},
+        store::QUEUE_CAPACITY,
+    };
+
+    /// A role that puts so many records under a ticket, and keeps what it is told of them.
+    struct Author {
+        ticket: Ticket,
+        owed: u64,
+        told: Vec<(Ticket, bool)>,
+    }
+
+    impl Drain for &mut Author {
+        type Event = ();
+
+        fn next<'b>(&mut self, _: &'b mut [u8; MAX_DATAGRAM]) -> Option<Action<'b, ()>> {
+            let number = self.owed;
+            self.owed = self.owed.checked_sub(1)?;
+            Some(Action::Put { ticket: self.ticket, log: Log::Accounts, number })
+        }
+
+        fn record(&self) -> &[u8] {
+            b"something"
+        }
+    }
+
+    /// Two tickets, such as a role of the core gives.
+    fn tickets() -> [Ticket; 2] {
+        let (now, memory) = (Instant::default(), ClientMemory::new(&ClientSizes::for_peers(2)));
+        let nick = Nick::new("alice").unwrap();
+        let config = Config::new(nick, "127.0.0.1:1".parse().unwrap(), None);
+        let identity = Identity::new(SecretKey([1; 32]), &Portable);
+        let resume = Resume { boot: 1, clock: WallClock { at: now, unix: UnixTime(0) } };
+        let client = Client::new(config, identity, [1; 32], resume, now, memory);
+        let mut client = client.expect("its tables fit together");
+        let mut tickets = Vec::new();
+        // It asks again a while after the store failed.
+        for now in [now, now + Duration::from_secs(2)] {
+            let (mut actions, mut scratch) = (client.poll_timeout(now), [0; MAX_DATAGRAM]);
+            while let Some(action) = actions.next(&mut scratch) {
+                if let Action::Load { ticket, .. } = action {
+                    tickets.push(ticket);
+                }
+            }
+            drop(client.handle_loaded(now, *tickets.last().unwrap(), Err(StoreError)));
+        }
+        tickets.try_into().unwrap()
+    }
+
+    impl Machine for Author {
+        type Event = ();
+        type Actions<'a> = &'a mut Self;
+
+        fn handle_datagram(&mut self, _: Instant, _: SocketAddr, _: &mut [u8]) -> &mut Self {
+            self
+        }
+
+        fn poll_timeout(&mut self, _: Instant) -> &mut Self {
+            self
+        }
+
+        fn handle_stored(
+            &mut self,
+            _: Instant,
+            ticket: Ticket,
+            result: Result<(), StoreError>,
+        ) -> &mut Self {
+            self.told.push((ticket, result.is_ok()));
+            self
+        }
+
+        fn handle_loaded(
+            &mut self,
+            _: Instant,
+            _: Ticket,
+            _: Result<Loaded<'_>, StoreError>,
+        ) -> &mut Self {
+            self
+        }
+
+        fn shut_down(&mut self, _: Instant) -> &mut Self {
+            self
+        }
+
+        fn set_clock(&mut self, _: WallClock) {}
+
+        fn deadline(&mut self) -> Option<Instant> {
+            (self.owed > 0).then_some(Instant::default())
+        }
+    }
+
+    #[test]
+    fn a_role_hears_of_what_failed_before_it_hears_of_what_was_done() {
+        let directory = tempfile::tempdir().unwrap();
+        let bind = "127.0.0.1:0".parse().unwrap();
+        let [first, ticket] = tickets();
+        let author = Author { ticket: first, owed: 1, told: Vec::new() };
+        let mut endpoint = Endpoint::start(directory.path(), bind, |_| Ok(author)).unwrap();
+        endpoint.turn(Some(Duration::ZERO), |(), _| {}).unwrap();
+        // What is read after it waits for it: the answer is there, and was not told yet.
+        assert_eq!(endpoint.store().newest(Log::Accounts, 9).unwrap().len(), 1);
+        assert_eq!(endpoint.machine().told, []);
+        // One more than the store takes at a time: the last one fails at once.
+        endpoint
+            .handle()
+            .tell(move |endpoint| {
+                let author = endpoint.machine();
+                (author.ticket, author.owed) = (ticket, QUEUE_CAPACITY as u64 + 1);
+            })
+            .unwrap();
+        endpoint.turn(Some(Duration::ZERO), |(), _| {}).unwrap();
+        let told = &endpoint.machine().told;
+        assert_eq!(told[..2], [(ticket, false), (first, true)]);
+    }
+}

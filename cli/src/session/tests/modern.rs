@@ -96,7 +96,7 @@ fn a_script_gives_a_silent_server_up_at_its_end() {
 #[test]
 fn what_the_server_did_not_take_stays_and_is_told_of() {
     let mut world = script().online(&[("y", false)]);
-    world.chat.open = OpenMessages { open: 1, unsaved: 1 };
+    world.chat.open = OpenMessages { unsaved: 1, stored: false };
     world.line("send y hello");
     world.end();
     world.deposited("y", 1, Deposit::Offline);
@@ -178,6 +178,16 @@ fn leaving_a_silent_server_takes_no_longer_than_patience() {
     world.end();
     world.pass(PATIENCE);
     assert_eq!(world.exit(), Some(Exit::ServerSilent));
+}
+
+#[test]
+fn what_others_say_of_being_away_does_nothing_to_the_terminal() {
+    let mut world = world().online(&[]);
+    world.chat.away = "tea\u{1b}[2J\nyou have won";
+    world.roster(&[("y", true)]);
+    world.seen();
+    world.line("/who");
+    assert_eq!(world.seen()[1..], ["y online, away: tea\\u{1b}[2J\\nyou have won"]);
 }
 
 #[test]

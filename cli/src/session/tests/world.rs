@@ -31,6 +31,8 @@ pub(super) fn key(of: &str) -> PublicKey {
 pub(super) struct FakeChat {
     /// Who is on the roster.
     pub(super) roster: Vec<(&'static str, bool)>,
+    /// What everyone says of being away.
+    pub(super) away: &'static str,
     /// What was asked, in words.
     pub(super) asked: Vec<String>,
     pub(super) online: bool,
@@ -109,7 +111,7 @@ impl Chat for FakeChat {
             presence: if online { Presence::Online } else { Presence::Offline },
             address: None,
             seen: UnixTime(0),
-            away: "".try_into().unwrap(),
+            away: self.away.try_into().unwrap(),
         };
         self.roster.iter().map(view).collect()
     }

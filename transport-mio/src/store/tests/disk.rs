@@ -4,6 +4,7 @@ use std::{
     collections::BTreeSet,
     io,
     sync::{Arc, Condvar, Mutex, MutexGuard},
+    time::Duration,
 };
 
 use redb::StorageBackend;
@@ -13,6 +14,8 @@ use crate::store::engine::{Opener, builder};
 const SECTOR: usize = 512;
 /// What the system's cache reads and writes at a time.
 const PAGE: usize = 4096;
+/// How long to wait before something else is looked at.
+const MOMENT: Duration = Duration::from_millis(10);
 
 #[derive(Clone, Debug)]
 pub(super) struct Disk(Arc<(Mutex<State>, Condvar)>);
@@ -90,9 +93,11 @@ impl Disk {
         self.state().is_held = true;
     }
 
-    pub(super) fn wait_until_held(&self) {
-        let waited = self.0.1.wait_while(self.state(), |state| !state.is_waited_for);
-        drop(waited.unwrap());
+    /// Waits until a sync is held, or a moment; whether one is.
+    pub(super) fn is_held_soon(&self) -> bool {
+        let state = self.state();
+        let waited = self.0.1.wait_timeout_while(state, MOMENT, |state| !state.is_waited_for);
+        waited.unwrap().0.is_waited_for
     }
 
     pub(super) fn release(&self) {

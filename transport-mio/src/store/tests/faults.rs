@@ -126,7 +126,7 @@ fn nothing_overtakes_a_failure_that_was_not_told() {
     let opened = Opened::on(&disk);
     disk.hold();
     opened.store.requests().put(1, logs()[0], 1, b"copy");
-    disk.wait_until_held();
+    opened.wait_until_held(&disk);
     opened.store.requests().forget(2, logs()[1], 9);
     disk.fail(Fault { after: 0, times: 1, kind: ErrorKind::Other });
     disk.release();
@@ -143,7 +143,7 @@ fn a_full_queue_answers_at_once() {
     let opened = Opened::with_capacity(&disk, 2);
     disk.hold();
     opened.store.requests().put(0, logs()[0], 1, b"in the works");
-    disk.wait_until_held();
+    opened.wait_until_held(&disk);
     for ticket in 1..=4 {
         opened.store.requests().put(ticket, logs()[0], 1 + ticket as u64, b"waits");
     }

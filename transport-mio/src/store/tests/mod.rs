@@ -51,6 +51,14 @@ impl Opened {
         }
     }
 
+    /// Waits until the store waits for its disk, which is held, as it must before it answers.
+    fn wait_until_held(&self, disk: &Disk) {
+        while !disk.is_held_soon() {
+            let early: Vec<_> = self.store.answers().collect();
+            assert_eq!(early, [], "it was answered before it was durable");
+        }
+    }
+
     fn wait_for(&self, count: usize) -> Vec<Answer<usize>> {
         let mut answers: Vec<_> = self.store.answers().collect();
         while answers.len() < count {

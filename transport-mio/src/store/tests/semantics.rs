@@ -111,7 +111,7 @@ fn what_waits_shares_one_commit() {
     disk.hold();
     let before = disk.syncs();
     opened.store.requests().put(0, logs()[0], 2, b"first");
-    disk.wait_until_held();
+    opened.wait_until_held(&disk);
     for ticket in 1..=200 {
         opened.store.requests().put(ticket, logs()[0], 2 + ticket as u64, b"later");
     }

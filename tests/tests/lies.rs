@@ -1,0 +1,137 @@
+//! A server that has all its keys and says what it likes: what it cannot know is not believed.
+
+use proto_core::{
+    client::{Event, Verdict},
+    id::{Number, Position},
+    server::Logins,
+    wire::{Frame, Progress},
+};
+use simulation::{
+    clock::{Moment, SECOND},
+    faults::Faults,
+    network::Place,
+    trace::Telling,
+    world::{SERVER, Setup, World},
+};
+
+const SHORTLY: Moment = 3 * SECOND;
+
+const ALICE: Place = 1;
+const BOB: Place = 2;
+
+/// Alice is online, and bob has just left.
+fn without_bob() -> World {
+    let mut world = World::new(&Setup {
+        seed: 1,
+        faults: Faults::none(),
+        nicks: ["alice", "bob"].map(String::from).into(),
+        real: false,
+        logins: Logins::Open,
+        telling: Telling::Kept,
+    });
+    for who in [ALICE, BOB] {
+        world.register(who);
+    }
+    world.run(SHORTLY);
+    world.deregister(BOB);
+    world.run(SHORTLY);
+    world
+}
+
+fn say(world: &mut World, from: Place, to: Place, text: &str) {
+    let to = world.nodes[to].nick;
+    let said = world.say(from, to, text.into()).expect("the client runs");
+    said.expect("the client takes the text");
+}
+
+/// The next packet from the server to a client with such a frame is held.
+fn hold(world: &mut World, to: Place, wanted: fn(&Frame<'_>) -> bool) {
+    let (from, to) = (world.nodes[SERVER].address, world.nodes[to].address);
+    world.intercept(move |letter| (letter.from, letter.to) == (from, to) && letter.has(wanted));
+}
+
+/// What someone was told of their messages, the last word on each.
+fn verdicts(world: &World, who: Place) -> Vec<Verdict> {
+    let verdict = |event| match event {
+        Event::Verdict { verdict, .. } => Some(verdict),
+        _ => None,
+    };
+    world.nodes[who].told.iter().filter_map(|told| verdict(told.event)).collect()
+}
+
+/// What someone was shown of others' messages.
+fn shown(world: &World, who: Place) -> Vec<(String, String)> {
+    let told = world.nodes[who].told.iter();
+    told.filter_map(|told| match told.event {
+        Event::Message { from, .. } => Some((from.to_string(), told.text.clone())),
+        _ => None,
+    })
+    .collect()
+}
+
+#[test]
+fn delivered_is_the_recipients_word_only() {
+    let mut world = without_bob();
+    hold(
+        &mut world,
+        ALICE,
+        |frame| matches!(frame, Frame::Progress(p) if p.stored.number != Number(0)),
+    );
+    say(&mut world, ALICE, BOB, "do you hear me?");
+    let honest = world.intercepted();
+    let lie = honest.with_lies(|frame| match frame {
+        Frame::Progress(progress) => Some(Frame::Progress(Progress {
+            delivered: progress.stored,
+            receipt: [7; 16],
+            ..*progress
+        })),
+        _ => None,
+    });
+    world.deliver(&lie);
+    world.run(SHORTLY);
+    assert_eq!(verdicts(&world, ALICE), [Verdict::Stored]);
+    world.register(BOB);
+    world.run(SHORTLY);
+    assert_eq!(shown(&world, BOB), [("alice".into(), "do you hear me?".into())]);
+    assert_eq!(verdicts(&world, ALICE), [Verdict::Stored, Verdict::Delivered]);
+}
+
+fn after(position: Position) -> Position {
+    Position { number: position.number.next(), ..position }
+}
+
+/// What bob attested of one message does not do for the next.
+#[test]
+fn a_receipt_is_for_what_it_names() {
+    let mut world = without_bob();
+    say(&mut world, ALICE, BOB, "one");
+    world.run(SHORTLY);
+    hold(
+        &mut world,
+        ALICE,
+        |frame| matches!(frame, Frame::Progress(p) if p.delivered.number != Number(0)),
+    );
+    world.register(BOB);
+    let honest = world.intercepted();
+    world.deregister(BOB);
+    world.run(SHORTLY);
+    say(&mut world, ALICE, BOB, "two");
+    world.run(SHORTLY);
+    let before = [Verdict::Stored, Verdict::Delivered, Verdict::Stored];
+    assert_eq!(verdicts(&world, ALICE), before);
+    let lie = honest.with_lies(|frame| match frame {
+        Frame::Progress(progress) => Some(Frame::Progress(Progress {
+            stored: after(progress.stored),
+            delivered: after(progress.delivered),
+            ..*progress
+        })),
+        _ => None,
+    });
+    world.deliver(&lie);
+    world.run(SHORTLY);
+    assert_eq!(verdicts(&world, ALICE), before);
+    world.register(BOB);
+    world.run(SHORTLY);
+    assert_eq!(shown(&world, BOB).last().unwrap().1, "two");
+    assert_eq!(verdicts(&world, ALICE).last(), Some(&Verdict::Delivered));
+}
