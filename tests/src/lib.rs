@@ -9,6 +9,13 @@
 //! UDPCHAT_WORLDS=100000 cargo test -p simulation --test worlds -- --nocapture
 //! UDPCHAT_SEED=varied:17 cargo test -p simulation --test worlds replay -- --nocapture
 //! ```
+//!
+//! Beside drawn worlds there are [`stories`], each told once for each single thing in it that may
+//! go wrong: see [`sweep`].
+//!
+//! ```text
+//! UDPCHAT_SWEEP=mailbox:lost:17 cargo test -p simulation --test sweeps replay -- --nocapture
+//! ```
 
 pub mod attacker;
 pub mod chat;
@@ -16,6 +23,7 @@ pub mod clock;
 pub mod counts;
 pub mod dice;
 pub mod disturbance;
+pub mod facts;
 pub mod faults;
 mod finish;
 mod incidents;
