@@ -81,10 +81,10 @@ fn identity(n: u8) -> (Identity, [u8; 32]) {
 #[inline(never)]
 fn new_server(
     (tables, place): &'static mut (ServerTables, MaybeUninit<LentServer>),
-) -> &'static mut LentServer {
+) -> Option<&'static mut LentServer> {
     let config = server::Config { text: TEXT as u32, ..server::Config::default() };
     let (identity, seed) = identity(1);
-    place.write(Server::new(config, identity, seed, RESUME, START, tables))
+    Some(place.write(Server::new(config, identity, seed, RESUME, START, tables).ok()?))
 }
 
 #[inline(never)]
@@ -97,7 +97,7 @@ fn new_client(
     let config = client::Config::new(Nick::new(nick).ok()?, at(SERVER), Some(server));
     let config = client::Config { text: TEXT as u32, ..config };
     let (identity, seed) = identity(n);
-    Some(place.write(Client::new(config, identity, seed, RESUME, START, tables)))
+    Some(place.write(Client::new(config, identity, seed, RESUME, START, tables).ok()?))
 }
 
 /// What the clients told so far.
@@ -149,7 +149,7 @@ pub fn converse(memory: &'static mut Memory) -> Option<()> {
 impl World {
     fn new(memory: &'static mut Memory) -> Option<Self> {
         let Memory { server, alice, bob, store, scratch } = memory;
-        let server = new_server(server);
+        let server = new_server(server)?;
         let key = server.key();
         Some(Self {
             now: START,

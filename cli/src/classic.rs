@@ -1,7 +1,7 @@
 //! The classic client's words.
 
 use proto_core::{
-    client::{Deposit, To},
+    client::{Deposit, Refusal, To},
     id::RoomName,
     time::UnixTime,
     wire::{RoomRefusal, Wish},
@@ -247,6 +247,9 @@ fn outcome_of(to: &To, outcome: Outcome) -> String {
         Outcome::Stored if to.is_room() => "[Message received by Server.]".to_owned(),
         Outcome::Stored => "[Messages received by the server and saved.]".to_owned(),
         Outcome::Expired => format!("[Message to {whom} expired.]"),
+        Outcome::Refused(why @ Refusal::Superseded) => {
+            format!("[Message to {whom} not sent again: {}.]", words::refusal(why))
+        }
         Outcome::Refused(why) => format!("[Message to {whom} refused: {}.]", words::refusal(why)),
     }
 }

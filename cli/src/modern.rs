@@ -3,7 +3,7 @@
 
 use jiff::tz::TimeZone;
 use proto_core::{
-    client::{Deposit, To},
+    client::{Deposit, Refusal, To},
     id::{Nick, RoomName},
     time::UnixTime,
     wire::Presence,
@@ -254,6 +254,9 @@ fn outcome_of(to: &To, text: Option<&SafeText>, outcome: Outcome) -> String {
         Outcome::Stored if to.is_room() => format!("(said in {whom}: {what})"),
         Outcome::Stored => format!("(saved for {whom}, who gets it on return: {what})"),
         Outcome::Expired => format!("NOT DELIVERED to {whom} in the time it had, given up: {what}"),
+        Outcome::Refused(why @ Refusal::Superseded) => {
+            format!("NOT SENT AGAIN to {whom}, {what}: {}", words::refusal(why))
+        }
         Outcome::Refused(why) => {
             format!("REFUSED, {whom} does not get {what}: {}", words::refusal(why))
         }

@@ -87,7 +87,7 @@ pub(crate) fn refusal(why: Refusal) -> &'static str {
         Refusal::KeyChanged => "they have another key now; send it again",
         Refusal::Store => "the server could not save it; tell its operator, and send it again",
         Refusal::Superseded => {
-            "it was written before this data directory was restored from an older copy; send it again"
+            "a later copy of you has written to them since; whether this one arrived is not known here"
         }
     }
 }
@@ -219,6 +219,9 @@ fn register_refusal(why: RegisterRefusal) -> &'static str {
         RegisterRefusal::Banned => {
             "the operator of this server has banned that nick or your key; only the operator can \
              undo that"
+        }
+        RegisterRefusal::Exhausted => {
+            "your key has used up all that it can be started with; use another --data-dir"
         }
     }
 }

@@ -17,7 +17,7 @@ mod suite;
 
 use proto_core::wire::{Datagram, Frame, FrameWriter, Frames, MAX_DATAGRAM};
 
-pub use live::{Scene, client, frames, nick, room_name, server, wish};
+pub use live::{Scene, client, frames, nick, register, room_name, server, wish};
 pub use outside::{end_identity, plaintext, role_identity};
 
 /// Reads bytes as a datagram and as frames; what is read is written back and read again.

@@ -4,8 +4,8 @@ use std::{net::SocketAddr, time::Duration};
 
 use proto_core::{
     action::{Judgement, Loaded, StoreError, Ticket},
-    client::{self, Client, To},
-    id::{Account, Epoch, Nick, Number, Recipient, Room, RoomName},
+    client::{self, Client, OpenMessages, To},
+    id::{Account, Epoch, Incarnation, Nick, Number, Recipient, Room, RoomName},
     record::record_bound,
     server::{self, Logins, Operation, Server},
     time::{Instant, UnixTime},
@@ -363,7 +363,7 @@ impl World<Client<ClientMemory>> {
             self.step(Step::Time(5000));
             self.settle();
         }
-        if self.role.open_messages().open == 0 {
+        if self.role.open_messages() == OpenMessages::default() {
             let usage = self.role.usage();
             assert_eq!(usage.messages.0, 0, "messages are left behind");
             assert!(usage.blocks.0 <= PEERS, "blocks are left behind");
@@ -412,6 +412,7 @@ fn start_server(outside: &Outside, logins: Logins) -> Server<ServerMemory> {
     };
     let memory = ServerMemory::new();
     Server::new(config, role_identity(), [1; 32], outside.resume(), outside.now, memory)
+        .expect("its tables fit together")
 }
 
 /// A server with its clients, who are registered; the last of them only if all may be.
@@ -427,7 +428,7 @@ fn at_server(logins: Logins, all: bool) -> World<Server<ServerMemory>> {
     world.settle();
     for end in End::ALL {
         world.step(Step::Call(end, &[]));
-        let register = Register { nick: nick(end), epoch: None, boot: 1, roster: 0 };
+        let register = register(nick(end), None, 1);
         if end == End::Third && !all {
             break;
         }
@@ -466,12 +467,19 @@ fn at_room() -> World<Server<ServerMemory>> {
     world
 }
 
+/// What an end's run asks for, that knows nothing of the roster.
+pub fn register(nick: Nick, epoch: Option<Epoch>, run: u8) -> Register {
+    let run = Incarnation([run; 8]);
+    Register { nick, epoch, run, server: Incarnation::NONE, roster: 0 }
+}
+
 fn start_client(outside: &Outside) -> Client<ClientMemory> {
     let nick = Nick::new("client").expect("a nick");
     let key = end_identity(End::First).public();
     let config = client::Config::new(nick, address(End::First), Some(key));
     let memory = ClientMemory::new();
     Client::new(config, role_identity(), [1; 32], outside.resume(), outside.now, memory)
+        .expect("its tables fit together")
 }
 
 /// A client that asks its server for its nick.
@@ -491,7 +499,7 @@ fn at_client() -> World<Client<ClientMemory>> {
         account: Account(0),
         epoch: Epoch(1),
         returning: false,
-        roster: 5,
+        run: Incarnation([5; 8]),
         mailbox: 3,
         rooms: 2,
         limits: Limits {
@@ -606,7 +614,7 @@ pub fn frames(data: &[u8]) {
             world.frame(End::Second, &Frame::Deregister(()));
             deposit(&mut world);
             let register =
-                Register { nick: nick(End::Second), epoch: Some(Epoch(1)), boot: 2, roster: 0 };
+                register(nick(End::Second), Some(Epoch(1)), 2);
             world.frame(End::Second, &Frame::Register(register));
             world.settle();
             packet(world, end, plaintext);
@@ -634,7 +642,7 @@ pub fn frames(data: &[u8]) {
         Scene::Hashing => packet(at_server(Logins::Password, false), end, plaintext),
         Scene::Judging => {
             let mut world = at_server(Logins::Password, false);
-            let register = Register { nick: nick(End::First), epoch: None, boot: 1, roster: 0 };
+            let register = register(nick(End::First), None, 1);
             let login = Login { register, attempt: 1, password: Secret(b"password") };
             world.frame(End::Third, &Frame::Login(login));
             world.step(Step::Host(true));

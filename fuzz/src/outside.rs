@@ -142,7 +142,8 @@ impl Outside {
     }
 
     pub(crate) fn resume(&self) -> Resume {
-        let unix = UnixTime(1_800_000_000_000_000);
+        // So early that it makes no numbers.
+        let unix = UnixTime(0);
         let at = Instant::from_micros(1_000_000);
         Resume { boot: self.boot, clock: WallClock { at, unix } }
     }

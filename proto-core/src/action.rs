@@ -168,6 +168,15 @@ pub struct Loaded<'a> {
     pub head: u64,
 }
 
+impl Loaded<'_> {
+    /// An answer to what was asked: a record that is not before `from`, and no number that
+    /// nothing can follow, which no role ever puts. `None` from a store that is damaged.
+    pub(crate) fn checked(self, from: u64) -> Option<Self> {
+        let record = self.record.map_or(from, |(number, _)| number);
+        (record >= from && record < u64::MAX && self.head < u64::MAX).then_some(self)
+    }
+}
+
 /// The host could not do what was asked: a full disk, a failing device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoreError;

@@ -5,7 +5,7 @@ use core::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use crate::session::Suite;
+use crate::{random::Random, session::Suite, time::UnixTime};
 
 /// An identity: an X25519 public key (RFC 7748 §6.1).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -15,8 +15,9 @@ pub struct PublicKey(pub [u8; 32]);
 impl PublicKey {
     /// The name of a room among keys, which tells rooms of different servers apart.
     /// Nobody has the secret of it.
-    pub fn of_room(suite: &dyn Suite, server: &Self, room: Room) -> Self {
-        Self(suite.hash(&[b"udpchat 1 room", &server.0, &room.0.to_le_bytes()]))
+    pub fn of_room(suite: &dyn Suite, server: &Self, room: Room, name: Option<&RoomName>) -> Self {
+        let name = name.map_or([0; MAX_NAME], RoomName::folded);
+        Self(suite.hash(&[b"udpchat 1 room", &server.0, &room.0.to_le_bytes(), &name]))
     }
 }
 
@@ -42,6 +43,33 @@ pub struct SecretKey(pub [u8; 32]);
 impl fmt::Debug for SecretKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SecretKey(…)")
+    }
+}
+
+/// One run of a client or a server, from its start to its end: random bytes that no other run
+/// has, not even one that began from a copy of the same state. All zeros is none.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Incarnation(pub [u8; 8]);
+
+impl Incarnation {
+    /// Of no run.
+    pub const NONE: Self = Self([0; 8]);
+
+    /// Of the run that begins now, the host's `boot`-th. The time and the boot number make it
+    /// another one where the seed of `random` was used before.
+    pub(crate) fn draw(suite: &dyn Suite, random: &mut Random, boot: u64, now: UnixTime) -> Self {
+        let fresh: [u8; 32] = random.bytes();
+        let (boot, now) = (boot.to_le_bytes(), now.0.to_le_bytes());
+        let [a, b, c, d, e, f, g, h, ..] = suite.hash(&[b"udpchat 1 run", &fresh, &boot, &now]);
+        Self([a, b, c, d, e, f, g, h])
+    }
+}
+
+impl fmt::Debug for Incarnation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [first, second, third, ..] = self.0;
+        write!(f, "run {first:02x}{second:02x}{third:02x}…")
     }
 }
 
@@ -220,7 +248,7 @@ impl Eq for Word {}
 #[serde(transparent)]
 pub struct Account(pub u32);
 
-/// A room's number at its server, given once and for ever, from 0 upwards.
+/// A room's number at its server, given once and for ever; the lobby's is 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Room(pub u32);
@@ -249,8 +277,8 @@ impl Recipient {
     }
 }
 
-/// Which life of an author's outbox a message belongs to. A client whose state
-/// was lost or rolled back gets the next epoch; 24 bits.
+/// Which run of a client numbered a message: each run has one of its own, above those of
+/// all runs before it, so that no two messages ever get the same number.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -258,7 +286,7 @@ impl Recipient {
 pub struct Epoch(pub u32);
 
 /// A message's place in its author's outbox for one conversation, from 1
-/// upwards, never reused within an [`Epoch`]; 40 bits. As a cursor it says "all
+/// upwards, never reused within an [`Epoch`]; 32 bits. As a cursor it says "all
 /// up to and including this one", 0 being none.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
@@ -267,7 +295,7 @@ pub struct Epoch(pub u32);
 pub struct Number(pub u64);
 
 impl Number {
-    /// The number after this one; it stays at the end of its 40 bits.
+    /// The number after this one; it stays at the end of its 32 bits.
     #[must_use]
     pub const fn next(self) -> Self {
         let next = self.0.saturating_add(1);
@@ -275,7 +303,10 @@ impl Number {
     }
 }
 
-const NUMBER_BITS: u32 = 40;
+/// The last place that a room's log has.
+pub(crate) const MAX_INDEX: u64 = NUMBER_MASK;
+
+const NUMBER_BITS: u32 = 32;
 const NUMBER_MASK: u64 = (1 << NUMBER_BITS) - 1;
 
 /// Epoch and number in one: a message's place in a whole log, in the order in
@@ -301,17 +332,19 @@ impl Position {
         self.epoch == position.epoch && position.number <= self.number
     }
 
-    /// As the number of a record in a stored log: 24 bits of epoch above 40 of number.
+    /// As the number of a record in a stored log: 32 bits of epoch above 32 of number.
     pub const fn to_record_number(self) -> u64 {
         ((self.epoch.0 as u64) << NUMBER_BITS) | (self.number.0 & NUMBER_MASK)
     }
 
     /// It names a message: both parts begin at 1 and fit their bits.
     pub const fn is_sound(self) -> bool {
-        self.epoch.0 >= 1
-            && self.epoch.0 < 1 << (64 - NUMBER_BITS)
-            && self.number.0 >= 1
-            && self.number.0 <= NUMBER_MASK
+        self.epoch.0 >= 1 && self.number.0 >= 1 && self.number.0 <= NUMBER_MASK
+    }
+
+    /// It can be a cursor, or in a record: both parts fit their bits.
+    pub(crate) fn fits(self) -> bool {
+        Self::from_record_number(self.to_record_number()) == self
     }
 
     /// The inverse of [`Self::to_record_number`].
@@ -373,7 +406,7 @@ mod tests {
     #[test]
     fn positions_sort_as_their_record_numbers() {
         let at = |e, n| Position::new(Epoch(e), Number(n));
-        let all = [at(0, 0), at(0, NUMBER_MASK), at(1, 0), at(1, 7), at(0xff_ffff, 1)];
+        let all = [at(0, 0), at(0, NUMBER_MASK), at(1, 0), at(1, 7), at(u32::MAX, 1)];
         assert!(all.is_sorted_by_key(|p| p.to_record_number()));
         for p in all {
             assert_eq!(Position::from_record_number(p.to_record_number()), p);

@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     client::{To, Verdict},
-    id::{Account, Epoch, Nick, Number, PublicKey, Room, RoomName},
+    id::{Account, Epoch, Incarnation, Nick, Number, Position, PublicKey, Room, RoomName},
     storage::{Body, Pool},
     time::UnixTime,
-    wire::MAX_BODY,
+    wire::{EntryRefusal, MAX_BODY},
 };
 
 /// The version of all headers below.
@@ -18,7 +18,7 @@ const SCHEMA: u8 = 1;
 const CHECKSUM: Crc<u32> = Crc::<u32>::new(&CRC_32_ISCSI);
 
 /// The most bytes that a header takes.
-const HEADER_BOUND: usize = 160;
+const HEADER_BOUND: usize = 400;
 
 /// The most bytes of a record with the longest body.
 pub const MAX_RECORD: usize = record_bound(MAX_BODY);
@@ -48,15 +48,17 @@ pub(crate) fn encode(
     (copied == length).then_some(end + 4)
 }
 
-/// Reads a record: its header and its body. `None` if it is damaged or of
-/// another version.
+/// Reads a record: its header and its body. `None` if it is damaged, longer than any that is
+/// written, or of another version.
 pub(crate) fn decode<'a, H: Deserialize<'a>>(record: &'a [u8]) -> Option<(H, &'a [u8])> {
     let (content, checksum) = record.split_last_chunk()?;
     let (&schema, content_of) = content.split_first()?;
     if schema != SCHEMA || CHECKSUM.checksum(content).to_le_bytes() != *checksum {
         return None;
     }
-    postcard::take_from_bytes(content_of).ok()
+    postcard::take_from_bytes(content_of)
+        .ok()
+        .filter(|(_, body): &(H, &[u8])| body.len() <= MAX_BODY)
 }
 
 /// A server's record of an account, in `Log::Accounts` under its number + 1.
@@ -65,7 +67,8 @@ pub(crate) struct AccountRecord {
     pub(crate) key: PublicKey,
     pub(crate) nick: Nick,
     pub(crate) epoch: Epoch,
-    pub(crate) boot: u64,
+    /// The client's run that the epoch belongs to.
+    pub(crate) run: Incarnation,
     /// The last entry of the lobby's log that came before it.
     pub(crate) since: u64,
     pub(crate) access: Access,
@@ -159,12 +162,12 @@ pub(crate) struct MailRecord {
 /// How far a recipient has an author's deposits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PairRecord {
-    pub(crate) epoch: Epoch,
     /// The number of the recipient's key that `stored` is about.
     pub(crate) key: u32,
-    pub(crate) stored: Number,
-    pub(crate) delivered: Number,
-    pub(crate) expired: (Number, Number),
+    /// In the newest epoch that was taken in.
+    pub(crate) stored: Position,
+    pub(crate) delivered: Position,
+    pub(crate) expired: (Position, Position),
     pub(crate) receipt: [u8; 16],
 }
 
@@ -182,8 +185,51 @@ pub(crate) struct ConversationRecord {
     /// Of a room, its number at its server.
     pub(crate) room: Option<Room>,
     /// The server has saved all up to here.
-    pub(crate) epoch: Epoch,
-    pub(crate) stored: Number,
+    pub(crate) stored: Position,
+    pub(crate) settled: Settled,
+}
+
+impl ConversationRecord {
+    /// Its cursors are such that a message can have them.
+    pub(crate) fn fits(&self) -> bool {
+        let Settled { delivered, expired, refused } = self.settled;
+        let cursors = [self.stored, delivered, expired.0, expired.1, refused];
+        cursors.into_iter().all(Position::fits)
+    }
+}
+
+/// What became of the messages of a conversation that are in its outbox only, by cursors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Settled {
+    /// All up to here are delivered, but for those in `expired`.
+    pub(crate) delivered: Position,
+    /// The first and the last of those that expired.
+    pub(crate) expired: (Position, Position),
+    /// What is open up to here is refused: its recipient is no more.
+    pub(crate) refused: Position,
+}
+
+impl Settled {
+    /// What became of the message at `position`; `None` while that is not known.
+    pub(crate) fn verdict(&self, position: Position) -> Option<Verdict> {
+        let (first, last) = self.expired;
+        if (first..=last).contains(&position) {
+            return Some(Verdict::Expired);
+        }
+        if position <= self.delivered {
+            return Some(Verdict::Delivered);
+        }
+        if position <= last {
+            // The oldest go first: what is open up to there was not delivered in time.
+            return Some(Verdict::Expired);
+        }
+        (position <= self.refused).then_some(Verdict::Refused(EntryRefusal::NoRecipient))
+    }
+
+    /// All up to here are settled.
+    pub(crate) fn upto(&self) -> Position {
+        self.delivered.max(self.expired.1).max(self.refused)
+    }
 }
 
 /// What a client keeps of itself, in `Log::Conversations` under 1.
@@ -195,8 +241,8 @@ pub(crate) struct SelfRecord {
 /// The header of an outbox entry; its body is the author's time and the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct OutboxRecord {
-    /// What became of it, once that is known.
-    pub(crate) verdict: Option<Verdict>,
+    /// What became of it, once that is known, and in which boot that was told.
+    pub(crate) verdict: Option<(Verdict, u64)>,
 }
 
 /// The header of an inbox entry; its body is the author's time and the text.
@@ -240,6 +286,73 @@ pub(crate) const BODY_HEADER: usize = 8;
 mod tests {
     use super::*;
     use crate::storage::{Block, PoolHead};
+
+    /// The record of `header` without a body fits where any such record must.
+    fn fits(header: &impl Serialize) -> bool {
+        let mut out = [0; record_bound(0)];
+        let mut head = PoolHead::NEW;
+        encode(&mut out, header, &Pool::new(&mut [], &mut head), &Body::EMPTY, 0).is_some()
+    }
+
+    #[test]
+    fn the_longest_headers_fit_where_any_record_must() {
+        let name = "n".repeat(32);
+        let (nick, room) = (Nick::new(&name).unwrap(), RoomName::new(&name).unwrap());
+        let (key, account) = (PublicKey([255; 32]), Account(u32::MAX));
+        let (epoch, number) = (Epoch(u32::MAX), Number(u64::MAX));
+        let (last, time) = (Position::new(epoch, number), UnixTime(u64::MAX));
+        assert!(fits(&AccountRecord {
+            key,
+            nick,
+            epoch,
+            run: Incarnation([9; 8]),
+            since: u64::MAX,
+            access: Access::Password,
+            sentence: Sentence::Removed,
+            key_number: u32::MAX,
+        }));
+        assert!(fits(&PasswordRecord { hash: &[255; crate::action::MAX_HASH] }));
+        assert!(fits(&RoomRecord { name: room, creator: account, serial: u64::MAX }));
+        assert!(fits(&MemberRecord { since: u64::MAX, left: true }));
+        assert!(fits(&EntryRecord {
+            from: account,
+            nick,
+            epoch,
+            number,
+            received: time,
+            bytes: u64::MAX,
+        }));
+        assert!(fits(&PlaceRecord { epoch, number }));
+        assert!(fits(&MailRecord {
+            from: account,
+            epoch,
+            number,
+            received: time,
+            author: key,
+            key: u32::MAX,
+        }));
+        assert!(fits(&PairRecord {
+            key: u32::MAX,
+            stored: last,
+            delivered: last,
+            expired: (last, last),
+            receipt: [255; 16],
+        }));
+        assert!(fits(&ConversationRecord {
+            log: key,
+            key,
+            key_number: u32::MAX,
+            with: To::Room(room),
+            home: Some((account, u32::MAX)),
+            room: Some(Room(u32::MAX)),
+            stored: last,
+            settled: Settled { delivered: last, expired: (last, last), refused: last },
+        }));
+        assert!(fits(&SelfRecord { epoch }));
+        let verdict = Some((Verdict::Refused(crate::wire::EntryRefusal::KeyChanged), u64::MAX));
+        assert!(fits(&OutboxRecord { verdict }));
+        assert!(fits(&InboxRecord { saved: true, author: Some(nick) }));
+    }
 
     #[test]
     fn a_damaged_record_is_not_read() {

@@ -12,8 +12,8 @@ use std::{collections::BTreeMap, fmt::Write as _, fs, net::SocketAddr, path::Pat
 
 use proto_core::{
     id::{
-        Account, Epoch, MessageName, Nick, Number, Position, PublicKey, Recipient, Room, RoomName,
-        SecretKey, SessionId,
+        Account, Epoch, Incarnation, MessageName, Nick, Number, Position, PublicKey, Recipient,
+        Room, RoomName, SecretKey, SessionId,
     },
     random::Random,
     session::{
@@ -327,8 +327,8 @@ fn handshake() {
         initiator.finish(&client, &mut noise[..length].to_vec()).unwrap();
     assert_eq!(offered, answered);
 
-    file.remark("The first packet: a Register of alice, boot 1, who has no epoch yet.");
-    let register = Register { nick: nick("alice"), epoch: None, boot: 1, roster: 0 };
+    file.remark("The first packet: a Register of alice, run 30…37, who has no epoch yet.");
+    let register = register(None, Incarnation::NONE, 0);
     let plain = frames(&[Frame::Register(register)]);
     let mut packet = room_for(&plain);
     let sealed = client_keys.seal.seal(&Portable, answered.session, &mut packet, plain.len());
@@ -341,7 +341,7 @@ fn handshake() {
         "The answer: an Ack of packet 0, held back for 1,500 microseconds, and a Registered:",
     );
     file.remark(
-        "account 0, epoch 1, not returning, roster version 2^40 + 1, no mail, limits 16,384",
+        "account 0, epoch 1, not returning, the server's run 50…57, no mail, limits 16,384",
     );
     file.remark("bytes and 30 days.");
     let ack = Ack { largest: 0, delay: 1500, first: 0, gaps: heapless::Vec::new() };
@@ -349,7 +349,7 @@ fn handshake() {
         account: Account(0),
         epoch: Epoch(1),
         returning: false,
-        roster: (1 << 40) + 1,
+        run: SERVER,
         mailbox: 0,
         rooms: 1,
         limits: LIMITS,
@@ -571,6 +571,14 @@ fn sample(
     Sample { name, about, frame, body: body.concat() }
 }
 
+/// The client's run, and the server's.
+const CLIENT: Incarnation = Incarnation([0x30, 0x31, 0x32, 0x33, 0x34, 0x35, 0x36, 0x37]);
+const SERVER: Incarnation = Incarnation([0x50, 0x51, 0x52, 0x53, 0x54, 0x55, 0x56, 0x57]);
+
+fn register(epoch: Option<Epoch>, server: Incarnation, roster: u64) -> Register {
+    Register { nick: nick("alice"), epoch, run: CLIENT, server, roster }
+}
+
 /// 2^40, where the versions and places of a server's first run begin.
 const RUN: u64 = 1 << 40;
 
@@ -651,14 +659,11 @@ fn link_samples() -> Vec<Sample> {
 
 /// What clients and the server say to be in touch.
 fn registration_samples() -> Vec<Sample> {
-    let register = |epoch, boot, roster| {
-        Frame::Register(Register { nick: nick("alice"), epoch, boot, roster })
-    };
     let registered = Registered {
         account: Account(0),
         epoch: EPOCH,
         returning: true,
-        roster: RUN + 6,
+        run: SERVER,
         mailbox: RUN + 9,
         rooms: 1,
         limits: LIMITS,
@@ -680,25 +685,25 @@ fn registration_samples() -> Vec<Sample> {
     vec![
         sample(
             "register.new",
-            "Register: alice, no epoch, boot 1, nothing of the roster",
-            register(None, 1, 0),
-            &[counted(b"alice"), n(0), n(1), n(0)],
+            "Register: alice, no epoch, run 30…37, nothing of the roster",
+            Frame::Register(register(None, Incarnation::NONE, 0)),
+            &[counted(b"alice"), n(0), CLIENT.0.to_vec(), vec![0; 8], n(0)],
         ),
         sample(
             "register.again",
-            "Register: alice, epoch 3, boot 200, the roster up to 2^40 + 5",
-            register(Some(EPOCH), 200, RUN + 5),
-            &[counted(b"alice"), n(1), n(3), n(200), n(RUN + 5)],
+            "Register: alice, epoch 3, run 30…37, the roster of run 50…57 up to 2^40 + 5",
+            Frame::Register(register(Some(EPOCH), SERVER, RUN + 5)),
+            &[counted(b"alice"), n(1), n(3), CLIENT.0.to_vec(), SERVER.0.to_vec(), n(RUN + 5)],
         ),
         sample(
             "registered",
-            "Registered: account 0, epoch 3, returning, roster 2^40 + 6, mail up to 2^40 + 9, in one room, 16,384 bytes, 30 days, of each room 10,000 entries, 16 MiB, 30 days",
+            "Registered: account 0, epoch 3, returning, the server's run 50…57, mail up to 2^40 + 9, in one room, 16,384 bytes, 30 days, of each room 10,000 entries, 16 MiB, 30 days",
             Frame::Registered(registered),
             &[
                 n(0),
                 n(3),
                 n(1),
-                n(RUN + 6),
+                SERVER.0.to_vec(),
                 n(RUN + 9),
                 n(1),
                 n(16_384),
@@ -713,6 +718,12 @@ fn registration_samples() -> Vec<Sample> {
         not("register-refused.other", "RegisterRefused: OtherNick", RegisterRefusal::OtherNick, 2),
         not("register-refused.store", "RegisterRefused: Store", RegisterRefusal::Store, 3),
         not("register-refused.banned", "RegisterRefused: Banned", RegisterRefusal::Banned, 4),
+        not(
+            "register-refused.exhausted",
+            "RegisterRefused: Exhausted",
+            RegisterRefusal::Exhausted,
+            5,
+        ),
         sample(
             "password-wanted",
             "PasswordWanted: the one that the nick has, now, in answer to a Register",
@@ -731,13 +742,21 @@ fn registration_samples() -> Vec<Sample> {
         ),
         sample(
             "login",
-            "Login: alice, no epoch, boot 1, nothing of the roster; attempt 2, a password",
+            "Login: alice, no epoch, run 30…37, nothing of the roster; attempt 2, a password",
             Frame::Login(Login {
-                register: Register { nick: nick("alice"), epoch: None, boot: 1, roster: 0 },
+                register: register(None, Incarnation::NONE, 0),
                 attempt: 2,
                 password: Secret(b"correct horse"),
             }),
-            &[counted(b"alice"), n(0), n(1), n(0), n(2), counted(b"correct horse")],
+            &[
+                counted(b"alice"),
+                n(0),
+                CLIENT.0.to_vec(),
+                vec![0; 8],
+                n(0),
+                n(2),
+                counted(b"correct horse"),
+            ],
         ),
         sample("deregister", "Deregister", Frame::Deregister(()), &[]),
         sample("deregistered", "Deregistered", Frame::Deregistered(()), &[]),
@@ -761,10 +780,9 @@ fn message_samples() -> Vec<Sample> {
     let progress = Progress {
         to,
         key: 2,
-        epoch,
-        stored: Number(9),
-        delivered: number,
-        expired: (Number(4), Number(5)),
+        stored: Position::new(epoch, Number(9)),
+        delivered: Position::new(epoch, number),
+        expired: (Position::new(Epoch(2), Number(4)), Position::new(epoch, Number(5))),
         online: true,
         receipt,
     };
@@ -803,9 +821,23 @@ fn message_samples() -> Vec<Sample> {
         ),
         sample(
             "progress",
-            "Progress: to account 1, whose key is number 2, epoch 3, stored up to 9, delivered up to 7, 4 to 5 expired, online, a receipt",
+            "Progress: to account 1, whose key is number 2, stored up to epoch 3, 9, delivered up to epoch 3, 7, epoch 2, 4 to epoch 3, 5 expired, online, a receipt",
             Frame::Progress(progress),
-            &[n(0), n(1), n(2), n(3), n(9), n(7), n(4), n(5), n(1), receipt.to_vec()],
+            &[
+                n(0),
+                n(1),
+                n(2),
+                n(3),
+                n(9),
+                n(3),
+                n(7),
+                n(2),
+                n(4),
+                n(3),
+                n(5),
+                n(1),
+                receipt.to_vec(),
+            ],
         ),
         not(
             "entry-refused.no-recipient",

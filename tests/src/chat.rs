@@ -219,8 +219,8 @@ impl Chat {
     pub fn configure(&mut self, change: impl FnOnce(&mut server::Config)) {
         if let Kind::Server(config) = &mut self.world.nodes[SERVER].kind {
             change(config);
-            self.world.laws.rooms.retention = Some(config.room);
-            self.world.laws.mail_kept = config.mail.as_micros() as u64;
+            let config = *config;
+            self.world.go_by(&config);
         }
         self.crash("server");
         self.start("server");

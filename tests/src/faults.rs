@@ -16,6 +16,9 @@ pub struct Faults {
     pub even_loss: bool,
     /// At times, nothing gets through for up to ten seconds.
     pub bursts: bool,
+    /// Whatever takes its time takes the same time whenever it happens: no datagram overtakes
+    /// another.
+    pub steady: bool,
     /// How long a datagram is under way at most; within that, datagrams overtake each other.
     pub delay: Moment,
     /// So many of a thousand datagrams come twice.
@@ -66,6 +69,11 @@ impl Faults {
         Self { delay: 10_000, ..Self::default() }
     }
 
+    /// Nothing goes wrong, and nothing is up to chance.
+    pub fn steady() -> Self {
+        Self { steady: true, ..Self::none() }
+    }
+
     /// 30 % loss, 20 % duplication and reordering, and nothing else.
     pub fn lossy() -> Self {
         Self { loss: 300, even_loss: true, delay: 300_000, duplicates: 200, ..Self::default() }
@@ -80,6 +88,7 @@ impl Faults {
         Self {
             loss: loss as u32,
             even_loss: false,
+            steady: false,
             bursts: on(),
             delay,
             duplicates: duplicates as u32,
@@ -114,8 +123,14 @@ impl Faults {
             expiry: self.expiry,
             brief: self.brief,
             stale_seed: self.stale_seed,
+            steady: self.steady,
             ..Self::none()
         };
+    }
+
+    /// The most that people and slow things may tarry, where chance has it that they do up to `most`.
+    pub fn tarries(&self, most: Moment) -> Moment {
+        if self.steady { 0 } else { most }
     }
 
     /// Something happens from time to time, rather than to single datagrams.

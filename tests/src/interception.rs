@@ -119,10 +119,11 @@ impl Reaction {
     }
 }
 
-/// The next datagram that is wanted is held.
+/// Datagrams that are wanted are held: the next one, or all.
 pub(crate) struct Interception {
     wanted: Box<dyn Fn(&Letter) -> bool>,
-    held: Option<Letter>,
+    most: usize,
+    held: Vec<Letter>,
 }
 
 impl fmt::Debug for Interception {
@@ -134,7 +135,22 @@ impl fmt::Debug for Interception {
 impl World {
     /// The next datagram that is wanted is taken off the network.
     pub fn intercept(&mut self, wanted: impl Fn(&Letter) -> bool + 'static) {
-        self.interception = Some(Interception { wanted: Box::new(wanted), held: None });
+        self.begin_interception(wanted, 1);
+    }
+
+    /// All datagrams that are wanted are taken off the network, until [`Self::held`].
+    pub fn hold(&mut self, wanted: impl Fn(&Letter) -> bool + 'static) {
+        self.begin_interception(wanted, usize::MAX);
+    }
+
+    /// What [`Self::hold`] took off the network, in the order in which it was sent.
+    pub fn held(&mut self) -> Vec<Letter> {
+        self.interception.take().map(|interception| interception.held).unwrap_or_default()
+    }
+
+    fn begin_interception(&mut self, wanted: impl Fn(&Letter) -> bool + 'static, most: usize) {
+        let wanted = Box::new(wanted);
+        self.interception = Some(Interception { wanted, most, held: Vec::new() });
     }
 
     /// Lets time pass until the datagram to [`Self::intercept`] is there.
@@ -144,7 +160,7 @@ impl World {
     pub fn intercepted(&mut self) -> Letter {
         let end = self.now + PATIENCE;
         loop {
-            let held = self.interception.as_mut().and_then(|interception| interception.held.take());
+            let held = self.interception.as_mut().and_then(|interception| interception.held.pop());
             if let Some(letter) = held {
                 self.interception = None;
                 return letter;
@@ -185,9 +201,10 @@ impl World {
     ) -> bool {
         let Some(interception) = self.interception.as_mut() else { return false };
         let letter = Letter { from, to, bytes: bytes.to_vec() };
-        let taken = interception.held.is_none() && (interception.wanted)(&letter);
+        let room = interception.held.len() < interception.most;
+        let taken = room && (interception.wanted)(&letter);
         if taken {
-            interception.held = Some(letter);
+            interception.held.push(letter);
         }
         taken
     }

@@ -304,7 +304,7 @@ impl Laws {
         law(kept.is_some_and(|kept| kept == text), || {
             format!("shown, but not so in the durable inbox: {} from {from}", show(text))
         })?;
-        let epoch = if self.passwords { position >> 40 } else { 0 };
+        let epoch = if self.passwords { position >> 32 } else { 0 };
         let before = run.shown.insert((author, epoch), position).unwrap_or(0);
         law(before < position, || {
             format!("S2/S3: shown {position} of {from} after {before}: {}", show(text))
@@ -362,6 +362,30 @@ impl Laws {
                 .filter(|(_, written)| written.verdict.is_none())
                 .map(|(position, written)| (*author, *recipient, *position, written.stored))
         })
+    }
+
+    /// Every message that was ever durable in an outbox: author, recipient, text, and the last
+    /// thing that its author was told of it.
+    pub fn letters(
+        &self,
+    ) -> impl Iterator<Item = (PublicKey, PublicKey, String, Option<Verdict>)> + '_ {
+        self.outboxes.iter().flat_map(|((author, recipient), letters)| {
+            letters.values().map(|written| {
+                let text = String::from_utf8_lossy(&written.text).into_owned();
+                let stored = written.stored.then_some(Verdict::Stored);
+                (*author, *recipient, text, written.verdict.or(stored))
+            })
+        })
+    }
+
+    /// Every account that is durable: its nick, and the key that holds it.
+    pub fn accounts(&self) -> impl Iterator<Item = (Nick, PublicKey)> + '_ {
+        self.accounts.values().map(|(key, nick)| (*nick, *key))
+    }
+
+    /// The nick of an account that is durable.
+    pub fn nick(&self, account: Account) -> String {
+        self.accounts.get(&account).map_or_else(String::new, |(_, nick)| nick.to_string())
     }
 
     /// Whether an inbox has a message.
@@ -478,7 +502,7 @@ impl Laws {
             return self.rooms.read(recipient, account, room, number, &said, head);
         }
         // Of an author with two devices, each has epochs of its own.
-        let behind = self.passwords && number >> 40 < head >> 40;
+        let behind = self.passwords && number >> 32 < head >> 32;
         law(number > head || behind, || format!("S3: inbox number {number} came after {head}"))?;
         let author = self.first(author);
         let letters = self.outboxes.get(&(author, self.first(recipient)));
@@ -497,7 +521,7 @@ impl Laws {
             let explained = matches!(written.verdict, Some(Verdict::Expired | Verdict::Refused(_)));
             // Another device may have it.
             let elsewhere = self.kept(recipient, author, *skipped).is_some();
-            let elsewhere = elsewhere || self.passwords && *skipped >> 40 < number >> 40;
+            let elsewhere = elsewhere || self.passwords && *skipped >> 32 < number >> 32;
             law(explained || elsewhere || self.expiry, || {
                 format!("S3: {number} came after {head}, but {skipped} was not given up")
             })?;

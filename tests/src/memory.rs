@@ -3,11 +3,9 @@
 use proto_core::{
     client,
     link::{Dial, Link, LinkTables, Remembered, Role, SentPacket},
-    record::record_bound,
     server::{self, Sizes},
     storage::{Block, Bucket, Index, Slot},
     timers::TimerCell,
-    wire::MAX_BODY,
 };
 
 /// How much room a role has.
@@ -25,6 +23,8 @@ pub struct Room {
     pub blocks: usize,
     /// Packets in flight.
     pub sent: usize,
+    /// Bytes of one record.
+    pub work: usize,
 }
 
 fn filled<T>(length: usize, make: impl Fn() -> T) -> Vec<T> {
@@ -113,7 +113,7 @@ pub struct ServerMemory {
 impl ServerMemory {
     /// Untouched memory.
     pub fn new(room: Room) -> Self {
-        let Room { people, messages, blocks, .. } = room;
+        let Room { people, messages, blocks, work, .. } = room;
         Self {
             links: LinkMemory::new(room),
             accounts: filled(people, || server::AccountSlot::EMPTY),
@@ -131,7 +131,7 @@ impl ServerMemory {
             by_member: buckets(3 * people),
             by_place: buckets(messages),
             blocks: filled(blocks, || Block::EMPTY),
-            work: vec![0; record_bound(MAX_BODY)],
+            work: vec![0; work],
         }
     }
 }
@@ -179,7 +179,7 @@ pub struct ClientMemory {
 impl ClientMemory {
     /// Untouched memory.
     pub fn new(room: Room) -> Self {
-        let Room { people, messages, blocks, .. } = room;
+        let Room { people, messages, blocks, work, .. } = room;
         Self {
             links: LinkMemory::new(room),
             peers: filled(people, || Slot::EMPTY),
@@ -189,7 +189,7 @@ impl ClientMemory {
             by_account: buckets(people),
             messages: filled(messages, || Slot::EMPTY),
             blocks: filled(blocks, || Block::EMPTY),
-            work: vec![0; record_bound(MAX_BODY)],
+            work: vec![0; work],
         }
     }
 }

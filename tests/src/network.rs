@@ -148,6 +148,7 @@ impl Network {
             let largest = if faults.narrow { dice.between(576..1501) } else { 1500 };
             let least = dice.between(500..20_000).min(faults.delay);
             let spread = if faults.even_loss { faults.delay } else { dice.below(faults.delay + 1) };
+            let (least, spread) = if faults.steady { (faults.delay, 0) } else { (least, spread) };
             Path { loss, duplicates, largest: (largest - HEADERS) as usize, least, spread, cut: 0 }
         })
     }

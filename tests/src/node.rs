@@ -80,7 +80,8 @@ pub struct Node {
     pub wakes: u64,
     pub(crate) secret: [u8; 32],
     pub(crate) suite: &'static dyn Suite,
-    pub(crate) room: Room,
+    /// How much room its role has, from the next start on.
+    pub room: Room,
     pub(crate) seed: [u8; 32],
     pub(crate) wake: Option<(Moment, u64)>,
     /// The last drain came to its end.
@@ -96,6 +97,9 @@ pub struct Node {
 impl Node {
     /// Starts the role anew, on what is durable. `seed` is what the host's source of
     /// randomness gave.
+    ///
+    /// # Panics
+    /// When the role does not take its tables.
     pub fn boot(&mut self, now: Moment, base: u64, seed: [u8; 32]) {
         self.boots += 1;
         self.clock.restart(now, base);
@@ -110,15 +114,13 @@ impl Node {
         self.role = Some(match self.kind {
             Kind::Client(config) => {
                 let memory = ClientMemory::new(self.room);
-                Role::Client(Box::new(client::Client::new(
-                    config, identity, seed, resume, now, memory,
-                )))
+                let client = client::Client::new(config, identity, seed, resume, now, memory);
+                Role::Client(Box::new(client.expect("its tables fit together")))
             }
             Kind::Server(config) => {
                 let memory = ServerMemory::new(self.room);
-                Role::Server(Box::new(server::Server::new(
-                    config, identity, seed, resume, now, memory,
-                )))
+                let server = server::Server::new(config, identity, seed, resume, now, memory);
+                Role::Server(Box::new(server.expect("its tables fit together")))
             }
         });
     }

@@ -2,7 +2,7 @@
 //! judge by what is durable, not by what a role believes.
 
 use proto_core::{
-    id::{Account, Epoch, Nick, Number, Position, PublicKey, RoomName},
+    id::{Account, Epoch, Incarnation, Nick, Number, Position, PublicKey, RoomName},
     record::{Access, Sentence},
     time::UnixTime,
 };
@@ -23,8 +23,8 @@ pub struct AccountRecord {
     pub nick: Nick,
     /// Its epoch.
     pub epoch: Epoch,
-    /// Its client's boot number.
-    pub boot: u64,
+    /// Its client's run, which the epoch belongs to.
+    pub run: Incarnation,
     /// The last entry of the lobby before it.
     pub since: u64,
     /// Whether it has a password.

@@ -61,7 +61,7 @@ pub enum Input {
     Wish(Wish),
     /// The user is away, or, with no text, back.
     Away(String),
-    /// The operator wants something done to the account that has a nick.
+    /// The operator does something to an account.
     Operate(Nick, Operation),
     /// The host is about to end.
     ShutDown,
@@ -243,11 +243,12 @@ fn take_server(
             let judgement = judged.as_judgement();
             drain!(server.handle_authenticated(now, ticket, judgement), most, note, judge)
         }
+        Input::ShutDown => drain!(server.shut_down(now), most, note, judge),
         Input::Operate(nick, operation) => match server.operate(now, &nick, operation) {
             Ok(actions) => drain!(actions, most, note, judge),
+            // It is up to the operator to try again.
             Err(_) => Outcome { complete: true, ..Outcome::default() },
         },
-        Input::ShutDown => drain!(server.shut_down(now), most, note, judge),
         Input::Register
         | Input::Deregister
         | Input::Say { .. }

@@ -17,12 +17,11 @@ use crate::{
     records::{self, EntryRecord, MemberRecord, RoomRecord},
 };
 
-/// The highest room number whose key is known to the laws.
-const MOST: u32 = 100;
-
 /// What was ever durable in any room, and in any inbox of one.
 #[derive(Debug, Default)]
 pub struct Rooms {
+    /// The server's suite and key: from those come the keys of its rooms.
+    server: Option<(&'static dyn Suite, PublicKey)>,
     keys: BTreeMap<PublicKey, Room>,
     logs: BTreeMap<Room, RoomLog>,
     names: BTreeMap<[u8; 32], Room>,
@@ -82,9 +81,15 @@ pub struct Appended<'a> {
 
 impl Rooms {
     /// There is a server with this key.
-    pub fn introduce(&mut self, suite: &dyn Suite, server: &PublicKey) {
-        let rooms = (0..=MOST).map(Room);
-        self.keys = rooms.map(|room| (PublicKey::of_room(suite, server, room), room)).collect();
+    pub fn introduce(&mut self, suite: &'static dyn Suite, server: &PublicKey) {
+        self.server = Some((suite, *server));
+        self.open(Room::LOBBY, None);
+    }
+
+    fn open(&mut self, room: Room, name: Option<&RoomName>) {
+        if let Some((suite, server)) = self.server {
+            self.keys.insert(PublicKey::of_room(suite, &server, room, name), room);
+        }
     }
 
     /// The room that a key stands for.
@@ -104,6 +109,32 @@ impl Rooms {
             To::Room(name) => self.names.get(&name.folded()).copied(),
             To::Peer(_) => None,
         }
+    }
+
+    /// Every room that is durable but the lobby: its name, in lower case, and its number.
+    pub fn named(&self) -> impl Iterator<Item = (String, Room)> + '_ {
+        self.names.iter().map(|(name, room)| {
+            let name: Vec<u8> = name.iter().copied().take_while(|byte| *byte != 0).collect();
+            (String::from_utf8_lossy(&name).into_owned(), *room)
+        })
+    }
+
+    /// All that a room's log ever had, in order.
+    pub fn log(&self, room: Room) -> Vec<String> {
+        let lines = self.logs.get(&room).map_or(&[][..], |log| &log.lines);
+        let text = |line: &Line| {
+            let text = records::text(&line.body).unwrap_or_default();
+            format!("{}: {}", line.nick, String::from_utf8_lossy(text))
+        };
+        lines.iter().map(text).collect()
+    }
+
+    /// The accounts that are in a room.
+    pub fn members(&self, room: Room) -> impl Iterator<Item = Account> + '_ {
+        let members = self.members.iter();
+        members
+            .filter(move |((of, _), member)| *of == room && !member.left)
+            .map(|((_, who), _)| *who)
     }
 
     /// Entries that all rooms ever had.
@@ -133,6 +164,7 @@ impl Rooms {
             return Err("a room's record is damaged".into());
         };
         let room = Room((number - 1) as u32);
+        self.open(room, Some(&name));
         let held = *self.names.entry(name.folded()).or_insert(room);
         let names = self.names.values().filter(|other| **other == room).count();
         law(held == room && names == 1, || format!("room {name} is {room:?} and {held:?}"))

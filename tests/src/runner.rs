@@ -205,7 +205,7 @@ thread_local! {
 }
 
 /// Does something that may panic; what the panic said.
-fn attempt<T>(what: impl FnOnce() -> T) -> Result<T, String> {
+pub(crate) fn attempt<T>(what: impl FnOnce() -> T) -> Result<T, String> {
     ATTEMPT.set(true);
     let done = panic::catch_unwind(AssertUnwindSafe(what));
     ATTEMPT.set(false);
@@ -213,7 +213,7 @@ fn attempt<T>(what: impl FnOnce() -> T) -> Result<T, String> {
 }
 
 /// Panics within an [`attempt`] print nothing by themselves.
-fn silence_panics() {
+pub(crate) fn silence_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let loud = panic::take_hook();

@@ -168,8 +168,8 @@ fn brief(frame: &Frame<'_>) -> String {
         ),
         Frame::MailAck(ack) => format!("MailAck {}", ack.index),
         Frame::Progress(p) => format!(
-            "Progress to {:?} epoch {} stored {} delivered {} expired {:?} online {}",
-            p.to, p.epoch.0, p.stored.0, p.delivered.0, p.expired, p.online
+            "Progress to {:?} stored {:?} delivered {:?} expired {:?} online {}",
+            p.to, p.stored, p.delivered, p.expired, p.online
         ),
         other => format!("{other:?}"),
     }

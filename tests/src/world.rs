@@ -11,6 +11,7 @@ use proto_core::{
     client::{self, MessageId, SayError, Status, To, Verdict},
     id::{Account, Nick, PublicKey, Room as RoomNumber, RoomName},
     link::Drops,
+    record::MAX_RECORD,
     server,
     session::Suite,
     time::Instant,
@@ -22,11 +23,13 @@ use crate::{
     clock::{Clock, Moment, SECOND},
     counts::Counts,
     dice::{Dice, fingerprint},
+    disturbance::{Course, Service},
     faults::Faults,
     interception::Interception,
     laws::{Judgement, Laws},
     memory::Room,
-    network::{Network, Place},
+    nat::Nat,
+    network::{Network, Passage, Place},
     node::{Kind, Node, Told},
     role::{Effect, Input, Judged, Outcome},
     script::{self, Act, Step},
@@ -78,6 +81,7 @@ pub(crate) enum Event {
     Step,
     Incident,
     Attack,
+    Release,
 }
 
 /// A world.
@@ -95,6 +99,8 @@ pub struct World {
     pub counts: Counts,
     /// Every datagram that was sent, if a test wants them: from, to, bytes.
     pub capture: Option<Vec<(SocketAddr, SocketAddr, Vec<u8>)>>,
+    /// What was sent and asked for, if one thing of it is to go wrong.
+    pub course: Option<Course>,
     pub(crate) dice: Dice,
     pub(crate) network: Network,
     pub(crate) trace: Trace,
@@ -103,7 +109,8 @@ pub struct World {
     serial: u64,
     steps: Vec<Step>,
     attacker: Attacker,
-    places: BTreeMap<SocketAddr, Place>,
+    pub(crate) places: BTreeMap<SocketAddr, Place>,
+    pub(crate) nats: BTreeMap<Place, Nat>,
     /// Bytes that came from and went to addresses of nobody.
     victims: BTreeMap<(Place, SocketAddr), (usize, usize)>,
     accepts: BTreeSet<u64>,
@@ -115,6 +122,11 @@ pub struct World {
 impl World {
     /// A world in which every node has just been started, and nobody is online.
     pub fn new(setup: &Setup) -> Self {
+        Self::prepared(setup, |_| {})
+    }
+
+    /// The same, with nodes that were changed before they were started.
+    pub fn prepared(setup: &Setup, prepare: impl FnMut(&mut Node)) -> Self {
         Seals::begin(setup.telling != Telling::Silent);
         let faults = setup.faults.clone();
         let mut world = Self {
@@ -125,6 +137,7 @@ impl World {
             laws: Laws::default(),
             counts: Counts { worlds: 1, ..Counts::default() },
             capture: None,
+            course: None,
             trace: Trace::new(setup.telling),
             interception: None,
             queue: BTreeMap::new(),
@@ -132,6 +145,7 @@ impl World {
             steps: Vec::new(),
             attacker: Attacker::default(),
             places: BTreeMap::new(),
+            nats: BTreeMap::new(),
             victims: BTreeMap::new(),
             accepts: BTreeSet::new(),
             words: 0,
@@ -139,6 +153,10 @@ impl World {
             faults,
         };
         world.populate(setup);
+        world.nodes.iter_mut().for_each(prepare);
+        if let Kind::Server(config) = world.nodes[SERVER].kind {
+            world.go_by(&config);
+        }
         for place in 0..world.nodes.len() {
             world.boot(place);
         }
@@ -161,9 +179,6 @@ impl World {
             server.mail = std::time::Duration::from_mins(5);
             self.laws.expiry = true;
         }
-        // A wall clock that jumps makes mail as old as it likes.
-        let kept = server.mail.as_micros() as u64;
-        self.laws.mail_kept = if self.faults.jumps { 0 } else { kept };
         if self.faults.brief {
             let (entries, bytes) = (1 + self.dice.below(20) as u32, 500 + self.dice.below(30_000));
             // Nor does a wall clock that jumps say how old an entry is.
@@ -174,7 +189,6 @@ impl World {
         if self.faults.tiny {
             server.members = 2 + self.dice.below(3) as u32;
         }
-        self.laws.rooms.retention = Some(server.room);
         let room = server_room(people, self.faults.tiny);
         self.add("server", "host", address, Kind::Server(server), suite, room);
         let key = self.nodes[SERVER].key;
@@ -190,6 +204,14 @@ impl World {
             let from = SocketAddr::from((Ipv4Addr::new(198, 51, 100, 10 + at as u8), 40_000));
             self.add(&format!("{nick}[{}]", at + 1), nick, from, Kind::Client(config), suite, room);
         }
+    }
+
+    /// The server goes by this: so do the laws.
+    pub(crate) fn go_by(&mut self, config: &server::Config) {
+        // A wall clock that jumps makes mail as old as it likes.
+        let kept = config.mail.as_micros() as u64;
+        self.laws.mail_kept = if self.faults.jumps { 0 } else { kept };
+        self.laws.rooms.retention = Some(config.room);
     }
 
     fn add(
@@ -327,6 +349,7 @@ impl World {
             Event::Step => self.step(),
             Event::Incident => self.incident(),
             Event::Attack => self.attack(),
+            Event::Release => self.release(),
         }
     }
 
@@ -463,9 +486,8 @@ impl World {
         self.input(who, Input::Away(text.into()));
     }
 
-    /// The server's operator wants something done to the account that has a user's nick.
-    pub fn operate(&mut self, whose: Place, operation: server::Operation) {
-        let nick = self.nodes[whose].nick;
+    /// The operator does something to the account that has a nick.
+    pub fn operate(&mut self, nick: Nick, operation: server::Operation) {
         self.input(SERVER, Input::Operate(nick, operation));
     }
 
@@ -552,7 +574,10 @@ impl World {
         bytes: Vec<u8>,
         damaged: bool,
     ) {
-        let Some(&place) = self.places.get(&to) else { return };
+        let Some(place) = self.place_at(to) else { return };
+        if self.nats.get(&place).is_some_and(|nat| !nat.lets_in(from, to)) {
+            return;
+        }
         if attacker::is_victim(from) {
             self.victims.entry((place, from)).or_default().0 += bytes.len();
         }
@@ -565,7 +590,8 @@ impl World {
     }
 
     fn send(&mut self, place: Place, to: SocketAddr, datagram: &[u8]) {
-        let from = self.nodes[place].address;
+        let inside = self.nodes[place].address;
+        let from = self.nats.get_mut(&place).map_or(inside, |nat| nat.leaves(to));
         self.trace.mark(3, self.now, place, datagram);
         self.counts.datagrams += 1;
         self.nodes[place].sent += 1;
@@ -586,7 +612,7 @@ impl World {
         if self.is_intercepted(from, to, datagram) {
             return;
         }
-        let there = self.places.get(&to).copied();
+        let there = self.place_at(to);
         let ends = (place, there.unwrap_or(self.nodes.len()));
         let passages = self.network.carry(self.now, ends, datagram, &mut self.dice);
         self.trace.line(self.now, || {
@@ -594,10 +620,13 @@ impl World {
             let fate = if passages.is_empty() { " (lost)" } else { "" };
             format!("{} -> {name}: {}{fate}", self.nodes[place].name, trace::describe(datagram))
         });
-        for passage in passages {
-            self.counts.forgeries += u64::from(passage.damaged);
-            let (bytes, damaged) = (passage.bytes, passage.damaged);
-            self.after(passage.at - self.now, Event::Arrive { from, to, bytes, damaged });
+        for Passage { at, bytes, damaged } in passages {
+            self.counts.forgeries += u64::from(damaged);
+            let on_time = at - self.now;
+            for later in self.fate(from, to, &bytes, on_time) {
+                let bytes = bytes.clone();
+                self.after(on_time + later, Event::Arrive { from, to, bytes, damaged });
+            }
         }
     }
 
@@ -642,19 +671,24 @@ impl World {
     // ---- what the store does
 
     fn commit(&mut self, place: Place, life: u64) {
-        let Self { nodes, laws, dice, now, .. } = self;
-        let node = &mut nodes[place];
-        if node.boots != life || node.role.is_none() {
+        if self.nodes[place].boots != life || self.nodes[place].role.is_none() {
             return;
         }
+        let service = self.serve(place);
+        if service == Service::Never {
+            return;
+        }
+        let Self { nodes, laws, dice, now, .. } = self;
+        let node = &mut nodes[place];
         let unix = node.clock.believed(*now);
         if place == SERVER {
             laws.rooms.time = unix;
         }
         let mut judgement = Ok(());
         let Node { store, run, key, .. } = node;
-        let (mut entry, mut read) = (false, false);
+        let (mut entry, mut read, mut changed) = (false, false, false);
         let answer = store.commit(*now, dice, &mut |change| {
+            changed = true;
             if let Change::Put { log, before: None, .. } = &change {
                 entry = matches!(log, Log::Room(_));
                 read = matches!(log, Log::Inbox(of) if laws.rooms.room(of).is_some());
@@ -664,6 +698,7 @@ impl World {
         self.counts.entries += u64::from(entry);
         self.counts.read += u64::from(read);
         self.judge(place, judgement);
+        self.served(place, service, changed);
         if let Some((at, answer)) = answer {
             let failed = matches!(
                 answer,
@@ -808,7 +843,7 @@ impl World {
                     let busy = self.faults.failing_store && self.dice.chance(100);
                     let judged = if busy { Judged::Busy } else { judged.clone() };
                     let life = self.nodes[place].boots;
-                    let span = 20_000 + self.dice.below(200_000);
+                    let span = 20_000 + self.dice.below(self.faults.tarries(200_000));
                     self.after(span, Event::Judged(place, life, *ticket, judged));
                 }
                 Effect::Tell(event, text) => self.tell(place, *event, text),
@@ -900,7 +935,7 @@ impl World {
         self.judge(place, judgement);
         if asked {
             let life = self.nodes[place].boots;
-            let span = self.dice.below(3 * SECOND);
+            let span = self.dice.below(self.faults.tarries(3 * SECOND));
             self.after(span, Event::Type(place, life));
         }
     }
@@ -936,18 +971,20 @@ fn brief(request: &Request) -> String {
 }
 
 fn server_room(people: usize, tiny: bool) -> Room {
+    let work = MAX_RECORD;
     if tiny {
-        Room { links: people + 3, dials: 0, people, messages: 6, blocks: 140, sent: 24 }
+        Room { links: people + 3, dials: 0, people, messages: 6, blocks: 140, sent: 24, work }
     } else {
         let links = 4 * people + 8;
-        Room { links, dials: 0, people: 2 * people, messages: 256, blocks: 4096, sent: 1024 }
+        Room { links, dials: 0, people: 2 * people, messages: 256, blocks: 4096, sent: 1024, work }
     }
 }
 
 fn client_room(people: usize, tiny: bool) -> Room {
+    let work = MAX_RECORD;
     if tiny {
-        Room { links: 4, dials: 3, people: people + 5, messages: 12, blocks: 280, sent: 24 }
+        Room { links: 4, dials: 3, people: people + 5, messages: 12, blocks: 280, sent: 24, work }
     } else {
-        Room { links: 32, dials: 16, people: 32, messages: 256, blocks: 4096, sent: 512 }
+        Room { links: 32, dials: 16, people: 32, messages: 256, blocks: 4096, sent: 512, work }
     }
 }

@@ -328,7 +328,7 @@ fn mail_sealed_to_the_old_key_is_sealed_anew_and_comes_once() {
     world.run(SHORTLY);
     assert_eq!(inbox(&world, device, BOB), texts(1, 21));
     let open = world.nodes[BOB].client().expect("the client runs").open_messages();
-    assert_eq!((open.open, open.unsaved), (0, 0));
+    assert_eq!((open.unsaved, open.stored), (0, false));
 }
 
 #[test]
@@ -354,7 +354,7 @@ fn an_author_who_was_away_seals_anew_on_return_whoever_crashes_meanwhile() {
     world.run(12 * SHORTLY);
     assert_eq!(inbox(&world, device, BOB), texts(1, 12));
     let open = world.nodes[BOB].client().expect("the client runs").open_messages();
-    assert_eq!((open.open, open.unsaved), (0, 0));
+    assert_eq!((open.unsaved, open.stored), (0, false));
 }
 
 #[test]
@@ -430,7 +430,7 @@ fn two_devices_take_turns() {
 #[test]
 fn whom_the_operator_bans_is_thrown_out_and_stays_out() {
     let mut world = online();
-    world.operate(ALICE, Operation::Ban);
+    world.operate(world.nodes[ALICE].nick, Operation::Ban);
     world.run(SHORTLY);
     assert_eq!(take_told(&mut world, ALICE), ["ServerClosed(Expelled)"]);
     // Neither her key nor her password helps, also not after a restart of the server.
@@ -447,7 +447,7 @@ fn whom_the_operator_bans_is_thrown_out_and_stays_out() {
     say(&mut world, BOB, "alice", "where are you?");
     world.run(6 * SHORTLY);
     assert_eq!(take_told(&mut world, BOB).last().unwrap(), "Refused(NoRecipient)", "to {nick}");
-    world.operate(ALICE, Operation::Unban);
+    world.operate(world.nodes[ALICE].nick, Operation::Unban);
     world.run(SHORTLY);
     world.register(ALICE);
     world.run(SHORTLY);
@@ -464,7 +464,7 @@ fn a_password_that_is_being_judged_lets_nobody_in_who_was_banned_meanwhile() {
     world.deliver(&login);
     // Judging takes longer than that.
     world.run(SECOND / 100);
-    world.operate(ALICE, Operation::Ban);
+    world.operate(world.nodes[ALICE].nick, Operation::Ban);
     world.run(6 * SHORTLY);
     for who in [ALICE, device] {
         assert_eq!(status(&mut world, who), Status::Offline);
@@ -476,7 +476,7 @@ fn a_password_that_is_being_judged_lets_nobody_in_who_was_banned_meanwhile() {
 fn after_a_reset_whoever_comes_first_sets_the_password() {
     let mut world = online();
     world.deregister(ALICE);
-    world.operate(ALICE, Operation::Reset);
+    world.operate(world.nodes[ALICE].nick, Operation::Reset);
     world.run(SHORTLY);
     let device = world.device(ALICE, "alice elsewhere");
     world.nodes[device].passwords = vec!["another password".into()];
@@ -565,7 +565,12 @@ fn restless(seed: u64) {
     }
     for who in [BOB, 3] {
         let open = world.nodes[who].client().expect("the client runs").open_messages();
-        assert_eq!(open.open, 0, "seed {seed}: at {}", world.nodes[who].name);
+        assert_eq!(
+            (open.unsaved, open.stored),
+            (0, false),
+            "seed {seed}: at {}",
+            world.nodes[who].name
+        );
     }
 }
 

@@ -2,7 +2,7 @@
 
 use proto_core::{
     client::{Event, Verdict},
-    id::Number,
+    id::{Number, Position},
     server::Logins,
     wire::{Frame, Progress},
 };
@@ -72,7 +72,11 @@ fn shown(world: &World, who: Place) -> Vec<(String, String)> {
 #[test]
 fn delivered_is_the_recipients_word_only() {
     let mut world = without_bob();
-    hold(&mut world, ALICE, |frame| matches!(frame, Frame::Progress(p) if p.stored != Number(0)));
+    hold(
+        &mut world,
+        ALICE,
+        |frame| matches!(frame, Frame::Progress(p) if p.stored.number != Number(0)),
+    );
     say(&mut world, ALICE, BOB, "do you hear me?");
     let honest = world.intercepted();
     let lie = honest.with_lies(|frame| match frame {
@@ -92,6 +96,10 @@ fn delivered_is_the_recipients_word_only() {
     assert_eq!(verdicts(&world, ALICE), [Verdict::Stored, Verdict::Delivered]);
 }
 
+fn after(position: Position) -> Position {
+    Position { number: position.number.next(), ..position }
+}
+
 /// What bob attested of one message does not do for the next.
 #[test]
 fn a_receipt_is_for_what_it_names() {
@@ -101,7 +109,7 @@ fn a_receipt_is_for_what_it_names() {
     hold(
         &mut world,
         ALICE,
-        |frame| matches!(frame, Frame::Progress(p) if p.delivered != Number(0)),
+        |frame| matches!(frame, Frame::Progress(p) if p.delivered.number != Number(0)),
     );
     world.register(BOB);
     let honest = world.intercepted();
@@ -113,8 +121,8 @@ fn a_receipt_is_for_what_it_names() {
     assert_eq!(verdicts(&world, ALICE), before);
     let lie = honest.with_lies(|frame| match frame {
         Frame::Progress(progress) => Some(Frame::Progress(Progress {
-            stored: progress.stored.next(),
-            delivered: progress.delivered.next(),
+            stored: after(progress.stored),
+            delivered: after(progress.delivered),
             ..*progress
         })),
         _ => None,

@@ -4,6 +4,7 @@ use proto_core::{
     action::Log,
     client::{CommandError, SayError},
     id::{Account, Room},
+    record::record_bound,
     wire::{Presence, Wish},
 };
 use simulation::{
@@ -469,4 +470,25 @@ fn forgotten_later(left: usize) {
     // Nobody says anything: it is found when the server looks for what expired.
     chat.run(6 * 3600 * SECOND);
     assert_eq!(kept(&chat), left);
+}
+
+#[test]
+fn a_list_that_is_longer_than_a_client_can_lend_comes_in_parts() {
+    let nicks: Vec<_> = (10..34).map(|at| format!("{at}{}", "x".repeat(28))).collect();
+    let nicks: Vec<_> = nicks.iter().map(String::as_str).collect();
+    let mut chat = Chat::online(&nicks);
+    let (reader, place) = (nicks[0], chat.at(nicks[0]));
+    chat.world.nodes[place].room.work = record_bound(110);
+    chat.crash(reader);
+    chat.start(reader);
+    chat.run(60 * SECOND);
+    chat.hears(reader);
+    chat.world.wish(place, Wish::Members { of: None, from: Account(0) });
+    chat.run(SHORTLY);
+    let parts = chat.hears(reader);
+    assert!(parts.len() > 1 && parts.iter().rev().skip(1).all(|part| part.ends_with(" …")));
+    let mut names: Vec<_> =
+        parts.iter().flat_map(|part| part.trim_end_matches(" …").split(' ')).collect();
+    names.sort_unstable();
+    assert_eq!(names, nicks);
 }

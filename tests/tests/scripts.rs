@@ -49,6 +49,7 @@ fn faults() -> impl Strategy<Value = Faults> {
         Faults {
             loss: loss as u32,
             even_loss: false,
+            steady: false,
             bursts,
             delay: 1_000 + delay,
             duplicates: duplicates as u32,

@@ -12,15 +12,15 @@ use std::{
 use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, KeyInit};
 use proto_core::{
     action::{Action, Loaded},
-    id::{Nick, PublicKey, SecretKey, SessionId},
+    id::{Incarnation, Nick, PublicKey, SecretKey, SessionId},
     random::Random,
     server::{Actions, Config, Member, Resume, Server, ServerLink},
     session::{Identity, Initiator, Keys, Offer, Portable, Suite},
     storage::Slot,
     time::{Instant, UnixTime, WallClock},
     wire::{
-        Ack, Datagram, Frame, FrameWriter, Hello, HelloTo, Init, MAX_DATAGRAM, PacketHeader,
-        Register, VERSION,
+        Ack, Datagram, Frame, FrameWriter, Frames, Hello, HelloTo, Init, MAX_DATAGRAM,
+        PacketHeader, Register, VERSION,
     },
 };
 use transport_mio::memory::{ServerMemory, ServerSizes};
@@ -142,6 +142,8 @@ struct Town {
     clients: Vec<Townsman>,
     dice: Random,
     now: Instant,
+    /// The server's run, once it has said it.
+    run: Incarnation,
 }
 
 struct Townsman {
@@ -161,7 +163,14 @@ impl Town {
         let never = Duration::from_hours(1000);
         let config = Config { idle: never, push: never, ..Config::default() };
         let server = Server::new(config, identity, [1; 32], resume, now, memory);
-        let mut town = Self { server, clients: Vec::new(), dice: Random::new([2; 32]), now };
+        let server = server.expect("its tables fit together");
+        let mut town = Self {
+            server,
+            clients: Vec::new(),
+            dice: Random::new([2; 32]),
+            now,
+            run: Incarnation::NONE,
+        };
         town.drain(at(0));
         for number in 0..count {
             // The handshakes that are remembered must not run out.
@@ -237,12 +246,19 @@ impl Town {
         let nick = Nick::new(&format!("c{number}")).expect("a nick");
         // The client knows everyone so far.
         let roster = (1 << 40) + number as u64;
-        let register = Register { nick, epoch: None, boot: 1, roster };
+        let register =
+            Register { nick, epoch: None, run: Incarnation([1; 8]), server: self.run, roster };
         let mut answer = self.send(address, &mut client.packet(&Frame::Register(register)));
-        let Ok(Datagram::Packet(PacketHeader { counter, .. }, _)) = Datagram::parse(&mut answer)
-        else {
+        let Ok(Datagram::Packet(header, sealed)) = Datagram::parse(&mut answer) else {
             panic!("a Register is answered")
         };
+        let PacketHeader { counter, .. } = header;
+        let plain = client.keys.open.open(&Shortcut, header, sealed).expect("it is authentic");
+        for frame in Frames::new(plain) {
+            if let Ok(Frame::Registered(registered)) = frame {
+                self.run = registered.run;
+            }
+        }
         let gaps = heapless::Vec::new();
         let ack = Ack { largest: counter, delay: 0, first: counter, gaps };
         self.send(address, &mut client.packet(&Frame::Ack(ack)));

@@ -11,7 +11,7 @@ use std::{
 
 use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, KeyInit};
 use proto_core::{
-    id::{Epoch, Nick, Number, Recipient, Room, SecretKey, SessionId},
+    id::{Epoch, Incarnation, Nick, Number, Recipient, Room, SecretKey, SessionId},
     random::Random,
     server::{Config, Event},
     session::{Identity, Initiator, Keys, Offer, Portable},
@@ -93,6 +93,8 @@ struct Town {
     by_session: HashMap<u32, usize>,
     dice: Random,
     said: u64,
+    /// The server's run, once it has said it.
+    run: Incarnation,
     _directory: tempfile::TempDir,
 }
 
@@ -131,6 +133,7 @@ impl Town {
             by_session: HashMap::new(),
             dice: Random::new([9; 32]),
             said: 0,
+            run: Incarnation::NONE,
             _directory: directory,
         };
         let mut is_ready = false;
@@ -215,12 +218,19 @@ impl Town {
         let nick = Nick::new(&format!("c{number}")).expect("a nick");
         // It claims to know everyone so far: full rosters are not at issue.
         let roster = (1 << 40) + number as u64;
-        let register = Register { nick, epoch: None, boot: 1, roster };
+        let register =
+            Register { nick, epoch: None, run: Incarnation([1; 8]), server: self.run, roster };
         self.send(sink, &member.packet(&[Frame::Register(register)]));
         // Until it knows that it is in the lobby, and has said from where it reads.
         loop {
             let mut datagram = self.answer(sink, Some(member.ours));
-            let joined = member.open(&mut datagram, |frame| matches!(frame, Frame::Joined(_)));
+            let run = &mut self.run;
+            let joined = member.open(&mut datagram, |frame| {
+                if let Frame::Registered(registered) = frame {
+                    *run = registered.run;
+                }
+                matches!(frame, Frame::Joined(_))
+            });
             let read = Frame::Read(Read { room: Room::LOBBY, upto: 0 });
             let ack = member.ack();
             self.send(sink, &member.packet(&[ack, read]));
@@ -370,7 +380,7 @@ impl Member {
     }
 
     /// Takes a datagram in; whether any of its frames is `wanted`.
-    fn open(&mut self, datagram: &mut [u8], wanted: impl Fn(&Frame<'_>) -> bool) -> bool {
+    fn open(&mut self, datagram: &mut [u8], mut wanted: impl FnMut(&Frame<'_>) -> bool) -> bool {
         let Ok(Datagram::Packet(header, sealed)) = Datagram::parse(datagram) else { return false };
         self.took(header);
         let Ok(plain) = self.keys.open.open(&Portable, header, sealed) else { return false };

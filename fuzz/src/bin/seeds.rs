@@ -21,7 +21,7 @@ use proto_core::{
     },
 };
 use udpchat_fuzz::{
-    Scene, end_identity, nick, plaintext, role_identity, room_name,
+    Scene, end_identity, nick, plaintext, register, role_identity, room_name,
     steps::{End, Step, write},
     wish,
 };
@@ -118,7 +118,7 @@ fn stories(seeds: &Seeds<'_>) -> io::Result<()> {
         piece,
     }));
     let ack = plaintext(&Frame::MailAck(MailAck { index: FIRST_MAIL, receipt: [1; 16] }));
-    let register = plaintext(&register(nick(End::Second), 2));
+    let register = plaintext(&returns(nick(End::Second), 2));
     let deregister = plaintext(&Frame::Deregister(()));
     let ping = plaintext(&Frame::Ping(()));
     let (first, second) = (End::First, End::Second);
@@ -308,7 +308,7 @@ fn rooms_at_server(seeds: &Seeds<'_>) -> io::Result<()> {
     let short: Vec<_> = (1..9).flat_map(|number| said_in(room, number, 40)).collect();
     let long = said_in(room, 1, 900);
     let aloud = said_in(lobby, 1, 60);
-    let again = plaintext(&register(nick(second), 1));
+    let again = plaintext(&returns(nick(second), 1));
     // What follows begins with a room that two ends are in.
     let mut both = vec![Step::Frames(first, create), host];
     for end in [first, second] {
@@ -503,7 +503,7 @@ fn rooms_at_client(seeds: &Seeds<'_>) -> io::Result<()> {
         account: Account(0),
         epoch: Epoch(1),
         returning: true,
-        roster: 5,
+        run: Incarnation([5; 8]),
         mailbox: 0,
         rooms: 1,
         limits: Limits {
@@ -548,14 +548,13 @@ fn rooms_at_client(seeds: &Seeds<'_>) -> io::Result<()> {
         ],
     )?;
     let told = |to, stored, online| {
-        let (epoch, zero) = (Epoch(1), Number(0));
+        let none = Position::default();
         plaintext(&Frame::Progress(Progress {
             to: Recipient::Room(to),
             key: 0,
-            epoch,
-            stored: Number(stored),
-            delivered: zero,
-            expired: (zero, zero),
+            stored: Position::new(Epoch(1), Number(stored)),
+            delivered: none,
+            expired: (none, none),
             online,
             receipt: [0; 16],
         }))
@@ -644,8 +643,8 @@ fn rooms_at_client(seeds: &Seeds<'_>) -> io::Result<()> {
 fn passwords(seeds: &Seeds<'_>) -> io::Result<()> {
     let (first, second, third) = (End::First, End::Second, End::Third);
     let (host, fails) = (Step::Host(true), Step::Host(false));
-    let login = |end, attempt, boot| {
-        let register = Register { nick: nick(end), epoch: None, boot, roster: 0 };
+    let login = |end, attempt, run| {
+        let register = register(nick(end), None, run);
         let password = Secret(b"password");
         plaintext(&Frame::Login(Login { register, attempt, password }))
     };
@@ -711,20 +710,19 @@ fn passwords(seeds: &Seeds<'_>) -> io::Result<()> {
     steps.push(Step::Register(false));
     seeds.steps("proving", &steps)?;
     // A peer goes on under another key, with what was said to it on its way.
-    let (epoch, zero) = (Epoch(1), Number(0));
+    let (at, none) = (|number| Position::new(Epoch(1), Number(number)), Position::default());
     let progress = Progress {
         to: Recipient::Account(Account(1)),
         key: 0,
-        epoch,
-        stored: Number(1),
-        delivered: zero,
-        expired: (zero, zero),
+        stored: at(1),
+        delivered: none,
+        expired: (none, none),
         online: false,
         receipt: [0; 16],
     };
     let stored = plaintext(&Frame::Progress(progress));
-    let renewed = plaintext(&Frame::Progress(Progress { key: 1, stored: zero, ..progress }));
-    let again = Progress { key: 1, stored: Number(2), ..progress };
+    let renewed = plaintext(&Frame::Progress(Progress { key: 1, stored: at(0), ..progress }));
+    let again = Progress { key: 1, stored: at(2), ..progress };
     let again = plaintext(&Frame::Progress(again));
     let mut entry = [0; RosterEntry::SIZE_BOUND];
     let entry = RosterEntry {
@@ -814,8 +812,8 @@ fn plaintext_names(names: &[Nick]) -> Vec<u8> {
     names.iter().flat_map(word).collect()
 }
 
-fn register(nick: Nick, boot: u64) -> Frame<'static> {
-    Frame::Register(Register { nick, epoch: Some(Epoch(1)), boot, roster: 1 })
+fn returns(nick: Nick, run: u8) -> Frame<'static> {
+    Frame::Register(Register { roster: 1, ..register(nick, Some(Epoch(1)), run) })
 }
 
 /// One of each frame that a live session may bring, and more where a role goes on in
@@ -848,13 +846,13 @@ fn frames() -> Vec<Vec<u8>> {
     let entries = &*entries.encode(&mut entry).expect("room");
     let gap = AckGap { missing: 0, run: 0 };
     let gaps = [gap].into_iter().collect();
+    let position = Position::new(epoch, number);
     let progress = Progress {
         to,
         key: 0,
-        epoch,
-        stored: number,
-        delivered: Number(0),
-        expired: (Number(0), Number(0)),
+        stored: position,
+        delivered: Position::default(),
+        expired: (Position::default(), Position::default()),
         online: true,
         receipt: [0; 16],
     };
@@ -863,7 +861,7 @@ fn frames() -> Vec<Vec<u8>> {
     let command = |which| Frame::Command(Command { serial: 9, wish: wish(which) });
     let entry =
         RoomEntry { room, index: 1, from: nick(End::Second), total: 160, offset: 0, piece: &body };
-    let said = Register { nick: nick(End::First), epoch: Some(epoch), boot: 2, roster: 0 };
+    let said = register(nick(End::First), Some(epoch), 2);
     let wanted = PasswordWanted { why: PasswordWant::New, wait: 0, attempt: 0 };
     let names = plaintext_names(&[nick(End::First), nick(End::Second)]);
     let mail = Mail {
@@ -884,14 +882,14 @@ fn frames() -> Vec<Vec<u8>> {
         Frame::Close(CloseReason::Leaving),
         Frame::Close(CloseReason::Displaced),
         Frame::Credit(1 << 20),
-        register(nick(End::First), 2),
-        register(nick(End::Second), 2),
-        register(Nick::new("fourth").expect("a nick"), 1),
+        returns(nick(End::First), 2),
+        returns(nick(End::Second), 2),
+        returns(Nick::new("fourth").expect("a nick"), 1),
         Frame::Registered(Registered {
             account: Account(0),
             epoch,
             returning: true,
-            roster: 9,
+            run: Incarnation([5; 8]),
             mailbox: 0,
             rooms: 2,
             limits: Limits {
@@ -921,8 +919,8 @@ fn frames() -> Vec<Vec<u8>> {
         Frame::Deposit(Deposit { key: 7, ..deposit }),
         Frame::Deposit(Deposit { number: Number(2), total: 320, ..deposit }),
         Frame::Progress(progress),
-        Frame::Progress(Progress { delivered: number, receipt: taken, ..progress }),
-        Frame::Progress(Progress { expired: (number, number), ..progress }),
+        Frame::Progress(Progress { delivered: position, receipt: taken, ..progress }),
+        Frame::Progress(Progress { expired: (position, position), ..progress }),
         Frame::Progress(Progress { key: 1, ..progress }),
         Frame::Progress(Progress { to: Recipient::Room(room), ..progress }),
         Frame::EntryRefused(EntryRefused { to, epoch, number, reason: EntryRefusal::Store }),

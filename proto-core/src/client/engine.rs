@@ -5,24 +5,27 @@ use core::net::SocketAddr;
 
 use crate::{
     action::Action,
-    id::{Epoch, PublicKey},
-    link::{Expired, Fate, HOME, Incoming, LinkConfig, LinkHeads, Links, LinksState},
+    id::{Epoch, Incarnation, PublicKey},
+    link::{Admit, Expired, Fate, HOME, Incoming, LinkConfig, LinkHeads, Links, LinksState},
     random::Random,
+    role::Receiver,
     server::Resume,
     session::Identity,
     storage::{Id, Index, List, Pool, PoolHead, Slab, SlabHead},
     time::{Instant, UnixTime, WallClock},
     timers::Timers,
-    wire::{CloseReason, Frame, FrameError, Frames, MAX_DATAGRAM},
+    wire::{CloseReason, Frame, MAX_DATAGRAM},
 };
 
+pub(super) use crate::role::Taken;
+
 use super::{
-    ClientLink, Config, Event, Message, OpenMessages, Peer, Tables,
+    ClientLink, Config, Event, Message, Peer, Tables,
     conversation::{ClientRole, Contact, Token},
     home::Home,
     host::Loading,
-    message::{Asking, Stage, Telling},
-    peer::{Active, Joined, Peers},
+    message::{Asking, Chained, Stage, Telling},
+    peer::{Active, Fetching, Joined, Peers},
     rooms::Wishes,
 };
 
@@ -56,10 +59,16 @@ pub(super) struct Kept {
     pub(super) clock: WallClock,
     pub(super) boot: u64,
     pub(super) home: Home,
-    /// The epoch that messages are numbered in; 0 before the first registration.
+    /// This run.
+    pub(super) run: Incarnation,
+    /// The epoch that messages are numbered in; 0 before the first registration of this run.
     pub(super) epoch: Epoch,
+    /// The last epoch of the runs before this one.
+    pub(super) former: Epoch,
     pub(super) loading: Loading,
-    pub(super) open: OpenMessages,
+    /// How many messages are neither settled nor saved by the server; one more for each
+    /// conversation where that is not known yet.
+    pub(super) unsaved: usize,
     /// The number of the next conversation's record.
     pub(super) next_conversation: u64,
     pub(super) asking_messages: List<Message, Asking>,
@@ -67,9 +76,14 @@ pub(super) struct Kept {
     pub(super) telling_messages: List<Message, Telling>,
     pub(super) telling_peers: List<Peer, Telling>,
     pub(super) active: List<Peer, Active>,
+    /// Whose outbox is to be read on as soon as there is room.
+    pub(super) fetching: List<Peer, Fetching>,
     /// Rooms that this client is a member of.
     pub(super) joined: List<Peer, Joined>,
     pub(super) wishes: Wishes,
+    /// What came directly and waits for its pieces or for others before it: of whatever came
+    /// last, its author can be made to give it to the server.
+    pub(super) waiting: List<Message, Chained>,
     /// What the host could not keep, in the order in which it was asked to.
     pub(super) unkept: List<Message, Asking>,
     /// Messages that the host could not keep are tried again then.
@@ -91,6 +105,8 @@ impl State {
     ) -> Self {
         let mut random = Random::new(seed);
         let hash = random.bytes();
+        let unix = resume.clock.unix(now);
+        let run = Incarnation::draw(identity.suite(), &mut random, resume.boot, unix);
         let link_config = LinkConfig {
             initial_rtt: config.initial_rtt,
             keep_alive: Some(config.keep_alive),
@@ -117,17 +133,21 @@ impl State {
                 clock: resume.clock,
                 boot: resume.boot,
                 home: Home::default(),
+                run,
                 epoch: Epoch(0),
+                former: Epoch(0),
                 loading: Loading::start(),
-                open: OpenMessages::default(),
+                unsaved: 0,
                 next_conversation: 2,
                 asking_messages: List::NEW,
                 asking_peers: List::NEW,
                 telling_messages: List::NEW,
                 telling_peers: List::NEW,
                 active: List::NEW,
+                fetching: List::NEW,
                 joined: List::NEW,
                 wishes: Wishes::default(),
+                waiting: List::NEW,
                 unkept: List::NEW,
                 retry_at: None,
                 serial: 0,
@@ -153,17 +173,6 @@ impl core::fmt::Debug for Engine<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Engine").field("state", &self.state).finish_non_exhaustive()
     }
-}
-
-/// What becomes of a packet whose frame was looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Taken {
-    /// The frame was taken in.
-    Done,
-    /// There is no room for it now: the packet does not count as received.
-    NoRoom,
-    /// The link is over.
-    Close(CloseReason),
 }
 
 impl<'a> Engine<'a> {
@@ -192,13 +201,11 @@ impl<'a> Engine<'a> {
             links.state.drops.unfitting += 1;
             return;
         }
-        let own = links.state.identity.public();
-        // One place is always left for the server. Of two peers that open to each other at
-        // once, the lower key's handshake wins.
+        // One place is always left for the server.
         let spare = links.has_spare();
         let admit = &mut |key: &PublicKey| {
-            let peer = peers.by_key(key).and_then(|id| peers.get(id));
-            spare && peer.is_some_and(|peer| peer.dial.is_none() || own > *key)
+            let peer = peers.by_key(key).and_then(|id| peers.get(id)).filter(|_| spare);
+            peer.map_or(Admit::No, |peer| Admit::Yes { dial: peer.dial })
         };
         match links.receive(state.now, from, datagram, admit) {
             Incoming::Nothing => {}
@@ -207,7 +214,8 @@ impl<'a> Engine<'a> {
                 if confirmed {
                     self.called_by_peer(link);
                 }
-                self.handle_packet(link, number, plaintext);
+                self.heard(link);
+                self.take_packet(link, number, plaintext);
             }
         }
     }
@@ -242,6 +250,7 @@ impl<'a> Engine<'a> {
         if self.state.retry_at.is_some_and(|at| at <= now) {
             self.state.retry_at = None;
             self.keep_again();
+            self.fetch_again();
         }
         self.home_timeout();
         self.load_on();
@@ -290,10 +299,6 @@ impl<'a> Engine<'a> {
         self.work.get(..self.state.lent).unwrap_or_default()
     }
 
-    pub(super) fn open_messages(&self) -> OpenMessages {
-        self.state.open
-    }
-
     pub(super) fn unix(&self) -> UnixTime {
         self.state.clock.unix(self.state.now)
     }
@@ -312,6 +317,7 @@ impl<'a> Engine<'a> {
             || !self.state.asking_peers.is_empty()
             || !self.state.telling_messages.is_empty()
             || !self.state.telling_peers.is_empty()
+            || self.may_fetch()
             || self.state.loading.is_owed()
             || self.state.home.is_owing()
             || self.state.wishes.is_owing()
@@ -392,43 +398,6 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// Takes in a packet's frames. All of them are such that taking one in twice
-    /// does no harm: when a later one finds no room, the whole packet comes again.
-    fn handle_packet(&mut self, link: Id<ClientLink>, number: u64, plaintext: &[u8]) {
-        self.heard(link);
-        let mut eliciting = false;
-        let mut frames = Frames::new(plaintext);
-        for frame in frames.by_ref() {
-            let taken = match frame {
-                Ok(frame) => {
-                    eliciting |= !matches!(frame, Frame::Ack(_) | Frame::Close(_));
-                    self.handle_frame(link, number, &frame)
-                }
-                Err(FrameError::Unsupported(_)) => Taken::Close(CloseReason::Unsupported),
-                Err(FrameError::Length | FrameError::Body) => Taken::Close(CloseReason::Malformed),
-            };
-            match taken {
-                Taken::Done => {}
-                Taken::NoRoom => {
-                    self.links.state.drops.no_room += 1;
-                    return;
-                }
-                Taken::Close(reason) => {
-                    let peer = self.links.get(link).and_then(|link| link.role.peer);
-                    self.leave(link);
-                    self.links.close(link, reason, self.state.now);
-                    match peer {
-                        Some(peer) => self.pump(peer),
-                        None => self.home_closed(reason),
-                    }
-                    return;
-                }
-            }
-        }
-        eliciting |= frames.skipped();
-        self.links.accept(link, number, eliciting, self.state.now);
-    }
-
     /// Something authentic came: the other side is there, and needs no Hello.
     fn heard(&mut self, link: Id<ClientLink>) {
         let Some(found) = self.links.get(link) else { return };
@@ -447,7 +416,35 @@ impl<'a> Engine<'a> {
         }
     }
 
-    fn handle_frame(&mut self, link: Id<ClientLink>, number: u64, frame: &Frame<'_>) -> Taken {
+    fn next_datagram(&mut self, scratch: &mut [u8; MAX_DATAGRAM]) -> Option<(SocketAddr, usize)> {
+        let now = self.state.now;
+        if let Some(handshake) = self.links.next_handshake(now, scratch) {
+            return Some(handshake);
+        }
+        while let Some((link, mut packet)) = self.links.begin(now, scratch) {
+            if let Some(packet) = packet.as_mut().filter(|packet| !packet.is_closing()) {
+                self.write_request(link, packet);
+                self.write_acks(link, packet);
+                self.write_inquiries(link, packet);
+                self.write_rooms(link, packet);
+                self.write_messages(link, packet);
+            }
+            if let Some(sent) = self.links.finish(link, packet, now) {
+                return Some(sent);
+            }
+        }
+        None
+    }
+}
+
+impl<'a> Receiver<'a> for Engine<'a> {
+    type Role = ClientRole;
+
+    fn links(&mut self) -> (&mut Links<'a, ClientRole>, Instant) {
+        (&mut self.links, self.state.now)
+    }
+
+    fn take_frame(&mut self, link: Id<ClientLink>, number: u64, frame: &Frame<'_>) -> Taken {
         let home = self.state.home.link() == Some(link);
         match frame {
             Frame::Ack(ack) => {
@@ -487,7 +484,7 @@ impl<'a> Engine<'a> {
             Frame::PasswordWanted(wanted) if home => self.password_wanted(wanted),
             Frame::Deregistered(()) if home => self.deregistered(),
             Frame::Roster(page) if home => self.roster(page),
-            Frame::Progress(progress) if home => self.progress(progress),
+            Frame::Progress(progress) if home => self.progress(link, progress),
             Frame::EntryRefused(refused) if home => self.entry_refused(refused),
             Frame::Former(former) if home => self.former(link, former),
             Frame::Mail(mail) if home => self.mail(link, mail),
@@ -506,24 +503,14 @@ impl<'a> Engine<'a> {
         }
     }
 
-    fn next_datagram(&mut self, scratch: &mut [u8; MAX_DATAGRAM]) -> Option<(SocketAddr, usize)> {
-        let now = self.state.now;
-        if let Some(handshake) = self.links.next_handshake(now, scratch) {
-            return Some(handshake);
+    fn end(&mut self, link: Id<ClientLink>, reason: CloseReason) {
+        let peer = self.links.get(link).and_then(|link| link.role.peer);
+        self.leave(link);
+        self.links.close(link, reason, self.state.now);
+        match peer {
+            Some(peer) => self.pump(peer),
+            None => self.home_closed(reason),
         }
-        while let Some((link, mut packet)) = self.links.begin(now, scratch) {
-            if let Some(packet) = packet.as_mut().filter(|packet| !packet.is_closing()) {
-                self.write_request(link, packet);
-                self.write_acks(link, packet);
-                self.write_inquiries(link, packet);
-                self.write_rooms(link, packet);
-                self.write_messages(link, packet);
-            }
-            if let Some(sent) = self.links.finish(link, packet, now) {
-                return Some(sent);
-            }
-        }
-        None
     }
 }
 
@@ -548,7 +535,12 @@ fn settle(
                 }
             {
                 message.units.insert(run);
-                contact.sending.push_back(messages, id);
+                // Ahead of what comes after it: there may be room for what is next only. And ahead
+                // of those that wait for the credit that comes back once this one is whole.
+                let (peer, position, link) = (message.peer, message.position, message.link);
+                contact.sending.insert_where(messages, id, |other| {
+                    other.link != link || other.peer == peer && other.position > position
+                });
             }
         }
         (Token::MailAck(id), fate) => {

@@ -29,6 +29,14 @@ impl To {
         !matches!(self, Self::Peer(_))
     }
 
+    /// The name, of a room that has one.
+    pub(super) fn room_name(&self) -> Option<&RoomName> {
+        match self {
+            Self::Room(name) => Some(name),
+            Self::Lobby | Self::Peer(_) => None,
+        }
+    }
+
     /// The room that a wish is to be a member of.
     pub(super) fn of_join(wish: &Wish) -> Option<Self> {
         match wish {
@@ -181,7 +189,8 @@ pub enum Event {
         /// It came true, or why it did not.
         result: Result<(), RoomRefusal>,
     },
-    /// A page of the names that were wished for. They are lent by the drain, as its text,
+    /// A page of the names that were wished for, or a part of one where there is less room to
+    /// lend it. They are lent by the drain, as its text,
     /// a line feed between any two.
     Names {
         /// The wish.

@@ -3,7 +3,7 @@
 use heapless::Deque;
 
 use crate::{
-    id::{Account, Epoch},
+    id::{Account, Epoch, Incarnation},
     link::{Dial, HOME, Packet, Whom},
     storage::Id,
     time::Instant,
@@ -71,6 +71,8 @@ enum Leaving {
 /// How far the client has the roster.
 #[derive(Clone, Copy, Debug, Default)]
 struct RosterCursor {
+    /// The run of the server that it is of.
+    run: Incarnation,
     /// Every change up to this version.
     have: u64,
     /// Of the pass that is under way, the accounts below this one.
@@ -107,6 +109,11 @@ impl Home {
 
     pub(super) fn is_leaving(&self) -> bool {
         self.leaving.is_some()
+    }
+
+    /// The server has said who is there.
+    pub(super) fn knows_roster(&self) -> bool {
+        self.phase == Phase::Online && self.roster.have > 0
     }
 
     pub(super) fn is_owing(&self) -> bool {
@@ -176,6 +183,7 @@ impl Engine<'_> {
     /// The durable state was read.
     pub(super) fn loaded(&mut self) {
         self.state.home.tell(Event::Ready);
+        self.fetch_all();
         if core::mem::take(&mut self.state.home.wanted) {
             self.set_out();
         }
@@ -184,7 +192,7 @@ impl Engine<'_> {
     /// Once nothing is left that the server could save, it is told good-bye.
     pub(super) fn consider_leaving(&mut self) {
         let home = &mut self.state.home;
-        if home.leaving == Some(Leaving::Depositing) && self.state.open.unsaved == 0 {
+        if home.leaving == Some(Leaving::Depositing) && self.state.unsaved == 0 {
             home.leaving = Some(Leaving::Saying);
             self.expect_answer();
             self.request();
@@ -290,14 +298,18 @@ impl Engine<'_> {
     }
 
     pub(super) fn registered(&mut self, link: Id<ClientLink>, registered: &Registered) -> Taken {
-        let Registered { account, epoch, returning, roster, mailbox, rooms, limits } = *registered;
+        let Registered { account, epoch, returning, run, mailbox, rooms, limits } = *registered;
         if self.state.home.leaving == Some(Leaving::Saying) {
             // The request to be online may have come after the good-bye, and undone it.
             self.request();
         }
         let home = &mut self.state.home;
-        if home.phase != Phase::Registering || epoch == Epoch(0) {
+        if home.phase != Phase::Registering {
             return Taken::Done;
+        }
+        // In an epoch that was used before, numbers would be given twice.
+        if epoch < self.state.epoch || epoch <= self.state.former {
+            return Taken::Close(CloseReason::Malformed);
         }
         home.phase = Phase::Online;
         home.login.forget();
@@ -305,7 +317,7 @@ impl Engine<'_> {
         home.limits = Some(limits);
         home.waiting = mailbox;
         (home.roster.at, home.roster.ended) = (0, false);
-        let anew = roster < home.roster.have;
+        let anew = run != home.roster.run;
         if core::mem::take(&mut home.announce)
             && let Some(server) = self.links.get(link).map(|link| link.peer)
         {
@@ -313,9 +325,14 @@ impl Engine<'_> {
             self.state.home.mail = mail;
             self.state.home.tell(Event::Registered { returning, mail, server, limits });
         }
+        if mailbox == 0 && core::mem::take(&mut self.state.home.mail) {
+            // All was handed over before the server was lost, which could say so no more.
+            self.state.home.tell(Event::MailboxEmpty);
+        }
         if anew {
-            self.state.home.roster.have = 0;
-            self.peers.forget_versions();
+            let roster = &mut self.state.home.roster;
+            (roster.run, roster.have) = (run, 0);
+            self.peers.forget_roster();
         }
         if epoch != self.state.epoch {
             self.state.epoch = epoch;
@@ -347,6 +364,10 @@ impl Engine<'_> {
     }
 
     pub(super) fn mailbox_empty(&mut self) -> Taken {
+        if self.state.home.is_registering() {
+            // What says that mail waits at all is on its way.
+            return Taken::NoRoom;
+        }
         if core::mem::take(&mut self.state.home.mail) {
             self.state.home.tell(Event::MailboxEmpty);
         }
@@ -356,6 +377,10 @@ impl Engine<'_> {
     /// A page of the roster. Pages may come out of order or twice: an entry counts
     /// if it is newer than what is known.
     pub(super) fn roster(&mut self, page: &Roster<'_>) -> Taken {
+        if self.state.home.online().is_none() {
+            // Of which run it is comes with the Registered, which is on its way.
+            return Taken::NoRoom;
+        }
         let server = self.state.config.server_key.map_or(0, |key| key.tag());
         for entry in page.entries() {
             let Ok(entry) = entry else { return Taken::Close(CloseReason::Malformed) };
@@ -427,14 +452,16 @@ impl Engine<'_> {
             return;
         }
         let home = &self.state.home;
-        let epoch = Some(self.state.epoch).filter(|epoch| *epoch != Epoch(0));
+        let epoch = Some(self.state.epoch.max(self.state.former));
+        let epoch = epoch.filter(|epoch| *epoch != Epoch(0));
         let frame = match (home.phase, home.leaving) {
             (_, Some(Leaving::Saying)) => Frame::Deregister(()),
             (Phase::Registering, _) => {
                 let register = Register {
                     nick: self.state.config.nick,
                     epoch,
-                    boot: self.state.boot,
+                    run: self.state.run,
+                    server: home.roster.run,
                     roster: home.roster.have,
                 };
                 match home.login.frame(register) {

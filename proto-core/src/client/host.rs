@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use crate::{
     action::{Action, Ask, Loaded, Log, Ticket},
-    id::Position,
+    id::{Epoch, Position},
     record::{self, BODY_HEADER, ConversationRecord, InboxRecord, OutboxRecord, SelfRecord},
     storage::{Body, Id},
     time::Instant,
@@ -19,7 +19,8 @@ mod asker {
     pub(super) const FORGET: u8 = 3;
     pub(super) const MESSAGE: u8 = 4;
     pub(super) const LOADING: u8 = 5;
-    pub(super) const RECALL: u8 = 6;
+    pub(super) const FETCH: u8 = 6;
+    pub(super) const LOOK: u8 = 7;
 }
 
 /// How long to wait before the store is asked again for what it failed to read or save.
@@ -96,6 +97,9 @@ impl Engine<'_> {
         if let Some(message) = self.state.asking_messages.pop_front(&mut self.messages) {
             return self.request_message(message);
         }
+        if let Some(request) = self.request_fetch() {
+            return Some(request);
+        }
         (self.state.loading.ask == Ask::Owed).then(|| self.request_loading())
     }
 
@@ -109,6 +113,12 @@ impl Engine<'_> {
         }
         while let Some(peer) = self.state.telling_peers.front() {
             if let Some(found) = self.peers.get_mut(peer) {
+                if let Some((position, verdict)) = found.window.telling.take() {
+                    let (recipient, to) = (found.log, found.with);
+                    let id = MessageId { recipient, position };
+                    self.shelved_told(peer, position);
+                    return Some(Event::Verdict { id, to, verdict });
+                }
                 let missing = core::mem::take(&mut found.news.gone);
                 if missing > 0 {
                     return Some(Event::RoomGap { room: found.with, missing });
@@ -130,11 +140,12 @@ impl Engine<'_> {
             }
             self.state.telling_messages.pop_front(&mut self.messages);
             let Some(message) = self.messages.get(id) else { continue };
-            let (peer, settled) = (message.peer, matches!(message.stage, Stage::Done(_)));
-            if settled {
-                self.clear_settled(peer);
-            } else if message.stage == Stage::Kept && message.mail.is_none() {
-                self.came_told(id);
+            let peer = message.peer;
+            match message.stage {
+                Stage::Done(_) | Stage::Stored => self.clear_front(peer),
+                Stage::Behind => self.put_back(id),
+                Stage::Kept if message.mail.is_none() => self.came_told(id),
+                _ => {}
             }
             // What that led to may want something from the host first.
             if let Some(event) = self.state.home.next_event() {
@@ -170,6 +181,13 @@ impl Engine<'_> {
                     if !peer.recorded {
                         // Its messages failed with it, and the next one asks again.
                         peer.conversation = None;
+                    } else if !stored {
+                        peer.window.resave = true;
+                        let at = self.state.now + AGAIN;
+                        self.state.retry_at.get_or_insert(at);
+                    }
+                    if let Some(id) = self.peers.slab.id_at(slot) {
+                        self.consider_fetch(id);
                     }
                 }
             }
@@ -189,18 +207,30 @@ impl Engine<'_> {
     }
 
     pub(super) fn handle_loaded(&mut self, ticket: Ticket, loaded: Option<Loaded<'_>>) {
-        if ticket.asker == asker::RECALL {
+        if ticket.asker == asker::FETCH {
+            let id = self.peers.slab.id_at(ticket.slot);
+            let answered = |peer: &mut Peer| peer.window.fetch.answer(ticket.serial);
+            if let Some(id) = id.filter(|id| self.peers.get_mut(*id).is_some_and(answered)) {
+                self.fetched(id, loaded);
+            }
+            return;
+        }
+        if ticket.asker == asker::LOOK {
             let id = self.messages.id_at(ticket.slot);
             let answered = |message: &mut Message| message.ask.answer(ticket.serial);
             if let Some(id) = id.filter(|id| self.messages.get_mut(*id).is_some_and(answered)) {
-                self.recalled(id, loaded);
+                self.looked(id, loaded);
             }
             return;
         }
         if ticket.asker != asker::LOADING || !self.state.loading.ask.answer(ticket.serial) {
             return;
         }
-        let Some(Loaded { record, head }) = loaded else {
+        let from = match self.state.loading.what {
+            What::Conversation { from } | What::Outbox { from, .. } => from,
+            What::Inbox { .. } | What::Done => 0,
+        };
+        let Some(Loaded { record, head }) = loaded.and_then(|loaded| loaded.checked(from)) else {
             self.state.home.tell(Event::StoreFailed);
             self.load_later();
             return;
@@ -224,9 +254,13 @@ impl Engine<'_> {
                 self.load_message(of, number, at, bytes);
             }
             (What::Outbox { of, number, .. }, None) => {
+                let last = Position::from_record_number(head);
                 if let Some(peer) = self.peers.get_mut(of) {
-                    peer.last = Position::from_record_number(head);
+                    peer.last = last;
+                    // Who knows what the run before this one sent.
+                    peer.window.ventured = last;
                 }
+                self.pass_epoch(last.epoch);
                 self.load_next(What::Conversation { from: number + 1 });
             }
             (What::Done, _) => {}
@@ -260,8 +294,8 @@ impl Engine<'_> {
                 with: peer.with,
                 home: peer.home,
                 room: peer.room,
-                epoch: peer.stored.epoch,
-                stored: peer.stored.number,
+                stored: peer.stored,
+                settled: peer.window.settled,
             };
             self.state.lent = record::encode(self.work, &header, &self.pool, &Body::EMPTY, 0)?;
             return Some(Action::Put { ticket, log: Log::Conversations, number });
@@ -281,12 +315,11 @@ impl Engine<'_> {
         let message = self.messages.get_mut(id)?;
         message.ask = Ask::Asked(ticket.serial);
         let key = self.peers.get(message.peer)?.log;
-        if message.stage == Stage::Recalled {
-            let ticket = Ticket { asker: asker::RECALL, ..ticket };
-            let from = message.position.to_record_number();
-            return Some(Action::Load { ticket, log: Log::Outbox(key), from });
-        }
         let number = message.position.to_record_number();
+        if message.stage == Stage::Looking {
+            let ticket = Ticket { asker: asker::LOOK, ..ticket };
+            return Some(Action::Load { ticket, log: Log::Inbox(key), from: number });
+        }
         let total = usize::from(message.total);
         let (log, length) = match message.stage {
             Stage::Keeping => {
@@ -300,7 +333,9 @@ impl Engine<'_> {
                 (Log::Outbox(key), length)
             }
             stage => {
-                let verdict = if let Stage::Done(verdict) = stage { Some(verdict) } else { None };
+                let boot = self.state.boot;
+                let verdict =
+                    if let Stage::Done(verdict) = stage { Some((verdict, boot)) } else { None };
                 let header = OutboxRecord { verdict };
                 let length = record::encode(self.work, &header, &self.pool, &Body::EMPTY, 0)?;
                 (Log::Outbox(key), length)
@@ -308,6 +343,20 @@ impl Engine<'_> {
         };
         self.state.lent = length;
         Some(Action::Put { ticket, log, number })
+    }
+
+    /// The outbox of the first that waits for it is read on, if there is room.
+    fn request_fetch<E>(&mut self) -> Option<Action<'static, E>> {
+        while self.may_fetch() {
+            let id = self.state.fetching.pop_front(&mut self.peers.slab)?;
+            let Some(from) = self.fetch_from(id) else { continue };
+            let ticket = self.ticket(asker::FETCH, id.slot());
+            let peer = self.peers.get_mut(id)?;
+            peer.window.asked(ticket.serial, from);
+            let from = from.to_record_number().saturating_add(1);
+            return Some(Action::Load { ticket, log: Log::Outbox(peer.log), from });
+        }
+        None
     }
 
     fn request_loading<E>(&mut self) -> Action<'static, E> {
@@ -341,15 +390,15 @@ impl Engine<'_> {
         let next = What::Conversation { from: number + 1 };
         if number == 1 {
             match record::decode::<SelfRecord>(bytes) {
-                Some((own, _)) => self.state.epoch = own.epoch,
-                // Without its epoch, the client gets a new one from the server.
+                Some((own, _)) => self.pass_epoch(own.epoch),
                 None => self.state.home.tell(Event::Damaged),
             }
             self.load_next(next);
             return;
         }
         self.state.next_conversation = self.state.next_conversation.max(number + 1);
-        let Some((record, _)) = record::decode::<ConversationRecord>(bytes) else {
+        let record = record::decode::<ConversationRecord>(bytes);
+        let Some((record, _)) = record.filter(|(record, _)| record.fits()) else {
             self.state.home.tell(Event::Damaged);
             self.load_next(next);
             return;
@@ -367,24 +416,23 @@ impl Engine<'_> {
             (peer.log, peer.home) = (record.log, record.home);
             peer.key_number = record.key_number;
             peer.room = record.room;
-            peer.stored = Position::new(record.epoch, record.stored);
+            (peer.stored, peer.window.settled) = (record.stored, record.settled);
         }
         self.load_next(What::Inbox { of, number });
     }
 
+    /// An epoch is of an earlier run.
+    fn pass_epoch(&mut self, epoch: Epoch) {
+        self.state.former = self.state.former.max(epoch);
+    }
+
     fn load_message(&mut self, of: Id<Peer>, number: u64, at: u64, bytes: &[u8]) {
-        let position = Position::from_record_number(at);
-        match record::decode::<OutboxRecord>(bytes) {
-            None => self.state.home.tell(Event::Damaged),
-            Some((OutboxRecord { verdict }, body)) => {
-                if self.resume_message(of, position, verdict, body).is_none() {
-                    self.state.home.tell(Event::StoreFailed);
-                    self.load_later();
-                    return;
-                }
-            }
-        }
-        self.load_next(What::Outbox { of, number, from: at + 1 });
+        let next = self.resume_message(of, Position::from_record_number(at), bytes);
+        self.load_next(What::Outbox {
+            of,
+            number,
+            from: next.to_record_number().saturating_add(1),
+        });
     }
 
     /// The next thing to tell of a message; `None` when all is told.

@@ -3,12 +3,13 @@
 use core::time::Duration;
 
 use crate::{
-    action::Ask,
+    action::{Ask, Loaded},
     id::{MessageName, Position},
     link::{Packet, Units},
     record::BODY_HEADER,
+    role::is_room_to_wait,
     session::{self, MAIL_OVERHEAD},
-    storage::{Id, List},
+    storage::{Id, List, Pool},
     wire::{CloseReason, Frame, MAX_BODY, Mail, MailAck, Receipt, Say},
 };
 
@@ -35,7 +36,8 @@ impl Engine<'_> {
         let position = Position::new(say.epoch, say.number);
         let total = usize::from(say.total);
         let run = Units::run(usize::from(say.offset), say.piece.len(), total);
-        let sane = total > BODY_HEADER && total <= MAX_BODY - MAIL_OVERHEAD;
+        let sane =
+            total > BODY_HEADER && total <= self.longest_body().min(MAX_BODY - MAIL_OVERHEAD);
         let Some(run) = run.filter(|_| sane && position.is_sound()) else {
             return Taken::Close(CloseReason::Malformed);
         };
@@ -50,8 +52,13 @@ impl Engine<'_> {
             }
             return Taken::Done;
         }
+        let early = !peer.is_next(position, say.skip);
         let known = self.arriving(peer_id, |m| m.mail.is_none() && m.position == position);
-        let id = known.or_else(|| self.add_arriving(link, peer_id, position, say.total));
+        let id = known.or_else(|| {
+            let added = self.add_arriving(link, peer_id, position, (say.total, early))?;
+            self.state.waiting.push_back(&mut self.messages, added);
+            Some(added)
+        });
         let Some(message) = id.and_then(|id| self.messages.get_mut(id)) else {
             return Taken::NoRoom;
         };
@@ -74,7 +81,7 @@ impl Engine<'_> {
         let total = usize::from(mail.total);
         let run = Units::run(usize::from(mail.offset), mail.piece.len(), total);
         let position = Position::new(mail.epoch, mail.number);
-        let Some(run) = run.filter(|_| total <= MAX_BODY && position.is_sound()) else {
+        let Some(run) = run.filter(|_| total <= self.longest_body() && position.is_sound()) else {
             return Taken::Close(CloseReason::Malformed);
         };
         let Some(contact) = self.links.get(link).map(|link| &link.role) else {
@@ -83,6 +90,7 @@ impl Engine<'_> {
         if mail.index <= contact.last_mail {
             return Taken::Done;
         }
+        let early = mail.previous != contact.last_mail;
         // Its author is on the roster, which is on its way, or told of on the way.
         let author = self.author_of(link, mail.from, mail.key);
         let mut at = contact.mail.front();
@@ -96,7 +104,7 @@ impl Engine<'_> {
         };
         let id = known.or_else(|| {
             let (peer, key) = author?;
-            let body = self.pool.allocate(total)?;
+            let body = self.room_for(total, early).then(|| self.pool.allocate(total))??;
             let mut message = Message::new(peer, position, Stage::Arriving, body, mail.total);
             message.by = Some(key);
             message.mail = Some(MailPlace { index: mail.index, previous: mail.previous });
@@ -307,15 +315,49 @@ impl Engine<'_> {
         }
     }
 
-    /// Opens a mailbox entry whose turn it is.
+    /// Takes a mailbox entry whose turn it is.
     fn take_mail(&mut self, id: Id<Message>) {
+        let Some(message) = self.messages.get_mut(id) else { return };
+        let (peer_id, position) = (message.peer, message.position);
+        let Some(peer) = self.peers.get(peer_id) else { return };
+        if peer.has_passed(position, peer.kept) {
+            self.keep_quietly(id);
+        } else if position.epoch < peer.asked.epoch {
+            // One cursor says nothing of the epochs before it: the inbox knows.
+            message.stage = Stage::Looking;
+            message.ask = Ask::Owed;
+            self.state.asking_messages.push_back(&mut self.messages, id);
+        } else {
+            self.take_new_mail(id);
+        }
+    }
+
+    /// The inbox's first record at or after the place of a mailbox entry of an epoch that is
+    /// over; `None` if the store failed.
+    pub(super) fn looked(&mut self, id: Id<Message>, loaded: Option<Loaded<'_>>) {
+        let Some(message) = self.messages.get(id).filter(|m| m.stage == Stage::Looking) else {
+            return;
+        };
+        let number = message.position.to_record_number();
+        match loaded {
+            Some(Loaded { record: Some((found, _)), .. }) if found == number => {
+                self.keep_quietly(id);
+            }
+            Some(_) => self.take_new_mail(id),
+            None => {
+                self.state.home.tell(Event::StoreFailed);
+                self.state.unkept.push_back(&mut self.messages, id);
+                let at = self.state.now + AGAIN;
+                self.state.retry_at.get_or_insert(at);
+            }
+        }
+    }
+
+    /// Opens a mailbox entry that the inbox does not have.
+    fn take_new_mail(&mut self, id: Id<Message>) {
         let Some(message) = self.messages.get(id) else { return };
         let (peer_id, position) = (message.peer, message.position);
         let Some(peer) = self.peers.get_mut(peer_id) else { return };
-        if peer.has_passed(position, peer.kept) {
-            self.keep_quietly(id);
-            return;
-        }
         if peer.has_passed(position, peer.asked) {
             if self.unseal(id) {
                 // It came directly too, and is on its way into the inbox.
@@ -402,6 +444,7 @@ impl Engine<'_> {
             if let Some(message) = self.messages.get_mut(id) {
                 message.missing = missing;
             }
+            self.wait_no_more(id);
             self.keep(id);
         }
     }
@@ -501,9 +544,14 @@ impl Engine<'_> {
         link: Id<ClientLink>,
         peer_id: Id<Peer>,
         position: Position,
-        total: u16,
+        (total, early): (u16, bool),
     ) -> Option<Id<Message>> {
-        let peer = self.peers.get_mut(peer_id).filter(|peer| peer.arriving < ARRIVING)?;
+        let limit = ARRIVING - u16::from(early);
+        let arriving = self.peers.get(peer_id)?.arriving;
+        if arriving >= limit || !self.room_for(total.into(), early) {
+            return None;
+        }
+        let peer = self.peers.get_mut(peer_id)?;
         let body = self.pool.allocate(total.into())?;
         let mut message = Message::new(peer_id, position, Stage::Arriving, body, total);
         message.link = Some(link);
@@ -520,12 +568,44 @@ impl Engine<'_> {
         }
     }
 
+    /// The longest body that may come: what was granted, and can be saved.
+    pub(super) fn longest_body(&self) -> usize {
+        MAX_BODY.min(self.state.config.credit as usize)
+    }
+
+    /// Makes room for a body that came. One that is `early`, and waits for others to come, leaves
+    /// the last of it to them. One that is next drives out what came directly and waits, the
+    /// newest first: its author, without a receipt, gives it to the server. `false` if there
+    /// is no room.
+    fn room_for(&mut self, bytes: usize, early: bool) -> bool {
+        if early {
+            return is_room_to_wait(&self.messages, &self.pool, bytes, self.longest_body());
+        }
+        loop {
+            let blocks = self.pool.capacity() - self.pool.used();
+            if !self.messages.is_full() && blocks >= Pool::blocks(bytes) {
+                return true;
+            }
+            let Some(newest) = self.state.waiting.back(&mut self.messages) else { return false };
+            self.forget_arriving(newest);
+            self.discard(newest);
+        }
+    }
+
     /// Takes a message off its author's list of what is not in the inbox yet.
     pub(super) fn forget_arriving(&mut self, id: Id<Message>) {
+        self.wait_no_more(id);
         let Some(message) = self.messages.get(id).filter(|m| m.of_peer.is_linked()) else { return };
         if let Some(peer) = self.peers.get_mut(message.peer) {
             peer.arriving -= 1;
             peer.inbox.remove(&mut self.messages, id);
+        }
+    }
+
+    /// What came directly waits for nothing more.
+    fn wait_no_more(&mut self, id: Id<Message>) {
+        if self.messages.get(id).is_some_and(|message| message.mail.is_none()) {
+            self.state.waiting.remove(&mut self.messages, id);
         }
     }
 

@@ -55,7 +55,7 @@ pub struct Message {
     pub(super) of_peer: Node<Self>,
     /// In the list of what a link has to send: pieces of it, or its acknowledgement.
     pub(super) sending: Node<Self>,
-    /// In the list of mail that waits for those before it.
+    /// In the list of mail that waits for those before it, or of what came directly and waits.
     pub(super) chained: Node<Self>,
 }
 
@@ -64,8 +64,9 @@ pub struct Message {
 pub(super) enum Stage {
     /// Said, and being made durable.
     Saving,
-    /// Sealed to a key that its recipient has no more; the text is to be read from the outbox.
-    Recalled,
+    /// Durable, and not in its turn: it leaves memory once its user was told so, and is read
+    /// again from the outbox.
+    Behind,
     /// Durable, and to be sent directly.
     Open,
     /// Sealed, and to be taken over by the server.
@@ -78,6 +79,8 @@ pub(super) enum Stage {
     Arriving,
     /// Came whole, and waits for those before it.
     Whole,
+    /// Came whole and in turn, in an epoch that is over: whether the inbox has it is being read.
+    Looking,
     /// Is being made durable in the inbox.
     Keeping,
     /// The inbox could not take it; it is asked to again.
@@ -92,9 +95,14 @@ impl Stage {
         self.is_unsaved() || self == Self::Stored
     }
 
+    /// It is under way, or to be as soon as may be.
+    pub(super) fn is_in_turn(self) -> bool {
+        matches!(self, Self::Open | Self::Deposited)
+    }
+
     /// It is open, and the server does not have it either.
     pub(super) fn is_unsaved(self) -> bool {
-        matches!(self, Self::Saving | Self::Recalled | Self::Open | Self::Deposited)
+        matches!(self, Self::Saving | Self::Behind | Self::Open | Self::Deposited)
     }
 
     /// Its number is passed over.

@@ -15,6 +15,7 @@ mod rooms;
 mod sending;
 mod succession;
 mod verdicts;
+mod window;
 
 use core::{fmt, net::SocketAddr, time::Duration};
 
@@ -23,7 +24,7 @@ use crate::{
     id::{NameError, Nick, Position, PublicKey},
     link::{Drops, Link},
     password::MAX_PASSWORD,
-    record::record_bound,
+    role::{StartError, grant},
     server::Resume,
     session::Identity,
     time::{Instant, UnixTime, WallClock},
@@ -125,6 +126,9 @@ pub struct Client<S: Storage> {
 impl<S: Storage> Client<S> {
     /// A client that begins by reading its durable state, offline. `seed` is fresh
     /// randomness from the host.
+    ///
+    /// # Errors
+    /// [`StartError`] says what is wrong with what the host gives it.
     pub fn new(
         config: Config,
         identity: Identity,
@@ -132,13 +136,12 @@ impl<S: Storage> Client<S> {
         resume: Resume,
         now: Instant,
         mut storage: S,
-    ) -> Self {
-        // Nobody is to send what there is no room to save.
-        let longest = storage.tables().work.len().saturating_sub(record_bound(0));
-        let credit =
-            if longest < MAX_BODY { config.credit.min(longest as u32) } else { config.credit };
+    ) -> Result<Self, StartError> {
+        let tables = storage.tables();
+        tables.check(&resume)?;
+        let credit = grant(config.credit, tables.work.len(), tables.blocks.len());
         let config = Config { credit, ..config };
-        Self { state: State::new(config, identity, seed, resume, now), storage }
+        Ok(Self { state: State::new(config, identity, seed, resume, now), storage })
     }
 
     /// Takes in what came over UDP. Nothing that comes is an error: what does not
@@ -181,7 +184,7 @@ impl<S: Storage> Client<S> {
         result: Result<Loaded<'_>, StoreError>,
     ) -> Actions<'_> {
         let mut engine = self.engine(now);
-        engine.handle_loaded(ticket, result.ok());
+        engine.handle_loaded(ticket, result.ok().and_then(|loaded| loaded.checked(0)));
         Actions { engine }
     }
 
@@ -285,8 +288,7 @@ impl<S: Storage> Client<S> {
         self.state.kept.home.status()
     }
 
-    /// How many accepted messages are not yet delivered, refused or expired, and
-    /// how many of those the server has not saved either.
+    /// What of the messages that were accepted is not settled.
     pub fn open_messages(&mut self) -> OpenMessages {
         let now = self.state.kept.now;
         self.engine(now).open_messages()
@@ -335,6 +337,12 @@ impl<S: Storage> Client<S> {
         self.state.links.drops
     }
 
+    /// Grants more than can be saved, as if whoever sends overstepped.
+    #[cfg(test)]
+    pub(crate) fn overgrant(&mut self, credit: u32) {
+        self.state.links.config.credit = credit;
+    }
+
     fn engine(&mut self, now: Instant) -> Engine<'_> {
         self.state.kept.now = now;
         Engine::new(&mut self.state, self.storage.tables())
@@ -373,10 +381,10 @@ pub struct RoomView {
 /// Messages that are not settled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OpenMessages {
-    /// Neither delivered nor refused nor expired.
-    pub open: usize,
-    /// Of those, the ones that the server has not saved either.
+    /// How many are neither delivered nor refused nor expired, and not saved by the server either.
     pub unsaved: usize,
+    /// The server has saved others, which wait there for their recipients.
+    pub stored: bool,
 }
 
 /// Why a command does nothing.

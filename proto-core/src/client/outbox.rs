@@ -6,10 +6,9 @@ use core::time::Duration;
 use crate::{
     action::Ask,
     id::{Epoch, Number, Position},
-    record::{BODY_HEADER, Said, record_bound},
+    record::{BODY_HEADER, record_bound},
     session::MAIL_OVERHEAD,
     storage::{Body, Id},
-    time::UnixTime,
     wire::{EntryRefusal, Presence},
 };
 
@@ -57,10 +56,18 @@ impl Engine<'_> {
         let Some(message) = self.messages.get_mut(id) else { return };
         match (message.stage, saved) {
             (Stage::Saving, true) => {
-                message.stage = Stage::Open;
                 message.news.accepted = true;
+                let (peer, position) = (message.peer, message.position);
                 self.tell(id);
-                self.start(id);
+                if self.takes_turn(peer) {
+                    if let Some(message) = self.messages.get_mut(id) {
+                        message.stage = Stage::Open;
+                    }
+                    self.loaded_upto(peer, position);
+                    self.start(id);
+                } else {
+                    self.fall_behind(id);
+                }
             }
             (Stage::Saving, false) => {
                 self.state.home.tell(super::Event::StoreFailed);
@@ -91,11 +98,15 @@ impl Engine<'_> {
     /// A conversation may go on: sends what is open the way it is to go.
     pub(super) fn pump(&mut self, id: Id<Peer>) {
         self.reach_room(id);
+        self.consider_fetch(id);
         let home = &self.state.home;
         let leaving = home.is_leaving();
-        let Some(peer) = self.peers.get(id).filter(|peer| !peer.outbox.is_empty()) else { return };
+        let Some(peer) = self.peers.get(id).filter(|peer| peer.active.is_linked()) else { return };
         if peer.presence == Presence::Gone {
             self.refuse_gone(id);
+            return;
+        }
+        if peer.outbox.is_empty() {
             return;
         }
         // Who is not on the roster yet may be anywhere; of who has another key, the server says
@@ -129,6 +140,13 @@ impl Engine<'_> {
                 self.done(message_id, Verdict::Refused(EntryRefusal::NoRecipient));
             }
         }
+        if let Some(peer) = self.peers.get_mut(id).filter(|peer| peer.has_shelved())
+            && peer.window.settled.refused < peer.window.shelved
+        {
+            peer.window.settled.refused = peer.window.shelved;
+            peer.window.blocked = false;
+            self.save_conversation(id);
+        }
         self.rearm(id);
     }
 
@@ -160,13 +178,10 @@ impl Engine<'_> {
     pub(super) fn peer_changed(&mut self, id: Id<Peer>) {
         self.consider_succession(id);
         let Some(peer) = self.peers.get(id) else { return };
-        let asks = peer.path == Path::Server;
         if peer.news.key_changed {
             self.state.telling_peers.push_back(&mut self.peers.slab, id);
         }
-        if asks {
-            self.inquire(id);
-        }
+        self.inquire(id);
         self.pump(id);
     }
 
@@ -176,13 +191,19 @@ impl Engine<'_> {
         while let Some(id) = at {
             let Some(peer) = self.peers.get(id) else { return };
             at = peer.active.next();
-            if peer.path == Path::Server {
-                self.inquire(id);
-            }
+            self.inquire(id);
         }
     }
 
-    fn inquire(&mut self, id: Id<Peer>) {
+    /// Asks the server how far it is with what goes by its way to a peer, once it has said
+    /// which number that is.
+    pub(super) fn inquire(&mut self, id: Id<Peer>) {
+        let by_server = |peer: &Peer| {
+            peer.path == Path::Server && peer.recipient.is_some() && peer.active.is_linked()
+        };
+        if !self.peers.get(id).is_some_and(by_server) {
+            return;
+        }
         let Some(link) = self.state.home.online() else { return };
         if let Some(contact) = self.links.get_mut(link) {
             contact.role.inquiries.push_back(&mut self.peers.slab, id);
@@ -196,8 +217,8 @@ impl Engine<'_> {
         let now = self.state.now;
         let unix = self.unix();
         let expiry = self.state.config.expiry;
-        while let Some((first, message)) = self.first_where(id, Stage::is_open) {
-            if message.stage == Stage::Saving || unix.since(message.time) < expiry {
+        while let Some((first, message)) = self.first_where(id, Stage::is_unsaved) {
+            if !self.may_expire(message) || unix.since(message.time) < expiry {
                 break;
             }
             self.done(first, Verdict::Expired);
@@ -211,7 +232,9 @@ impl Engine<'_> {
                 (Stage::Open, Path::Direct) if waited.is_some_and(|w| w >= receipt) => {
                     self.switch(id, Deposit::NoReceipt);
                 }
-                (Stage::Deposited, Path::Server) if waited.is_some_and(|w| w >= AGAIN) => {
+                (Stage::Deposited, Path::Server)
+                    if waited.is_some_and(|w| w >= AGAIN) && self.is_on_its_way(message) =>
+                {
                     self.deposit_again(id);
                 }
                 _ => {}
@@ -220,61 +243,26 @@ impl Engine<'_> {
         self.rearm(id);
     }
 
-    /// Adds a message from the store, as it was left.
-    pub(super) fn resume_message(
-        &mut self,
-        id: Id<Peer>,
-        position: Position,
-        verdict: Option<Verdict>,
-        body: &[u8],
-    ) -> Option<()> {
-        let stage = match verdict {
-            Some(verdict) => Stage::Done(verdict),
-            None if position <= self.peers.get(id)?.stored => Stage::Stored,
-            None => Stage::Open,
-        };
-        if self.messages.is_full() {
-            return None;
-        }
-        let open = stage == Stage::Open;
-        let kept = if open { self.body_with_room(body)? } else { Body::EMPTY };
-        let mut message = Message::new(id, position, stage, kept, body.len() as u16);
-        message.time = Said::from_body(body).map_or(UnixTime(0), |said| said.time);
-        message.news.verdict = verdict.is_some();
-        // Who knows what the run before this one sent.
-        message.ventured = true;
-        let added = self.messages.insert(message).ok()?;
-        let peer = self.peers.get_mut(id)?;
-        peer.outbox.push_back(&mut self.messages, added);
-        if stage == Stage::Stored {
-            peer.path = Path::Server;
-        }
-        self.state.active.push_back(&mut self.peers.slab, id);
-        self.state.open.open += usize::from(stage.is_open());
-        self.state.open.unsaved += usize::from(open);
-        if verdict.is_some() {
-            // It may have been told already; it is told again rather than never.
-            self.tell(added);
-        }
-        self.rearm(id);
-        Some(())
-    }
-
     /// Numbers a text and asks the host to make it durable.
     fn accept(&mut self, id: Id<Peer>, text: &[u8]) -> Option<MessageId> {
         // What comes must always find some room.
-        let crowded = self.messages.len() * 4 >= self.messages.capacity() * 3
-            || self.pool.used() * 4 >= self.pool.capacity() * 3;
-        if crowded {
+        if self.is_crowded() {
+            self.make_room();
+        }
+        if self.is_crowded() {
             return None;
         }
+        let peer = self.peers.get_mut(id)?;
+        let last = if peer.last.epoch == self.state.epoch { peer.last.number } else { Number(0) };
+        if last.next() == last {
+            return None;
+        }
+        let position = Position::new(self.state.epoch, last.next());
         let time = self.unix();
         let mut body = self.pool.allocate(BODY_HEADER + text.len() + MAIL_OVERHEAD)?;
         self.pool.write(&mut body, 0, &time.0.to_le_bytes());
         self.pool.write(&mut body, BODY_HEADER, text);
         let peer = self.peers.get_mut(id)?;
-        let last = if peer.last.epoch == self.state.epoch { peer.last.number } else { Number(0) };
-        let position = Position::new(self.state.epoch, last.next());
         let total = (BODY_HEADER + text.len()) as u16;
         let mut message = Message::new(id, position, Stage::Saving, body, total);
         message.time = time;
@@ -291,8 +279,7 @@ impl Engine<'_> {
         self.begin_conversation(id);
         self.state.active.push_back(&mut self.peers.slab, id);
         self.state.asking_messages.push_back(&mut self.messages, added);
-        self.state.open.open += 1;
-        self.state.open.unsaved += 1;
+        self.state.unsaved += 1;
         let recipient = self.peers.get(id)?.log;
         Some(MessageId { recipient, position })
     }
@@ -303,9 +290,44 @@ impl Engine<'_> {
             return;
         };
         peer.conversation = Some(self.state.next_conversation);
-        self.state.next_conversation += 1;
-        peer.save = Ask::Owed;
-        self.state.asking_peers.push_back(&mut self.peers.slab, id);
+        self.state.next_conversation = self.state.next_conversation.saturating_add(1);
+        self.save_conversation(id);
+    }
+
+    /// A message that just became durable is under way at once, or waits in the store for those
+    /// before it.
+    fn takes_turn(&self, id: Id<Peer>) -> bool {
+        let Some(peer) = self.peers.get(id) else { return false };
+        !peer.has_behind() && !self.is_crowded() && self.has_turn(peer)
+    }
+
+    fn fall_behind(&mut self, id: Id<Message>) {
+        let Some(message) = self.messages.get_mut(id) else { return };
+        message.stage = Stage::Behind;
+        if let Some(peer) = self.peers.get_mut(message.peer) {
+            peer.window.behind += 1;
+        }
+        self.free_body(id);
+    }
+
+    /// A deposit was sent in this session.
+    fn is_on_its_way(&self, message: &Message) -> bool {
+        let home = self.state.home.online();
+        home.is_some() && message.link == home
+    }
+
+    /// Whether the author's own clock may say that a message expired: the clock may be wrong, so
+    /// only of what nobody can have, or if there is nobody to ask.
+    fn may_expire(&self, message: &Message) -> bool {
+        let lost = || {
+            let recipient = self.peers.get(message.peer).and_then(|peer| peer.recipient);
+            self.state.home.knows_roster() && recipient.is_none()
+        };
+        match message.stage {
+            Stage::Open if !message.ventured => true,
+            Stage::Open | Stage::Deposited => lost(),
+            _ => false,
+        }
     }
 
     /// Sends a message that just became durable.
@@ -379,7 +401,7 @@ impl Engine<'_> {
     /// When a conversation must be looked at again.
     pub(super) fn rearm(&mut self, id: Id<Peer>) {
         let config = &self.state.config;
-        let expiry = self.first_open(id).filter(|m| m.stage != Stage::Saving).map(|message| {
+        let expiry = self.first_unsaved(id).filter(|m| self.may_expire(m)).map(|message| {
             // The wall clock may have jumped: what is over is over in a moment, not in the past.
             let left = config.expiry.saturating_sub(self.unix().since(message.time));
             self.state.now + left.max(MOMENT)
@@ -389,7 +411,7 @@ impl Engine<'_> {
             let home = &self.state.home;
             let span = match (message.stage, path) {
                 (Stage::Open, Path::Direct) if home.was_online() => config.receipt,
-                (Stage::Deposited, Path::Server) if home.online().is_some() => AGAIN,
+                (Stage::Deposited, Path::Server) if self.is_on_its_way(message) => AGAIN,
                 _ => return None,
             };
             Some(message.since? + span)

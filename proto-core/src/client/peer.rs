@@ -14,6 +14,7 @@ use crate::{
 use super::{
     ClientLink, To,
     message::{Asking, Message, OfPeer, Telling},
+    window::Window,
 };
 
 /// Someone, or a room, and the conversation with them.
@@ -58,6 +59,8 @@ pub struct Peer {
     pub(super) path: Path,
     /// The server has all up to here.
     pub(super) stored: Position,
+    /// Which part of the outbox is in memory.
+    pub(super) window: Window,
     /// What they said that is not in the inbox yet.
     pub(super) inbox: List<Message, OfPeer>,
     /// How many those are.
@@ -74,7 +77,7 @@ pub struct Peer {
     pub(super) news: PeerNews,
     pub(super) save: Ask,
     pub(super) forget: Ask,
-    /// Up to where the outbox is to be forgotten.
+    /// All up to here is settled, told, and to be forgotten by the outbox.
     pub(super) done: Position,
     pub(super) asking: Node<Self>,
     pub(super) telling: Node<Self>,
@@ -83,6 +86,8 @@ pub struct Peer {
     pub(super) active: Node<Self>,
     /// In the list of rooms whose server is to be told how far they are in the inbox.
     pub(super) reading: Node<Self>,
+    /// In the list of those whose outbox is to be read on.
+    pub(super) fetching: Node<Self>,
     /// In the list of rooms that this client is a member of.
     pub(super) joined: Node<Self>,
 }
@@ -113,6 +118,8 @@ pub(super) struct Inquiring;
 #[derive(Debug)]
 pub(super) struct Reading;
 #[derive(Debug)]
+pub(super) struct Fetching;
+#[derive(Debug)]
 pub(super) struct Joined;
 
 impl Linked<Asking> for Peer {
@@ -142,6 +149,12 @@ impl Linked<Active> for Peer {
 impl Linked<Reading> for Peer {
     fn node(&mut self) -> &mut Node<Self> {
         &mut self.reading
+    }
+}
+
+impl Linked<Fetching> for Peer {
+    fn node(&mut self) -> &mut Node<Self> {
+        &mut self.fetching
     }
 }
 
@@ -176,6 +189,7 @@ impl Peer {
             last: Position::default(),
             path: if with.is_room() { Path::Server } else { Path::Direct },
             stored: Position::default(),
+            window: Window::default(),
             inbox: List::NEW,
             arriving: 0,
             asked: Position::default(),
@@ -192,6 +206,7 @@ impl Peer {
             inquiring: Node::UNLINKED,
             active: Node::UNLINKED,
             reading: Node::UNLINKED,
+            fetching: Node::UNLINKED,
             joined: Node::UNLINKED,
         }
     }
@@ -303,18 +318,17 @@ impl Peers<'_> {
             return Some((id, false));
         }
         let mut changed;
-        let has_moved = |(_, kin): (Id<Peer>, &Peer)| kin.key_number != entry.key_number;
-        let moved = self.kin(entry, server).is_some_and(has_moved);
-        let id = match self.by_key(&entry.key).filter(|_| !moved) {
-            Some(id) => {
+        let id = match (self.successor(entry, server), self.by_key(&entry.key)) {
+            (Some(id), _) => {
+                self.succeed(id, entry);
+                changed = true;
+                id
+            }
+            (None, Some(id)) => {
                 changed = self.rename(id, To::Peer(entry.nick));
                 id
             }
-            None if self.succeed(entry, server).is_some() => {
-                changed = true;
-                self.by_key(&entry.key)?
-            }
-            None => {
+            (None, None) => {
                 // A nick that another key held before is another person now.
                 let former = self.by_name(&To::Peer(entry.nick));
                 let id = self.add_renamed(entry, former)?;
@@ -357,20 +371,32 @@ impl Peers<'_> {
         (peer.home == Some((entry.account, server))).then_some((id, peer))
     }
 
+    /// Who goes on under the key of an entry: had the account before, under a key with a lower
+    /// number. A number that is not higher comes from a server that was put back or begun anew,
+    /// where the account may be another's: then only the first key that was met is theirs.
+    fn successor(&self, entry: &RosterEntry<'_>, server: u32) -> Option<Id<Peer>> {
+        let (id, kin) = self.kin(entry, server)?;
+        let back = kin.key != entry.key && kin.log == entry.key;
+        let goes_on = entry.key_number > kin.key_number || back && self.by_key(&kin.log).is_none();
+        goes_on.then_some(id)
+    }
+
     /// An account that is known has another key: its holder proved at the server to be the
     /// same person.
-    fn succeed(&mut self, entry: &RosterEntry<'_>, server: u32) -> Option<()> {
-        let (id, peer) = self.kin(entry, server)?;
-        let (before, number) = (peer.key, peer.key_number);
+    fn succeed(&mut self, id: Id<Peer>, entry: &RosterEntry<'_>) {
+        let Some((before, number)) = self.slab.get(id).map(|peer| (peer.key, peer.key_number))
+        else {
+            return;
+        };
         let slab = &self.slab;
         self.by_key.remove(&before.0, id.slot(), |slot| Some(slab.get(slab.id_at(slot)?)?.key.0));
         let indexed = self.by_key.insert(&entry.key.0, id.slot());
         debug_assert!(indexed, "the index has more buckets than there are peers");
-        let peer = self.slab.get_mut(id)?;
-        (peer.key, peer.key_number) = (entry.key, entry.key_number);
-        peer.former = peer.former.or(Some((before, number)));
-        peer.news.key_changed |= entry.key != before;
-        Some(())
+        if let Some(peer) = self.slab.get_mut(id) {
+            (peer.key, peer.key_number) = (entry.key, entry.key_number);
+            peer.former = peer.former.or(Some((before, number)));
+            peer.news.key_changed |= entry.key != before;
+        }
     }
 
     /// Adds someone who wrote and is on the roster no more, or under another key: nobody is
@@ -416,10 +442,13 @@ impl Peers<'_> {
         true
     }
 
-    /// The roster begins anew: what was known of it does not count.
-    pub(super) fn forget_versions(&mut self) {
+    /// The roster begins anew: no version of it counts that is known, nor any number, which
+    /// may be another's now.
+    pub(super) fn forget_roster(&mut self) {
         for slot in 0..self.slab.capacity() as u32 {
-            if let Some(peer) = self.slab.id_at(slot).and_then(|id| self.slab.get_mut(id)) {
+            let Some(id) = self.slab.id_at(slot) else { continue };
+            self.clear_recipient(id);
+            if let Some(peer) = self.slab.get_mut(id) {
                 peer.version = 0;
             }
         }

@@ -7,8 +7,8 @@ use crate::{
     record::BODY_HEADER,
     storage::{Body, Id},
     wire::{
-        Away, CloseReason, Command, Frame, Gone, Joined, MAX_AWAY, MAX_BODY, Names, Outcome, Read,
-        RoomEntry, RoomRefusal, Wish,
+        Away, CloseReason, Command, Frame, Gone, Joined, MAX_AWAY, Names, Outcome, Read, RoomEntry,
+        RoomRefusal, Wish,
     },
 };
 
@@ -25,12 +25,22 @@ pub(super) struct Wishes {
     command: Option<Command>,
     /// It came true, and is told once the room is there.
     joins: bool,
-    /// A page of names to be told, and what to ask for next.
-    page: Option<(Wish, Body, Option<u32>)>,
+    page: Option<Page>,
     away: heapless::String<MAX_AWAY>,
     /// Rooms that the server has this client down for, and those it has named since.
     rooms: u32,
     named: u32,
+}
+
+/// A page of names to be told.
+#[derive(Debug)]
+struct Page {
+    wish: Wish,
+    /// The names, each with a line feed behind it, and how many bytes of them were told.
+    names: Body,
+    told: usize,
+    /// What to ask for next.
+    next: Option<u32>,
 }
 
 impl Wishes {
@@ -83,8 +93,8 @@ impl Engine<'_> {
     /// The user goes offline: what was wished is wished no more.
     pub(super) fn end_wishes(&mut self) {
         let wishes = core::mem::take(&mut self.state.wishes);
-        if let Some((_, names, _)) = wishes.page {
-            self.pool.free(names);
+        if let Some(page) = wishes.page {
+            self.pool.free(page.names);
         }
     }
 
@@ -96,9 +106,13 @@ impl Engine<'_> {
             (_, None) => return Taken::Close(CloseReason::Malformed),
         };
         let Some(since) = at(joined.since) else { return Taken::Close(CloseReason::Malformed) };
+        if self.state.home.online().is_none() {
+            // The rooms are counted from the Registered on, which is on its way.
+            return Taken::NoRoom;
+        }
         let Some(server) = self.links.get(link).map(|link| link.peer) else { return Taken::Done };
         let suite = self.links.state.identity.suite();
-        let key = PublicKey::of_room(suite, &server, joined.room);
+        let key = PublicKey::of_room(suite, &server, joined.room, with.room_name());
         let recipient = Recipient::Room(joined.room);
         // Which finds no room here is not read.
         let Some(id) = self.room_peer(key, with) else {
@@ -114,6 +128,7 @@ impl Engine<'_> {
         peer.room = Some(joined.room);
         if peer.recipient != Some(recipient) {
             self.peers.set_recipient(id, recipient);
+            self.inquire(id);
         }
         self.state.joined.push_back(&mut self.peers.slab, id);
         self.state.wishes.named += u32::from(fresh);
@@ -145,7 +160,7 @@ impl Engine<'_> {
     pub(super) fn room_entry(&mut self, link: Id<ClientLink>, entry: &RoomEntry<'_>) -> Taken {
         let total = usize::from(entry.total);
         let run = Units::run(usize::from(entry.offset), entry.piece.len(), total);
-        let sound = total > BODY_HEADER && total <= MAX_BODY;
+        let sound = total > BODY_HEADER && total <= self.longest_body();
         let (Some(run), Some(position)) = (run.filter(|_| sound), at(entry.index)) else {
             return Taken::Close(CloseReason::Malformed);
         };
@@ -160,11 +175,10 @@ impl Engine<'_> {
             }
             return Taken::Done;
         }
+        let early = !peer.is_next(position, 0);
         let known = self.arriving(id, |message| message.position == position);
-        let Some(message_id) = known.or_else(|| self.add_arriving(link, id, position, entry.total))
-        else {
-            return Taken::NoRoom;
-        };
+        let added = || self.add_arriving(link, id, position, (entry.total, early));
+        let Some(message_id) = known.or_else(added) else { return Taken::NoRoom };
         let own = entry.from == self.state.config.nick;
         let Some(message) = self.messages.get_mut(message_id) else { return Taken::NoRoom };
         if message.total != entry.total {
@@ -188,7 +202,8 @@ impl Engine<'_> {
         };
         let Some(peer) = self.peers.get_mut(id) else { return Taken::NoRoom };
         if upto > peer.asked {
-            peer.news.gone += upto.number.0 - peer.asked.number.0;
+            let missing = upto.number.0.saturating_sub(peer.asked.number.0);
+            peer.news.gone = peer.news.gone.saturating_add(missing);
             peer.asked = upto;
             peer.kept = peer.kept.max(upto);
             self.state.telling_peers.push_back(&mut self.peers.slab, id);
@@ -237,25 +252,33 @@ impl Engine<'_> {
             written += name.len() + 1;
         }
         self.state.wishes.command = None;
-        self.state.wishes.page = Some((command.wish, page, names.next));
+        let (wish, next) = (command.wish, names.next);
+        self.state.wishes.page = Some(Page { wish, names: page, told: 0, next });
         Taken::Done
     }
 
-    /// The page of names to be told, lent.
+    /// The names to be told next, lent: as many of a page as there is room to lend.
     pub(super) fn names_event(&mut self) -> Option<Event> {
-        let (wish, page, next) = self.state.wishes.page.take()?;
+        let mut page = self.state.wishes.page.take()?;
+        let read = self.pool.read(&page.names, page.told, self.work);
+        let lines = self.work.get(..read).unwrap_or_default();
+        let whole = lines.iter().rposition(|byte| *byte == b'\n').map_or(read, |at| at + 1);
         // Without the line feed at its end.
-        let length = page.len().saturating_sub(1);
-        let text = self.work.get_mut(..length).unwrap_or_default();
-        self.state.lent = self.pool.read(&page, 0, text);
-        self.pool.free(page);
-        if let Some(next) = next {
+        self.state.lent = whole.saturating_sub(1);
+        page.told += whole;
+        let wish = page.wish;
+        if whole > 0 && page.told < page.names.len() {
+            self.state.wishes.page = Some(page);
+            return Some(Event::Names { wish, last: false });
+        }
+        self.pool.free(page.names);
+        if let Some(next) = page.next {
             self.begin_wish(match wish {
                 Wish::Members { of, .. } => Wish::Members { of, from: Account(next) },
                 _ => Wish::Rooms { from: Room(next) },
             });
         }
-        Some(Event::Names { wish, last: next.is_none() })
+        Some(Event::Names { wish, last: page.next.is_none() })
     }
 
     /// How far a room is in the inbox is to be told to the server.
@@ -330,7 +353,7 @@ impl Engine<'_> {
         let Some(peer) = self.peers.get(id).filter(|peer| peer.recipient.is_none()) else { return };
         let (Some(room), Some(server)) = (peer.room, self.state.config.server_key) else { return };
         let suite = self.links.state.identity.suite();
-        if peer.key == PublicKey::of_room(suite, &server, room) {
+        if peer.key == PublicKey::of_room(suite, &server, room, peer.with.room_name()) {
             self.peers.set_recipient(id, Recipient::Room(room));
         }
     }

@@ -133,7 +133,7 @@ impl Engine<'_> {
                 break;
             }
             at = message.of_peer.next();
-            if message.stage == Stage::Recalled {
+            if message.stage == Stage::Behind {
                 break;
             }
             if message.stage == Stage::Open {
@@ -160,9 +160,15 @@ impl Engine<'_> {
     /// Seals what is open and hands it to the server.
     pub(super) fn deposit_open(&mut self, id: Id<Peer>, why: Deposit) {
         let epoch = self.sent_epoch(id);
-        let settled = self.peers.get(id).filter(|peer| peer.former.is_none());
+        let home = self.state.home.online();
+        let settled = self.peers.get(id).filter(|peer| {
+            // A receipt speaks for all before it: the server says first what it has of those.
+            let known = peer.with.is_room() || peer.window.confirmed == home;
+            peer.former.is_none() && (known || !peer.has_shelved())
+        });
         let mut at = settled.and_then(|peer| peer.outbox.front());
         let mut under_way = 0;
+        let home = self.home_of(id);
         while let Some(message_id) = at {
             let Some(message) = self.messages.get(message_id) else { break };
             under_way += u32::from(message.stage.is_unsaved());
@@ -170,14 +176,13 @@ impl Engine<'_> {
                 break;
             }
             at = message.of_peer.next();
-            if message.stage == Stage::Recalled {
-                // Those after it wait until its text is back.
+            if message.stage == Stage::Behind {
                 break;
             }
             if message.stage == Stage::Open {
                 self.seal(message_id, why);
             }
-            let Some(home) = self.state.home.online() else { continue };
+            let Some(home) = home else { continue };
             if let Some(message) = self.messages.get_mut(message_id)
                 && message.stage == Stage::Deposited
                 && message.link != Some(home)
@@ -190,17 +195,26 @@ impl Engine<'_> {
         self.rearm(id);
     }
 
+    /// The link to the server, once it has said which number a peer has.
+    fn home_of(&self, id: Id<Peer>) -> Option<Id<ClientLink>> {
+        let known = self.peers.get(id).is_some_and(|peer| peer.recipient.is_some());
+        self.state.home.online().filter(|_| known)
+    }
+
     /// Sends all deposits of a conversation again: some did not get where they belong.
     pub(super) fn deposit_again(&mut self, id: Id<Peer>) {
+        let home = self.home_of(id);
         let mut at = self.peers.get(id).and_then(|peer| peer.outbox.front());
         while let Some(message_id) = at {
             let Some(message) = self.messages.get_mut(message_id) else { break };
             at = message.of_peer.next();
-            if let (Stage::Deposited, Some(home)) = (message.stage, self.state.home.online()) {
-                message.units = Units::all(message.total.into());
+            if message.stage == Stage::Deposited {
                 message.since = None;
-                self.enqueue(message_id, home);
-                self.expect_answer();
+                if let Some(home) = home {
+                    message.units = Units::all(message.total.into());
+                    self.enqueue(message_id, home);
+                    self.expect_answer();
+                }
             }
         }
         self.rearm(id);
@@ -301,7 +315,8 @@ impl Engine<'_> {
                 (_, false) => true,
             };
             if counts {
-                return (number.0 - before.position.number.0 - 1) as u32;
+                let between = number.0.saturating_sub(before.position.number.0).saturating_sub(1);
+                return between.min(u32::MAX.into()) as u32;
             }
             at = outbox.before(id, &before.of_peer);
         }

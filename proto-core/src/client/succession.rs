@@ -2,15 +2,13 @@
 //! before is taken back, sealed anew and sent again.
 
 use crate::{
-    action::{Ask, Loaded},
     id::{Position, PublicKey, Recipient},
-    record::{self, OutboxRecord},
     storage::Id,
-    wire::{EntryRefusal, Former},
+    wire::Former,
 };
 
 use super::{
-    ClientLink, Event, Message, Peer, To, Verdict,
+    ClientLink, Peer, To,
     engine::{Engine, Taken},
     message::Stage,
 };
@@ -33,7 +31,8 @@ impl Engine<'_> {
             self.links.hang_up(dial);
         }
         let sealed = |stage| matches!(stage, Stage::Deposited | Stage::Stored);
-        if self.first_where(id, sealed).is_none() {
+        let shelved = self.peers.get(id).is_some_and(Peer::has_shelved);
+        if !shelved && self.first_where(id, sealed).is_none() {
             self.succeed(id);
         }
     }
@@ -41,80 +40,12 @@ impl Engine<'_> {
     /// The server has said how far it is with what is sealed to a peer's key: the rest, sealed
     /// to the key before, comes back.
     pub(super) fn recall(&mut self, id: Id<Peer>, stored: Position) {
-        let Some(peer) = self.peers.get_mut(id).filter(|peer| peer.former.is_some()) else {
+        if self.peers.get(id).is_none_or(|peer| peer.former.is_none()) {
             return;
-        };
-        peer.stored = stored;
-        let mut at = peer.outbox.front();
-        while let Some(message_id) = at {
-            let Some(message) = self.messages.get(message_id) else { break };
-            at = message.of_peer.next();
-            let back = matches!(message.stage, Stage::Deposited | Stage::Stored);
-            if !back || stored.covers(message.position) {
-                continue;
-            }
-            self.state.open.unsaved += usize::from(message.stage == Stage::Stored);
-            self.unlist(message_id);
-            self.free_body(message_id);
-            if let Some(message) = self.messages.get_mut(message_id) {
-                message.stage = Stage::Recalled;
-                // The device before may have it, whatever is heard of the next one.
-                message.ventured = true;
-                (message.link, message.since) = (None, None);
-            }
         }
+        // The device before may have what comes back, whatever is heard of the next one.
+        self.take_back(id, stored);
         self.succeed(id);
-        self.recall_next(id);
-    }
-
-    /// Reads the next text that came back, as far as there is room for it.
-    pub(super) fn recall_next(&mut self, id: Id<Peer>) {
-        let Some((next, message)) = self.first_where(id, |stage| stage == Stage::Recalled) else {
-            return;
-        };
-        let first = self.first_where(id, Stage::is_open).is_some_and(|(first, _)| first == next);
-        let crowded = self.pool.used() * 4 >= self.pool.capacity() * 3;
-        let busy = message.ask != Ask::Idle || message.asking.is_linked();
-        if busy || crowded && !first {
-            return;
-        }
-        if let Some(message) = self.messages.get_mut(next) {
-            message.ask = Ask::Owed;
-            self.state.asking_messages.push_back(&mut self.messages, next);
-        }
-    }
-
-    /// The outbox's record of a text that came back; `None` if the store failed.
-    pub(super) fn recalled(&mut self, id: Id<Message>, loaded: Option<Loaded<'_>>) {
-        let Some(message) = self.messages.get(id).filter(|m| m.stage == Stage::Recalled) else {
-            return;
-        };
-        let (peer, number) = (message.peer, message.position.to_record_number());
-        let Some(Loaded { record, .. }) = loaded else {
-            self.state.home.tell(Event::StoreFailed);
-            self.recall_later(id);
-            return;
-        };
-        let text = record
-            .filter(|(found, _)| *found == number)
-            .and_then(|(_, bytes)| record::decode::<OutboxRecord>(bytes))
-            .map(|(_, body)| body);
-        let Some(text) = text else {
-            self.state.home.tell(Event::Damaged);
-            self.done(id, Verdict::Refused(EntryRefusal::Store));
-            self.recall_next(peer);
-            return;
-        };
-        let Some(body) = self.body_with_room(text) else {
-            self.recall_later(id);
-            return;
-        };
-        if let Some(message) = self.messages.get_mut(id) {
-            (message.body, message.total) = (body, text.len() as u16);
-            message.stage = Stage::Open;
-        }
-        self.recall_next(peer);
-        self.pump(peer);
     }
 
     /// Under which key mail was written that follows.
@@ -152,15 +83,6 @@ impl Engine<'_> {
     fn succeed(&mut self, id: Id<Peer>) {
         let Some(peer) = self.peers.get_mut(id) else { return };
         peer.former = None;
-        if peer.conversation.is_some() {
-            peer.save = Ask::Owed;
-            self.state.asking_peers.push_back(&mut self.peers.slab, id);
-        }
-    }
-
-    fn recall_later(&mut self, id: Id<Message>) {
-        self.state.unkept.push_back(&mut self.messages, id);
-        let at = self.state.now + super::outbox::RETRY;
-        self.state.retry_at.get_or_insert(at);
+        self.save_conversation(id);
     }
 }

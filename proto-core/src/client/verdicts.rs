@@ -2,7 +2,8 @@
 
 use crate::{
     action::Ask,
-    id::{MessageName, Number, Position, PublicKey, Recipient},
+    id::{MessageName, Position, PublicKey, Recipient},
+    record::Settled,
     session,
     storage::Id,
     wire::{EntryRefusal, EntryRefused, Progress, Receipt},
@@ -22,12 +23,15 @@ impl Engine<'_> {
             return Taken::Done;
         };
         let cursor = Position::new(receipt.epoch, receipt.number);
-        self.settle_upto(id, cursor, |_| Verdict::Delivered);
+        // In the peers' own session, a cursor says nothing of other epochs.
+        self.settle_upto(id, cursor, |message| {
+            cursor.covers(message.position).then_some(Verdict::Delivered)
+        });
         Taken::Done
     }
 
     /// How far the server is with what was deposited for a peer.
-    pub(super) fn progress(&mut self, progress: &Progress) -> Taken {
+    pub(super) fn progress(&mut self, link: Id<ClientLink>, progress: &Progress) -> Taken {
         // Who is not on the roster yet is asked after once they are.
         let Some(id) = self.peers.by_recipient(progress.to) else { return Taken::Done };
         let Some(peer) = self.peers.get(id) else { return Taken::Done };
@@ -35,31 +39,19 @@ impl Engine<'_> {
             // Of another key than the roster's: it is asked after again once that is here.
             return Taken::Done;
         }
-        let at = |number| Position::new(progress.epoch, number);
-        let waiting = self.first_open(id).map(|message| message.position);
-        let delivered = at(progress.delivered);
-        // The recipient's own word counts, not the server's. It costs a Diffie-Hellman,
-        // so it is asked for only where it settles something.
-        if waiting.is_some_and(|first| first <= delivered) && progress.delivered != Number(0) {
-            let identity = &self.links.state.identity;
-            let is_from = |key: &PublicKey| {
-                let (author, recipient) = (identity.public(), *key);
-                let name = MessageName { author, recipient, position: delivered };
-                session::check_receipt(identity, key, &name, &progress.receipt)
-            };
-            if is_from(&peer.key) || peer.former.is_some_and(|(key, _)| is_from(&key)) {
-                let expired = at(progress.expired.0)..=at(progress.expired.1);
-                self.settle_upto(id, delivered, |position| {
-                    if expired.contains(&position) { Verdict::Expired } else { Verdict::Delivered }
-                });
-            }
+        let &Progress { delivered, expired, .. } = progress;
+        // The recipient's own word counts, not the server's. It costs a Diffie-Hellman, so it is
+        // asked for only where it settles something.
+        if self.is_news(id, delivered) && self.is_receipt(id, delivered, &progress.receipt) {
+            self.settle(id, Settled { delivered, expired, refused: Position::default() });
         }
-        if progress.expired.1 > progress.delivered {
-            // The oldest go first: what is open up to there was not delivered in time.
-            self.settle_upto(id, at(progress.expired.1), |_| Verdict::Expired);
+        if delivered < expired.1 && self.is_news(id, expired.1) {
+            self.settle(id, Settled { expired, ..Settled::default() });
         }
-        self.stored_upto(id, at(progress.stored));
-        self.recall(id, at(progress.stored));
+        let Some(peer) = self.peers.get(id) else { return Taken::Done };
+        let stored = if progress.stored <= peer.last { progress.stored } else { peer.stored };
+        self.stored_upto(id, link, stored);
+        self.recall(id, stored);
         self.pump(id);
         if progress.online {
             self.venture(id);
@@ -99,33 +91,49 @@ impl Engine<'_> {
         Taken::Done
     }
 
-    /// What is settled at the front of an outbox, and told, is forgotten.
-    pub(super) fn clear_settled(&mut self, peer: Id<Peer>) {
-        loop {
-            let Some(found) = self.peers.get_mut(peer) else { return };
-            let Some(id) = found.outbox.front() else { break };
-            let Some(message) = self.messages.get(id) else { return };
-            let settled = matches!(message.stage, Stage::Done(_))
-                && !message.telling.is_linked()
-                && !message.asking.is_linked()
-                && message.ask == Ask::Idle;
-            if !settled {
-                break;
-            }
-            found.done = message.position;
-            found.outbox.pop_front(&mut self.messages);
-            self.messages.remove(id);
-            if found.conversation.is_some() {
-                found.forget = Ask::Owed;
-                self.state.asking_peers.push_back(&mut self.peers.slab, peer);
-            }
+    /// A cursor settles something that is open.
+    fn is_news(&self, id: Id<Peer>, cursor: Position) -> bool {
+        let Some(peer) = self.peers.get(id) else { return false };
+        let shelved = peer.has_shelved() && peer.window.settled.upto() < cursor;
+        let waiting = self.first_open(id).is_some_and(|first| first.position <= cursor);
+        cursor != Position::default() && (shelved || waiting)
+    }
+
+    /// A recipient says, in its own hand, that it has all up to a position.
+    fn is_receipt(&self, id: Id<Peer>, position: Position, receipt: &[u8; 16]) -> bool {
+        let identity = &self.links.state.identity;
+        let is_from = |key: &PublicKey| {
+            let (author, recipient) = (identity.public(), *key);
+            let name = MessageName { author, recipient, position };
+            session::check_receipt(identity, key, &name, receipt)
+        };
+        self.peers.get(id).is_some_and(|peer| {
+            is_from(&peer.key) || peer.former.is_some_and(|(key, _)| is_from(&key))
+        })
+    }
+
+    /// What became of a conversation's messages, those in memory and those that are shelved.
+    fn settle(&mut self, id: Id<Peer>, news: Settled) {
+        // A cursor beyond what was ever said is from a state that was put back since: it is about
+        // what the server had then, and no more.
+        if self.peers.get(id).is_some_and(|peer| news.upto() <= peer.last) {
+            // The server hands over what it has saved in its order: that speaks for what it has
+            // saved of earlier epochs as well.
+            let epochs = [news.delivered.epoch, news.expired.1.epoch];
+            self.settle_upto(id, news.upto(), |message| {
+                let meant =
+                    message.stage == Stage::Stored || epochs.contains(&message.position.epoch);
+                news.verdict(message.position).filter(|_| meant)
+            });
         }
-        let Some(found) = self.peers.get_mut(peer) else { return };
-        if found.outbox.is_empty() {
-            self.state.active.remove(&mut self.peers.slab, peer);
+        let Some(peer) = self.peers.get_mut(id).filter(|peer| peer.has_shelved()) else { return };
+        let settled = &mut peer.window.settled;
+        settled.delivered = settled.delivered.max(news.delivered);
+        if settled.expired.1 < news.expired.1 {
+            settled.expired = news.expired;
         }
-        self.consider_direct(peer);
-        self.rearm(peer);
+        peer.window.blocked = false;
+        self.save_conversation(id);
     }
 
     /// Settles what is open up to a cursor.
@@ -133,7 +141,7 @@ impl Engine<'_> {
         &mut self,
         peer: Id<Peer>,
         cursor: Position,
-        verdict: impl Fn(Position) -> Verdict,
+        verdict: impl Fn(&Message) -> Option<Verdict>,
     ) {
         let mut at = self.peers.get(peer).and_then(|peer| peer.outbox.front());
         while let Some(id) = at {
@@ -143,22 +151,30 @@ impl Engine<'_> {
                 break;
             }
             // What is still being saved was sent to nobody.
-            if cursor.covers(message.position)
-                && message.stage.is_open()
+            if message.stage.is_open()
                 && message.stage != Stage::Saving
+                && let Some(verdict) = verdict(message)
             {
-                let verdict = verdict(message.position);
                 self.done(id, verdict);
             }
         }
         self.move_up(peer);
     }
 
-    fn stored_upto(&mut self, peer: Id<Peer>, cursor: Position) {
-        if self.peers.get(peer).is_some_and(|peer| peer.with.is_room()) {
+    /// The server has a conversation up to a cursor, it says on a link.
+    fn stored_upto(&mut self, peer: Id<Peer>, link: Id<ClientLink>, cursor: Position) {
+        let Some(found) = self.peers.get_mut(peer) else { return };
+        if found.with.is_room() {
             // There is no more to be heard of it.
-            self.settle_upto(peer, cursor, |_| Verdict::Stored);
+            self.settle_upto(peer, cursor, |message| {
+                cursor.covers(message.position).then_some(Verdict::Stored)
+            });
             return;
+        }
+        let before = found.window.confirmed.replace(link);
+        if cursor < found.stored && found.former.is_none() && before != Some(link) {
+            // Its store was put back. On one link, it is only an older word that came late.
+            self.take_back(peer, cursor);
         }
         let mut at = self.peers.get(peer).and_then(|peer| peer.outbox.front());
         let mut news = false;
@@ -180,13 +196,12 @@ impl Engine<'_> {
                 }
                 news = true;
                 self.tell(id);
-                self.state.open.unsaved -= 1;
+                self.state.unsaved -= 1;
             }
         }
         if let (true, Some(found)) = (news, self.peers.get_mut(peer)) {
             found.stored = found.stored.max(cursor);
-            found.save = Ask::Owed;
-            self.state.asking_peers.push_back(&mut self.peers.slab, peer);
+            self.save_conversation(peer);
             self.move_up(peer);
             self.consider_leaving();
         }
@@ -212,7 +227,6 @@ impl Engine<'_> {
                 self.pump(peer);
             }
         }
-        self.recall_next(peer);
         self.rearm(peer);
     }
 
@@ -221,13 +235,11 @@ impl Engine<'_> {
         self.unlist(id);
         self.free_body(id);
         let Some(message) = self.messages.get_mut(id) else { return };
-        self.state.open.open -= 1;
-        self.state.open.unsaved -= usize::from(message.stage.is_unsaved());
+        self.state.unsaved -= usize::from(message.stage.is_unsaved());
         let saved = message.stage != Stage::Saving;
         message.stage = Stage::Done(verdict);
         if saved {
-            message.ask = Ask::Owed;
-            self.state.asking_messages.push_back(&mut self.messages, id);
+            self.save_verdict(id);
         } else {
             message.news.verdict = true;
             self.tell(id);
@@ -235,15 +247,24 @@ impl Engine<'_> {
         self.consider_leaving();
     }
 
+    /// What became of a message is to be durable, and told then.
+    pub(super) fn save_verdict(&mut self, id: Id<Message>) {
+        if let Some(message) = self.messages.get_mut(id) {
+            message.ask = Ask::Owed;
+            self.state.asking_messages.push_back(&mut self.messages, id);
+        }
+    }
+
     /// Once all that went by way of the server is settled, the direct way is open again.
-    fn consider_direct(&mut self, id: Id<Peer>) {
-        let by_server = |peer: &&Peer| peer.path == Path::Server && !peer.with.is_room();
+    pub(super) fn consider_direct(&mut self, id: Id<Peer>) {
+        let by_server =
+            |peer: &&Peer| peer.path == Path::Server && !peer.with.is_room() && !peer.has_shelved();
         let Some(peer) = self.peers.get(id).filter(by_server) else {
             return;
         };
         let mut at = peer.outbox.front();
         while let Some(message) = at.and_then(|id| self.messages.get(id)) {
-            if matches!(message.stage, Stage::Deposited | Stage::Stored | Stage::Recalled) {
+            if matches!(message.stage, Stage::Deposited | Stage::Stored) {
                 return;
             }
             at = message.of_peer.next();

@@ -103,6 +103,14 @@ impl Dial {
         self.hello.size
     }
 
+    /// The peer that it is to reach.
+    pub(super) fn peer(&self) -> Option<PublicKey> {
+        match self.whom {
+            Whom::Peer(key) => Some(key),
+            Whom::Server(_) => None,
+        }
+    }
+
     /// Some tries went unanswered.
     pub(super) fn tries(&self) -> u32 {
         self.tries

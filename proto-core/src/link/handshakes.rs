@@ -15,7 +15,9 @@ use super::{
     credit::Credit,
     dial::{Dial, Whom},
     link::{Flow, Link, Phase, Role},
-    links::{Expired, Forge, HOME, Incoming, LinkConfig, Links, LinksState, Reply, UNCONFIRMED},
+    links::{
+        Admit, Expired, Forge, HOME, Incoming, LinkConfig, Links, LinksState, Reply, UNCONFIRMED,
+    },
 };
 
 impl<R: Role> Links<'_, R> {
@@ -95,6 +97,12 @@ impl<R: Role> Links<'_, R> {
     pub(super) fn retry(&mut self, now: Instant, from: SocketAddr, retry: &Retry) {
         let [a, b, c, d, ..] = retry.random;
         let found = self.find_dial(u32::from_le_bytes([a, b, c, d]));
+        let peer = found.and_then(|id| self.dials.get(id)?.peer());
+        if peer.is_some_and(|peer| self.unconfirmed_of(&peer).is_some()) {
+            // That peer's own handshake is about to be through.
+            self.state.drops.unfitting += 1;
+            return;
+        }
         let (mut forge, config) = forge(self.state);
         let credit = config.credit;
         let taken = found
@@ -113,7 +121,7 @@ impl<R: Role> Links<'_, R> {
         now: Instant,
         from: SocketAddr,
         init: &Init<'_>,
-        admit: &mut dyn FnMut(&PublicKey) -> bool,
+        admit: &mut dyn FnMut(&PublicKey) -> Admit,
     ) {
         let LinksState { identity, cookies, random, config, .. } = &mut *self.state;
         let suite = identity.suite();
@@ -144,9 +152,12 @@ impl<R: Role> Links<'_, R> {
             return;
         };
         let (peer, theirs) = (opened.initiator(), opened.offer());
-        if !admit(&peer) {
-            self.state.drops.unfitting += 1;
-            return;
+        match admit(&peer) {
+            Admit::Yes { dial } if !self.goes_ahead_of(&peer, dial) => {}
+            Admit::Yes { .. } | Admit::No => {
+                self.state.drops.unfitting += 1;
+                return;
+            }
         }
         self.forget_unconfirmed(&peer);
         let Some(session) = self.unused_session() else {
@@ -167,6 +178,7 @@ impl<R: Role> Links<'_, R> {
             phase: Phase::Unconfirmed { memo, expires },
             datagram: init.hello.size,
             credit: Credit::new(offer.credit, theirs.credit),
+            answered: false,
             heard: now,
             asked: now,
             alarm: None,
@@ -216,6 +228,7 @@ impl<R: Role> Links<'_, R> {
             phase: Phase::Live(Flow::new(self.state.config.initial_rtt, datagram)),
             datagram,
             credit: Credit::new(self.state.config.credit, theirs.credit),
+            answered: false,
             heard: now,
             asked: now,
             alarm: None,
@@ -305,15 +318,31 @@ impl<R: Role> Links<'_, R> {
 
     /// There is one unconfirmed session a key: the newest.
     fn forget_unconfirmed(&mut self, peer: &PublicKey) {
-        let older = self.by_key.find(&peer.0, |slot| {
-            self.links
-                .id_at(slot)
-                .and_then(|id| self.links.get(id))
-                .is_some_and(|link| link.peer == *peer && link.is_unconfirmed())
-        });
-        if let Some(id) = older.and_then(|slot| self.links.id_at(slot)) {
+        if let Some(id) = self.unconfirmed_of(peer) {
             self.remove(id);
         }
+    }
+
+    /// The session that a peer began and has not confirmed yet.
+    fn unconfirmed_of(&self, peer: &PublicKey) -> Option<Id<Link<R>>> {
+        self.link_where(peer, Link::is_unconfirmed)
+    }
+
+    /// Of two peers that begin a handshake at once, the lower key's goes on: this side's, if
+    /// it is `dial` and known to get through, until the peer is known to have the session.
+    fn goes_ahead_of(&self, peer: &PublicKey, dial: Option<Id<Dial>>) -> bool {
+        let answered = |dial: &Dial| dial.initiator().is_some();
+        self.state.identity.public() < *peer
+            && (dial.and_then(|id| self.dials.get(id)).is_some_and(answered)
+                || self.link_where(peer, |link| link.is_live() && !link.answered).is_some())
+    }
+
+    fn link_where(&self, peer: &PublicKey, is: impl Fn(&Link<R>) -> bool) -> Option<Id<Link<R>>> {
+        let slot = self.by_key.find(&peer.0, |slot| {
+            let link = self.links.id_at(slot).and_then(|id| self.links.get(id));
+            link.is_some_and(|link| link.peer == *peer && is(link))
+        })?;
+        self.links.id_at(slot)
     }
 }
 

@@ -42,6 +42,8 @@ pub struct Link<R: Role> {
     /// The largest datagram that gets through, as far as known.
     pub(super) datagram: u16,
     pub(crate) credit: Credit,
+    /// Something came in it: both sides have it.
+    pub(super) answered: bool,
     /// When something authentic last came, and when something was last sent
     /// that asks for an answer.
     pub(crate) heard: Instant,

@@ -156,6 +156,14 @@ pub(crate) struct Links<'a, R: Role> {
     pub(crate) ephemerals: Ephemerals<'a>,
 }
 
+/// What a role says of someone who begins a session.
+pub(crate) enum Admit {
+    /// It wants none with them.
+    No,
+    /// It wants one, and may be about to reach them itself.
+    Yes { dial: Option<Id<Dial>> },
+}
+
 /// What a datagram brought.
 pub(crate) enum Incoming<'d, R: Role> {
     /// Nothing that concerns the role.
@@ -205,7 +213,7 @@ impl<R: Role> Links<'_, R> {
         now: Instant,
         from: SocketAddr,
         datagram: &'d mut [u8],
-        admit: &mut dyn FnMut(&PublicKey) -> bool,
+        admit: &mut dyn FnMut(&PublicKey) -> Admit,
     ) -> Incoming<'d, R> {
         match Datagram::parse(datagram) {
             Ok(Datagram::Packet(header, sealed)) => return self.packet(now, header, sealed),
@@ -435,7 +443,7 @@ impl<R: Role> Links<'_, R> {
                 return Incoming::Nothing;
             }
         };
-        link.heard = now;
+        (link.heard, link.answered) = (now, true);
         let confirmed = link.is_unconfirmed();
         if let Phase::Closing { owed, .. } = &mut link.phase {
             *owed = true;

@@ -8,8 +8,8 @@ use core::{
 use std::{vec, vec::Vec};
 
 use super::{
-    Dial, HOME, Incoming, Link, LinkConfig, LinkHeads, LinkTables, Links, LinksState, Remembered,
-    Role, SentPacket, Whom,
+    Admit, Dial, HOME, Incoming, Link, LinkConfig, LinkHeads, LinkTables, Links, LinksState,
+    Remembered, Role, SentPacket, Whom,
 };
 use crate::{
     id::{PublicKey, SecretKey},
@@ -141,7 +141,7 @@ impl Endpoint {
     fn receive(&mut self, from: SocketAddr, mut datagram: Vec<u8>) -> Option<PublicKey> {
         let now = self.now;
         let mut links = self.links();
-        match links.receive(now, from, &mut datagram, &mut |_| true) {
+        match links.receive(now, from, &mut datagram, &mut |_| Admit::Yes { dial: None }) {
             Incoming::Packet { link, number, .. } => {
                 links.accept(link, number, true, now);
                 links.get(link).map(|link| link.peer)

@@ -2,7 +2,7 @@
 //! the store has them too.
 
 use crate::{
-    id::{Account, Epoch, Nick, PublicKey},
+    id::{Account, Epoch, Incarnation, Nick, PublicKey},
     record::{Access, AccountRecord, Sentence},
     storage::{Body, Id, Index, List},
     time::UnixTime,
@@ -45,8 +45,8 @@ pub(crate) struct Row {
     pub(crate) key: PublicKey,
     pub(crate) nick: Nick,
     pub(crate) epoch: Epoch,
-    /// The boot number that the client last registered with.
-    pub(crate) boot: u64,
+    /// The client's run that the epoch belongs to.
+    pub(crate) run: Incarnation,
     pub(crate) presence: Presence,
     /// The link it is registered or registering through.
     pub(crate) link: Option<Id<ServerLink>>,
@@ -75,7 +75,7 @@ impl Row {
             key: self.key,
             nick: self.nick,
             epoch: self.epoch,
-            boot: self.boot,
+            run: self.run,
             since,
             access: self.access,
             sentence: self.sentence,

@@ -182,7 +182,7 @@ impl Engine<'_> {
                 (false, _) => Done::Now(Err(RoomRefusal::Exists)),
             };
         }
-        let Some(id) = self.rooms.add(name, account, serial) else {
+        let Some(id) = self.rooms.add(name, account, serial, self.seconds()) else {
             return Done::Now(Err(RoomRefusal::ServerFull));
         };
         if let Some(row) = self.rooms.get_mut(id) {
@@ -289,18 +289,11 @@ impl Engine<'_> {
                 let (written, next) = page(room, names);
                 (written, next.or((last < self.accounts.count()).then_some(last)))
             }
-            Listed::Rooms { from } => page(
-                room,
-                (from.0..*self.rooms.next).map(|at| {
-                    let id = self.rooms.by_number(Room(at));
-                    (
-                        at,
-                        id.and_then(|id| self.rooms.get(id))
-                            .filter(|row| row.durable)
-                            .and_then(|row| row.name),
-                    )
-                }),
-            ),
+            Listed::Rooms { from } => {
+                let after = |row: &&RoomRow| self.rooms.from(Room(row.number.0.checked_add(1)?));
+                let rows = core::iter::successors(self.rooms.from(from), after);
+                page(room, rows.map(|row| (row.number.0, row.name.filter(|_| row.durable))))
+            }
         };
         let names = buffer.get(..written).unwrap_or_default();
         packet.push(&Frame::Names(Names { serial, next, names }), Token::Reply)

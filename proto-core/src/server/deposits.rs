@@ -9,7 +9,7 @@ use crate::{
     record::{BODY_HEADER, Sentence, record_bound},
     session::MAIL_OVERHEAD,
     storage::{Body, Id, Node},
-    wire::{Deposit, EntryRefusal},
+    wire::{Deposit, EntryRefusal, MAX_BODY},
 };
 
 use core::time::Duration;
@@ -46,7 +46,7 @@ impl Engine<'_> {
             Recipient::Account(_) => MAIL_OVERHEAD + BODY_HEADER,
             Recipient::Room(_) => BODY_HEADER,
         };
-        let sound = total > least && position.is_sound();
+        let sound = total > least && total <= self.longest_body() && position.is_sound();
         let Some(run) = run.filter(|_| sound) else {
             return Taken::Close(crate::wire::CloseReason::Malformed);
         };
@@ -61,10 +61,10 @@ impl Engine<'_> {
         }
         let Some(pair_id) = self.pair(author, deposit.to) else { return Taken::NoRoom };
         let Some(pair) = self.pairs.get(pair_id) else { return Taken::NoRoom };
-        if pair.loaded && position.epoch < pair.record.epoch {
+        if pair.loaded && position.epoch < pair.epoch() {
             return self.refuse_of(link, None, deposit, EntryRefusal::Superseded);
         }
-        let taken = position.epoch == pair.record.epoch && position.number <= pair.taken.number;
+        let taken = position.epoch == pair.epoch() && position.number <= pair.taken.number;
         if pair.loaded && taken {
             self.return_credit(link, deposit);
             self.owe_progress(pair_id);
@@ -140,6 +140,11 @@ impl Engine<'_> {
     /// An account that can be written to: it is there, and not banned.
     fn takes_mail(&self, to: Account) -> bool {
         self.accounts.get(to).is_some_and(|row| row.sentence == Sentence::None)
+    }
+
+    /// The longest body that may come: what was granted, and can be saved.
+    pub(super) fn longest_body(&self) -> usize {
+        MAX_BODY.min(self.state.config.credit as usize)
     }
 
     /// The longest text taken, in bytes: no longer than there is room to save.
@@ -240,11 +245,13 @@ impl Engine<'_> {
                 if let Some(pair) = pair {
                     self.unlist(id);
                     if let Some(pair) = self.pairs.get_mut(pair)
-                        && pair.record.epoch == position.epoch
+                        && pair.epoch() == position.epoch
                     {
                         pair.online = false;
                     }
                     self.settle_stored(pair);
+                    // After a crash, its author must not be told that less is saved than before.
+                    self.save_pair(pair);
                     self.owe_progress(pair);
                 }
                 if queued {
@@ -341,7 +348,8 @@ impl Engine<'_> {
     ) -> Option<Id<Entry>> {
         let pair = self.pairs.get(pair_id)?;
         let early = !pair.comes_next(position, deposit.skip);
-        let author = Some(pair.author).filter(|_| pair.count < PAIR_ENTRIES)?;
+        let limit = PAIR_ENTRIES - u16::from(early);
+        let author = Some(pair.author).filter(|_| pair.count < limit)?;
         if !self.make_room(deposit.total.into(), early) {
             return None;
         }

@@ -8,15 +8,18 @@ use zeroize::Zeroize;
 
 use crate::{
     action::Action,
-    id::Account,
-    link::{Expired, Fate, Incoming, LinkConfig, LinkHeads, Links, LinksState},
+    id::{Account, Incarnation},
+    link::{Admit, Expired, Fate, Incoming, LinkConfig, LinkHeads, Links, LinksState},
     random::Random,
+    role::Receiver,
     session::Identity,
     storage::{Id, Index, List, Pool, PoolHead, Slab, SlabHead},
     time::{Instant, UnixTime, WallClock},
     timers::Timers,
-    wire::{CloseReason, Frame, FrameError, Frames, MAX_DATAGRAM, Presence},
+    wire::{CloseReason, Frame, MAX_DATAGRAM, Presence},
 };
+
+pub(super) use crate::role::Taken;
 
 use super::{
     Config, Event, Resume, ServerLink, Tables,
@@ -35,6 +38,10 @@ const EVENTS: usize = 32;
 
 /// How long a reader waits that the store could not serve.
 pub(super) const STALL: Duration = Duration::from_secs(1);
+
+/// The last number that the wall clock makes, in the year 2097: a clock that is wrong must not
+/// use up those that are left.
+const LATEST: u32 = 0xf000_0000;
 
 /// What a server keeps between inputs beside its tables.
 #[derive(Debug)]
@@ -63,6 +70,8 @@ pub(super) struct Kept {
     pub(super) config: Config,
     pub(super) now: Instant,
     pub(super) clock: WallClock,
+    /// This run.
+    pub(super) run: Incarnation,
     /// The roster's version.
     pub(super) version: u64,
     /// When the collected changes are pushed.
@@ -106,6 +115,8 @@ impl State {
     ) -> Self {
         let mut random = Random::new(seed);
         let hash = random.bytes();
+        let unix = resume.clock.unix(now);
+        let run = Incarnation::draw(identity.suite(), &mut random, resume.boot, unix);
         let link_config = LinkConfig {
             initial_rtt: config.initial_rtt,
             keep_alive: None,
@@ -134,6 +145,7 @@ impl State {
                 config,
                 now,
                 clock: resume.clock,
+                run,
                 version: first,
                 push_at: None,
                 caught_up: List::NEW,
@@ -184,20 +196,10 @@ impl core::fmt::Debug for Engine<'_> {
     }
 }
 
-/// What becomes of a packet whose frame was looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Taken {
-    /// The frame was taken in.
-    Done,
-    /// There is no room for it now: the packet does not count as received.
-    NoRoom,
-    /// The link is over.
-    Close(CloseReason),
-}
-
 impl<'a> Engine<'a> {
     pub(super) fn new(state: &'a mut State, tables: Tables<'a>) -> Self {
         let State { kept, links, heads } = state;
+        let places = Versions::places(tables.accounts.len());
         Self {
             state: kept,
             links: Links::new(links, &mut heads.links, tables.links),
@@ -207,7 +209,7 @@ impl<'a> Engine<'a> {
                 by_key: Index::new(tables.by_key, heads.hash),
                 head: &mut heads.accounts,
             },
-            versions: Versions::new(tables.versions),
+            versions: Versions::new(tables.versions.get_mut(..places).unwrap_or_default()),
             entries: Slab::new(tables.entries, &mut heads.entries),
             entry_timers: Timers::new(tables.entry_timers, &mut heads.entry_timers),
             pairs: Slab::new(tables.pairs, &mut heads.pairs),
@@ -223,9 +225,10 @@ impl<'a> Engine<'a> {
         // Who is who is known once the accounts are read.
         let ready = self.state.reading.is_done();
         let now = self.state.now;
-        let incoming = self.links.receive(now, from, datagram, &mut |_| ready);
+        let admit = &mut |_: &_| if ready { Admit::Yes { dial: None } } else { Admit::No };
+        let incoming = self.links.receive(now, from, datagram, admit);
         if let Incoming::Packet { link, number, plaintext, .. } = incoming {
-            self.handle_packet(link, number, plaintext);
+            self.take_packet(link, number, plaintext);
             // There may be a password in it.
             datagram.zeroize();
         }
@@ -237,7 +240,7 @@ impl<'a> Engine<'a> {
             let Self { links, pairs, entries, rooms, state, .. } = self;
             let visit = &mut |member: &mut Member, token, fate| {
                 settle(member, pairs, &mut state.unused, entries, token, fate);
-                settle_room(rooms, &mut state.moved_rooms, token, fate);
+                settle_room(member, rooms, &mut state.moved_rooms, token, fate);
             };
             match links.timeout(now, visit) {
                 Some(Expired::Dead(link)) => self.lose(link),
@@ -317,6 +320,13 @@ impl<'a> Engine<'a> {
         self.state.clock.unix(self.state.now)
     }
 
+    /// Seconds since 1970 by the wall clock: where numbers go on that must not be given twice,
+    /// not even by a server whose store was put back.
+    pub(super) fn seconds(&self) -> u32 {
+        let seconds = self.unix().0 / 1_000_000;
+        u32::try_from(seconds).map_or(LATEST, |seconds| seconds.min(LATEST))
+    }
+
     pub(super) fn member(&mut self, link: Id<ServerLink>) -> Option<&mut Member> {
         self.links.get_mut(link).filter(|link| link.is_live()).map(|link| &mut link.role)
     }
@@ -345,47 +355,61 @@ impl<'a> Engine<'a> {
             || self.links.is_owing()
     }
 
-    /// Takes in a packet's frames. All of them are such that taking one in twice
-    /// does no harm: when one finds no room, the whole packet comes again. Those behind it
-    /// are taken in all the same: it may be them that the room is kept for.
-    fn handle_packet(&mut self, link: Id<ServerLink>, number: u64, plaintext: &[u8]) {
-        let (mut eliciting, mut whole) = (false, true);
-        let mut frames = Frames::new(plaintext);
-        for frame in frames.by_ref() {
-            let taken = match frame {
-                Ok(frame) => {
-                    eliciting |= !matches!(frame, Frame::Ack(_) | Frame::Close(_));
-                    self.handle_frame(link, number, &frame)
-                }
-                Err(FrameError::Unsupported(_)) => Taken::Close(CloseReason::Unsupported),
-                Err(FrameError::Length | FrameError::Body) => Taken::Close(CloseReason::Malformed),
-            };
-            match taken {
-                Taken::Done => {}
-                Taken::NoRoom => whole = false,
-                Taken::Close(reason) => {
-                    self.leave(link);
-                    self.links.close(link, reason, self.state.now);
-                    return;
-                }
-            }
+    /// A link fell silent for good.
+    fn lose(&mut self, link: Id<ServerLink>) {
+        let account = self.links.get(link).and_then(|link| link.role.registration.online());
+        self.leave(link);
+        self.links.remove(link);
+        if let Some((account, row)) = account.and_then(|a| Some((a, self.accounts.get_mut(a)?))) {
+            row.presence = Presence::Lost;
+            let nick = row.nick;
+            self.tell(Event::Lost { account, nick });
         }
-        if !whole {
-            self.links.state.drops.no_room += 1;
-            return;
-        }
-        eliciting |= frames.skipped();
-        self.links.accept(link, number, eliciting, self.state.now);
     }
 
-    fn handle_frame(&mut self, link: Id<ServerLink>, number: u64, frame: &Frame<'_>) -> Taken {
+    /// The account behind a link, if it is registered.
+    pub(super) fn author(&self, link: Id<ServerLink>) -> Option<Account> {
+        self.links.get(link)?.role.registration.online()
+    }
+
+    fn next_datagram(&mut self, scratch: &mut [u8; MAX_DATAGRAM]) -> Option<(SocketAddr, usize)> {
+        let now = self.state.now;
+        if let Some(handshake) = self.links.next_handshake(now, scratch) {
+            return Some(handshake);
+        }
+        while let Some((link, mut packet)) = self.links.begin(now, scratch) {
+            if let Some(packet) = packet.as_mut().filter(|packet| !packet.is_closing()) {
+                self.write_answer(link, packet);
+                self.write_reply(link, packet);
+                self.write_refusals(link, packet);
+                self.write_progress(link, packet);
+                self.write_roster(link, packet);
+                self.write_mail(link, packet);
+                self.write_rooms(link, packet);
+            }
+            if let Some(sent) = self.links.finish(link, packet, now) {
+                return Some(sent);
+            }
+        }
+        None
+    }
+}
+
+impl<'a> Receiver<'a> for Engine<'a> {
+    type Role = ServerRole;
+
+    fn links(&mut self) -> (&mut Links<'a, ServerRole>, Instant) {
+        (&mut self.links, self.state.now)
+    }
+
+    fn take_frame(&mut self, link: Id<ServerLink>, number: u64, frame: &Frame<'_>) -> Taken {
         match frame {
             Frame::Ack(ack) => {
                 let Self { links, pairs, entries, rooms, state, .. } = self;
                 let now = state.now;
                 let visit = &mut |member: &mut Member, token, fate| {
                     settle(member, pairs, &mut state.unused, entries, token, fate);
-                    settle_room(rooms, &mut state.moved_rooms, token, fate);
+                    settle_room(member, rooms, &mut state.moved_rooms, token, fate);
                 };
                 if !links.acknowledged(link, ack, now, visit) {
                     return Taken::Close(CloseReason::Malformed);
@@ -436,43 +460,9 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// A link fell silent for good.
-    fn lose(&mut self, link: Id<ServerLink>) {
-        let account = self.links.get(link).and_then(|link| link.role.registration.online());
+    fn end(&mut self, link: Id<ServerLink>, reason: CloseReason) {
         self.leave(link);
-        self.links.remove(link);
-        if let Some((account, row)) = account.and_then(|a| Some((a, self.accounts.get_mut(a)?))) {
-            row.presence = Presence::Lost;
-            let nick = row.nick;
-            self.tell(Event::Lost { account, nick });
-        }
-    }
-
-    /// The account behind a link, if it is registered.
-    pub(super) fn author(&self, link: Id<ServerLink>) -> Option<Account> {
-        self.links.get(link)?.role.registration.online()
-    }
-
-    fn next_datagram(&mut self, scratch: &mut [u8; MAX_DATAGRAM]) -> Option<(SocketAddr, usize)> {
-        let now = self.state.now;
-        if let Some(handshake) = self.links.next_handshake(now, scratch) {
-            return Some(handshake);
-        }
-        while let Some((link, mut packet)) = self.links.begin(now, scratch) {
-            if let Some(packet) = packet.as_mut().filter(|packet| !packet.is_closing()) {
-                self.write_answer(link, packet);
-                self.write_reply(link, packet);
-                self.write_refusals(link, packet);
-                self.write_progress(link, packet);
-                self.write_roster(link, packet);
-                self.write_mail(link, packet);
-                self.write_rooms(link, packet);
-            }
-            if let Some(sent) = self.links.finish(link, packet, now) {
-                return Some(sent);
-            }
-        }
-        None
+        self.links.close(link, reason, self.state.now);
     }
 }
 
@@ -511,14 +501,17 @@ fn settle(
         (Token::Former(id), Fate::Lost) => {
             if let Some(entry) = entries.get_mut(id) {
                 entry.former = true;
-                member.sending.push_back(entries, id);
+                let index = entry.index;
+                member.sending.insert_where(entries, id, |other| other.index > index);
             }
         }
         (Token::Piece(id, run), Fate::Lost) => {
             // Another copy may have been acknowledged meanwhile.
             if let Some(entry) = entries.get_mut(id).filter(|entry| entry.queued.is_linked()) {
                 entry.todo.insert(run);
-                member.sending.push_back(entries, id);
+                // Ahead of what comes after it: there may be room or credit for what is next only.
+                let index = entry.index;
+                member.sending.insert_where(entries, id, |other| other.index > index);
             }
         }
         (
@@ -536,8 +529,10 @@ fn settle(
     }
 }
 
-/// The same for what it carried of rooms: whose cursor goes back has something to be sent.
+/// The same for what it carried of rooms: whose cursor goes back has something to be sent,
+/// ahead of all that waits for the credit that comes back once that is read.
 fn settle_room(
+    member: &mut Member,
     rooms: &mut Rooms<'_>,
     moved_on: &mut List<Membership, Turn>,
     token: Token,
@@ -552,10 +547,15 @@ fn settle_room(
         Token::Entry { index, run, .. } => membership.cursor.lost(index, run),
         _ => membership.cursor.gone_told(false),
     }
-    if membership.queue == Queue::Waiting
-        && let Some(row) = rooms.slab.get_mut(membership.room)
-    {
-        List::remove_from_either([&mut row.caught_up, moved_on], &mut rooms.members, id);
-        moved_on.push_back(&mut rooms.members, id);
+    match membership.queue {
+        Queue::Waiting => {
+            let Some(row) = rooms.slab.get_mut(membership.room) else { return };
+            membership.queue = Queue::Ready;
+            List::remove_from_either([&mut row.caught_up, moved_on], &mut rooms.members, id);
+        }
+        Queue::Ready => member.turns.remove(&mut rooms.members, id),
+        Queue::None | Queue::Asking | Queue::Stalled => return,
     }
+    member.turns.push_front(&mut rooms.members, id);
+    member.short = 0;
 }

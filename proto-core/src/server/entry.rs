@@ -3,7 +3,7 @@
 
 use crate::{
     action::Ask,
-    id::{Account, Nick, Number, Position, PublicKey, Recipient},
+    id::{Account, Epoch, Nick, Number, Position, PublicKey, Recipient},
     link::Units,
     record::PairRecord,
     storage::{Body, Id, Linked, List, Node},
@@ -218,10 +218,10 @@ impl Pair {
 
     /// Moves on to the epoch of `position`: its author began a new outbox.
     pub(crate) fn enter(&mut self, position: Position) {
-        if position.epoch > self.record.epoch {
-            let PairRecord { key, .. } = self.record;
-            self.record = PairRecord { epoch: position.epoch, key, ..PairRecord::default() };
-            self.taken = Position::new(position.epoch, Number(0));
+        if position.epoch > self.epoch() {
+            // What is handed over or expires of the epochs before is still counted.
+            self.record.stored = Position::new(position.epoch, Number(0));
+            self.taken = self.record.stored;
             // How far an author is in a room is saved with each of its messages.
             self.dirty = matches!(self.recipient, Recipient::Account(_));
         }
@@ -229,31 +229,35 @@ impl Pair {
 
     /// What comes is the next entry to take in, as far as is known.
     pub(crate) fn comes_next(&self, position: Position, skip: u32) -> bool {
-        let anew = position.epoch > self.record.epoch
-            && position.number.0.saturating_sub(1) <= skip.into();
+        let anew =
+            position.epoch > self.epoch() && position.number.0.saturating_sub(1) <= skip.into();
         self.loaded && (anew || self.is_next(position, skip))
     }
 
     /// The next entry to take in: no number that counts is missing before it.
     pub(crate) fn is_next(&self, position: Position, skip: u32) -> bool {
         let before = position.number.0.saturating_sub(1).saturating_sub(skip.into());
-        position.epoch == self.record.epoch
+        position.epoch == self.epoch()
             && position.number > self.taken.number
             && before <= self.taken.number.0
     }
 
+    /// The newest epoch that was taken in.
+    pub(crate) fn epoch(&self) -> Epoch {
+        self.record.stored.epoch
+    }
+
     /// Durable or delivered up to here.
-    pub(crate) fn safe(&self) -> Number {
+    pub(crate) fn safe(&self) -> Position {
         self.record.stored.max(self.record.delivered).max(self.record.expired.1)
     }
 
     /// One more expired at the server. Ranges that do not meet become one: that
     /// claims less than was delivered, never more.
-    pub(crate) fn expire(&mut self, number: Number) {
+    pub(crate) fn expire(&mut self, position: Position) {
         let (first, last) = self.record.expired;
-        let begin =
-            if first == Number(0) || last <= self.record.delivered { number } else { first };
-        self.record.expired = (begin.min(number), last.max(number));
+        let begin = if last <= self.record.delivered { position } else { first };
+        self.record.expired = (begin.min(position), last.max(position));
         self.dirty = true;
     }
 }

@@ -342,8 +342,8 @@ impl Engine<'_> {
         let place = place.map(|(place, _)| Position::new(place.epoch, place.number));
         let row = self.rooms.by_number(room).and_then(|id| self.rooms.get(id));
         let last = row.and_then(|row| row.head_of).filter(|(author, _)| *author == pair.author);
-        let Position { epoch, number } = place.max(last.map(|(_, at)| at)).unwrap_or_default();
-        self.pair_loaded(id, PairRecord { epoch, stored: number, ..PairRecord::default() });
+        let stored = place.max(last.map(|(_, at)| at)).unwrap_or_default();
+        self.pair_loaded(id, PairRecord { stored, ..PairRecord::default() });
     }
 
     fn request_link<E>(&mut self, id: Id<ServerLink>) -> Option<Action<'static, E>> {

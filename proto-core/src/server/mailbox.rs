@@ -157,8 +157,8 @@ impl Engine<'_> {
             if let Some(pair) = self.pairs.get_mut(pair_id) {
                 // Of a message that was saved in an earlier run, the pair may know nothing.
                 pair.enter(position);
-                if pair.record.epoch == position.epoch && pair.record.delivered < position.number {
-                    pair.record.delivered = position.number;
+                if pair.record.delivered < position {
+                    pair.record.delivered = position;
                     pair.record.receipt = ack.receipt;
                     pair.taken = pair.taken.max(position);
                     pair.online = false;
@@ -344,11 +344,10 @@ impl Engine<'_> {
     pub(super) fn expire(&mut self, to: Account, record: &MailRecord) -> bool {
         let pair = self.pair(record.from, Recipient::Account(to));
         let Some(id) = pair.filter(|id| self.is_loaded(*id)) else { return false };
-        if let Some(pair) = self.pairs.get_mut(id)
-            && pair.record.epoch <= record.epoch
-        {
-            pair.enter(Position::new(record.epoch, record.number));
-            pair.expire(record.number);
+        if let Some(pair) = self.pairs.get_mut(id) {
+            let position = Position::new(record.epoch, record.number);
+            pair.enter(position);
+            pair.expire(position);
             self.save_pair(id);
         }
         self.owe_progress(id);

@@ -27,7 +27,8 @@ use crate::{
     action::{Action, Judgement, Loaded, StoreError, Ticket},
     id::{Account, Nick, PublicKey},
     link::{Drops, Link},
-    record::{Sentence, record_bound},
+    record::Sentence,
+    role::{StartError, grant},
     session::Identity,
     time::{Instant, UnixTime, WallClock},
     wire::{DEFAULT_DATAGRAM, MAX_BODY, MAX_DATAGRAM, Presence, Retention},
@@ -122,6 +123,9 @@ pub struct Server<S: Storage> {
 impl<S: Storage> Server<S> {
     /// A server that begins by reading its accounts from the store. `seed` is
     /// fresh randomness from the host.
+    ///
+    /// # Errors
+    /// [`StartError`] says what is wrong with what the host gives it.
     pub fn new(
         config: Config,
         identity: Identity,
@@ -129,13 +133,12 @@ impl<S: Storage> Server<S> {
         resume: Resume,
         now: Instant,
         mut storage: S,
-    ) -> Self {
-        // Nobody is to send what there is no room to save.
-        let longest = storage.tables().work.len().saturating_sub(record_bound(0));
-        let credit =
-            if longest < MAX_BODY { config.credit.min(longest as u32) } else { config.credit };
+    ) -> Result<Self, StartError> {
+        let tables = storage.tables();
+        tables.check(&resume)?;
+        let credit = grant(config.credit, tables.work.len(), tables.blocks.len());
         let config = Config { credit, ..config };
-        Self { state: State::new(config, identity, seed, resume, now), storage }
+        Ok(Self { state: State::new(config, identity, seed, resume, now), storage })
     }
 
     /// Takes in what came over UDP. Nothing that comes is an error: what does not
@@ -178,7 +181,7 @@ impl<S: Storage> Server<S> {
         result: Result<Loaded<'_>, StoreError>,
     ) -> Actions<'_> {
         let mut engine = self.engine(now);
-        engine.handle_loaded(ticket, result.ok());
+        engine.handle_loaded(ticket, result.ok().and_then(|loaded| loaded.checked(0)));
         Actions { engine }
     }
 

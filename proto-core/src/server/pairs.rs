@@ -3,7 +3,7 @@
 
 use crate::{
     action::Ask,
-    id::{Account, Number, Position, Recipient},
+    id::{Account, Number, Recipient},
     link::Packet,
     storage::Id,
     wire::{Frame, Inquire, Progress},
@@ -40,29 +40,40 @@ impl Engine<'_> {
         let mut record = record;
         if record.key != key {
             // What is sealed to the key before nobody can read: it is not saved any more.
-            (record.key, record.stored) = (key, Number(0));
+            (record.key, record.stored.number) = (key, Number(0));
         }
         let Some(pair) = self.pairs.get_mut(id) else { return };
         pair.loaded = true;
         pair.record.key = key;
         let now = &mut pair.record;
-        if record.epoch > now.epoch {
-            *now = record;
-        } else if record.epoch == now.epoch {
-            now.stored = now.stored.max(record.stored);
-            if record.delivered > now.delivered {
-                (now.delivered, now.receipt) = (record.delivered, record.receipt);
-            }
-            if now.expired.1 < record.expired.1 {
-                now.expired = record.expired;
-            }
+        now.stored = now.stored.max(record.stored);
+        if record.delivered > now.delivered {
+            (now.delivered, now.receipt) = (record.delivered, record.receipt);
         }
-        pair.taken = pair.taken.max(Position::new(pair.record.epoch, pair.safe()));
+        if now.expired.1 < record.expired.1 {
+            now.expired = record.expired;
+        }
+        pair.taken = pair.taken.max(pair.safe());
         if pair.dirty {
             self.save_pair(id);
         }
         self.owe_progress(id);
+        self.free_repeated(id);
         self.take_next(id);
+    }
+
+    /// What came before the pair was read, and turns out to have been had, gives its credit
+    /// and its memory back.
+    fn free_repeated(&mut self, id: Id<Pair>) {
+        let Some(pair) = self.pairs.get(id) else { return };
+        let (taken, mut at) = (pair.taken, pair.entries.front());
+        while let Some((id, entry)) = at.and_then(|id| Some((id, self.entries.get(id)?))) {
+            at = entry.of_pair.next();
+            let is_arriving = matches!(entry.stage, Stage::Arriving | Stage::Waiting);
+            if is_arriving && taken.covers(entry.position) {
+                self.free_entry(id);
+            }
+        }
     }
 
     /// An account has another key: what was sealed to the one before goes back to its
@@ -90,8 +101,8 @@ impl Engine<'_> {
                 }
             }
             let Some(pair) = self.pairs.get_mut(id).filter(|pair| pair.loaded) else { continue };
-            (pair.record.key, pair.record.stored) = (key, Number(0));
-            pair.taken = Position::new(pair.record.epoch, pair.safe());
+            (pair.record.key, pair.record.stored.number) = (key, Number(0));
+            pair.taken = pair.safe();
             self.save_pair(id);
             self.owe_progress(id);
         }
@@ -110,8 +121,10 @@ impl Engine<'_> {
                 upto.number.0 = upto.number.0.saturating_sub(1);
             }
         }
-        if upto.epoch == pair.record.epoch {
-            pair.record.stored = pair.record.stored.max(upto.number);
+        if upto.epoch == pair.epoch() && pair.record.stored < upto {
+            pair.record.stored = upto;
+            // How far a room has its author is saved with each of its entries.
+            pair.dirty |= matches!(pair.recipient, Recipient::Account(_));
         }
     }
 
@@ -241,7 +254,6 @@ impl Engine<'_> {
                 let progress = Progress {
                     to: pair.recipient,
                     key: pair.record.key,
-                    epoch: pair.record.epoch,
                     stored: pair.record.stored,
                     delivered: pair.record.delivered,
                     expired: pair.record.expired,

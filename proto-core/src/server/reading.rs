@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use crate::{
     action::{Action, Ask, Loaded, Log},
-    id::{Account, Position, Room},
+    id::{Account, MAX_INDEX, Position, Room},
     record::{self, AccountRecord, EntryRecord, MailRecord, MemberRecord, RoomRecord, Sentence},
     storage::{Body, Id, List},
     time::{Instant, UnixTime},
@@ -104,7 +104,12 @@ impl Engine<'_> {
     }
 
     pub(super) fn read(&mut self, loaded: Option<Loaded<'_>>) {
-        let Some(Loaded { record, head }) = loaded else {
+        let from = match self.state.reading.what {
+            What::Accounts { from } | What::Rooms { from } | What::Members { from, .. } => from,
+            What::Beginning { .. } => 1,
+            What::End { .. } | What::Mail { .. } | What::Expired { .. } => 0,
+        };
+        let Some(Loaded { record, head }) = loaded.and_then(|loaded| loaded.checked(from)) else {
             self.tell(Event::StoreFailed);
             self.state.reading.again = Some(self.state.now + AGAIN);
             return;
@@ -137,7 +142,7 @@ impl Engine<'_> {
                 if let (Some(row), Some((_, bytes))) = (self.rooms.get_mut(of), record)
                     && let Some((last, body)) = record::decode::<EntryRecord>(bytes)
                 {
-                    row.bytes = last.bytes + body.len() as u64;
+                    row.bytes = last.bytes.saturating_add(body.len() as u64);
                     let position = Position::new(last.epoch, last.number);
                     row.head_of = Some((last.from, position));
                     row.unplaced = row.head_of;
@@ -202,7 +207,7 @@ impl Engine<'_> {
             key: record.key,
             nick: record.nick,
             epoch: record.epoch,
-            boot: record.boot,
+            run: record.run,
             presence: if is_gone { Presence::Gone } else { Presence::Offline },
             link: None,
             seen: UnixTime(0),
@@ -219,7 +224,7 @@ impl Engine<'_> {
             self.tell(Event::Damaged);
             return;
         }
-        if !is_gone && !self.admit_to_lobby(account, record.since) {
+        if !is_gone && !self.admit_to_lobby(account, record.since.min(MAX_INDEX)) {
             self.tell(Event::Damaged);
         }
         self.change(account);
@@ -258,13 +263,17 @@ impl Engine<'_> {
     /// What a room's log keeps: `record` is its first entry, `head` the number of its last.
     fn read_beginning(&mut self, of: Id<RoomRow>, record: Option<(u64, &[u8])>, head: u64) {
         let Some(row) = self.rooms.get_mut(of) else { return };
-        (row.head, row.asked) = (head, head);
-        row.first = record.map_or(head + 1, |(index, _)| index);
+        let last = head.min(MAX_INDEX);
+        (row.head, row.asked) = (last, last);
+        row.first = record.map_or(last + 1, |(index, _)| index.min(last + 1));
         row.forgotten = row.first - 1;
         if let Some((index, bytes)) = record
             && let Some((oldest, _)) = record::decode::<EntryRecord>(bytes)
         {
             row.oldest = Oldest { index, received: oldest.received, bytes: oldest.bytes };
+        }
+        if head > last {
+            self.tell(Event::Damaged);
         }
     }
 
@@ -278,7 +287,8 @@ impl Engine<'_> {
         if record.left || self.accounts.get(account).is_none() {
             return;
         }
-        let membership = Membership::new(of, account, record.since, Standing::Member);
+        let since = record.since.min(MAX_INDEX);
+        let membership = Membership::new(of, account, since, Standing::Member);
         if self.add_membership(membership).is_none() {
             self.tell(Event::Damaged);
         }

@@ -2,7 +2,7 @@
 
 use crate::{
     action::Ask,
-    id::{Account, Epoch, PublicKey, Room},
+    id::{Account, Epoch, Incarnation, PublicKey, Room},
     link::Packet,
     record::{Access, Sentence},
     storage::{Body, Id, List},
@@ -89,21 +89,25 @@ impl Engine<'_> {
         sets: bool,
     ) -> Taken {
         let Some(key) = self.links.get(link).map(|link| link.peer) else { return Taken::Done };
+        let epoch = self.next_epoch(Some(account), key, register);
         let Some(row) = self.accounts.get_mut(account) else { return Taken::NoRoom };
+        let Some(epoch) = epoch else {
+            self.answer(link, Registration::Refused(RegisterRefusal::Exhausted));
+            return Taken::Done;
+        };
         // Another link may be at it; its end must not undo this one's.
         let older = row.link.replace(link).filter(|older| *older != link);
         let fresh = !row.durable;
-        // A version from before this run is below all of its versions; one from
-        // another server may be above.
-        let base = if register.roster <= self.state.version { register.roster } else { 0 };
+        // A version of another run says nothing of this one's.
+        let known = register.server == self.state.run && register.roster <= self.state.version;
+        let base = if known { register.roster } else { 0 };
         if let Some(found) = self.links.get_mut(link) {
             found.role.reader.base = base;
         }
         let Some(row) = self.accounts.get_mut(account) else { return Taken::NoRoom };
-        let epoch = next_epoch(row, key, register);
-        let same = (row.key, row.epoch, row.boot) == (key, epoch, register.boot);
+        let same = (row.key, row.epoch, row.run) == (key, epoch, register.run);
         let changed = !same || fresh || sets;
-        (row.epoch, row.boot) = (epoch, register.boot);
+        (row.epoch, row.run) = (epoch, register.run);
         if let Some(older) = older {
             self.leave(older);
             self.links.close(older, CloseReason::Displaced, self.state.now);
@@ -159,7 +163,7 @@ impl Engine<'_> {
                 self.accounts.remove(account);
             } else {
                 // What could not be saved did not happen.
-                row.boot = 0;
+                row.run = Incarnation::NONE;
                 if row.presence == Presence::Online {
                     row.presence = Presence::Offline;
                     self.change(account);
@@ -306,7 +310,7 @@ impl Engine<'_> {
                     account,
                     epoch: row.epoch,
                     returning,
-                    roster: self.state.version,
+                    run: self.state.run,
                     mailbox,
                     rooms: self.rooms.count(row.rooms),
                     limits: Limits {
@@ -332,6 +336,18 @@ impl Engine<'_> {
 
     /// Whether a key gets the nick that it asks for.
     pub(super) fn admission(&self, key: PublicKey, register: &Register) -> Admission {
+        let admission = self.seat_for(key, register);
+        let account = match admission {
+            Admission::Holder(account) => Some(account),
+            Admission::New => None,
+            Admission::Password { account, .. } => account,
+            Admission::Refused(_) => return admission,
+        };
+        let epoch = self.next_epoch(account, key, register);
+        epoch.map_or(Admission::Refused(RegisterRefusal::Exhausted), |_| admission)
+    }
+
+    fn seat_for(&self, key: PublicKey, register: &Register) -> Admission {
         let by_password = self.state.config.logins == Logins::Password;
         if let Some((account, row)) = self.accounts.by_key(&key).and_then(|a| self.row(a)) {
             return match (row.sentence, row.access) {
@@ -369,7 +385,7 @@ impl Engine<'_> {
             key,
             nick: register.nick,
             epoch: Epoch(0),
-            boot: 0,
+            run: Incarnation::NONE,
             presence: Presence::Offline,
             link: None,
             seen: self.unix(),
@@ -389,6 +405,30 @@ impl Engine<'_> {
             return None;
         }
         Some(account)
+    }
+
+    /// The epoch that a client's run numbers its messages in: its own for ever. Who comes with
+    /// another run may have begun from any state that its key ever had, so it gets an epoch that
+    /// nobody was ever given: above what the account and the client know of, and, in case both were
+    /// put back, above any of an earlier time. `None` if there is none.
+    fn next_epoch(
+        &self,
+        account: Option<Account>,
+        key: PublicKey,
+        register: &Register,
+    ) -> Option<Epoch> {
+        let claimed = register.epoch.unwrap_or_default();
+        let row = account.and_then(|account| self.accounts.get(account));
+        let given = row.map_or(Epoch(0), |row| row.epoch);
+        let same_run = row.is_some_and(|row| {
+            (row.key, row.run) == (key, register.run) && row.run != Incarnation::NONE
+        });
+        // It may not have heard of what it was given, but must not know of anything later.
+        if same_run && claimed <= given {
+            return Some(given);
+        }
+        let after = given.max(claimed).0.checked_add(1)?;
+        Some(Epoch(after.max(self.seconds())))
     }
 
     fn row(&self, account: Account) -> Option<(Account, &Row)> {
@@ -425,22 +465,5 @@ impl Engine<'_> {
             *which(member) = Ask::Owed;
             self.state.asking_links.push_back(&mut self.links.links, link);
         }
-    }
-}
-
-/// The epoch to number messages in: the next one if the client's state is gone or
-/// was rolled back, or if it is another client, so that no number is ever used for two messages.
-fn next_epoch(row: &Row, key: PublicKey, register: &Register) -> Epoch {
-    match register.epoch {
-        Some(epoch)
-            if key == row.key
-                && epoch == row.epoch
-                && epoch != Epoch(0)
-                && register.boot >= row.boot =>
-        {
-            epoch
-        }
-        // Either side may have been in epochs that the other does not know of.
-        claimed => Epoch(row.epoch.max(claimed.unwrap_or_default()).0.saturating_add(1)),
     }
 }

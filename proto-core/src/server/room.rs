@@ -306,8 +306,13 @@ impl Cursor {
             Some(current) if current.ahead == lost.ahead => {
                 current.units = current.units.min(lost.units);
             }
-            // Another is being sent: this one is sent as a whole again.
-            Some(_) => self.sent &= !(1 << ahead),
+            // One before it is being sent: this one is sent as a whole again.
+            Some(current) if current.ahead < lost.ahead => self.sent &= !(1 << ahead),
+            // There may be room for what is next only: that goes ahead of what was begun.
+            Some(current) => {
+                self.sent &= !(1 << current.ahead);
+                *current = lost;
+            }
             None => self.current = Some(lost),
         }
     }
@@ -406,18 +411,29 @@ impl Rooms<'_> {
         self.find(&self.by_number, &room.0.to_le_bytes(), |row| row.number == room)
     }
 
+    /// The room with the least number from this one on.
+    pub(super) fn from(&self, room: Room) -> Option<&RoomRow> {
+        let rows = self.slab.iter().map(|(_, row)| row);
+        rows.filter(|row| row.number >= room).min_by_key(|row| row.number)
+    }
+
     pub(super) fn by_name(&self, name: &RoomName) -> Option<Id<RoomRow>> {
         self.find(&self.by_name, &name.folded(), |row| row.name == Some(*name))
     }
 
-    /// Adds a room under the next number; `None` if there is no room.
+    /// Adds a room under the next number, `least` at least; `None` if there is no room.
     pub(super) fn add(
         &mut self,
         name: RoomName,
         creator: Account,
         serial: u64,
+        least: u32,
     ) -> Option<Id<RoomRow>> {
-        self.put(RoomRow::new(Room(*self.next), Some(name), creator, serial))
+        let number = Room(least.max(*self.next));
+        if self.by_number(number).is_some() {
+            return None;
+        }
+        self.put(RoomRow::new(number, Some(name), creator, serial))
     }
 
     /// Adds a room under its number; `None` if there is no room.

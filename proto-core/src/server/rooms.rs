@@ -6,9 +6,10 @@ use core::time::Duration;
 
 use crate::{
     action::{Ask, Loaded},
-    id::{Account, Position, Recipient, Room},
+    id::{Account, MAX_INDEX, Position, Recipient, Room},
     link::{Packet, Units},
     record::{self, EntryRecord},
+    role::is_room_to_wait,
     storage::{Id, Index, Pool, Slab},
     time::Instant,
     wire::{EntryRefusal, FRAGMENT_UNIT, Frame, Gone, Joined, Read, RoomEntry},
@@ -47,10 +48,14 @@ impl Engine<'_> {
     pub(super) fn append(&mut self, id: Id<Entry>, room: Room) {
         let row = self.rooms.by_number(room).and_then(|id| self.rooms.get_mut(id));
         let (Some(row), Some(entry)) = (row, self.entries.get_mut(id)) else { return };
+        if row.asked >= MAX_INDEX {
+            self.refuse(id, EntryRefusal::Store);
+            return;
+        }
         row.asked += 1;
         entry.index = row.asked;
         entry.bytes = row.bytes;
-        row.bytes += entry.body.len() as u64;
+        row.bytes = row.bytes.saturating_add(entry.body.len() as u64);
         entry.author = self.accounts.get(entry.from).map(|row| row.nick);
         entry.stage = Stage::Storing;
         entry.ask = Ask::Owed;
@@ -275,17 +280,18 @@ impl Engine<'_> {
     }
 
     /// Makes room for one more entry with a body of `bytes` bytes, if entries of rooms that
-    /// the store has as well take it up. `early` is one that waits for others to come: the
-    /// last quarter of the room is not for it, or those others might find none, and all
-    /// wait for ever. `false` if there is no room.
+    /// the store has as well take it up. `early` is one that waits for others to come, and
+    /// leaves the last of the room to them. `false` if there is no room.
     pub(super) fn make_room(&mut self, bytes: usize, early: bool) -> bool {
-        let spare = |capacity: usize| if early { capacity / 4 } else { 0 };
+        let longest = self.longest_body();
         loop {
-            let places = self.entries.capacity() - self.entries.len();
-            let blocks = self.pool.capacity() - self.pool.used();
-            if places > spare(self.entries.capacity())
-                && blocks >= Pool::blocks(bytes) + spare(self.pool.capacity())
-            {
+            let is_room = if early {
+                is_room_to_wait(&self.entries, &self.pool, bytes, longest)
+            } else {
+                let blocks = self.pool.capacity() - self.pool.used();
+                !self.entries.is_full() && blocks >= Pool::blocks(bytes)
+            };
+            if is_room {
                 return true;
             }
             if !self.forget_oldest() {
@@ -331,7 +337,7 @@ impl Engine<'_> {
         let room = row.number;
         let Some(Loaded { record: Some((index, bytes)), .. }) = loaded else { return };
         let Some((record, _)) = record::decode::<EntryRecord>(bytes) else { return };
-        row.first = row.first.max(index);
+        row.first = row.first.max(index.min(row.head + 1));
         row.oldest = Oldest { index, received: record.received, bytes: record.bytes };
         self.trim(room);
     }

@@ -112,6 +112,48 @@ impl<T: Linked<L>, L> List<T, L> {
         self.append(slab, &mut Self { front: Some(id), kind: PhantomData });
     }
 
+    /// Puts an entry before all others; nothing happens if it is in such a list already.
+    pub fn push_front(&mut self, slab: &mut Slab<'_, T>, id: Id<T>) {
+        self.insert_where(slab, id, |_| true);
+    }
+
+    /// Puts an entry ahead of the first one that `is_behind` it, or else at the end; nothing
+    /// happens if it is in such a list already.
+    pub fn insert_where(
+        &mut self,
+        slab: &mut Slab<'_, T>,
+        id: Id<T>,
+        is_behind: impl Fn(&T) -> bool,
+    ) {
+        if slab.get_mut(id).is_none_or(|entry| entry.node().is_linked()) {
+            return;
+        }
+        let mut at = self.front;
+        while let Some(entry) = at.and_then(|at| slab.get_mut(at)) {
+            if is_behind(entry) {
+                break;
+            }
+            at = entry.node().next();
+        }
+        self.insert_before(slab, at, id);
+    }
+
+    /// Puts an entry, which is in no such list, ahead of `next`, which is in this one; at the
+    /// end without one.
+    pub fn insert_before(&mut self, slab: &mut Slab<'_, T>, next: Option<Id<T>>, id: Id<T>) {
+        let Some(next) = next else { return self.push_back(slab, id) };
+        let Some(behind) = place(slab, next) else { return };
+        let previous = core::mem::replace(&mut behind.previous, id);
+        if let Some(entry) = slab.get_mut(id) {
+            entry.node().place = Some(Place { previous, next: Some(next) });
+        }
+        if self.front == Some(next) {
+            self.front = Some(id);
+        } else if let Some(previous) = place(slab, previous) {
+            previous.next = Some(id);
+        }
+    }
+
     /// Takes the first entry out of the list.
     pub fn pop_front(&mut self, slab: &mut Slab<'_, T>) -> Option<Id<T>> {
         let front = self.front?;
@@ -176,7 +218,7 @@ mod tests {
     use super::*;
     use crate::storage::{SlabHead, Slot};
 
-    struct Entry(Node<Entry>);
+    struct Entry(Node<Entry>, usize);
     struct Kind;
 
     impl Linked<Kind> for Entry {
@@ -192,11 +234,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn two_lists_behave_as_two_queues(steps in prop::collection::vec((0..4u8, any::<bool>(), 0..8usize), 0..200)) {
+        fn two_lists_behave_as_two_queues(steps in prop::collection::vec((0..6u8, any::<bool>(), 0..8usize), 0..200)) {
             let mut slots = [const { Slot::EMPTY }; 8];
             let mut head = SlabHead::NEW;
             let mut slab = Slab::new(&mut slots, &mut head);
-            let ids: Vec<_> = (0..8).map(|_| slab.insert(Entry(Node::UNLINKED)).ok().unwrap()).collect();
+            let ids: Vec<_> = (0..8).map(|at| slab.insert(Entry(Node::UNLINKED, at)).ok().unwrap()).collect();
             let mut lists = [List::<Entry, Kind>::NEW; 2];
             let mut models = [VecDeque::new(), VecDeque::new()];
             for (step, which, pick) in steps {
@@ -216,11 +258,24 @@ mod tests {
                         lists[at].remove(&mut slab, ids[pick]);
                         models[at].retain(|i| *i != pick);
                     }
+                    4 => {
+                        lists[at].insert_where(&mut slab, ids[pick], |entry| entry.1 > pick);
+                        if !models.iter().any(|m| m.contains(&pick)) {
+                            let behind = models[at].iter().position(|other| *other > pick);
+                            models[at].insert(behind.unwrap_or(models[at].len()), pick);
+                        }
+                    }
                     3 => {
                         let mut other = core::mem::take(&mut lists[1 - at]);
                         lists[at].append(&mut slab, &mut other);
                         let moved = core::mem::take(&mut models[1 - at]);
                         models[at].extend(moved);
+                    }
+                    5 => {
+                        lists[at].push_front(&mut slab, ids[pick]);
+                        if !models.iter().any(|m| m.contains(&pick)) {
+                            models[at].push_front(pick);
+                        }
                     }
                     _ => {}
                 }

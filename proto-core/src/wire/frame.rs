@@ -7,7 +7,9 @@ use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    id::{Account, Epoch, Nick, Number, PublicKey, Recipient, Room, RoomName},
+    id::{
+        Account, Epoch, Incarnation, Nick, Number, Position, PublicKey, Recipient, Room, RoomName,
+    },
     password::MAX_PASSWORD,
     time::UnixTime,
 };
@@ -30,10 +32,11 @@ mod bound {
     pub(super) const U16: usize = 3;
     pub(super) const U32: usize = 5;
     pub(super) const U64: usize = 10;
+    pub(super) const RUN: usize = 8;
     pub(super) const ADDRESS: usize = 1 + 16 + U16;
     pub(super) const NAME: usize = 1 + crate::id::MAX_NAME;
     pub(super) const RECIPIENT: usize = TAG + U32;
-    pub(super) const REGISTER: usize = NAME + TAG + U32 + 2 * U64;
+    pub(super) const REGISTER: usize = NAME + TAG + U32 + 2 * RUN + U64;
 }
 
 macro_rules! frames {
@@ -90,7 +93,7 @@ frames! {
     /// A client asks for its nick.
     Register(Register) = 0x10, bound bound::REGISTER;
     /// It has it.
-    Registered(Registered) = 0x11, bound 7 * bound::U32 + bound::TAG + 3 * bound::U64;
+    Registered(Registered) = 0x11, bound 7 * bound::U32 + bound::TAG + 2 * bound::U64 + bound::RUN;
     /// It does not get it.
     RegisterRefused(RegisterRefusal) = 0x12, bound bound::TAG;
     /// A client goes offline.
@@ -113,7 +116,7 @@ frames! {
     /// A piece of a sealed message that the server takes in the recipient's stead.
     Deposit(Deposit<'a>) = 0x22, bound bound::RECIPIENT + 3 * bound::U32 + bound::U64 + 3 * bound::U16 + super::FRAGMENT_UNIT;
     /// What became of the deposits for one recipient.
-    Progress(Progress) = 0x23, bound bound::RECIPIENT + 2 * bound::U32 + 4 * bound::U64 + bound::TAG + 16;
+    Progress(Progress) = 0x23, bound bound::RECIPIENT + 5 * bound::U32 + 4 * bound::U64 + bound::TAG + 16;
     /// A deposit that the server did not take.
     EntryRefused(EntryRefused) = 0x24, bound bound::RECIPIENT + bound::U32 + bound::U64 + bound::TAG;
     /// A piece of an entry of the reader's mailbox.
@@ -206,10 +209,12 @@ pub enum CloseReason {
 pub struct Register {
     /// The nick wanted.
     pub nick: Nick,
-    /// The epoch that the client's durable state is in, if it has one.
+    /// The last epoch that the client's durable state knows of, if it has one.
     pub epoch: Option<Epoch>,
-    /// How often that state was started from: a number that goes back shows a roll-back.
-    pub boot: u64,
+    /// The client's run.
+    pub run: Incarnation,
+    /// The server's run that `roster` is of.
+    pub server: Incarnation,
     /// The roster version that the client has already.
     pub roster: u64,
 }
@@ -223,8 +228,8 @@ pub struct Registered {
     pub epoch: Epoch,
     /// The nick was this key's before.
     pub returning: bool,
-    /// The roster's version now.
-    pub roster: u64,
+    /// The server's run, which versions of the roster and numbers of accounts are of.
+    pub run: Incarnation,
     /// The last entry of the mailbox if anything waits in it, else 0.
     pub mailbox: u64,
     /// How many rooms the client is a member of, the lobby among them.
@@ -269,6 +274,8 @@ pub enum RegisterRefusal {
     Store,
     /// The operator banned the nick or the key.
     Banned,
+    /// There is no epoch left for another run of it.
+    Exhausted,
 }
 
 /// A page of the roster: every change after version `base` up to version `upto`
@@ -451,14 +458,13 @@ pub struct Progress {
     /// The number of the key that the recipient has now; 0 for a room. What was saved sealed
     /// to one before is saved no longer.
     pub key: u32,
-    /// The author's epoch.
-    pub epoch: Epoch,
-    /// All up to here are saved durably or delivered.
-    pub stored: Number,
+    /// All of its epoch up to here are saved durably or delivered; of earlier epochs, nothing is
+    /// taken any more. Of epoch 0 if the server has nothing of this author's.
+    pub stored: Position,
     /// All up to here are delivered, but for those in `expired`.
-    pub delivered: Number,
-    /// The first and the last of those that expired at the server; 0 and 0 for none.
-    pub expired: (Number, Number),
+    pub delivered: Position,
+    /// The first and the last of those that expired at the server; of epoch 0 for none.
+    pub expired: (Position, Position),
     /// The recipient is online: the deposit is being relayed.
     pub online: bool,
     /// The recipient's receipt for `delivered`; see [`crate::session`].

@@ -96,7 +96,7 @@ fn a_script_gives_a_silent_server_up_at_its_end() {
 #[test]
 fn what_the_server_did_not_take_stays_and_is_told_of() {
     let mut world = script().online(&[("y", false)]);
-    world.chat.open = OpenMessages { open: 1, unsaved: 1 };
+    world.chat.open = OpenMessages { unsaved: 1, stored: false };
     world.line("send y hello");
     world.end();
     world.deposited("y", 1, Deposit::Offline);

@@ -12,6 +12,7 @@ const AWAY: &str = "I am away from here and shall be back by and by.";
 /// Each frame with every number at its largest and every list full.
 fn largest() -> List<Frame<'static>> {
     let (account, epoch, number) = (Account(u32::MAX), Epoch(u32::MAX), Number(u64::MAX));
+    let run = Incarnation([9; 8]);
     let nick = Nick::new(&"n".repeat(32)).unwrap();
     let name = RoomName::new(&"r".repeat(32)).unwrap();
     let (room, to) = (Room(u32::MAX), Recipient::Room(Room(u32::MAX)));
@@ -44,12 +45,12 @@ fn largest() -> List<Frame<'static>> {
         Frame::Ping(()),
         Frame::Close(CloseReason::Expelled),
         Frame::Credit(u64::MAX),
-        Frame::Register(Register { nick, epoch: Some(epoch), boot: u64::MAX, roster: u64::MAX }),
+        Frame::Register(Register { nick, epoch: Some(epoch), run, server: run, roster: u64::MAX }),
         Frame::Registered(Registered {
             account,
             epoch,
             returning: true,
-            roster: u64::MAX,
+            run,
             mailbox: u64::MAX,
             rooms: u32::MAX,
             limits: Limits {
@@ -58,7 +59,7 @@ fn largest() -> List<Frame<'static>> {
                 room: Retention { entries: u32::MAX, bytes: u64::MAX, age: u32::MAX },
             },
         }),
-        Frame::RegisterRefused(RegisterRefusal::Banned),
+        Frame::RegisterRefused(RegisterRefusal::Exhausted),
         Frame::Deregister(()),
         Frame::Deregistered(()),
         Frame::Roster(Roster {
@@ -75,7 +76,7 @@ fn largest() -> List<Frame<'static>> {
             attempt: u32::MAX,
         }),
         Frame::Login(Login {
-            register: Register { nick, epoch: Some(epoch), boot: u64::MAX, roster: u64::MAX },
+            register: Register { nick, epoch: Some(epoch), run, server: run, roster: u64::MAX },
             attempt: u32::MAX,
             password: Secret(&[7; MAX_PASSWORD]),
         }),
@@ -95,10 +96,9 @@ fn largest() -> List<Frame<'static>> {
         Frame::Progress(Progress {
             to,
             key: u32::MAX,
-            epoch,
-            stored: number,
-            delivered: number,
-            expired: (number, number),
+            stored: position,
+            delivered: position,
+            expired: (position, position),
             online: true,
             receipt: [9; 16],
         }),

@@ -1,0 +1,207 @@
+//! What both roles do alike: what they start with, the frames of a packet, taken in one after
+//! the other, and the room that is kept for what is next.
+
+use core::fmt;
+
+use crate::{
+    link::{Link, LinkTables, Links, Role},
+    record::record_bound,
+    server::Resume,
+    storage::{Id, Index, Pool, Slab},
+    time::Instant,
+    wire::{CloseReason, Frame, FrameError, Frames, MAX_BODY},
+};
+
+/// Why a role does not start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A table that its host lends is too short for the others.
+    Short {
+        /// The name of its field.
+        table: &'static str,
+        /// How many places it has.
+        length: usize,
+        /// How many it needs at least.
+        least: usize,
+    },
+    /// The boot number has more than 24 bits: nothing would be above what earlier runs used.
+    Boot(u64),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Short { table, length, least } => {
+                write!(f, "the table `{table}` has {length} places and needs {least}")
+            }
+            Self::Boot(boot) => {
+                write!(f, "the boot number {boot} is too large: the durable state is damaged")
+            }
+        }
+    }
+}
+
+impl core::error::Error for StartError {}
+
+/// A table: its name, its length, and how long it must be at least.
+pub(crate) type Need = (&'static str, usize, usize);
+
+/// The least length of `work`: some text fits, with its author's time and a seal.
+pub(crate) const LEAST_WORK: usize = record_bound(105);
+
+/// Checks what a role starts with.
+pub(crate) fn check_start(resume: &Resume, needs: &[&[Need]]) -> Result<(), StartError> {
+    if resume.boot >> 24 != 0 {
+        return Err(StartError::Boot(resume.boot));
+    }
+    let short = needs.iter().copied().flatten().find(|(_, length, least)| length < least);
+    short.map_or(Ok(()), |&(table, length, least)| Err(StartError::Short { table, length, least }))
+}
+
+/// What the tables of links need; `links` of them at least.
+pub(crate) fn link_needs<R: Role>(tables: &LinkTables<'_, R>, links: usize) -> [Need; 8] {
+    let (all, dials) = (tables.links.len(), tables.dials.len());
+    [
+        ("links.links", all, links),
+        ("links.by_session", tables.by_session.len(), Index::buckets(all + dials)),
+        ("links.by_key", tables.by_key.len(), Index::buckets(all)),
+        ("links.sent", tables.sent.len(), 1),
+        ("links.timers", tables.timers.len(), all),
+        ("links.dial_timers", tables.dial_timers.len(), dials),
+        ("links.ephemerals", tables.ephemerals.len(), 1),
+        ("links.by_ephemeral", tables.by_ephemeral.len(), Index::buckets(tables.ephemerals.len())),
+    ]
+}
+
+/// The credit to grant: nobody is to send what there is no room to save, or to hold.
+pub(crate) fn grant(credit: u32, work: usize, blocks: usize) -> u32 {
+    let longest = work.saturating_sub(record_bound(0)).min(Pool::bytes(blocks));
+    if longest < MAX_BODY { credit.min(longest as u32) } else { credit }
+}
+
+/// What becomes of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// It was taken in.
+    Done,
+    /// There is no room for it now: its packet does not count as received.
+    NoRoom,
+    /// The link is over.
+    Close(CloseReason),
+}
+
+/// Whether there is a place and room for a body of `bytes` bytes beside what is kept free for
+/// bodies of up to `longest` bytes that are next in their order: a quarter, and enough for one.
+/// What waits for another must leave that room, or the other might find none, and both wait
+/// for ever.
+pub(crate) fn is_room_to_wait<T>(
+    slab: &Slab<'_, T>,
+    pool: &Pool<'_>,
+    bytes: usize,
+    longest: usize,
+) -> bool {
+    let places = slab.capacity() - slab.len();
+    let blocks = pool.capacity() - pool.used();
+    let spare = (pool.capacity() / 4).max(Pool::blocks(longest));
+    places > (slab.capacity() / 4).max(1) && blocks >= Pool::blocks(bytes) + spare
+}
+
+/// A role at work, to which packets come.
+pub(crate) trait Receiver<'a> {
+    /// What it uses links for.
+    type Role: Role + 'a;
+
+    /// All its links, and the time.
+    fn links(&mut self) -> (&mut Links<'a, Self::Role>, Instant);
+
+    /// Takes in a frame of the packet `number`. It may be one that was taken in before.
+    fn take_frame(&mut self, link: Id<Link<Self::Role>>, number: u64, frame: &Frame<'_>) -> Taken;
+
+    /// Ends a link whose other side broke the rules.
+    fn end(&mut self, link: Id<Link<Self::Role>>, reason: CloseReason);
+
+    /// Takes in a packet.
+    fn take_packet(&mut self, link: Id<Link<Self::Role>>, number: u64, plaintext: &[u8]) {
+        let contents = take_frames(plaintext, |frame| self.take_frame(link, number, frame));
+        let (links, now) = self.links();
+        match contents {
+            Contents::Whole { eliciting } => links.accept(link, number, eliciting, now),
+            Contents::Partly => links.state.drops.no_room += 1,
+            Contents::Broken(reason) => self.end(link, reason),
+        }
+    }
+}
+
+/// What became of a packet's frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Contents {
+    /// All were taken in. `eliciting`: one of them asks for an Ack.
+    Whole { eliciting: bool },
+    /// Some found no room: the whole packet comes again.
+    Partly,
+    /// One is against the rules, and nothing behind it was looked at.
+    Broken(CloseReason),
+}
+
+/// Takes in the frames of a packet, one after the other. When one finds no room, those behind
+/// it are taken in all the same: it may be them that the room is kept for.
+fn take_frames(plaintext: &[u8], mut take: impl FnMut(&Frame<'_>) -> Taken) -> Contents {
+    let (mut eliciting, mut whole) = (false, true);
+    let mut frames = Frames::new(plaintext);
+    for frame in frames.by_ref() {
+        let taken = match frame {
+            Ok(frame) => {
+                eliciting |= !matches!(frame, Frame::Ack(_) | Frame::Close(_));
+                take(&frame)
+            }
+            Err(FrameError::Unsupported(_)) => Taken::Close(CloseReason::Unsupported),
+            Err(FrameError::Length | FrameError::Body) => Taken::Close(CloseReason::Malformed),
+        };
+        match taken {
+            Taken::Done => {}
+            Taken::NoRoom => whole = false,
+            Taken::Close(reason) => return Contents::Broken(reason),
+        }
+    }
+    eliciting |= frames.skipped();
+    if whole { Contents::Whole { eliciting } } else { Contents::Partly }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{vec, vec::Vec};
+
+    use super::*;
+
+    /// The frames of three Credits, which only some have room for, and what became of them.
+    fn taken(rest: &[u8], answer: impl Fn(u64) -> Taken) -> (Vec<u64>, Contents) {
+        let credits = [[4, 1, 0, 1], [4, 1, 0, 2], [4, 1, 0, 3]];
+        let mut plaintext = credits.as_flattened().to_vec();
+        plaintext.extend_from_slice(rest);
+        let mut seen = Vec::new();
+        let contents = take_frames(&plaintext, |frame| match frame {
+            Frame::Credit(limit) => {
+                seen.push(*limit);
+                answer(*limit)
+            }
+            _ => Taken::Done,
+        });
+        (seen, contents)
+    }
+
+    #[test]
+    fn what_finds_no_room_stops_nothing_behind_it_and_what_is_wrong_does() {
+        let whole = (vec![1, 2, 3], Contents::Whole { eliciting: true });
+        assert_eq!(taken(&[], |_| Taken::Done), whole);
+        let full = |limit| if limit == 1 { Taken::NoRoom } else { Taken::Done };
+        assert_eq!(taken(&[], full), (vec![1, 2, 3], Contents::Partly));
+        let malformed = Contents::Broken(CloseReason::Malformed);
+        let wrong =
+            |limit| if limit == 2 { Taken::Close(CloseReason::Malformed) } else { full(limit) };
+        assert_eq!(taken(&[], wrong), (vec![1, 2], malformed));
+        assert_eq!(taken(&[2, 9, 0], full), (vec![1, 2, 3], malformed));
+        let unsupported = Contents::Broken(CloseReason::Unsupported);
+        assert_eq!(taken(&[0x7f, 0, 0], full), (vec![1, 2, 3], unsupported));
+    }
+}

@@ -1,0 +1,485 @@
+//! A server and two clients on hosts that do what no honest one does.
+
+use std::{
+    boxed::Box,
+    collections::{BTreeMap, VecDeque},
+    net::SocketAddr,
+    vec,
+    vec::Vec,
+};
+
+use crate::{
+    StartError,
+    action::{Action, Loaded, Log, Ticket},
+    client::{self, Client, Event, To, Verdict},
+    id::{Account, Epoch, Incarnation, Nick, Number, Position, PublicKey, RoomName, SecretKey},
+    random::Random,
+    record::{
+        Access, AccountRecord, ConversationRecord, EntryRecord, InboxRecord, MailRecord,
+        MemberRecord, OutboxRecord, PairRecord, PlaceRecord, RoomRecord, SelfRecord, Sentence,
+        Settled, encode, record_bound,
+    },
+    server::{self, Resume, Server},
+    session::{Identity, Portable},
+    storage::{Block, Pool, PoolHead},
+    time::{Instant, UnixTime, WallClock},
+    wire::{MAX_DATAGRAM, Wish},
+};
+
+type ServerMemory = server::Fixed<8, 8, 16, 64, 64, 4096>;
+type ClientMemory = client::Fixed<4, 8, 16, 64, 32, 4096>;
+/// Its records have bodies of at most 600 bytes.
+type SmallMemory = client::Fixed<4, 8, 16, 64, 32, { record_bound(600) }>;
+
+/// Memory on the heap.
+struct Lent<T>(Box<T>);
+
+impl<T: server::Storage> server::Storage for Lent<T> {
+    fn tables(&mut self) -> server::Tables<'_> {
+        self.0.tables()
+    }
+}
+
+impl<T: client::Storage> client::Storage for Lent<T> {
+    fn tables(&mut self) -> client::Tables<'_> {
+        self.0.tables()
+    }
+}
+
+/// Where each is.
+const SERVER: u16 = 1;
+const ALICE: u16 = 2;
+const BOB: u16 = 3;
+
+/// A log's head and its records.
+type Records = (u64, BTreeMap<u64, Vec<u8>>);
+
+/// A host's store. When it is `damaged`, most of what is read is something else.
+#[derive(Default)]
+struct Store {
+    logs: BTreeMap<[u8; Log::LENGTH], Records>,
+    damaged: bool,
+}
+
+/// What a role asks of its store.
+enum Asked {
+    Stored(Ticket),
+    Loaded(Ticket, Log, u64),
+}
+
+impl Store {
+    fn put(&mut self, log: Log, number: u64, record: Vec<u8>) {
+        let (head, records) = self.logs.entry(log.to_bytes()).or_default();
+        *head = number.max(*head);
+        records.insert(number, record);
+    }
+
+    fn forget(&mut self, log: Log, upto: u64) {
+        if let Some((_, records)) = self.logs.get_mut(&log.to_bytes()) {
+            records.retain(|number, _| *number > upto);
+        }
+    }
+
+    fn load(&self, log: Log, from: u64, dice: &mut Random) -> (Option<(u64, Vec<u8>)>, u64) {
+        let found = self.logs.get(&log.to_bytes());
+        let (head, first) = found.map_or((0, None), |(head, records)| {
+            (*head, records.range(from..).next().map(|(at, record)| (*at, record.clone())))
+        });
+        if !self.damaged || one_in(4, dice) {
+            return (first, head);
+        }
+        let at = if one_in(2, dice) { from } else { any(dice) };
+        let record = (!one_in(4, dice)).then(|| (at, extreme(log, dice)));
+        (record, if one_in(2, dice) { head } else { any(dice) })
+    }
+}
+
+/// `true` once in so many throws.
+fn one_in(many: u32, dice: &mut Random) -> bool {
+    dice.u32().is_multiple_of(many)
+}
+
+/// A number at the end of some range.
+fn any(dice: &mut Random) -> u64 {
+    let ends = [0, 1 << 24, 1 << 32, 1 << 40, 1 << 63, u64::MAX];
+    let end = ends[dice.u32() as usize % ends.len()];
+    match dice.u32() % 3 {
+        0 => end,
+        1 => end.wrapping_sub(1),
+        _ => end.saturating_add(u64::from(dice.u32() % 3)),
+    }
+}
+
+/// A record of a log, whole, with numbers at the ends of their ranges.
+fn extreme(log: Log, dice: &mut Random) -> Vec<u8> {
+    let account = Account(any(dice) as u32);
+    let (epoch, number) = (Epoch(any(dice) as u32), Number(any(dice)));
+    let [a, b, c, d] = [(); 4].map(|()| Position::new(Epoch(any(dice) as u32), Number(any(dice))));
+    let (nick, room) = (Nick::new("carol").unwrap(), RoomName::new("tea").unwrap());
+    let (received, key) = (UnixTime(any(dice)), any(dice) as u32);
+    let author = PublicKey([7; 32]);
+    let mut blocks = [const { Block::EMPTY }; 2];
+    let mut head = PoolHead::NEW;
+    let mut pool = Pool::new(&mut blocks, &mut head);
+    let length = dice.u32() as usize % 300;
+    let body = pool.store(&vec![b'.'; length]).unwrap();
+    let mut out = vec![0; 1000];
+    macro_rules! record {
+        ($header:expr) => {
+            encode(&mut out, &$header, &pool, &body, length)
+        };
+    }
+    let length = match log {
+        Log::Accounts => record!(AccountRecord {
+            key: author,
+            nick,
+            epoch,
+            run: Incarnation([9; 8]),
+            since: any(dice),
+            access: Access::Key,
+            sentence: Sentence::None,
+            key_number: key,
+        }),
+        Log::Mailbox(_) => {
+            record!(MailRecord { from: account, epoch, number, received, author, key })
+        }
+        Log::Pairs(_) if one_in(2, dice) => record!(PlaceRecord { epoch, number }),
+        Log::Pairs(_) => {
+            record!(PairRecord { key, stored: a, delivered: b, expired: (c, d), receipt: [0; 16] })
+        }
+        Log::Rooms => record!(RoomRecord { name: room, creator: account, serial: number.0 }),
+        Log::Members(_) => record!(MemberRecord { since: number.0, left: false }),
+        Log::Room(_) => {
+            record!(EntryRecord { from: account, nick, epoch, number, received, bytes: any(dice) })
+        }
+        Log::Conversations if one_in(4, dice) => record!(SelfRecord { epoch }),
+        Log::Conversations => record!(ConversationRecord {
+            log: author,
+            key: author,
+            key_number: key,
+            with: To::Peer(nick),
+            home: Some((account, key)),
+            room: None,
+            stored: a,
+            settled: Settled { delivered: b, expired: (c, d), refused: a },
+        }),
+        Log::Outbox(_) => record!(OutboxRecord { verdict: Some((Verdict::Stored, any(dice))) }),
+        Log::Inbox(_) | Log::Passwords => record!(InboxRecord { saved: true, author: None }),
+    };
+    out.truncate(length.unwrap());
+    out
+}
+
+/// The three, and what is under way between them.
+struct World<M: client::Storage> {
+    now: Instant,
+    server: Server<Lent<ServerMemory>>,
+    alice: Client<Lent<ClientMemory>>,
+    bob: Client<M>,
+    stores: [Store; 3],
+    wire: VecDeque<(SocketAddr, SocketAddr, Vec<u8>)>,
+    dice: Random,
+    /// What Bob was told.
+    heard: Vec<Event>,
+}
+
+fn at(port: u16) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], port))
+}
+
+/// Feeds `input` to a role, and then the answers to what it asks for.
+macro_rules! drive {
+    ($world:expr, $port:expr, |$role:ident, $now:ident| $input:expr) => {{
+        let world = &mut *$world;
+        let ($now, store) = (world.now, usize::from($port - 1));
+        let (mut scratch, mut asked) = ([0; MAX_DATAGRAM], VecDeque::new());
+        let $role = &mut world.$role;
+        let mut actions = $input;
+        loop {
+            while let Some(action) = actions.next(&mut scratch) {
+                match action {
+                    Action::Send { to, datagram } => {
+                        world.wire.push_back((at($port), to, datagram.to_vec()));
+                    }
+                    Action::Put { ticket, log, number } => {
+                        world.stores[store].put(log, number, actions.record().to_vec());
+                        asked.push_back(Asked::Stored(ticket));
+                    }
+                    Action::Forget { ticket, log, upto } => {
+                        world.stores[store].forget(log, upto);
+                        asked.push_back(Asked::Stored(ticket));
+                    }
+                    Action::Load { ticket, log, from } => {
+                        asked.push_back(Asked::Loaded(ticket, log, from));
+                    }
+                    Action::Authenticate { .. } => {}
+                    Action::Event(event) => drive!(@told world, $role, event),
+                }
+            }
+            actions = match asked.pop_front() {
+                None => break,
+                Some(Asked::Stored(ticket)) => $role.handle_stored($now, ticket, Ok(())),
+                Some(Asked::Loaded(ticket, log, from)) => {
+                    let (record, head) = world.stores[store].load(log, from, &mut world.dice);
+                    let record = record.as_ref().map(|(at, bytes)| (*at, bytes.as_slice()));
+                    $role.handle_loaded($now, ticket, Ok(Loaded { record, head }))
+                }
+            };
+        }
+    }};
+    (@told $world:ident, bob, $event:ident) => { $world.heard.push($event) };
+    (@told $world:ident, $role:ident, $event:ident) => {{ let _ = $event; }};
+}
+
+impl<M: client::Storage> World<M> {
+    /// They run on what their stores have.
+    fn new(boot: u64, stores: [Store; 3], memory: M, seed: u8) -> Self {
+        let now = Instant::default();
+        let resume = Resume { boot, clock: WallClock { at: now, unix: UnixTime(1 << 50) } };
+        let identity = |n| Identity::new(SecretKey([n; 32]), &Portable);
+        let seed = |n| [n ^ seed; 32];
+        let server = Server::new(
+            server::Config::default(),
+            identity(1),
+            seed(1),
+            resume,
+            now,
+            Lent(Box::new(ServerMemory::new())),
+        )
+        .unwrap();
+        let config = |nick| {
+            let nick = Nick::new(nick).unwrap();
+            client::Config::new(nick, at(SERVER), Some(server.key()))
+        };
+        let memory_of_alice = Lent(Box::new(ClientMemory::new()));
+        let alice =
+            Client::new(config("alice"), identity(2), seed(2), resume, now, memory_of_alice)
+                .unwrap();
+        let bob = Client::new(config("bob"), identity(3), seed(3), resume, now, memory).unwrap();
+        let (wire, heard) = (VecDeque::new(), Vec::new());
+        Self { now, server, alice, bob, stores, wire, dice: Random::new(seed(9)), heard }
+    }
+
+    fn register(&mut self) {
+        drive!(self, ALICE, |alice, now| alice.register(now).unwrap());
+        drive!(self, BOB, |bob, now| bob.register(now).unwrap());
+    }
+
+    /// Alice says something to Bob as soon as she can, if she can within so many steps.
+    fn say(&mut self, to: impl Into<To> + Copy, text: &str, steps: u32) -> bool {
+        (0..steps).any(|_| {
+            self.step();
+            let now = self.now;
+            if self.alice.say(now, to, text).is_err() {
+                return false;
+            }
+            drive!(self, ALICE, |alice, now| alice.poll_timeout(now));
+            true
+        })
+    }
+
+    /// Whatever is due is done.
+    fn step(&mut self) {
+        drive!(self, SERVER, |server, now| server.poll_timeout(now));
+        drive!(self, ALICE, |alice, now| alice.poll_timeout(now));
+        drive!(self, BOB, |bob, now| bob.poll_timeout(now));
+        while let Some((from, to, mut bytes)) = self.wire.pop_front() {
+            match to.port() {
+                SERVER => {
+                    drive!(self, SERVER, |server, now| server
+                        .handle_datagram(now, from, &mut bytes));
+                }
+                ALICE => {
+                    drive!(self, ALICE, |alice, now| alice.handle_datagram(now, from, &mut bytes));
+                }
+                _ => drive!(self, BOB, |bob, now| bob.handle_datagram(now, from, &mut bytes)),
+            }
+        }
+        let deadlines = [self.server.deadline(), self.alice.deadline(), self.bob.deadline()];
+        self.now = deadlines.into_iter().flatten().min().unwrap_or(self.now).max(self.now);
+    }
+}
+
+/// Memory of which one table is a third as long as it should be.
+struct Shortened<T>(Lent<T>, usize);
+
+macro_rules! shorten {
+    ($tables:ident, $which:expr, [$($field:ident$(.$of:ident)?),* $(,)?]) => {{
+        let mut at = 0;
+        $(
+            if at == $which {
+                let table = &mut $tables.$field$(.$of)?;
+                let shorter = table.len() / 3;
+                *table = core::mem::take(table).split_at_mut(shorter).0;
+            }
+            at += 1;
+        )*
+        at
+    }};
+}
+
+/// Which tables of a client cannot be shorter without the others.
+const OF_CLIENT: [&str; 10] = [
+    "links.links",
+    "links.by_session",
+    "links.by_key",
+    "links.timers",
+    "links.dial_timers",
+    "links.by_ephemeral",
+    "peer_timers",
+    "by_key",
+    "by_nick",
+    "by_account",
+];
+
+impl<T: client::Storage> client::Storage for Shortened<T> {
+    fn tables(&mut self) -> client::Tables<'_> {
+        let mut tables = self.0.tables();
+        let count = shorten!(
+            tables,
+            self.1,
+            [
+                links.links,
+                links.by_session,
+                links.by_key,
+                links.timers,
+                links.dial_timers,
+                links.by_ephemeral,
+                peer_timers,
+                by_key,
+                by_nick,
+                by_account,
+            ]
+        );
+        assert_eq!(count, OF_CLIENT.len());
+        tables
+    }
+}
+
+/// Which tables of a server cannot be shorter without the others.
+const OF_SERVER: [&str; 15] = [
+    "links.by_session",
+    "links.by_key",
+    "links.timers",
+    "links.by_ephemeral",
+    "by_nick",
+    "by_key",
+    "versions",
+    "entry_timers",
+    "pairs",
+    "by_pair",
+    "rooms.by_number",
+    "rooms.by_name",
+    "rooms.members",
+    "rooms.by_member",
+    "by_place",
+];
+
+impl<T: server::Storage> server::Storage for Shortened<T> {
+    fn tables(&mut self) -> server::Tables<'_> {
+        let mut tables = self.0.tables();
+        let count = shorten!(
+            tables,
+            self.1,
+            [
+                links.by_session,
+                links.by_key,
+                links.timers,
+                links.by_ephemeral,
+                by_nick,
+                by_key,
+                versions,
+                entry_timers,
+                pairs,
+                by_pair,
+                rooms.by_number,
+                rooms.by_name,
+                rooms.members,
+                rooms.by_member,
+                by_place,
+            ]
+        );
+        assert_eq!(count, OF_SERVER.len());
+        tables
+    }
+}
+
+/// No table much longer than it must be.
+type ExactServer = server::Fixed<2, 1, 4, 8, 1, { record_bound(105) }>;
+type ExactClient = client::Fixed<4, 1, 4, 8, 1, { record_bound(105) }>;
+
+#[test]
+fn tables_that_do_not_fit_together_are_refused_by_name() {
+    let clock = WallClock { at: Instant::default(), unix: UnixTime(0) };
+    let identity = || Identity::new(SecretKey([1; 32]), &Portable);
+    let config = client::Config::new(Nick::new("alice").unwrap(), at(SERVER), None);
+    let client = |boot, memory| {
+        let resume = Resume { boot, clock };
+        Client::new(config, identity(), [1; 32], resume, Instant::default(), memory).map(|_| ())
+    };
+    let server = |boot, memory| {
+        let (config, resume) = (server::Config::default(), Resume { boot, clock });
+        Server::new(config, identity(), [1; 32], resume, Instant::default(), memory).map(|_| ())
+    };
+    let of_client = |which| Shortened(Lent(Box::new(ExactClient::new())), which);
+    let of_server = |which| Shortened(Lent(Box::new(ExactServer::new())), which);
+    assert_eq!(client(1, of_client(usize::MAX)), Ok(()));
+    assert_eq!(server(1, of_server(usize::MAX)), Ok(()));
+    let named = |result| match result {
+        Err(StartError::Short { table, length, least }) if length < least => table,
+        other => panic!("{other:?}"),
+    };
+    for (which, table) in OF_CLIENT.into_iter().enumerate() {
+        assert_eq!(named(client(1, of_client(which))), table);
+    }
+    for (which, table) in OF_SERVER.into_iter().enumerate() {
+        assert_eq!(named(server(1, of_server(which))), table);
+    }
+    // Everything that a run numbers is above what earlier ones did: there is an end to that.
+    assert_eq!(client(1 << 24, of_client(usize::MAX)), Err(StartError::Boot(1 << 24)));
+    assert_eq!(server(u64::MAX, of_server(usize::MAX)), Err(StartError::Boot(u64::MAX)));
+}
+
+#[test]
+fn a_body_longer_than_can_be_saved_takes_no_place() {
+    let memory = Lent(Box::new(SmallMemory::new()));
+    let mut world = World::new(1, Default::default(), memory, 0);
+    // So that Alice oversteps what Bob meant to grant.
+    world.bob.overgrant(81_920);
+    world.register();
+    let bob = Nick::new("bob").unwrap();
+    for text in ["before", &"la ".repeat(500), "after"] {
+        assert!(world.say(bob, text, 1000));
+    }
+    while world.now < Instant::from_micros(5_000_000) {
+        world.step();
+    }
+    let is_first = |event: &Event| matches!(event, Event::Message { .. });
+    assert!(world.heard.iter().any(is_first), "{:?}", world.heard);
+    assert_eq!(world.bob.usage().messages.0, 0, "nothing waits for what cannot be");
+}
+
+#[test]
+fn numbers_from_a_damaged_store_overflow_nothing() {
+    for seed in 0..60 {
+        let mut stores: [Store; 3] = Default::default();
+        for boot in 1..5 {
+            for store in &mut stores {
+                store.damaged = boot > 1 && seed % 3 != 0;
+            }
+            stores[usize::from(seed) % 3].damaged = boot > 1;
+            let mut world = World::new(boot, stores, Lent(Box::new(ClientMemory::new())), seed);
+            world.register();
+            for _ in 0..3 {
+                world.say(Nick::new("bob").unwrap(), "hello", 20);
+                world.say(To::Lobby, "hello, everyone", 20);
+                let wish = Wish::Create(RoomName::new("tea").unwrap());
+                if world.alice.wish(world.now, wish).is_ok() {
+                    world.step();
+                }
+            }
+            (0..100).for_each(|_| world.step());
+            stores = world.stores;
+        }
+    }
+}
