@@ -1,17 +1,21 @@
 //! How a world ends: everyone who means to comes back, all that is owed arrives,
 //! and then there is quiet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proto_core::{
+    action::Log,
     client::Status,
     id::PublicKey,
+    time::UnixTime,
     wire::{Presence, RegisterRefusal},
 };
 
 use crate::{
     clock::{Moment, SECOND},
     network::Place,
+    node::Node,
+    records::{self, MailRecord},
     store::Manners,
     world::{SERVER, World},
 };
@@ -29,8 +33,20 @@ const QUIET: Moment = 300 * SECOND;
 /// keep-alive of either side every 20 seconds, and what acknowledges it.
 const PER_LINK: u64 = 12;
 
-/// Nick, key and presence of everyone someone knows of.
-type Roster = BTreeMap<PublicKey, (String, Presence)>;
+/// The shortest and the longest pause of a server between two looks for mail that is too old.
+const SHORTEST_SWEEP: Moment = SECOND / 10;
+const LONGEST_SWEEP: Moment = 3600 * SECOND;
+
+/// How much longer such a look may take: a store may fail, and a host that crashed begins anew.
+const SWEEP_SLACK: Moment = 60 * SECOND;
+
+/// Nick, presence and words of being away of everyone someone knows of, by key.
+type Roster = BTreeMap<PublicKey, (String, Presence, String)>;
+
+/// When the server took a piece of mail, by its clock.
+fn received(record: &[u8]) -> Option<UnixTime> {
+    records::read::<MailRecord>(record).map(|(mail, _)| mail.received)
+}
 
 impl World {
     /// Ends the world: the network heals, before all else or, if `through`, only
@@ -67,7 +83,12 @@ impl World {
     pub fn conclude(&mut self) {
         self.settle();
         for place in 1..self.nodes.len() {
-            self.set_away(place, "");
+            match self.dice.below(3) {
+                0 => self.set_away(place, ""),
+                1 => self.set_away(place, &format!("gone to see {place} friends")),
+                // What was said before is so still.
+                _ => {}
+            }
         }
         self.run(120 * SECOND);
         self.settle();
@@ -75,6 +96,7 @@ impl World {
         self.rosters_agree();
         self.nothing_is_left_behind();
         self.quiet();
+        self.old_mail_is_gone();
     }
 
     /// The network and the hosts behave from now on.
@@ -179,12 +201,25 @@ impl World {
         }
     }
 
-    /// L1: everyone who is online knows what the server knows.
+    /// L1: everyone who is online knows what the server knows, and that is who is there, with
+    /// which key, and what they said last of being away.
     fn rosters_agree(&mut self) {
         let mut known = Roster::new();
         if let Some(server) = self.nodes[SERVER].server() {
             server.for_each_account(|account| {
-                known.insert(account.key, (account.nick.to_string(), account.presence));
+                let seen = (account.nick.to_string(), account.presence, String::new());
+                known.insert(account.key, seen);
+            });
+        }
+        for place in (1..self.nodes.len()).filter(|place| self.is_there(*place)) {
+            let Node { key, nick, away, .. } = &self.nodes[place];
+            let is = known.get_mut(key).filter(|(known, ..)| *known == nick.to_string());
+            let listed = is.map(|(_, presence, said)| {
+                said.clone_from(away);
+                *presence
+            });
+            self.demand(place, listed == Some(Presence::Online), || {
+                format!("L1: the server has it down as {listed:?}")
             });
         }
         for place in 1..self.nodes.len() {
@@ -195,7 +230,8 @@ impl World {
             let mut seen = Roster::new();
             if let Some(client) = self.nodes[place].client() {
                 client.for_each_peer(|peer| {
-                    seen.insert(peer.key, (peer.nick.to_string(), peer.presence));
+                    let (nick, away) = (peer.nick.to_string(), peer.away.to_string());
+                    seen.insert(peer.key, (nick, peer.presence, away));
                 });
             }
             seen.remove(&own);
@@ -205,15 +241,50 @@ impl World {
                 .map(|(k, v)| (*k, v.clone()))
                 .collect();
             self.demand(place, seen == others, || {
-                format!("L1: its roster is {seen:?}, the server's {others:?}")
+                format!("L1: its roster is {seen:?}, and should be {others:?}")
             });
         }
+    }
+
+    /// Mail that is too old is not in the server's store any more, once it had the time to look. It
+    /// looks for that of those who are not online: who is has theirs, and what of it the store
+    /// failed to forget goes when they come the next time.
+    pub(crate) fn old_mail_is_gone(&mut self) {
+        let mut online = BTreeSet::new();
+        if let Some(server) = self.nodes[SERVER].server() {
+            server.for_each_account(|account| {
+                if account.presence.is_online() {
+                    online.insert(account.account);
+                }
+            });
+        }
+        let kept = self.laws.mail_kept;
+        let accounts = self.laws.accounts().count() as u64 + 1;
+        let pause = (kept / accounts / 8).clamp(SHORTEST_SWEEP, LONGEST_SWEEP);
+        let most = kept + accounts * pause + SWEEP_SLACK;
+        let Node { clock, store, boots, .. } = &self.nodes[SERVER];
+        let now = clock.believed(self.now);
+        let oldest = store.logs().filter_map(|(log, records)| match log {
+            Log::Mailbox(of) if !online.contains(of) => {
+                records.records.values().filter_map(|r| received(r)).min()
+            }
+            _ => None,
+        });
+        let oldest = oldest.min().unwrap_or(now);
+        let age = now.since(oldest).as_micros() as u64;
+        // A wall clock that jumps says nothing of how old it is.
+        self.demand(SERVER, kept == 0 || age <= most, || {
+            format!("mail is kept for {} s, in run {boots}", age / SECOND)
+        });
     }
 
     /// Whatever was on its way is gone from memory.
     fn nothing_is_left_behind(&mut self) {
         if let Some(usage) = self.nodes[SERVER].server().map(proto_core::server::Server::usage) {
-            let empty = (usage.entries.0, usage.blocks.0) == usage.recent;
+            // What is said of being away takes a block each.
+            let away = self.nodes.iter().filter(|node| !node.away.is_empty()).count();
+            let (entries, blocks) = usage.recent;
+            let empty = (usage.entries.0, usage.blocks.0) == (entries, blocks + away);
             self.demand(SERVER, empty, || format!("S9: everything is delivered, but {usage:?}"));
         }
         for place in 1..self.nodes.len() {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proto_core::{
     action::Log,
     client::{MessageId, Refusal, To, Verdict},
-    id::{Account, Nick, PublicKey, Room},
+    id::{Account, Nick, Position, PublicKey, Room},
     record::{Said, Sentence},
     time::UnixTime,
     wire::{RoomRefusal, Wish},
@@ -14,7 +14,7 @@ use proto_core::{
 
 use crate::{
     network::Place,
-    records::{self, AccountRecord, MailRecord, OutboxRecord},
+    records::{self, AccountRecord, MailRecord, OutboxRecord, PairRecord},
     rooms::Rooms,
     store::Change,
 };
@@ -177,7 +177,8 @@ impl Laws {
                     self.rooms.member(*room, *number, key, record)
                 }
                 Log::Room(room) => self.room_put(*room, *number, record),
-                Log::Pairs(_) | Log::Conversations | Log::Passwords => Ok(()),
+                Log::Pairs(author) => self.pair_put(*author, *number, record),
+                Log::Conversations | Log::Passwords => Ok(()),
             },
             Change::Forgotten { log, records } => match log {
                 Log::Outbox(to) => self.outbox_forgotten(at, *to, records),
@@ -593,6 +594,27 @@ impl Laws {
             format!(
                 "S10: {nick} and {key:?} as {account:?}, but the nick is {by_nick:?}, the key {by_key:?}"
             )
+        })
+    }
+
+    /// S1: what the server is going to call delivered is in the recipient's inbox.
+    fn pair_put(&self, author: Account, number: u64, record: &[u8]) -> Judgement {
+        // What is said in rooms has a record of another kind, under higher numbers.
+        let recipient = u32::try_from(number - 1).ok().map(Account);
+        let key = |account: Account| self.accounts.get(&account).map(|(key, _)| *key);
+        let (Some(from), Some(to)) = (key(author), recipient.and_then(key)) else {
+            return Ok(());
+        };
+        let Some((pair, _)) = records::read::<PairRecord>(record) else {
+            return Err("a pair's record is damaged".into());
+        };
+        let position = Position::new(pair.epoch, pair.delivered).to_record_number();
+        let letters = self.outboxes.get(&(self.first(from), self.first(to)));
+        let is_letter = letters.is_some_and(|letters| letters.contains_key(&position));
+        // A receipt of zeros is for what nobody can read.
+        let claimed = is_letter && pair.receipt != [0; 16];
+        law(!claimed || self.kept(to, from, position).is_some(), || {
+            format!("S1: the server has a receipt of {to:?} for {position:#x}, which it has not")
         })
     }
 

@@ -64,6 +64,8 @@ pub struct Node {
     pub run: Run,
     /// Its user wants to be online.
     pub wants_online: bool,
+    /// What its user said last of being away; nothing, since it was offline.
+    pub away: String,
     /// Why its nick was refused, if that was the last word.
     pub refused: Option<RegisterRefusal>,
     /// What its user types when asked for a password: the next one after a wrong one.
@@ -128,6 +130,7 @@ impl Node {
     /// Everything that is not durable is gone.
     pub fn crash(&mut self) {
         self.role = None;
+        self.away.clear();
         self.store.crash();
         self.backlog.clear();
         (self.paused, self.torn) = (false, None);

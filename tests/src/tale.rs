@@ -25,6 +25,9 @@ use crate::{
 /// How often people look whether they can go on.
 const LOOK: Moment = SECOND / 10;
 
+/// One millisecond.
+const MILLISECOND: Moment = SECOND / 1_000;
+
 /// Longer than any world lasts.
 const NEVER: std::time::Duration = std::time::Duration::from_hours(100);
 
@@ -352,6 +355,23 @@ impl Tale {
         self.world.nodes[place].passwords = passwords.iter().map(ToString::to_string).collect();
     }
 
+    /// Nothing passes between two for so many milliseconds.
+    pub fn parts(&mut self, one: &str, other: &str, span: Moment) {
+        let (one, other) = (self.at(one), self.at(other));
+        self.world.part(one, other, span * MILLISECOND);
+    }
+
+    /// Nothing passes from one to another for so many milliseconds.
+    pub fn mutes(&mut self, from: &str, to: &str, span: Moment) {
+        let (from, to) = (self.at(from), self.at(to));
+        self.world.mute(from, to, span * MILLISECOND);
+    }
+
+    /// So many milliseconds pass within a scene.
+    pub fn go_on(&mut self, span: Moment) {
+        self.run(span * MILLISECOND);
+    }
+
     /// A scene ends: all is quiet, and as it is to be.
     pub fn pause(&mut self, name: &'static str) {
         self.pause_for(name, 0);
@@ -359,7 +379,20 @@ impl Tale {
 
     /// The same, some time later.
     pub fn pause_for(&mut self, name: &'static str, longer: Moment) {
-        let end = self.world.now + longer + self.pace.patience();
+        self.run(longer + self.pace.patience());
+        for (place, deeds) in &self.deeds {
+            let who = &self.world.nodes[*place].name;
+            let (now, deed) = (self.world.now / SECOND, deeds.front());
+            assert!(deed.is_none(), "after {now} s, in {name:?}: {who} cannot do {deed:?}");
+        }
+        self.world.old_mail_is_gone();
+        let facts = self.facts();
+        let unsaid = self.unsaid();
+        self.scenes.push(Scene { name, facts, unsaid });
+    }
+
+    fn run(&mut self, span: Moment) {
+        let end = self.world.now + span;
         while self.world.now < end {
             for place in 0..self.world.nodes.len() {
                 self.look_after(place);
@@ -367,14 +400,6 @@ impl Tale {
             }
             self.world.run(LOOK.min(end - self.world.now));
         }
-        for (place, deeds) in &self.deeds {
-            let who = &self.world.nodes[*place].name;
-            let (now, deed) = (self.world.now / SECOND, deeds.front());
-            assert!(deed.is_none(), "after {now} s, in {name:?}: {who} cannot do {deed:?}");
-        }
-        let facts = self.facts();
-        let unsaid = self.unsaid();
-        self.scenes.push(Scene { name, facts, unsaid });
     }
 
     /// People who want to be online, and were refused because a store failed, try again; who is

@@ -245,6 +245,7 @@ impl World {
             boots: 0,
             run: crate::laws::Run::default(),
             wants_online: false,
+            away: String::new(),
             refused: None,
             passwords: vec![format!("the password of {nick}")],
             wrong: 0,
@@ -738,9 +739,10 @@ impl World {
         let timeout = matches!(input, Input::Timeout);
         let idle = node.complete && timeout && !was_due;
         let words = match &input {
-            Input::Say { text, .. } => Some(text.clone()),
+            Input::Say { text, .. } | Input::Away(text) => Some(text.clone()),
             _ => None,
         };
+        let is_away = matches!(input, Input::Away(_));
         let early = self.faults.sloppy && self.dice.chance(30);
         let most = if early { self.dice.index(4) } else { MOST };
         let outcome = role.take(now, input, most);
@@ -750,9 +752,15 @@ impl World {
         let (deadline, drops) = (role.deadline(), role.drops());
         let said = outcome.said;
         self.reschedule(place);
-        if let (Some(Ok(id)), Some(text)) = (&said, words) {
-            let judgement = self.nodes[place].run.said(id, &text);
-            self.judge(place, judgement);
+        match (&said, words) {
+            (Some(Ok(id)), Some(text)) => {
+                let judgement = self.nodes[place].run.said(id, &text);
+                self.judge(place, judgement);
+            }
+            (None, Some(text)) if is_away && outcome.idle.is_none() => {
+                self.nodes[place].away = text;
+            }
+            _ => {}
         }
         self.carry_out(place, &outcome.effects);
         self.demand(place, outcome.complete || early, || {
@@ -872,7 +880,7 @@ impl World {
         self.trace.mark(5, self.now, place, format!("{event:?}").as_bytes());
         self.laws.rooms.time = self.nodes[SERVER].clock.believed(self.now);
         let Self { nodes, laws, counts, .. } = self;
-        let Node { key, nick, run, refused, told, wrong, .. } = &mut nodes[place];
+        let Node { key, nick, run, refused, told, wrong, away, .. } = &mut nodes[place];
         let mut asked = false;
         let words = String::from_utf8_lossy(text).into_owned();
         told.push(Told { event, text: words });
@@ -928,6 +936,14 @@ impl World {
             }
             client::Event::RegisterRefused(why) => {
                 *refused = Some(why);
+                away.clear();
+                Ok(())
+            }
+            client::Event::Deregistered { .. }
+            | client::Event::Displaced
+            | client::Event::ServerClosed(_)
+            | client::Event::WrongServerKey => {
+                away.clear();
                 Ok(())
             }
             _ => Ok(()),

@@ -12,6 +12,7 @@ const AWAY: &str = "I am away from here and shall be back by and by.";
 /// Each frame with every number at its largest and every list full.
 fn largest() -> List<Frame<'static>> {
     let (account, epoch, number) = (Account(u32::MAX), Epoch(u32::MAX), Number(u64::MAX));
+    let position = Position::new(epoch, number);
     let run = Incarnation([9; 8]);
     let nick = Nick::new(&"n".repeat(32)).unwrap();
     let name = RoomName::new(&"r".repeat(32)).unwrap();
