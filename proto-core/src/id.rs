@@ -392,6 +392,18 @@ mod tests {
     }
 
     #[test]
+    fn no_two_rooms_of_any_servers_have_one_name() {
+        let name = |server, room| {
+            PublicKey::of_room(&crate::session::Portable, &PublicKey([server; 32]), Room(room))
+        };
+        let names = [name(1, 0), name(1, 1), name(2, 0), name(2, 1)];
+        for (at, one) in names.iter().enumerate() {
+            assert!(!names[..at].contains(one));
+        }
+        assert_eq!(name(1, 0), names[0]);
+    }
+
+    #[test]
     fn positions_sort_as_their_record_numbers() {
         let at = |e, n| Position::new(Epoch(e), Number(n));
         let all = [at(0, 0), at(0, NUMBER_MASK), at(1, 0), at(1, 7), at(u32::MAX, 1)];

@@ -424,6 +424,28 @@ fn who_is_away_and_since_when_is_on_the_roster() {
 }
 
 #[test]
+fn what_is_older_than_the_operator_wants_is_gone() {
+    let mut chat = Chat::online(&["alice", "bob"]);
+    chat.configure(|config| config.room.age = 600);
+    chat.run(60 * SECOND);
+    chat.deregister("bob");
+    chat.run(SHORTLY);
+    for who in ["alice", "bob"] {
+        chat.hears(who);
+    }
+    for text in ["one", "two"] {
+        chat.say("alice", "#", text);
+    }
+    // The server looks from time to time only.
+    chat.run(5 * 3600 * SECOND);
+    chat.say("alice", "#", "three");
+    chat.run(300 * SECOND);
+    chat.register("bob");
+    chat.run(SHORTLY);
+    assert_eq!(chat.hears("bob"), ["welcome back", "2 of # are gone", "# alice: three"]);
+}
+
+#[test]
 fn what_a_store_failed_to_forget_is_forgotten_later() {
     // Whether something is left of the room or nothing.
     for left in [1, 0] {

@@ -78,6 +78,29 @@ fn what_is_stored_survives_a_crash_of_the_server() {
     assert_eq!(chat.hears("alice").last().unwrap(), "delivered: remember this");
 }
 
+/// The server crashes while it hands mail over, at any moment.
+#[test]
+fn that_mail_was_delivered_survives_a_crash_of_the_server() {
+    for moment in (0..100).map(|at| at * 2_000) {
+        let mut chat = Chat::online(&["alice", "bob"]);
+        chat.deregister("bob");
+        chat.run(SHORTLY);
+        chat.say("alice", "bob", "remember this");
+        chat.run(SHORTLY);
+        assert_eq!(chat.hears("alice").last().unwrap(), "stored: remember this");
+        let manners = Manners { slow: 200_000, ..Manners::default() };
+        chat.world.nodes[SERVER].store.behave(manners);
+        chat.register("bob");
+        chat.run(moment);
+        chat.crash("server");
+        chat.run(SECOND);
+        chat.start("server");
+        chat.run(120 * SECOND);
+        let told = chat.hears("alice");
+        assert_eq!(told.last().unwrap(), "delivered: remember this", "{moment} us: {told:?}");
+    }
+}
+
 #[test]
 fn whoever_leaves_first_deposits_what_is_open() {
     let mut chat = Chat::online(&["alice", "bob"]);
@@ -574,6 +597,22 @@ fn a_nick_that_somebody_else_has_now_is_told_of() {
     chat.say("Alice", "bob", "here I am");
     chat.run(SHORTLY);
     assert_eq!(chat.hears("bob"), ["KeyChanged { nick: Alice }", "Alice: here I am"]);
+}
+
+/// A server that is started anew takes less than before.
+#[test]
+fn what_is_behind_a_message_that_is_refused_does_not_wait_for_it() {
+    let mut chat = Chat::online(&["alice", "bob"]);
+    chat.deregister("bob");
+    chat.run(SHORTLY);
+    chat.crash("server");
+    chat.say("alice", "bob", &Chat::long("a long story", 300));
+    chat.say("alice", "bob", "a short one");
+    chat.configure(|config| config.text = 100);
+    let is_refused = |line: &String| line.starts_with("refused (TooLong): a long story");
+    chat.run_until(|chat| chat.hears("alice").iter().any(is_refused));
+    chat.run(SHORTLY);
+    assert_eq!(chat.hears("alice"), ["stored: a short one"]);
 }
 
 #[test]
