@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use proto_core::{
     action::Log,
-    client::{CommandError, SayError},
-    id::{Account, Room},
+    client::{CommandError, SayError, To},
+    id::{Account, Room, RoomName},
     record::record_bound,
     wire::{Presence, Wish},
 };
@@ -483,13 +483,15 @@ fn forgotten_later(left: usize) {
 fn what_is_damaged_is_not_called_too_old() {
     let mut chat = Chat::online(&["alice", "bob"]);
     chat.gather("den", &["alice", "bob"]);
+    let den = To::Room(RoomName::new("den").expect("a room name"));
     chat.deregister("bob");
     for text in ["one", "two", "three"] {
         chat.say("alice", "#den", text);
     }
     chat.run(SHORTLY);
     chat.crash("server");
-    chat.world.spoil(Room(1), 2);
+    let den = chat.world.laws.rooms.number(&den).expect("there is a den");
+    chat.world.spoil(den, 2);
     chat.start("server");
     chat.run(60 * SECOND);
     chat.hears("bob");
