@@ -393,14 +393,17 @@ mod tests {
 
     #[test]
     fn no_two_rooms_of_any_servers_have_one_name() {
-        let name = |server, room| {
-            PublicKey::of_room(&crate::session::Portable, &PublicKey([server; 32]), Room(room))
+        let [tea, den] = ["tea", "den"].map(|text| RoomName::new(text).ok());
+        let name = |server, room, name: Option<RoomName>| {
+            let (suite, server) = (&crate::session::Portable, PublicKey([server; 32]));
+            PublicKey::of_room(suite, &server, Room(room), name.as_ref())
         };
-        let names = [name(1, 0), name(1, 1), name(2, 0), name(2, 1)];
+        let names = [name(1, 0, None), name(1, 1, tea), name(2, 0, None), name(2, 1, tea)];
+        let names = [&names[..], &[name(1, 1, den), name(1, 2, tea)]].concat();
         for (at, one) in names.iter().enumerate() {
             assert!(!names[..at].contains(one));
         }
-        assert_eq!(name(1, 0), names[0]);
+        assert_eq!(name(1, 0, None), names[0]);
     }
 
     #[test]
