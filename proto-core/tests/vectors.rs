@@ -658,6 +658,7 @@ fn link_samples() -> Vec<Sample> {
 }
 
 /// What clients and the server say to be in touch.
+#[allow(clippy::too_many_lines)] // one item a frame
 fn registration_samples() -> Vec<Sample> {
     let registered = Registered {
         account: Account(0),
