@@ -613,8 +613,7 @@ pub fn frames(data: &[u8]) {
             let mut world = at_server(Logins::Open, true);
             world.frame(End::Second, &Frame::Deregister(()));
             deposit(&mut world);
-            let register =
-                register(nick(End::Second), Some(Epoch(1)), 2);
+            let register = register(nick(End::Second), Some(Epoch(1)), 2);
             world.frame(End::Second, &Frame::Register(register));
             world.settle();
             packet(world, end, plaintext);

@@ -6,17 +6,17 @@ use std::{fs, io, path::Path};
 
 use proto_core::{
     id::{
-        Account, Epoch, MessageName, Nick, Number, Position, PublicKey, Recipient, Room, RoomName,
-        SessionId,
+        Account, Epoch, Incarnation, MessageName, Nick, Number, Position, PublicKey, Recipient,
+        Room, RoomName, SessionId,
     },
     random::Random,
     session::{INIT_NOISE, MAIL_OVERHEAD, receipt, seal_mail},
     time::UnixTime,
     wire::{
         Accept, Ack, AckGap, Away, CloseReason, Command, Deposit, EntryRefusal, EntryRefused,
-        FRAGMENT_UNIT, Former, Frame, Gone, GoneReason, Hello, HelloTo, Init, Inquire, Joined, Limits, Login,
-        MAX_DATAGRAM, Mail, MailAck, Names, Outcome, PasswordWant, PasswordWanted, Presence,
-        Progress, Read, Receipt, Register, RegisterRefusal, Registered, Retention, Retry,
+        FRAGMENT_UNIT, Former, Frame, Gone, GoneReason, Hello, HelloTo, Init, Inquire, Joined,
+        Limits, Login, MAX_DATAGRAM, Mail, MailAck, Names, Outcome, PasswordWant, PasswordWanted,
+        Presence, Progress, Read, Receipt, Register, RegisterRefusal, Registered, Retention, Retry,
         RoomEntry, RoomRefusal, Roster, RosterEntry, Say, Secret, VERSION, Wish,
     },
 };
