@@ -58,8 +58,10 @@ pub struct Node {
     pub store: Store,
     /// Its clocks.
     pub clock: Clock,
-    /// How often it was started; durable.
+    /// How often it was started, by what is durable: it goes back with that.
     pub boots: u64,
+    /// How often it was really started.
+    pub life: u64,
     /// What its user knows of this run.
     pub run: Run,
     /// Its user wants to be online.
@@ -104,9 +106,10 @@ impl Node {
     /// When the role does not take its tables.
     pub fn boot(&mut self, now: Moment, base: u64, seed: [u8; 32]) {
         self.boots += 1;
+        self.life += 1;
         self.clock.restart(now, base);
         self.seed = seed;
-        self.run = Run::new(self.boots);
+        self.run = Run::new(self.life);
         (self.complete, self.paused, self.torn, self.offline) = (false, false, None, None);
         self.ready = false;
         self.backlog.clear();
