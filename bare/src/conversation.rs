@@ -7,7 +7,7 @@ use core::{
 };
 
 use proto_core::{
-    action::{Action, Loaded},
+    action::Action,
     client::{self, Client, Event, Verdict},
     id::{Nick, PublicKey, SecretKey},
     record::record_bound,
@@ -34,7 +34,8 @@ pub struct Memory {
     server: (ServerTables, MaybeUninit<LentServer>),
     alice: (ClientTables, MaybeUninit<LentClient>),
     bob: (ClientTables, MaybeUninit<LentClient>),
-    store: Store,
+    /// The server's, alice's and bob's.
+    stores: [Store; 3],
     scratch: [u8; MAX_DATAGRAM],
 }
 
@@ -44,7 +45,7 @@ impl Memory {
     pub const SIZES: [(&str, usize); 5] = [
         ("the server's tables", size_of::<ServerTables>()),
         ("the server beside them", size_of::<LentServer>()),
-        ("the server's store", size_of::<Store>()),
+        ("each one's store", size_of::<Store>()),
         ("each client's tables", size_of::<ClientTables>()),
         ("each client beside them", size_of::<LentClient>()),
     ];
@@ -54,7 +55,7 @@ impl Memory {
             server: (ServerTables::new(), MaybeUninit::uninit()),
             alice: (ClientTables::new(), MaybeUninit::uninit()),
             bob: (ClientTables::new(), MaybeUninit::uninit()),
-            store: Store::new(),
+            stores: [const { Store::new() }; 3],
             scratch: [0; MAX_DATAGRAM],
         }
     }
@@ -81,10 +82,10 @@ fn identity(n: u8) -> (Identity, [u8; 32]) {
 #[inline(never)]
 fn new_server(
     (tables, place): &'static mut (ServerTables, MaybeUninit<LentServer>),
-) -> &'static mut LentServer {
+) -> Option<&'static mut LentServer> {
     let config = server::Config { text: TEXT as u32, ..server::Config::default() };
     let (identity, seed) = identity(1);
-    place.write(Server::new(config, identity, seed, RESUME, START, tables))
+    Some(place.write(Server::new(config, identity, seed, RESUME, START, tables).ok()?))
 }
 
 #[inline(never)]
@@ -97,7 +98,7 @@ fn new_client(
     let config = client::Config::new(Nick::new(nick).ok()?, at(SERVER), Some(server));
     let config = client::Config { text: TEXT as u32, ..config };
     let (identity, seed) = identity(n);
-    Some(place.write(Client::new(config, identity, seed, RESUME, START, tables)))
+    Some(place.write(Client::new(config, identity, seed, RESUME, START, tables).ok()?))
 }
 
 /// What the clients told so far.
@@ -117,7 +118,7 @@ struct World {
     server: &'static mut LentServer,
     alice: &'static mut LentClient,
     bob: &'static mut LentClient,
-    store: &'static mut Store,
+    stores: [&'static mut Store; 3],
     scratch: &'static mut [u8; MAX_DATAGRAM],
     /// From where, to where, and how much of the scratch.
     under_way: Option<(u16, SocketAddr, usize)>,
@@ -148,15 +149,15 @@ pub fn converse(memory: &'static mut Memory) -> Option<()> {
 
 impl World {
     fn new(memory: &'static mut Memory) -> Option<Self> {
-        let Memory { server, alice, bob, store, scratch } = memory;
-        let server = new_server(server);
+        let Memory { server, alice, bob, stores, scratch } = memory;
+        let server = new_server(server)?;
         let key = server.key();
         Some(Self {
             now: START,
             server,
             alice: new_client(alice, "alice", 2, key)?,
             bob: new_client(bob, "bob", 3, key)?,
-            store,
+            stores: stores.each_mut(),
             scratch,
             under_way: None,
             told: Told::default(),
@@ -180,6 +181,7 @@ impl World {
 
     /// Does the next thing that the server owes; `false` if there is none.
     fn serve(&mut self) -> bool {
+        let [store, ..] = &mut self.stores;
         let mut actions = self.server.poll_timeout(self.now);
         let Some(action) = actions.next(self.scratch) else { return false };
         match action {
@@ -187,37 +189,42 @@ impl World {
                 self.under_way = Some((SERVER, to, datagram.len()));
             }
             Action::Put { ticket, log, number } => {
-                let result = self.store.put(log, number, actions.record());
+                let result = store.put(log, number, actions.record());
                 let _ = self.server.handle_stored(self.now, ticket, result);
             }
             Action::Forget { ticket, log, upto } => {
-                self.store.forget(log, upto);
+                store.forget(log, upto);
                 let _ = self.server.handle_stored(self.now, ticket, Ok(()));
             }
             Action::Load { ticket, log, from } => {
-                let _ = self.server.handle_loaded(self.now, ticket, Ok(self.store.load(log, from)));
+                let _ = self.server.handle_loaded(self.now, ticket, Ok(store.load(log, from)));
             }
             Action::Authenticate { .. } | Action::Event(_) => {}
         }
         true
     }
 
-    /// Does the next thing that a client owes; `false` if there is none. Clients keep
-    /// nothing here.
+    /// Does the next thing that a client owes; `false` if there is none.
     fn attend(&mut self, port: u16) -> bool {
-        let client = if port == ALICE { &mut self.alice } else { &mut self.bob };
+        let [_, alices, bobs] = &mut self.stores;
+        let (client, store) =
+            if port == ALICE { (&mut self.alice, alices) } else { (&mut self.bob, bobs) };
         let mut actions = client.poll_timeout(self.now);
         let Some(action) = actions.next(self.scratch) else { return false };
         match action {
             Action::Send { to, datagram } => {
                 self.under_way = Some((port, to, datagram.len()));
             }
-            Action::Put { ticket, .. } | Action::Forget { ticket, .. } => {
+            Action::Put { ticket, log, number } => {
+                let result = store.put(log, number, actions.record());
+                let _ = client.handle_stored(self.now, ticket, result);
+            }
+            Action::Forget { ticket, log, upto } => {
+                store.forget(log, upto);
                 let _ = client.handle_stored(self.now, ticket, Ok(()));
             }
-            Action::Load { ticket, .. } => {
-                let nothing = Loaded { record: None, head: 0 };
-                let _ = client.handle_loaded(self.now, ticket, Ok(nothing));
+            Action::Load { ticket, log, from } => {
+                let _ = client.handle_loaded(self.now, ticket, Ok(store.load(log, from)));
             }
             Action::Authenticate { .. } => {}
             Action::Event(event) => self.told.note(port, event, actions.text()),

@@ -16,6 +16,9 @@ pub(crate) const DEFAULT_PORT: u16 = 12345;
 /// The longest that a room's messages can be kept: a hundred years.
 const MAX_DAYS: i64 = 36_500;
 
+/// The longest that a server can be told to wait for a reader.
+const MAX_WAIT: i64 = 3_600;
+
 /// A day, in seconds.
 pub(crate) const DAY: u32 = 24 * 60 * 60;
 
@@ -55,7 +58,8 @@ Exit codes:
   0  all was done
   1  it could not start or go on; the last line says why
   2  the command line was wrong
-  4  a message was refused or expired; in a script, also anything else that was refused
+  3  it was ended before all was delivered or saved, or before all was done
+  4  a message was refused, failed or expired; in a script, also anything else that was refused
   5  the server does not answer
   6  the nick is refused, or was taken over from elsewhere";
 
@@ -256,12 +260,22 @@ pub(crate) struct RoomLimits {
         value_parser = clap::value_parser!(u32).range(1..=MAX_DAYS)
     )]
     pub(crate) days: u32,
+    /// For how many seconds a member who is online and reads nothing slows down those who
+    /// write, before messages that it has not read are given up; 0: not at all
+    #[arg(
+        long = "reader-wait",
+        value_name = "SECONDS",
+        default_value_t = Self::default().wait,
+        value_parser = clap::value_parser!(u32).range(..=MAX_WAIT)
+    )]
+    pub(crate) wait: u32,
 }
 
 impl Default for RoomLimits {
     fn default() -> Self {
-        let Config { members, room, .. } = Config::default();
-        Self { members, entries: room.entries, bytes: room.bytes, days: room.age / DAY }
+        let Config { members, room, reader_wait, .. } = Config::default();
+        let wait = reader_wait.as_secs() as u32;
+        Self { members, entries: room.entries, bytes: room.bytes, days: room.age / DAY, wait }
     }
 }
 
@@ -417,8 +431,9 @@ mod tests {
         );
         assert_eq!(role("server --port 9000 --bind ::1"), Role::Server(server(9000, Some("::1"))));
         assert_eq!(role("-s 6000"), Role::ClassicServer(server(6000, None)));
-        let limits = "--room-members 5 --room-entries 6 --room-bytes 7 --room-days 8";
-        let rooms = RoomLimits { members: 5, entries: 6, bytes: 7, days: 8 };
+        let limits = "--room-members 5 --room-entries 6 --room-bytes 7 --room-days 8 \
+                      --reader-wait 9";
+        let rooms = RoomLimits { members: 5, entries: 6, bytes: 7, days: 8, wait: 9 };
         let limited = Server { rooms, ..server(12345, None) };
         assert_eq!(role(&format!("server {limits}")), Role::Server(limited));
         let bound = server(6000, Some("127.0.0.1"));
@@ -481,6 +496,7 @@ mod tests {
             ("join bob 10.0.0.1 --password secret", "password"),
             ("server --room-members 0", "room-members"),
             ("server --room-days 36501", "36500"),
+            ("server --reader-wait 3601", "3600"),
             ("shout", "shout"),
         ] {
             let error = parse(line).unwrap_err();

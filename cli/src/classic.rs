@@ -49,9 +49,16 @@ impl Face for Classic {
         let before = self.inside;
         let mut last = None;
         match notice {
-            Notice::Left { silent, .. } => {
+            Notice::Left { silent, kept, unkept, .. } => {
                 self.inside = None;
                 self.show_kept_back(&mut said);
+                // The end with a silent server has its fixed lines.
+                if kept > 0 && !silent {
+                    said.push(format!("[Not delivered yet, kept in the outbox: {kept}.]"));
+                }
+                if unkept > 0 && !silent {
+                    said.push(format!("[Not delivered, and not kept: {unkept}.]"));
+                }
                 // The one line without the prompt is the end of a session in order.
                 let exiting = format!("{PROMPT}[Exiting]");
                 last = Some(if silent { exiting } else { "[exiting]".to_owned() });
@@ -96,7 +103,7 @@ impl Classic {
                 Some(held) => held.mail = false,
                 None => self.welcome_back(lines),
             },
-            Notice::Deposited { to, why, is_offline } => {
+            Notice::Deposited { to, why, is_offline, .. } => {
                 let is_offline = is_offline && why != Deposit::NoReceipt;
                 lines.push(if is_offline || why == Deposit::Offline {
                     format!("<{to}> is offline, message sent to server.")
@@ -104,14 +111,14 @@ impl Classic {
                     format!("[No ACK from <{to}>, message sent to server.]")
                 });
             }
-            Notice::Relayed { to } => lines.push(format!("[Client <{to}> exists!!]")),
+            Notice::Relayed { to, .. } => lines.push(format!("[Client <{to}> exists!!]")),
             Notice::Outcome { to, outcome, .. } => lines.push(outcome_of(&to, outcome)),
             Notice::Offline { .. } => {
                 self.held = None;
                 self.welcome = false;
                 lines.push("[You are Offline. Bye.]".to_owned());
             }
-            Notice::ServerSilent { fatal: true } => {
+            Notice::ServerSilent { fatal: true, .. } => {
                 lines.push("[Server not responding]".to_owned());
             }
             Notice::Help => lines.extend(command::HELP.map(str::to_owned)),
@@ -128,7 +135,7 @@ impl Classic {
             Notice::History(HistoryPart::Failed(why)) => lines.push(format!("[{why}]")),
             // The classic client knows no such things; what must be said is said in
             // its manner.
-            Notice::ServerSilent { fatal: false }
+            Notice::ServerSilent { fatal: false, .. }
             | Notice::ServerBack
             | Notice::ServerClosed { offline: false, .. }
             | Notice::Waiting
@@ -251,6 +258,7 @@ fn outcome_of(to: &To, outcome: Outcome) -> String {
             format!("[Message to {whom} not sent again: {}.]", words::refusal(why))
         }
         Outcome::Refused(why) => format!("[Message to {whom} refused: {}.]", words::refusal(why)),
+        Outcome::Failed(why) => format!("[Message to {whom} not sent: {}.]", words::failure(why)),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use jiff::tz::TimeZone;
 use proto_core::{
-    client::{Deposit, Refusal, To},
+    client::{Refusal, To},
     id::{Nick, RoomName},
     time::UnixTime,
     wire::Presence,
@@ -53,15 +53,12 @@ impl Face for Modern {
                 }
                 lines.push(self.said(&message, now));
             }
-            Notice::Deposited { to, why, .. } => match why {
-                Deposit::NoReceipt | Deposit::Unreachable => {
-                    lines.push(format!(
-                        "({to} cannot be reached directly; the server passes it on)"
-                    ));
-                }
-                Deposit::Offline | Deposit::InTurn | Deposit::Leaving => {}
-            },
-            Notice::Relayed { to } => lines.push(format!("({to} is online; the server relays)")),
+            Notice::Deposited { to, first: true, .. } => lines.push(format!(
+                "({to} cannot be reached directly; the server passes on what you say)"
+            )),
+            Notice::Relayed { to, first: true } => {
+                lines.push(format!("({to} is online; the server relays)"));
+            }
             Notice::Outcome { to, text, outcome } => lines.push(outcome_of(&to, text, outcome)),
             Notice::Offline { answered: true } => {
                 lines.push(
@@ -71,10 +68,13 @@ impl Face for Modern {
             Notice::Offline { answered: false } => lines.push(
                 "You are offline; the server did not answer. `reg` brings you back.".to_owned(),
             ),
-            Notice::ServerSilent { .. } => lines.push(
-                "The server does not answer; trying on. What is not delivered yet is kept."
-                    .to_owned(),
-            ),
+            Notice::ServerSilent { unsaved, .. } => {
+                let waiting = match unsaved {
+                    0 => String::new(),
+                    _ => format!(" In the outbox, not delivered yet: {unsaved}."),
+                };
+                lines.push(format!("The server does not answer; trying on.{waiting}"));
+            }
             Notice::ServerBack => lines.push("The server is back.".to_owned()),
             Notice::WrongInput => {
                 lines.push("Wrong input (/help lists what can be typed)".to_owned());
@@ -99,8 +99,8 @@ impl Face for Modern {
             Notice::Waiting => {
                 lines.push("(not connected yet; this is done as soon as you are)".to_owned());
             }
-            Notice::Left { unsaved, undone, silent } => left(unsaved, undone, silent, lines),
-            Notice::MailboxEmpty => {}
+            left @ Notice::Left { .. } => self::left(self.own, &left, lines),
+            Notice::MailboxEmpty | Notice::Deposited { .. } | Notice::Relayed { .. } => {}
             other => lines.extend(words::plain(&other).map(|text| sentence(&text))),
         }
     }
@@ -260,21 +260,36 @@ fn outcome_of(to: &To, text: Option<&SafeText>, outcome: Outcome) -> String {
         Outcome::Refused(why) => {
             format!("REFUSED, {whom} does not get {what}: {}", words::refusal(why))
         }
+        Outcome::Failed(why) => {
+            format!("NOT SENT, {whom} does not get {what}: {}", words::failure(why))
+        }
     }
 }
 
-fn left(unsaved: usize, undone: usize, silent: bool, lines: &mut Vec<String>) {
+/// What is not done at the end, and what becomes of it.
+fn left(own: Nick, notice: &Notice<'_>, lines: &mut Vec<String>) {
+    let Notice::Left { kept, unkept, directory, undone, silent } = *notice else { return };
     if silent {
         lines.push("Given up: the server does not answer.".to_owned());
     }
-    if unsaved > 0 {
+    let (messages, they_stay, go) = match kept {
+        1 => ("message", "It stays", "goes"),
+        _ => ("messages", "They stay", "go"),
+    };
+    if kept > 0 {
         lines.push(format!(
-            "Not delivered yet: {unsaved}. They stay in the outbox and go out the next time you are \
-             online."
+            "NOT DELIVERED yet, nor saved at the server: {kept} {messages}. {they_stay} in the \
+             outbox in {directory} and {go} out the next time {own} is online."
         ));
     }
-    if undone > 0 {
-        lines.push(format!("The end of the input was not carried out ({undone} of its commands)."));
+    if unkept > 0 {
+        let messages = if unkept == 1 { "message" } else { "messages" };
+        lines.push(format!("NOT KEPT: {unkept} {messages} that your disk had not taken yet."));
+    }
+    match undone {
+        0 => {}
+        1 => lines.push("NOT DONE, and not kept: the last line of the input.".to_owned()),
+        more => lines.push(format!("NOT DONE, and not kept: the last {more} lines of the input.")),
     }
     lines.push("Bye.".to_owned());
 }

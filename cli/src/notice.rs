@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use proto_core::{
-    client::{Deposit, PasswordError, Refusal, SayError, To},
+    client::{Deposit, Failure, PasswordError, Refusal, SayError, To},
     id::{NameError, Nick, RoomName},
     time::UnixTime,
-    wire::{CloseReason, PasswordWant, Presence, RegisterRefusal, Retention, RoomRefusal, Wish},
+    wire::{
+        CloseReason, GoneReason, PasswordWant, Presence, RegisterRefusal, Retention, RoomRefusal,
+        Wish,
+    },
 };
 
 use crate::safe_text::SafeText;
@@ -68,11 +71,16 @@ pub(crate) enum Notice<'a> {
         why: Deposit,
         /// The table says that the recipient is offline.
         is_offline: bool,
+        /// It was not told yet that the recipient is out of direct reach, since anything
+        /// about that changed.
+        first: bool,
     },
     /// The server passes a message on, its recipient being online after all.
     Relayed {
         /// To whom.
         to: Nick,
+        /// That was not told yet, since anything about the way to them changed.
+        first: bool,
     },
     /// What became of a message.
     Outcome {
@@ -99,6 +107,8 @@ pub(crate) enum Notice<'a> {
     ServerSilent {
         /// The program ends.
         fatal: bool,
+        /// Messages in the outbox that the server has not saved.
+        unsaved: usize,
     },
     /// The server answers again.
     ServerBack,
@@ -156,10 +166,19 @@ pub(crate) enum Notice<'a> {
     History(HistoryPart),
     /// A line typed before the server answered waits until it does.
     Waiting,
+    /// A script goes on once there is room for another message.
+    Crowded {
+        /// Messages that are neither delivered nor saved at the server.
+        unsaved: usize,
+    },
     /// The program ends.
     Left {
         /// Messages that the server has not saved; they stay in the outbox.
-        unsaved: usize,
+        kept: usize,
+        /// Messages that were not in the outbox yet.
+        unkept: usize,
+        /// Where the outbox is.
+        directory: &'a str,
         /// Lines that were never carried out.
         undone: usize,
         /// The server did not answer at the end.
@@ -254,6 +273,8 @@ pub(crate) enum Outcome {
     Expired,
     /// It was refused.
     Refused(Refusal),
+    /// This client's own disk failed it.
+    Failed(Failure),
 }
 
 /// What there is to tell of rooms.
@@ -298,6 +319,8 @@ pub(crate) enum RoomNotice<'a> {
         room: To,
         /// How many.
         missing: u64,
+        /// Why.
+        why: GoneReason,
         /// How much is kept, if the server said so in this run.
         retention: Option<Retention>,
     },

@@ -4,6 +4,7 @@ use std::{collections::HashMap, net::SocketAddr};
 
 use jiff::tz::TimeZone;
 use proto_core::{
+    client::To,
     id::{Account, Nick},
     server::{Event, Operation},
     time::UnixTime,
@@ -44,7 +45,9 @@ impl ClassicServer {
             | Event::Lost { .. }
             | Event::RoomCreated { .. }
             | Event::Operated { .. } => return Vec::new(),
-            Event::StoreFailed | Event::Damaged => return trouble(event).into_iter().collect(),
+            Event::StoreFailed | Event::Damaged | Event::EntryDamaged { .. } => {
+                return trouble(event).into_iter().collect();
+            }
         };
         self.addresses.insert(account, address);
         let mut lines =
@@ -84,7 +87,7 @@ pub(crate) fn line(event: &Event, now: UnixTime, zone: &TimeZone) -> Option<Stri
             Operation::Unban => format!("{nick} is banned no longer"),
         },
         Event::RoomCreated { room, .. } => format!("there is a room #{room} now"),
-        Event::StoreFailed | Event::Damaged => return trouble(event),
+        Event::StoreFailed | Event::Damaged | Event::EntryDamaged { .. } => return trouble(event),
     };
     Some(format!("{} {text}", words::clock(now, now, zone)))
 }
@@ -98,6 +101,13 @@ pub(crate) fn trouble(event: &Event) -> Option<String> {
         }
         Event::Damaged => {
             "A record in the server's data directory is damaged and was passed over; check the disk."
+        }
+        Event::EntryDamaged { name, index, .. } => {
+            let whom = words::whom(&name.map_or(To::Lobby, To::Room));
+            return Some(format!(
+                "Message {index} to {whom} is damaged in the server's data directory: whoever has \
+                 not read it yet is told that it cannot be read. Check the disk."
+            ));
         }
         _ => return None,
     };

@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use jiff::{Timestamp, tz::TimeZone};
 use proto_core::{
-    client::{Refusal, SayError, To},
+    client::{Failure, Refusal, SayError, To},
     id::RoomName,
     time::UnixTime,
-    wire::{CloseReason, PasswordWant, Presence, RegisterRefusal, Retention, RoomRefusal, Wish},
+    wire::{
+        CloseReason, GoneReason, PasswordWant, Presence, RegisterRefusal, Retention, RoomRefusal,
+        Wish,
+    },
 };
 
 use crate::{
@@ -92,6 +95,16 @@ pub(crate) fn refusal(why: Refusal) -> &'static str {
     }
 }
 
+/// How this client's own disk failed a message, and what to do.
+pub(crate) fn failure(why: Failure) -> &'static str {
+    match why {
+        Failure::Unsaved => {
+            "it could not be saved on your own disk first; see to that, and send it again"
+        }
+        Failure::Damaged => "it is damaged on your own disk; write it again",
+    }
+}
+
 /// What both forms say in the same words; `None` for what has words of its own.
 pub(crate) fn plain(notice: &Notice<'_>) -> Option<String> {
     let text = match notice {
@@ -151,6 +164,12 @@ pub(crate) fn plain(notice: &Notice<'_>) -> Option<String> {
         Notice::AwayTooLong { limit } => {
             return Some(format!("that is longer than {limit} bytes; say less of being away"));
         }
+        Notice::Crowded { unsaved } => {
+            return Some(format!(
+                "the outbox has no room for more just now (neither delivered nor saved yet: \
+                 {unsaved}); going on once it has"
+            ));
+        }
         Notice::Room(notice) => return room(notice),
         Notice::WaitIsForScripts => "/wait is for scripts; here, just stay",
         _ => return None,
@@ -168,10 +187,18 @@ fn room(notice: &RoomNotice<'_>) -> Option<String> {
             };
             room_refusal(room, *why)
         }
-        RoomNotice::Gap { room, missing, retention: kept } => {
-            let why = kept.map_or_else(|| "the server keeps them no longer".to_owned(), retention);
-            let them = if *missing == 1 { "message" } else { "messages" };
-            format!("{missing} {them} to {} can no longer be read: {why}", whom(room))
+        RoomNotice::Gap { room, missing, why, retention: kept } => {
+            let (messages, they_are) =
+                if *missing == 1 { ("message", "it is") } else { ("messages", "they are") };
+            let why = match (why, kept) {
+                (GoneReason::NotKept, Some(kept)) => retention(*kept),
+                (GoneReason::NotKept, None) => format!("{they_are} kept no longer by the server"),
+                (GoneReason::Damaged, _) => {
+                    format!("{they_are} damaged on the server's disk; tell its operator")
+                }
+                (GoneReason::TooLong, _) => format!("{they_are} longer than this client takes"),
+            };
+            format!("{missing} {messages} to {} can no longer be read: {why}", whom(room))
         }
         RoomNotice::Reset(room) => format!(
             "the server's log of {} is not the one from before: it was put back or begun anew; what \

@@ -7,6 +7,7 @@ use std::{
     io::Write,
     path::Path,
     process::{Command, Output, Stdio},
+    time::Duration,
 };
 
 use common::{Program, free_port};
@@ -80,7 +81,7 @@ fn the_exit_code_says_what_failed() {
     server.kill();
     let (code, out, _) = run(directory.path(), &["join", "bob", &address], "send bob hi\n");
     assert_eq!(code, 5, "{out}");
-    assert!(out.contains("The end of the input was not carried out"), "{out}");
+    assert!(out.contains("NOT DONE, and not kept: the last line of the input."), "{out}");
     let (code, _, error) = run(directory.path(), &["join", "send", &address], "");
     assert_eq!(code, 2);
     assert!(error.contains("Usage: udpchat"), "{error}");
@@ -96,15 +97,44 @@ fn a_message_that_the_server_did_not_take_goes_out_the_next_time() {
     let mut alice = Program::start(directory.path(), &["join", "alice", &address]);
     alice.expect_where("the table", |line| line.contains("Offline: bob."));
     first.kill();
-    alice.line("send bob later");
+    for line in ["send bob later", "send bob much later", "/all hello"] {
+        alice.line(line);
+    }
     alice.end_input();
     assert_eq!(alice.exit_code(), 5, "{alice}");
-    assert!(alice.seen.iter().any(|line| line.contains("stay in the outbox")), "{alice}");
+    let place = directory.path().join("clients/alice");
+    let kept = format!(
+        "NOT DELIVERED yet, nor saved at the server: 3 messages. They stay in the outbox in {} and \
+         go out the next time alice is online.",
+        place.display()
+    );
+    assert!(alice.seen.contains(&kept), "{alice}");
     let (_second, address) = server(directory.path(), port);
     let (code, out, _) = run(directory.path(), &["join", "alice", &address], "");
     assert_eq!(code, 0, "{out}");
+    assert!(!out.contains("NOT DELIVERED"), "{out}");
     let (_, out, _) = run(directory.path(), &["join", "bob", &address], "/wait 1\n");
-    assert!(out.contains("alice: later"), "{out}");
+    for text in ["alice: later", "alice: much later", "alice to everyone: hello"] {
+        assert_eq!(out.matches(text).count(), 1, "{text}: {out}");
+    }
+}
+
+#[test]
+fn who_interrupts_a_script_sees_what_is_not_done() {
+    let directory = tempfile::tempdir().unwrap();
+    let (_server, address) = server(directory.path(), free_port());
+    let mut alice = Program::start(directory.path(), &["join", "alice", &address]);
+    for line in ["/who", "/wait 600", "/all hello"] {
+        alice.line(line);
+    }
+    alice.end_input();
+    alice.expect("alice online (you)");
+    // The line behind was read long before.
+    alice.look(Duration::from_millis(300));
+    alice.signal(Signal::INT);
+    assert_eq!(alice.exit_code(), 3, "{alice}");
+    let undone = "NOT DONE, and not kept: the last line of the input.";
+    assert!(alice.seen.iter().any(|line| line == undone), "{alice}");
 }
 
 #[test]

@@ -412,6 +412,7 @@ fn start_server(outside: &Outside, logins: Logins) -> Server<ServerMemory> {
     };
     let memory = ServerMemory::new();
     Server::new(config, role_identity(), [1; 32], outside.resume(), outside.now, memory)
+        .expect("its tables fit together")
 }
 
 /// A server with its clients, who are registered; the last of them only if all may be.
@@ -478,6 +479,7 @@ fn start_client(outside: &Outside) -> Client<ClientMemory> {
     let config = client::Config::new(nick, address(End::First), Some(key));
     let memory = ClientMemory::new();
     Client::new(config, role_identity(), [1; 32], outside.resume(), outside.now, memory)
+        .expect("its tables fit together")
 }
 
 /// A client that asks its server for its nick.
@@ -612,8 +614,7 @@ pub fn frames(data: &[u8]) {
             let mut world = at_server(Logins::Open, true);
             world.frame(End::Second, &Frame::Deregister(()));
             deposit(&mut world);
-            let register =
-                register(nick(End::Second), Some(Epoch(1)), 2);
+            let register = register(nick(End::Second), Some(Epoch(1)), 2);
             world.frame(End::Second, &Frame::Register(register));
             world.settle();
             packet(world, end, plaintext);

@@ -68,7 +68,8 @@ macro_rules! turn {
 fn serve(socket: &UdpSocket) -> io::Result<()> {
     let ((identity, seed, resume), config) = (fresh()?, server::Config::default());
     let memory = server::Fixed::<8, 8, 16, 64, 64, 1024>::new();
-    let mut server = Server::new(config, identity, seed, resume, now(), memory);
+    let mut server =
+        Server::new(config, identity, seed, resume, now(), memory).map_err(io::Error::other)?;
     // No record is damaged where none is kept, so this does not end.
     while !turn!(server, socket, |event| dbg!(event) == server::Event::Damaged) {}
     Ok(())
@@ -79,7 +80,8 @@ fn chat(nick: Nick, server: SocketAddr, mut say: Option<(Nick, &str)>) -> io::Re
     let (socket, (identity, seed, resume)) = (&UdpSocket::bind("127.0.0.1:0")?, fresh()?);
     let config = client::Config::new(nick, server, None);
     let memory = client::Fixed::<4, 8, 16, 64, 32, 1024>::new();
-    let mut client = Client::new(config, identity, seed, resume, now(), memory);
+    let mut client =
+        Client::new(config, identity, seed, resume, now(), memory).map_err(io::Error::other)?;
     let _ = client.register(now());
     let delivered =
         |event| matches!(dbg!(event), Event::Verdict { verdict: Verdict::Delivered, .. });

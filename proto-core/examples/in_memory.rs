@@ -5,6 +5,7 @@
 use std::{collections::VecDeque, fmt::Debug, net::SocketAddr};
 
 use proto_core::{
+    StartError,
     action::{Action, Loaded, Ticket},
     client::{self, Client},
     id::{Nick, SecretKey},
@@ -58,7 +59,7 @@ macro_rules! drive {
     }};
 }
 
-fn main() {
+fn main() -> Result<(), StartError> {
     let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
     let identity = |n| Identity::new(SecretKey([n; 32]), &Portable);
     let mut now = Instant::default();
@@ -69,11 +70,11 @@ fn main() {
         Box::new(ClientMemory::new()),
     );
     let config = server::Config::default();
-    let mut server = Server::new(config, identity(1), [1; 32], resume, now, &mut *memory);
+    let mut server = Server::new(config, identity(1), [1; 32], resume, now, &mut *memory)?;
     let key = Some(server.key());
     let config = |nick| client::Config::new(Nick::new(nick).unwrap(), at(1), key);
-    let mut x = Client::new(config("x"), identity(2), [2; 32], resume, now, &mut *x_memory);
-    let mut y = Client::new(config("y"), identity(3), [3; 32], resume, now, &mut *y_memory);
+    let mut x = Client::new(config("x"), identity(2), [2; 32], resume, now, &mut *x_memory)?;
+    let mut y = Client::new(config("y"), identity(3), [3; 32], resume, now, &mut *y_memory)?;
     let wire = &mut Wire::new();
     drive!(x, now, at(2), wire, x.register(now).unwrap());
     drive!(y, now, at(3), wire, y.register(now).unwrap());
@@ -98,4 +99,5 @@ fn main() {
         let deadlines = [server.deadline(), x.deadline(), y.deadline()];
         now = deadlines.into_iter().flatten().min().unwrap_or(now).max(now);
     }
+    Ok(())
 }

@@ -168,7 +168,7 @@ pub struct Loaded<'a> {
     pub head: u64,
 }
 
-impl<'a> Loaded<'a> {
+impl Loaded<'_> {
     /// An answer to what was asked: a record that is not before `from`, and no number that
     /// nothing can follow, which no role ever puts. `None` from a store that is damaged.
     pub(crate) fn checked(self, from: u64) -> Option<Self> {

@@ -77,8 +77,8 @@ impl Incarnation {
     pub(crate) fn draw(suite: &dyn Suite, random: &mut Random, boot: u64, now: UnixTime) -> Self {
         let fresh: [u8; 32] = random.bytes();
         let (boot, now) = (boot.to_le_bytes(), now.0.to_le_bytes());
-        let [a, b, c, d, e, f, g, h, ..] = suite.hash(&[b"udpchat 1 run", &fresh, &boot, &now]);
-        Self([a, b, c, d, e, f, g, h])
+        let hash = suite.hash(&[b"udpchat 1 run", &fresh, &boot, &now]);
+        Self(*hash.first_chunk().unwrap_or(&[0; 8]))
     }
 }
 
@@ -405,6 +405,29 @@ mod tests {
             assert_eq!(Nick::new(bad).unwrap_err(), why, "{bad:?}");
         }
         assert_eq!(Nick::new("Alice").unwrap(), Nick::new("aLICE").unwrap());
+    }
+
+    #[test]
+    fn no_two_rooms_of_any_servers_have_one_name() {
+        let rooms = ["tea", "Tea", "den"].map(|name| RoomName::new(name).unwrap());
+        let name = |server, room, name: usize| {
+            let server = PublicKey([server; 32]);
+            PublicKey::of_room(&crate::session::Portable, &server, Room(room), rooms.get(name))
+        };
+        let [tea, upper, den, none] = [0, 1, 2, 3];
+        assert_eq!(name(1, 1, tea), name(1, 1, upper));
+        let names = [
+            name(1, 0, none),
+            name(2, 0, none),
+            name(1, 1, tea),
+            name(2, 1, tea),
+            name(1, 2, tea),
+            // A server that began anew gives numbers anew.
+            name(1, 1, den),
+        ];
+        for (at, one) in names.iter().enumerate() {
+            assert!(!names[..at].contains(one));
+        }
     }
 
     #[test]

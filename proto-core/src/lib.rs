@@ -46,7 +46,7 @@
 //! let mut now = Instant::from_micros(0);
 //! let resume = Resume { boot: 1, clock: WallClock { at: now, unix: UnixTime(0) } };
 //! let config = Config::new(Nick::new("alice")?, "127.0.0.1:12345".parse()?, None);
-//! let mut client = Client::new(config, identity, [9; 32], resume, now, &mut *memory);
+//! let mut client = Client::new(config, identity, [9; 32], resume, now, &mut *memory)?;
 //!
 //! let mut scratch = [0; MAX_DATAGRAM];
 //! let (mut loads, mut sent, mut silent) = (Vec::new(), 0, false);
@@ -96,3 +96,5 @@ mod tests;
 pub mod time;
 pub mod timers;
 pub mod wire;
+
+pub use role::StartError;

@@ -1,12 +1,84 @@
-//! What both roles do alike: the frames of a packet, taken in one after the other, and the
-//! room that is kept for what is next.
+//! What both roles do alike: what they start with, the frames of a packet, taken in one after
+//! the other, and the room that is kept for what is next.
+
+use core::fmt;
 
 use crate::{
-    link::{Link, Links, Role},
-    storage::{Id, Pool, Slab},
+    link::{Link, LinkTables, Links, Role},
+    record::record_bound,
+    server::Resume,
+    storage::{Id, Index, Pool, Slab},
     time::Instant,
-    wire::{CloseReason, Frame, FrameError, Frames},
+    wire::{CloseReason, Frame, FrameError, Frames, MAX_BODY},
 };
+
+/// Why a role does not start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A table that its host lends is too short for the others.
+    Short {
+        /// The name of its field.
+        table: &'static str,
+        /// How many places it has.
+        length: usize,
+        /// How many it needs at least.
+        least: usize,
+    },
+    /// The boot number has more than 24 bits: nothing would be above what earlier runs used.
+    Boot(u64),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Short { table, length, least } => {
+                write!(f, "the table `{table}` has {length} places and needs {least}")
+            }
+            Self::Boot(boot) => {
+                write!(f, "the boot number {boot} is too large: the durable state is damaged")
+            }
+        }
+    }
+}
+
+impl core::error::Error for StartError {}
+
+/// A table: its name, its length, and how long it must be at least.
+pub(crate) type Need = (&'static str, usize, usize);
+
+/// The least length of `work`: some text fits, with its author's time and a seal.
+pub(crate) const LEAST_WORK: usize = record_bound(105);
+
+/// Checks what a role starts with.
+pub(crate) fn check_start(resume: &Resume, needs: &[&[Need]]) -> Result<(), StartError> {
+    if resume.boot >> 24 != 0 {
+        return Err(StartError::Boot(resume.boot));
+    }
+    let short = needs.iter().copied().flatten().find(|(_, length, least)| length < least);
+    short.map_or(Ok(()), |&(table, length, least)| Err(StartError::Short { table, length, least }))
+}
+
+/// What the tables of links need; `links` of them at least.
+pub(crate) fn link_needs<R: Role>(tables: &LinkTables<'_, R>, links: usize) -> [Need; 8] {
+    let (all, dials) = (tables.links.len(), tables.dials.len());
+    [
+        ("links.links", all, links),
+        ("links.by_session", tables.by_session.len(), Index::buckets(all + dials)),
+        ("links.by_key", tables.by_key.len(), Index::buckets(all)),
+        ("links.sent", tables.sent.len(), 1),
+        ("links.timers", tables.timers.len(), all),
+        ("links.dial_timers", tables.dial_timers.len(), dials),
+        ("links.ephemerals", tables.ephemerals.len(), 1),
+        ("links.by_ephemeral", tables.by_ephemeral.len(), Index::buckets(tables.ephemerals.len())),
+    ]
+}
+
+/// The credit to grant: nobody is to send what there is no room to save, or to hold.
+pub(crate) fn grant(credit: u32, work: usize, blocks: usize) -> u32 {
+    let longest = work.saturating_sub(record_bound(0)).min(Pool::bytes(blocks));
+    if longest < MAX_BODY { credit.min(longest as u32) } else { credit }
+}
 
 /// What becomes of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,6 +9,7 @@ use std::{
 };
 
 use crate::{
+    StartError,
     action::{Action, Loaded, Log, Ticket},
     client::{
         self, Client, Event, To, Verdict,
@@ -53,10 +54,13 @@ const SERVER: u16 = 1;
 const ALICE: u16 = 2;
 const BOB: u16 = 3;
 
+/// A log's head and its records.
+type Records = (u64, BTreeMap<u64, Vec<u8>>);
+
 /// A host's store. When it is `damaged`, most of what is read is something else.
 #[derive(Default)]
 struct Store {
-    logs: BTreeMap<Vec<u8>, (u64, BTreeMap<u64, Vec<u8>>)>,
+    logs: BTreeMap<[u8; Log::LENGTH], Records>,
     damaged: bool,
 }
 
@@ -68,29 +72,34 @@ enum Asked {
 
 impl Store {
     fn put(&mut self, log: Log, number: u64, record: Vec<u8>) {
-        let (head, records) = self.logs.entry(log.to_bytes().to_vec()).or_default();
+        let (head, records) = self.logs.entry(log.to_bytes()).or_default();
         *head = number.max(*head);
         records.insert(number, record);
     }
 
     fn forget(&mut self, log: Log, upto: u64) {
-        if let Some((_, records)) = self.logs.get_mut(&log.to_bytes().to_vec()) {
+        if let Some((_, records)) = self.logs.get_mut(&log.to_bytes()) {
             records.retain(|number, _| *number > upto);
         }
     }
 
     fn load(&self, log: Log, from: u64, dice: &mut Random) -> (Option<(u64, Vec<u8>)>, u64) {
-        let found = self.logs.get(&log.to_bytes().to_vec());
+        let found = self.logs.get(&log.to_bytes());
         let (head, first) = found.map_or((0, None), |(head, records)| {
             (*head, records.range(from..).next().map(|(at, record)| (*at, record.clone())))
         });
-        if !self.damaged || dice.u32() % 4 == 0 {
+        if !self.damaged || one_in(4, dice) {
             return (first, head);
         }
-        let at = if dice.u32() % 2 == 0 { from } else { any(dice) };
-        let record = (dice.u32() % 4 != 0).then(|| (at, extreme(log, dice)));
-        (record, if dice.u32() % 2 == 0 { head } else { any(dice) })
+        let at = if one_in(2, dice) { from } else { any(dice) };
+        let record = (!one_in(4, dice)).then(|| (at, extreme(log, dice)));
+        (record, if one_in(2, dice) { head } else { any(dice) })
     }
+}
+
+/// `true` once in so many throws.
+fn one_in(many: u32, dice: &mut Random) -> bool {
+    dice.u32().is_multiple_of(many)
 }
 
 /// A number at the end of some range.
@@ -128,7 +137,7 @@ fn extreme(log: Log, dice: &mut Random) -> Vec<u8> {
             key: author,
             nick,
             epoch,
-            run: Incarnation::NONE,
+            run: Incarnation([9; 8]),
             since: any(dice),
             access: Access::Key,
             sentence: Sentence::None,
@@ -137,7 +146,7 @@ fn extreme(log: Log, dice: &mut Random) -> Vec<u8> {
         Log::Mailbox(_) => {
             record!(MailRecord { from: account, epoch, number, received, author, key })
         }
-        Log::Pairs(_) if dice.u32() % 2 == 0 => record!(PlaceRecord { epoch, number }),
+        Log::Pairs(_) if one_in(2, dice) => record!(PlaceRecord { epoch, number }),
         Log::Pairs(_) => {
             record!(PairRecord { key, stored: a, delivered: b, expired: (c, d), receipt: [0; 16] })
         }
@@ -155,7 +164,7 @@ fn extreme(log: Log, dice: &mut Random) -> Vec<u8> {
                 previous: None,
             })
         }
-        Log::Conversations if dice.u32() % 4 == 0 => record!(SelfRecord { epoch }),
+        Log::Conversations if one_in(4, dice) => record!(SelfRecord { epoch }),
         Log::Conversations => record!(ConversationRecord {
             log: author,
             key: author,
@@ -258,15 +267,17 @@ impl<M: client::Storage> World<M> {
             resume,
             now,
             Lent(Box::new(ServerMemory::new())),
-        );
+        )
+        .unwrap();
         let config = |nick| {
             let nick = Nick::new(nick).unwrap();
             client::Config::new(nick, at(SERVER), Some(server.key()))
         };
         let memory_of_alice = Lent(Box::new(ClientMemory::new()));
         let alice =
-            Client::new(config("alice"), identity(2), seed(2), resume, now, memory_of_alice);
-        let bob = Client::new(config("bob"), identity(3), seed(3), resume, now, memory);
+            Client::new(config("alice"), identity(2), seed(2), resume, now, memory_of_alice)
+                .unwrap();
+        let bob = Client::new(config("bob"), identity(3), seed(3), resume, now, memory).unwrap();
         let (wire, heard) = (VecDeque::new(), Vec::new());
         Self { now, server, alice, bob, stores, wire, dice: Random::new(seed(9)), heard }
     }
@@ -301,7 +312,7 @@ impl<M: client::Storage> World<M> {
                         .handle_datagram(now, from, &mut bytes));
                 }
                 ALICE => {
-                    drive!(self, ALICE, |alice, now| alice.handle_datagram(now, from, &mut bytes))
+                    drive!(self, ALICE, |alice, now| alice.handle_datagram(now, from, &mut bytes));
                 }
                 _ => drive!(self, BOB, |bob, now| bob.handle_datagram(now, from, &mut bytes)),
             }
@@ -309,6 +320,146 @@ impl<M: client::Storage> World<M> {
         let deadlines = [self.server.deadline(), self.alice.deadline(), self.bob.deadline()];
         self.now = deadlines.into_iter().flatten().min().unwrap_or(self.now).max(self.now);
     }
+}
+
+/// Memory of which one table is a third as long as it should be.
+struct Shortened<T>(Lent<T>, usize);
+
+macro_rules! shorten {
+    ($tables:ident, $which:expr, [$($field:ident$(.$of:ident)?),* $(,)?]) => {{
+        let mut at = 0;
+        $(
+            if at == $which {
+                let table = &mut $tables.$field$(.$of)?;
+                let shorter = table.len() / 3;
+                *table = core::mem::take(table).split_at_mut(shorter).0;
+            }
+            at += 1;
+        )*
+        at
+    }};
+}
+
+/// Which tables of a client cannot be shorter without the others.
+const OF_CLIENT: [&str; 10] = [
+    "links.links",
+    "links.by_session",
+    "links.by_key",
+    "links.timers",
+    "links.dial_timers",
+    "links.by_ephemeral",
+    "peer_timers",
+    "by_key",
+    "by_nick",
+    "by_account",
+];
+
+impl<T: client::Storage> client::Storage for Shortened<T> {
+    fn tables(&mut self) -> client::Tables<'_> {
+        let mut tables = self.0.tables();
+        let count = shorten!(
+            tables,
+            self.1,
+            [
+                links.links,
+                links.by_session,
+                links.by_key,
+                links.timers,
+                links.dial_timers,
+                links.by_ephemeral,
+                peer_timers,
+                by_key,
+                by_nick,
+                by_account,
+            ]
+        );
+        assert_eq!(count, OF_CLIENT.len());
+        tables
+    }
+}
+
+/// Which tables of a server cannot be shorter without the others.
+const OF_SERVER: [&str; 15] = [
+    "links.by_session",
+    "links.by_key",
+    "links.timers",
+    "links.by_ephemeral",
+    "by_nick",
+    "by_key",
+    "versions",
+    "entry_timers",
+    "pairs",
+    "by_pair",
+    "rooms.by_number",
+    "rooms.by_name",
+    "rooms.members",
+    "rooms.by_member",
+    "by_place",
+];
+
+impl<T: server::Storage> server::Storage for Shortened<T> {
+    fn tables(&mut self) -> server::Tables<'_> {
+        let mut tables = self.0.tables();
+        let count = shorten!(
+            tables,
+            self.1,
+            [
+                links.by_session,
+                links.by_key,
+                links.timers,
+                links.by_ephemeral,
+                by_nick,
+                by_key,
+                versions,
+                entry_timers,
+                pairs,
+                by_pair,
+                rooms.by_number,
+                rooms.by_name,
+                rooms.members,
+                rooms.by_member,
+                by_place,
+            ]
+        );
+        assert_eq!(count, OF_SERVER.len());
+        tables
+    }
+}
+
+/// No table much longer than it must be.
+type ExactServer = server::Fixed<2, 1, 4, 8, 1, { record_bound(105) }>;
+type ExactClient = client::Fixed<4, 1, 4, 8, 1, { record_bound(105) }>;
+
+#[test]
+fn tables_that_do_not_fit_together_are_refused_by_name() {
+    let clock = WallClock { at: Instant::default(), unix: UnixTime(0) };
+    let identity = || Identity::new(SecretKey([1; 32]), &Portable);
+    let config = client::Config::new(Nick::new("alice").unwrap(), at(SERVER), None);
+    let client = |boot, memory| {
+        let resume = Resume { boot, clock };
+        Client::new(config, identity(), [1; 32], resume, Instant::default(), memory).map(|_| ())
+    };
+    let server = |boot, memory| {
+        let (config, resume) = (server::Config::default(), Resume { boot, clock });
+        Server::new(config, identity(), [1; 32], resume, Instant::default(), memory).map(|_| ())
+    };
+    let of_client = |which| Shortened(Lent(Box::new(ExactClient::new())), which);
+    let of_server = |which| Shortened(Lent(Box::new(ExactServer::new())), which);
+    assert_eq!(client(1, of_client(usize::MAX)), Ok(()));
+    assert_eq!(server(1, of_server(usize::MAX)), Ok(()));
+    let named = |result| match result {
+        Err(StartError::Short { table, length, least }) if length < least => table,
+        other => panic!("{other:?}"),
+    };
+    for (which, table) in OF_CLIENT.into_iter().enumerate() {
+        assert_eq!(named(client(1, of_client(which))), table);
+    }
+    for (which, table) in OF_SERVER.into_iter().enumerate() {
+        assert_eq!(named(server(1, of_server(which))), table);
+    }
+    // Everything that a run numbers is above what earlier ones did: there is an end to that.
+    assert_eq!(client(1 << 24, of_client(usize::MAX)), Err(StartError::Boot(1 << 24)));
+    assert_eq!(server(u64::MAX, of_server(usize::MAX)), Err(StartError::Boot(u64::MAX)));
 }
 
 #[test]
@@ -335,7 +486,9 @@ fn numbers_from_a_damaged_store_overflow_nothing() {
     for seed in 0..60 {
         let mut stores: [Store; 3] = Default::default();
         for boot in 1..5 {
-            stores.iter_mut().for_each(|store| store.damaged = boot > 1 && seed % 3 != 0);
+            for store in &mut stores {
+                store.damaged = boot > 1 && seed % 3 != 0;
+            }
             stores[usize::from(seed) % 3].damaged = boot > 1;
             let mut world = World::new(boot, stores, Lent(Box::new(ClientMemory::new())), seed);
             world.register();

@@ -23,11 +23,11 @@ use proto_core::{
     time::{Instant, UnixTime},
     wire::{
         Accept, Ack, AckGap, Away, CloseReason, Command, Datagram, Deposit, EntryRefusal,
-        EntryRefused, Former, Frame, FrameWriter, Frames, Gone, Hello, HelloTo, Init, Inquire,
-        Joined, Limits, Login, MAX_ACK_RANGES, MAX_DATAGRAM, Mail, MailAck, Names, Outcome,
-        PacketHeader, PasswordWant, PasswordWanted, Presence, Progress, Read, Receipt, Register,
-        RegisterRefusal, Registered, Retention, Retry, RoomEntry, RoomRefusal, Roster, RosterEntry,
-        Say, Secret, VERSION, Wish,
+        EntryRefused, Former, Frame, FrameWriter, Frames, Gone, GoneReason, Hello, HelloTo, Init,
+        Inquire, Joined, Limits, Login, MAX_ACK_RANGES, MAX_DATAGRAM, Mail, MailAck, Names,
+        Outcome, PacketHeader, PasswordWant, PasswordWanted, Presence, Progress, Read, Receipt,
+        Register, RegisterRefusal, Registered, Retention, Retry, RoomEntry, RoomRefusal, Roster,
+        RosterEntry, Say, Secret, VERSION, Wish,
     },
 };
 
@@ -658,6 +658,7 @@ fn link_samples() -> Vec<Sample> {
 }
 
 /// What clients and the server say to be in touch.
+#[allow(clippy::too_many_lines)] // one item a frame
 fn registration_samples() -> Vec<Sample> {
     let registered = Registered {
         account: Account(0),
@@ -782,7 +783,7 @@ fn message_samples() -> Vec<Sample> {
         key: 2,
         stored: Position::new(epoch, Number(9)),
         delivered: Position::new(epoch, number),
-        expired: (Position::new(epoch, Number(4)), Position::new(epoch, Number(5))),
+        expired: (Position::new(Epoch(2), Number(4)), Position::new(epoch, Number(5))),
         online: true,
         receipt,
     };
@@ -821,7 +822,7 @@ fn message_samples() -> Vec<Sample> {
         ),
         sample(
             "progress",
-            "Progress: to account 1, whose key is number 2, epoch 3, stored up to 9, delivered up to 7, 4 to 5 expired, online, a receipt",
+            "Progress: to account 1, whose key is number 2, stored up to epoch 3, 9, delivered up to epoch 3, 7, epoch 2, 4 to epoch 3, 5 expired, online, a receipt",
             Frame::Progress(progress),
             &[
                 n(0),
@@ -831,7 +832,7 @@ fn message_samples() -> Vec<Sample> {
                 n(9),
                 n(3),
                 n(7),
-                n(3),
+                n(2),
                 n(4),
                 n(3),
                 n(5),
@@ -983,9 +984,9 @@ fn room_samples() -> Vec<Sample> {
         ),
         sample(
             "gone",
-            "Gone: room 3, all up to entry 200",
-            Frame::Gone(Gone { room, upto: 200 }),
-            &[n(3), n(200)],
+            "Gone: room 3, all up to entry 200; from 199 on they are damaged",
+            Frame::Gone(Gone { room, upto: 200, first: 199, reason: GoneReason::Damaged }),
+            &[n(3), n(200), n(199), n(1)],
         ),
         wish("command.create", "Command: create tea", Wish::Create(tea), &[n(0), counted(b"tea")]),
         wish("command.join", "Command: join tea", Wish::Join(tea), &[n(1), counted(b"tea")]),

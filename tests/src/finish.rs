@@ -1,17 +1,23 @@
 //! How a world ends: everyone who means to comes back, all that is owed arrives,
 //! and then there is quiet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proto_core::{
-    client::Status,
+    action::Log,
+    client::{Status, To},
     id::PublicKey,
+    time::UnixTime,
     wire::{Presence, RegisterRefusal},
 };
 
 use crate::{
     clock::{Moment, SECOND},
+    laws::show,
     network::Place,
+    node::Node,
+    records::{self, MailRecord},
+    restored::RestoredLaws,
     store::Manners,
     world::{SERVER, World},
 };
@@ -29,8 +35,20 @@ const QUIET: Moment = 300 * SECOND;
 /// keep-alive of either side every 20 seconds, and what acknowledges it.
 const PER_LINK: u64 = 12;
 
-/// Nick, key and presence of everyone someone knows of.
-type Roster = BTreeMap<PublicKey, (String, Presence)>;
+/// The shortest and the longest pause of a server between two looks for mail that is too old.
+const SHORTEST_SWEEP: Moment = SECOND / 10;
+const LONGEST_SWEEP: Moment = 3600 * SECOND;
+
+/// How much longer such a look may take: a store may fail, and a host that crashed begins anew.
+const SWEEP_SLACK: Moment = 60 * SECOND;
+
+/// Nick, presence and words of being away of everyone someone knows of, by key.
+type Roster = BTreeMap<PublicKey, (String, Presence, String)>;
+
+/// When the server took a piece of mail, by its clock.
+fn received(record: &[u8]) -> Option<UnixTime> {
+    records::read::<MailRecord>(record).map(|(mail, _)| mail.received)
+}
 
 impl World {
     /// Ends the world: the network heals, before all else or, if `through`, only
@@ -47,7 +65,7 @@ impl World {
         for place in 0..self.nodes.len() {
             self.boot(place);
             if place != SERVER {
-                let online = self.dice.chance(800);
+                let online = self.may_return(place) && self.dice.chance(800);
                 if online {
                     self.register(place);
                 } else {
@@ -67,7 +85,12 @@ impl World {
     pub fn conclude(&mut self) {
         self.settle();
         for place in 1..self.nodes.len() {
-            self.set_away(place, "");
+            match self.dice.below(3) {
+                0 => self.set_away(place, ""),
+                1 => self.set_away(place, &format!("gone to see {place} friends")),
+                // What was said before is so still.
+                _ => {}
+            }
         }
         self.run(120 * SECOND);
         self.settle();
@@ -75,6 +98,7 @@ impl World {
         self.rosters_agree();
         self.nothing_is_left_behind();
         self.quiet();
+        self.old_mail_is_gone();
     }
 
     /// The network and the hosts behave from now on.
@@ -130,6 +154,17 @@ impl World {
         self.nodes.iter().position(|node| node.key == key)
     }
 
+    /// Of several with one identity one comes back, this one or that: they would displace each
+    /// other for ever.
+    fn may_return(&mut self, place: Place) -> bool {
+        let key = self.nodes[place].key;
+        let others = |from: usize, to: usize| self.nodes[from..to].iter().any(|n| n.key == key);
+        let (before, after) = (others(0, place), others(place + 1, self.nodes.len()));
+        let came =
+            (0..place).any(|other| self.nodes[other].key == key && self.nodes[other].wants_online);
+        self.restored.is_none() || !(before && came) && (!after || self.dice.chance(500))
+    }
+
     fn unsettled(&mut self) -> Option<(Place, String)> {
         for place in 1..self.nodes.len() {
             let due = if self.is_there(place) { Status::Online } else { Status::Offline };
@@ -137,13 +172,19 @@ impl World {
             if status != Some(due) {
                 return Some((place, format!("it is {status:?} and should be {due:?}")));
             }
-            let unanswered = self.nodes[place].run.unanswered();
+            let unanswered = match &self.restored {
+                Some(laws) => laws.unanswered(place),
+                None => self.nodes[place].run.unanswered(),
+            };
             if unanswered > 0 {
                 return Some((
                     place,
                     format!("{unanswered} messages neither accepted nor refused"),
                 ));
             }
+        }
+        if let Some(laws) = &self.restored {
+            return self.unsettled_since_restores(laws);
         }
         for place in (1..self.nodes.len()).filter(|place| self.is_there(*place)) {
             if let Err(why) = self.laws.rooms_complete(self.nodes[place].key) {
@@ -171,20 +212,64 @@ impl World {
         None
     }
 
+    /// The same, where stores went back.
+    fn unsettled_since_restores(&self, laws: &RestoredLaws) -> Option<(Place, String)> {
+        let server = &self.nodes[SERVER].store;
+        for place in (1..self.nodes.len()).filter(|place| self.is_there(*place)) {
+            if let Err(why) = laws.complete(&self.nodes[place], server) {
+                return Some((place, why));
+            }
+            for (to, text, stored) in laws.open(place) {
+                let waits = match to {
+                    To::Peer(nick) => {
+                        let mut there = self.nodes.iter().enumerate().filter(|(at, node)| {
+                            node.nick == *nick && *at != SERVER && self.is_there(*at)
+                        });
+                        let known = RestoredLaws::knows(server, nick);
+                        there.next().is_none() && (stored || !known)
+                    }
+                    To::Lobby | To::Room(_) => false,
+                };
+                if !waits {
+                    let what = if stored { "stored" } else { "open" };
+                    return Some((place, format!("{} to {to:?} is {what}", show(text))));
+                }
+            }
+        }
+        None
+    }
+
     /// L1: whoever is back has all that was said to it.
     fn everyone_has_everything(&self) {
+        if self.restored.is_some() {
+            // Whoever is there has it all, or the world is not settled.
+            return;
+        }
         for place in (1..self.nodes.len()).filter(|place| self.is_there(*place)) {
             let absent = |author| self.place_of(author).is_none_or(|author| !self.is_there(author));
             self.judge(place, self.laws.complete(self.nodes[place].key, absent));
         }
     }
 
-    /// L1: everyone who is online knows what the server knows.
+    /// L1: everyone who is online knows what the server knows, and that is who is there, with
+    /// which key, and what they said last of being away.
     fn rosters_agree(&mut self) {
         let mut known = Roster::new();
         if let Some(server) = self.nodes[SERVER].server() {
             server.for_each_account(|account| {
-                known.insert(account.key, (account.nick.to_string(), account.presence));
+                let seen = (account.nick.to_string(), account.presence, String::new());
+                known.insert(account.key, seen);
+            });
+        }
+        for place in (1..self.nodes.len()).filter(|place| self.is_there(*place)) {
+            let Node { key, nick, away, .. } = &self.nodes[place];
+            let is = known.get_mut(key).filter(|(known, ..)| *known == nick.to_string());
+            let listed = is.map(|(_, presence, said)| {
+                said.clone_from(away);
+                *presence
+            });
+            self.demand(place, listed == Some(Presence::Online), || {
+                format!("L1: the server has it down as {listed:?}")
             });
         }
         for place in 1..self.nodes.len() {
@@ -195,7 +280,8 @@ impl World {
             let mut seen = Roster::new();
             if let Some(client) = self.nodes[place].client() {
                 client.for_each_peer(|peer| {
-                    seen.insert(peer.key, (peer.nick.to_string(), peer.presence));
+                    let (nick, away) = (peer.nick.to_string(), peer.away.to_string());
+                    seen.insert(peer.key, (nick, peer.presence, away));
                 });
             }
             seen.remove(&own);
@@ -205,21 +291,60 @@ impl World {
                 .map(|(k, v)| (*k, v.clone()))
                 .collect();
             self.demand(place, seen == others, || {
-                format!("L1: its roster is {seen:?}, the server's {others:?}")
+                format!("L1: its roster is {seen:?}, and should be {others:?}")
             });
         }
+    }
+
+    /// Mail that is too old is not in the server's store any more, once it had the time to look. It
+    /// looks for that of those who are not online: who is has theirs, and what of it the store
+    /// failed to forget goes when they come the next time.
+    pub(crate) fn old_mail_is_gone(&mut self) {
+        let mut online = BTreeSet::new();
+        if let Some(server) = self.nodes[SERVER].server() {
+            server.for_each_account(|account| {
+                if account.presence.is_online() {
+                    online.insert(account.account);
+                }
+            });
+        }
+        let kept = self.laws.mail_kept;
+        let accounts = self.laws.accounts().count() as u64 + 1;
+        let pause = (kept / accounts / 8).clamp(SHORTEST_SWEEP, LONGEST_SWEEP);
+        let most = kept + accounts * pause + SWEEP_SLACK;
+        let Node { clock, store, boots, .. } = &self.nodes[SERVER];
+        let now = clock.believed(self.now);
+        let oldest = store.logs().filter_map(|(log, records)| match log {
+            Log::Mailbox(of) if !online.contains(of) => {
+                records.records.values().filter_map(|r| received(r)).min()
+            }
+            _ => None,
+        });
+        let oldest = oldest.min().unwrap_or(now);
+        let age = now.since(oldest).as_micros() as u64;
+        // A wall clock that jumps says nothing of how old it is.
+        self.demand(SERVER, kept == 0 || age <= most, || {
+            format!("mail is kept for {} s, in run {boots}", age / SECOND)
+        });
     }
 
     /// Whatever was on its way is gone from memory.
     fn nothing_is_left_behind(&mut self) {
         if let Some(usage) = self.nodes[SERVER].server().map(proto_core::server::Server::usage) {
-            let empty = (usage.entries.0, usage.blocks.0) == usage.recent;
+            // What is said of being away takes a block each.
+            let away = self.nodes.iter().filter(|node| !node.away.is_empty()).count();
+            let (entries, blocks) = usage.recent;
+            let empty = (usage.entries.0, usage.blocks.0) == (entries, blocks + away);
             self.demand(SERVER, empty, || format!("S9: everything is delivered, but {usage:?}"));
         }
         for place in 1..self.nodes.len() {
             let key = self.nodes[place].key;
-            let open: Vec<_> = self.laws.open().filter(|(author, ..)| *author == key).collect();
-            let unsaved = open.iter().filter(|(.., stored)| !stored).count();
+            let of_key = |(author, _, _, stored)| (author == key).then_some(stored);
+            let open: Vec<bool> = match &self.restored {
+                Some(laws) => laws.open(place).map(|(.., stored)| stored).collect(),
+                None => self.laws.open().filter_map(of_key).collect(),
+            };
+            let unsaved = open.iter().filter(|stored| !**stored).count();
             let Some(client) = self.nodes[place].client() else { continue };
             let says = client.open_messages();
             // That the server has one may have been told, and not be durable yet at a crash.

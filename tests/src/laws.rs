@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proto_core::{
     action::Log,
     client::{MessageId, Refusal, To, Verdict},
-    id::{Account, Nick, PublicKey, Room},
+    id::{Account, Nick, Position, PublicKey, Room},
     record::{Said, Sentence},
     time::UnixTime,
     wire::{RoomRefusal, Wish},
@@ -14,7 +14,7 @@ use proto_core::{
 
 use crate::{
     network::Place,
-    records::{self, AccountRecord, MailRecord, OutboxRecord},
+    records::{self, AccountRecord, MailRecord, OutboxRecord, PairRecord},
     rooms::Rooms,
     store::Change,
 };
@@ -177,7 +177,8 @@ impl Laws {
                     self.rooms.member(*room, *number, key, record)
                 }
                 Log::Room(room) => self.room_put(*room, *number, record),
-                Log::Pairs(_) | Log::Conversations | Log::Passwords => Ok(()),
+                Log::Pairs(author) => self.pair_put(*author, *number, record),
+                Log::Conversations | Log::Passwords => Ok(()),
             },
             Change::Forgotten { log, records } => match log {
                 Log::Outbox(to) => self.outbox_forgotten(at, *to, records),
@@ -239,7 +240,7 @@ impl Laws {
             .and_then(|letters| letters.get_mut(&position))
         else {
             // It could not be made durable.
-            let told = matches!(verdict, Verdict::Refused(_));
+            let told = matches!(verdict, Verdict::Refused(_) | Verdict::Failed(_));
             return law(told, || {
                 format!("{verdict:?} on a message that was never durable: {id:?}")
             });
@@ -263,8 +264,8 @@ impl Laws {
         if let Some(room) = room {
             return match verdict {
                 Verdict::Stored => law(held, || format!("S5: stored, but not in {room:?}: {id:?}")),
-                Verdict::Refused(why) => {
-                    law(!held, || format!("refused ({why:?}), but in {room:?}: {id:?}"))
+                Verdict::Refused(_) | Verdict::Failed(_) => {
+                    law(!held, || format!("{verdict:?}, but in {room:?}: {id:?}"))
                 }
                 Verdict::Delivered => Err(format!("delivered to {room:?}: {id:?}")),
                 Verdict::Expired => Ok(()),
@@ -276,8 +277,8 @@ impl Laws {
             }),
             // What one device had under way when another took over it may have to say again.
             Verdict::Refused(Refusal::Superseded) if self.passwords => Ok(()),
-            Verdict::Refused(why) => law(arrived.is_none(), || {
-                format!("refused ({why:?}), but in the recipient's inbox: {id:?}")
+            Verdict::Refused(_) | Verdict::Failed(_) => law(arrived.is_none(), || {
+                format!("{verdict:?}, but in the recipient's inbox: {id:?}")
             }),
             Verdict::Stored | Verdict::Expired => Ok(()),
         }
@@ -410,7 +411,7 @@ impl Laws {
         for ((author, _), letters) in self.outboxes.iter().filter(|((_, to), _)| *to == recipient) {
             for (position, written) in letters {
                 let explained = match written.verdict {
-                    Some(Verdict::Expired | Verdict::Refused(_)) => true,
+                    Some(Verdict::Expired | Verdict::Refused(_) | Verdict::Failed(_)) => true,
                     // Its author is not there to send it.
                     None => !written.stored && absent(*author),
                     Some(_) => false,
@@ -518,7 +519,10 @@ impl Laws {
         for (skipped, written) in
             letters.into_iter().flat_map(|l| l.range(head.min(number - 1) + 1..number))
         {
-            let explained = matches!(written.verdict, Some(Verdict::Expired | Verdict::Refused(_)));
+            let explained = matches!(
+                written.verdict,
+                Some(Verdict::Expired | Verdict::Refused(_) | Verdict::Failed(_))
+            );
             // Another device may have it.
             let elsewhere = self.kept(recipient, author, *skipped).is_some();
             let elsewhere = elsewhere || self.passwords && *skipped >> 32 < number >> 32;
@@ -593,6 +597,27 @@ impl Laws {
             format!(
                 "S10: {nick} and {key:?} as {account:?}, but the nick is {by_nick:?}, the key {by_key:?}"
             )
+        })
+    }
+
+    /// S1: what the server is going to call delivered is in the recipient's inbox.
+    fn pair_put(&self, author: Account, number: u64, record: &[u8]) -> Judgement {
+        // What is said in rooms has a record of another kind, under higher numbers.
+        let recipient = u32::try_from(number - 1).ok().map(Account);
+        let key = |account: Account| self.accounts.get(&account).map(|(key, _)| *key);
+        let (Some(from), Some(to)) = (key(author), recipient.and_then(key)) else {
+            return Ok(());
+        };
+        let Some((pair, _)) = records::read::<PairRecord>(record) else {
+            return Err("a pair's record is damaged".into());
+        };
+        let position = Position::new(pair.epoch, pair.delivered).to_record_number();
+        let letters = self.outboxes.get(&(self.first(from), self.first(to)));
+        let is_letter = letters.is_some_and(|letters| letters.contains_key(&position));
+        // A receipt of zeros is for what nobody can read.
+        let claimed = is_letter && pair.receipt != [0; 16];
+        law(!claimed || self.kept(to, from, position).is_some(), || {
+            format!("S1: the server has a receipt of {to:?} for {position:#x}, which it has not")
         })
     }
 

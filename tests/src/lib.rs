@@ -9,13 +9,22 @@
 //! UDPCHAT_WORLDS=100000 cargo test -p simulation --test worlds -- --nocapture
 //! UDPCHAT_SEED=varied:17 cargo test -p simulation --test worlds replay -- --nocapture
 //! ```
+//!
+//! Beside drawn worlds there are [`stories`], each told once for each single thing in it that may
+//! go wrong: see [`sweep`].
+//!
+//! ```text
+//! UDPCHAT_SWEEP=mailbox:lost:17 cargo test -p simulation --test sweeps replay -- --nocapture
+//! ```
 
 pub mod attacker;
 pub mod chat;
 pub mod clock;
+mod contents;
 pub mod counts;
 pub mod dice;
 pub mod disturbance;
+pub mod facts;
 pub mod faults;
 mod finish;
 mod incidents;
@@ -26,6 +35,8 @@ pub mod nat;
 pub mod network;
 pub mod node;
 pub mod records;
+pub mod restored;
+pub mod restores;
 pub mod role;
 pub mod rooms;
 pub mod runner;

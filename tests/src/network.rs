@@ -36,7 +36,13 @@ struct Path {
     spread: Moment,
     /// Nothing passes until then.
     cut: Moment,
+    /// Bytes per second that pass, if it is a slow one, and when the last of them has.
+    rate: Option<u64>,
+    busy: Moment,
 }
+
+/// How long the queue at the entry of a slow path is; what finds it full is lost.
+const QUEUE: Moment = SECOND / 2;
 
 /// The paths between the nodes of a world.
 #[derive(Debug, Default)]
@@ -69,6 +75,11 @@ impl Network {
         path.cut = path.cut.max(until);
     }
 
+    /// From now on, so many bytes per second pass from one node to another.
+    pub fn slow_down(&mut self, from: Place, to: Place, rate: u64, dice: &mut Dice) {
+        self.path(from, to, dice).rate = Some(rate);
+    }
+
     /// No datagram of more than `largest` bytes passes from one node to another any more.
     pub fn narrow(&mut self, from: Place, to: Place, largest: usize, dice: &mut Dice) {
         self.path(from, to, dice).largest = largest;
@@ -82,11 +93,21 @@ impl Network {
         datagram: &[u8],
         dice: &mut Dice,
     ) -> Vec<Passage> {
-        let path = self.path(from, to, dice).clone();
+        let path = self.path(from, to, dice);
         let mut passages = Vec::new();
         if now < path.cut || datagram.len() > path.largest {
             return passages;
         }
+        let mut sent = now;
+        if let Some(rate) = path.rate {
+            let begins = path.busy.max(now);
+            if begins > now + QUEUE {
+                return passages;
+            }
+            path.busy = begins + (datagram.len() as u64 + HEADERS) * SECOND / rate;
+            sent = path.busy;
+        }
+        let path = path.clone();
         let mut copies = 1 + usize::from(dice.chance(path.duplicates));
         if self.faults.replays && dice.chance(5) {
             copies += 1;
@@ -96,7 +117,7 @@ impl Network {
             if dice.chance(path.loss) {
                 continue;
             }
-            let mut at = now + path.least + dice.below(path.spread + 1);
+            let mut at = sent + path.least + dice.below(path.spread + 1);
             if copy > 0 && self.faults.replays && dice.chance(200) {
                 at += dice.below(3600 * SECOND);
             }
@@ -149,7 +170,8 @@ impl Network {
             let least = dice.between(500..20_000).min(faults.delay);
             let spread = if faults.even_loss { faults.delay } else { dice.below(faults.delay + 1) };
             let (least, spread) = if faults.steady { (faults.delay, 0) } else { (least, spread) };
-            Path { loss, duplicates, largest: (largest - HEADERS) as usize, least, spread, cut: 0 }
+            let largest = (largest - HEADERS) as usize;
+            Path { loss, duplicates, largest, least, spread, cut: 0, rate: None, busy: 0 }
         })
     }
 }

@@ -58,12 +58,16 @@ pub struct Node {
     pub store: Store,
     /// Its clocks.
     pub clock: Clock,
-    /// How often it was started; durable.
+    /// How often it was started, by what is durable: it goes back with that.
     pub boots: u64,
+    /// How often it was really started.
+    pub life: u64,
     /// What its user knows of this run.
     pub run: Run,
     /// Its user wants to be online.
     pub wants_online: bool,
+    /// What its user said last of being away; nothing, since it was offline.
+    pub away: String,
     /// Why its nick was refused, if that was the last word.
     pub refused: Option<RegisterRefusal>,
     /// What its user types when asked for a password: the next one after a wrong one.
@@ -97,11 +101,15 @@ pub struct Node {
 impl Node {
     /// Starts the role anew, on what is durable. `seed` is what the host's source of
     /// randomness gave.
+    ///
+    /// # Panics
+    /// When the role does not take its tables.
     pub fn boot(&mut self, now: Moment, base: u64, seed: [u8; 32]) {
         self.boots += 1;
+        self.life += 1;
         self.clock.restart(now, base);
         self.seed = seed;
-        self.run = Run::new(self.boots);
+        self.run = Run::new(self.life);
         (self.complete, self.paused, self.torn, self.offline) = (false, false, None, None);
         self.ready = false;
         self.backlog.clear();
@@ -111,15 +119,13 @@ impl Node {
         self.role = Some(match self.kind {
             Kind::Client(config) => {
                 let memory = ClientMemory::new(self.room);
-                Role::Client(Box::new(client::Client::new(
-                    config, identity, seed, resume, now, memory,
-                )))
+                let client = client::Client::new(config, identity, seed, resume, now, memory);
+                Role::Client(Box::new(client.expect("its tables fit together")))
             }
             Kind::Server(config) => {
                 let memory = ServerMemory::new(self.room);
-                Role::Server(Box::new(server::Server::new(
-                    config, identity, seed, resume, now, memory,
-                )))
+                let server = server::Server::new(config, identity, seed, resume, now, memory);
+                Role::Server(Box::new(server.expect("its tables fit together")))
             }
         });
     }
@@ -127,6 +133,7 @@ impl Node {
     /// Everything that is not durable is gone.
     pub fn crash(&mut self) {
         self.role = None;
+        self.away.clear();
         self.store.crash();
         self.backlog.clear();
         (self.paused, self.torn) = (false, None);

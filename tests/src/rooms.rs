@@ -27,6 +27,8 @@ pub struct Rooms {
     names: BTreeMap<[u8; 32], Room>,
     members: BTreeMap<(Room, Account), Member>,
     inboxes: BTreeMap<(PublicKey, Room), BTreeSet<u64>>,
+    /// Entries that the store has spoiled.
+    spoiled: BTreeSet<(Room, u64)>,
     /// Who was told that they have left, and has not wished to be back since.
     gone: BTreeSet<(PublicKey, [u8; 32])>,
     /// How much of a log the server keeps.
@@ -395,8 +397,21 @@ impl Rooms {
         Ok(())
     }
 
-    /// An entry goes beyond what is kept of its room.
+    /// An entry is spoiled from now on.
+    pub fn spoil(&mut self, room: Room, index: u64) {
+        self.spoiled.insert((room, index));
+    }
+
+    /// An entry was spoiled.
+    pub fn is_spoiled(&self, room: Room, index: u64) -> bool {
+        self.spoiled.contains(&(room, index))
+    }
+
+    /// An entry goes beyond what is kept of its room, or cannot be read any more.
     fn is_given_up(&self, room: Room, index: u64) -> bool {
+        if self.is_spoiled(room, index) {
+            return true;
+        }
         let (Some(log), Some(kept)) = (self.logs.get(&room), self.retention) else { return false };
         let Some(line) = log.line(index) else { return false };
         let after = log.lines.len() as u64 + 1 - index;

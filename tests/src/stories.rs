@@ -47,6 +47,20 @@ pub const STORIES: &[Story] = &[
     },
     Story { name: "mailbox", tell: mailbox, ..PLAIN },
     Story { name: "relay", clients: short_receipt, tell: relay, ..PLAIN },
+    Story {
+        name: "cut-off",
+        clients: keep_alive_and_receipt,
+        server: idle,
+        tell: cut_off,
+        ..PLAIN
+    },
+    Story {
+        name: "said-twice",
+        clients: keep_alive_and_little_credit,
+        server: idle_and_little_credit,
+        tell: said_twice,
+        ..PLAIN
+    },
     Story { name: "last-words", tell: last_words, ..PLAIN },
     Story { name: "rooms", people: &["alice", "bob", "carol"], tell: rooms, ..PLAIN },
     Story { name: "retention", server: two_entries, counts: true, tell: retention, ..PLAIN },
@@ -111,6 +125,21 @@ fn brief_mail(config: &mut server::Config) {
 
 fn keep_alive(config: &mut client::Config) {
     (config.keep_alive, config.idle) = (Duration::from_secs(20), Duration::from_mins(1));
+}
+
+fn keep_alive_and_receipt(config: &mut client::Config) {
+    keep_alive(config);
+    short_receipt(config);
+}
+
+fn keep_alive_and_little_credit(config: &mut client::Config) {
+    keep_alive(config);
+    config.credit = 4_500;
+}
+
+fn idle_and_little_credit(config: &mut server::Config) {
+    idle(config);
+    config.credit = 4_500;
 }
 
 fn idle(config: &mut server::Config) {
@@ -202,13 +231,39 @@ fn mailbox(tale: &mut Tale) {
 
 /// Two who cannot reach each other.
 fn relay(tale: &mut Tale) {
-    let (alice, bob) = (1, 2);
-    tale.world.part(alice, bob, 3_600 * SECOND);
+    tale.parts("alice", "bob", 3_600_000);
     gather(tale, &["alice", "bob"]);
     tale.says("alice", "bob", "can you hear me?");
     tale.pause("a word");
     tale.says_much("bob", "alice", "I can", 2_500);
     tale.pause("a long answer");
+}
+
+/// Something is delivered while its author is cut off, and nobody comes or goes by whom the
+/// author would notice.
+fn cut_off(tale: &mut Tale) {
+    tale.parts("alice", "bob", 3_600_000);
+    gather(tale, &["alice", "bob"]);
+    tale.parts("bob", "server", 2_500);
+    tale.says("alice", "bob", "keep this for me");
+    // Until it is stored.
+    tale.go_on(1_700);
+    tale.parts("alice", "server", 60_000);
+    tale.pause_for("it is delivered", 75 * SECOND);
+}
+
+/// An author does not hear that the server has what it was given, and gives it again.
+fn said_twice(tale: &mut Tale) {
+    gather(tale, &["alice", "bob"]);
+    tale.mutes("server", "alice", 40_000);
+    for text in ["one", "two"] {
+        tale.says_much("alice", "#", text, 1_000);
+    }
+    tale.pause_for("unheard", 60 * SECOND);
+    for text in ["three", "four", "five", "six"] {
+        tale.says_much("alice", "#", text, 1_000);
+    }
+    tale.pause("heard");
 }
 
 /// Something is said right before leaving.

@@ -174,6 +174,7 @@ impl<S: Suite> Suite for Watched<S> {
     }
 
     fn seal(&self, key: &[u8; 32], nonce: u64, ad: &[u8], text: &mut [u8]) -> [u8; 16] {
+        SEALS.with_borrow(|seals| seals.forge(text));
         let content = fingerprint(fingerprint(1, ad), text);
         SEALS.with_borrow_mut(|seals| seals.sealed(key, nonce, content));
         let plain = SEALS.with_borrow(|seals| seals.readable.then(|| text.to_vec()));
@@ -202,7 +203,12 @@ pub struct Seals {
     readable: bool,
     /// By tag: the key, and what is under it.
     plain: HashMap<[u8; 16], ([u8; 32], Vec<u8>)>,
+    rewrite: Option<Rewrite>,
 }
+
+/// Changes the body of a frame of some type, as someone might who has the keys and does not keep
+/// to the protocol.
+pub type Rewrite = fn(u8, &mut [u8]);
 
 impl Seals {
     /// A new world begins. `readable` keeps every plaintext, for a trace.
@@ -213,6 +219,11 @@ impl Seals {
     /// A nonce under which two different texts were sealed with one key, if any (law S8).
     pub fn twice() -> Option<u64> {
         SEALS.with_borrow(|seals| seals.twice)
+    }
+
+    /// What is done to every frame from now on, before it is sealed.
+    pub fn rewrite(rewrite: Option<Rewrite>) {
+        SEALS.with_borrow_mut(|seals| seals.rewrite = rewrite);
     }
 
     /// How many different seals there were.
@@ -229,6 +240,16 @@ impl Seals {
     pub(crate) fn under(tag: &[u8]) -> Option<([u8; 32], Vec<u8>)> {
         let tag: [u8; 16] = tag.try_into().ok()?;
         SEALS.with_borrow(|seals| seals.plain.get(&tag).cloned())
+    }
+
+    fn forge(&self, mut text: &mut [u8]) {
+        let Some(rewrite) = self.rewrite else { return };
+        while let Some(([kind, low, high], rest)) = text.split_first_chunk_mut() {
+            let length = usize::from(u16::from_le_bytes([*low, *high]));
+            let Some((body, behind)) = rest.split_at_mut_checked(length) else { return };
+            rewrite(*kind, body);
+            text = behind;
+        }
     }
 
     fn sealed(&mut self, key: &[u8; 32], nonce: u64, content: u64) {

@@ -1,29 +1,33 @@
 //! A story as it is told: people who do one thing after another, as soon as their clients
 //! let them, and what is so in the end of each scene.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use proto_core::{
     client::{self, Event, Refusal, Status, To, Verdict},
-    id::{Nick, PublicKey, Room as RoomNumber, RoomName},
+    id::{Nick, RoomName},
     record::MAX_RECORD,
     server::{self, Logins, Operation},
-    wire::{CloseReason, PasswordWant, RegisterRefusal, RoomRefusal, Wish},
+    wire::{RegisterRefusal, RoomRefusal, Wish},
 };
 
 use crate::{
     clock::{Moment, SECOND},
     disturbance::Disturbance,
+    facts::Facts,
     faults::Faults,
     memory::Room,
     network::Place,
     node::{Kind, Node},
     trace::Telling,
-    world::{Setup, World},
+    world::{SERVER, Setup, World},
 };
 
 /// How often people look whether they can go on.
 const LOOK: Moment = SECOND / 10;
+
+/// One millisecond.
+const MILLISECOND: Moment = SECOND / 1_000;
 
 /// Longer than any world lasts.
 const NEVER: std::time::Duration = std::time::Duration::from_hours(100);
@@ -68,7 +72,7 @@ impl Pace {
     /// How long it may take until all is well.
     fn patience(self) -> Moment {
         match self {
-            Self::Network => 3 * SECOND,
+            Self::Network => 2 * SECOND,
             Self::Store => 8 * SECOND,
             Self::Crash => 30 * SECOND,
         }
@@ -90,43 +94,6 @@ impl Pace {
     }
 }
 
-/// What is so at some time, whenever it came to be so: by name, lines.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Facts(BTreeMap<String, Vec<String>>);
-
-impl Facts {
-    fn add(&mut self, name: String, lines: Vec<String>) {
-        if !lines.is_empty() {
-            self.0.insert(name, lines);
-        }
-    }
-
-    /// Without the lines that someone does not care about.
-    pub fn retain(&mut self, cares: impl Fn(&str, &str) -> bool) {
-        for (name, lines) in &mut self.0 {
-            lines.retain(|line| cares(name, line));
-        }
-        self.0.retain(|_, lines| !lines.is_empty());
-    }
-
-    /// Whether a line is among those of a name.
-    pub fn has(&self, name: &str, line: &str) -> bool {
-        self.0.get(name).is_some_and(|lines| lines.iter().any(|one| one == line))
-    }
-
-    /// What differs between what should be so and what is.
-    pub fn difference(&self, is: &Self) -> Option<String> {
-        let names: BTreeSet<_> = self.0.keys().chain(is.0.keys()).collect();
-        let none = Vec::new();
-        let lines = names.into_iter().filter_map(|name| {
-            let [should, is] = [self, is].map(|facts| facts.0.get(name).unwrap_or(&none));
-            (should != is).then(|| format!("{name}: {is:?}, and not {should:?}"))
-        });
-        let lines: Vec<_> = lines.collect();
-        (!lines.is_empty()).then(|| lines.join("\n"))
-    }
-}
-
 /// A scene's end.
 #[derive(Clone, Debug)]
 pub struct Scene {
@@ -134,9 +101,23 @@ pub struct Scene {
     pub name: &'static str,
     /// What is so.
     pub facts: Facts,
-    /// Messages whose author's client crashed before they were durable, or was told that a
-    /// store had failed at them: they were never said.
-    pub unsaid: BTreeSet<String>,
+    /// What was said and never was durable, with the name of its author.
+    unkept: Vec<(String, String)>,
+    /// What its author was told that a store had failed at.
+    failed: Vec<String>,
+}
+
+impl Scene {
+    /// What may count as never said, when that host crashed or its store failed: what was not
+    /// durable yet when its author's host crashed, and what a store failed at, as its author was
+    /// told.
+    pub fn unsaid(&self, pace: Pace, victim: &str) -> Vec<&str> {
+        let unkept =
+            self.unkept.iter().filter(|(author, _)| pace == Pace::Store || author == victim);
+        let unkept = unkept.map(|(_, text)| text);
+        let failed = self.failed.iter().filter(|_| pace == Pace::Store);
+        unkept.chain(failed).map(String::as_str).collect()
+    }
 }
 
 /// What someone is about to do.
@@ -173,7 +154,7 @@ pub struct Tale {
     pub world: World,
     /// The scenes so far.
     pub scenes: Vec<Scene>,
-    pace: Pace,
+    pub(crate) pace: Pace,
     deeds: BTreeMap<Place, VecDeque<Deed>>,
     /// What was said, by whom.
     said: Vec<(Place, String)>,
@@ -193,7 +174,7 @@ impl Tale {
             logins: story.logins,
             telling,
         };
-        let mut place = 0;
+        let mut node_number = 0;
         let world = World::prepared(&setup, |node: &mut Node| {
             node.room = Room {
                 links: 12,
@@ -204,8 +185,8 @@ impl Tale {
                 sent: 128,
                 work: MAX_RECORD,
             };
-            (story.room)(place, &mut node.room);
-            place += 1;
+            (story.room)(node_number, &mut node.room);
+            node_number += 1;
             match &mut node.kind {
                 Kind::Client(config) => {
                     pace.client(config);
@@ -352,6 +333,23 @@ impl Tale {
         self.world.nodes[place].passwords = passwords.iter().map(ToString::to_string).collect();
     }
 
+    /// Nothing passes between two for so many milliseconds.
+    pub fn parts(&mut self, one: &str, other: &str, span: Moment) {
+        let (one, other) = (self.at(one), self.at(other));
+        self.world.part(one, other, span * MILLISECOND);
+    }
+
+    /// Nothing passes from one to another for so many milliseconds.
+    pub fn mutes(&mut self, from: &str, to: &str, span: Moment) {
+        let (from, to) = (self.at(from), self.at(to));
+        self.world.mute(from, to, span * MILLISECOND);
+    }
+
+    /// So many milliseconds pass within a scene.
+    pub fn go_on(&mut self, span: Moment) {
+        self.run(span * MILLISECOND);
+    }
+
     /// A scene ends: all is quiet, and as it is to be.
     pub fn pause(&mut self, name: &'static str) {
         self.pause_for(name, 0);
@@ -359,7 +357,27 @@ impl Tale {
 
     /// The same, some time later.
     pub fn pause_for(&mut self, name: &'static str, longer: Moment) {
-        let end = self.world.now + longer + self.pace.patience();
+        self.run(longer + self.pace.patience());
+        for (place, deeds) in &self.deeds {
+            let who = &self.world.nodes[*place].name;
+            let (now, deed) = (self.world.now / SECOND, deeds.front());
+            assert!(deed.is_none(), "after {now} s, in {name:?}: {who} cannot do {deed:?}");
+        }
+        self.world.old_mail_is_gone();
+        let facts = self.facts();
+        let letters: BTreeMap<_, _> =
+            self.world.laws.letters().map(|(_, _, text, verdict)| (text, verdict)).collect();
+        let unkept = self.said.iter().filter(|(_, text)| !letters.contains_key(text));
+        let unkept = unkept.map(|(who, text)| (self.world.nodes[*who].name.clone(), text.clone()));
+        let unkept = unkept.collect();
+        let refused = |verdict: &_| *verdict == Some(Verdict::Refused(Refusal::Store));
+        let failed = letters.into_iter().filter(|(_, verdict)| refused(verdict));
+        let failed = failed.map(|(text, _)| text).collect();
+        self.scenes.push(Scene { name, facts, unkept, failed });
+    }
+
+    fn run(&mut self, span: Moment) {
+        let end = self.world.now + span;
         while self.world.now < end {
             for place in 0..self.world.nodes.len() {
                 self.look_after(place);
@@ -367,14 +385,6 @@ impl Tale {
             }
             self.world.run(LOOK.min(end - self.world.now));
         }
-        for (place, deeds) in &self.deeds {
-            let who = &self.world.nodes[*place].name;
-            let (now, deed) = (self.world.now / SECOND, deeds.front());
-            assert!(deed.is_none(), "after {now} s, in {name:?}: {who} cannot do {deed:?}");
-        }
-        let facts = self.facts();
-        let unsaid = self.unsaid();
-        self.scenes.push(Scene { name, facts, unsaid });
     }
 
     /// People who want to be online, and were refused because a store failed, try again; who is
@@ -409,7 +419,7 @@ impl Tale {
     /// Whether it is done.
     fn does(&mut self, place: Place, deed: &mut Deed) -> bool {
         let node = &mut self.world.nodes[place];
-        let (run, told) = (node.boots, node.told.len());
+        let run = node.boots;
         let status = node.client().map(|client| client.status());
         match deed {
             Deed::Knock => {
@@ -444,28 +454,7 @@ impl Tale {
                 }
                 taken
             }
-            Deed::Wish(wish, asked) => {
-                if status != Some(Status::Online) {
-                    *asked = None;
-                    return false;
-                }
-                let Some((_, from)) = asked.filter(|(before, _)| *before == run) else {
-                    *asked = Some((run, told));
-                    self.world.wish(place, *wish);
-                    return false;
-                };
-                let answers = node.told[from..].iter().filter_map(|told| match told.event {
-                    Event::Outcome { wish, result } => Some((wish, result)),
-                    Event::Names { wish, .. } => Some((wish, Ok(()))),
-                    _ => None,
-                });
-                let answer = answers.rev().find(|(what, _)| what == wish);
-                if answer.is_some_and(|(_, result)| result == Err(RoomRefusal::Store)) {
-                    *asked = None;
-                    return false;
-                }
-                answer.is_some()
-            }
+            Deed::Wish(wish, asked) => self.wishes_once(place, wish, asked),
             Deed::Away(text) => {
                 let online = status == Some(Status::Online);
                 if online {
@@ -500,164 +489,47 @@ impl Tale {
                 }
                 status == Some(Status::Offline)
             }
-            Deed::Ban(nick, seen) => {
-                let mut banned = false;
-                if let Some(server) = node.server() {
-                    server.for_each_account(|account| {
-                        banned |= account.nick == *nick && account.banned
-                    });
-                    if !banned {
-                        self.world.operate(*nick, Operation::Ban);
-                    }
-                }
-                std::mem::replace(seen, banned) && banned
-            }
+            Deed::Ban(nick, seen) => self.bans_once(nick, seen),
         }
     }
 
-    // ---- what is so
-
-    fn name_of(&self, key: PublicKey) -> String {
-        let holder = self.world.nodes.iter().find(|node| node.key == key);
-        holder.map_or_else(|| format!("{key:?}"), |node| node.name.clone())
-    }
-
-    /// What was said and never was durable, or its author was told that a store failed at it.
-    fn unsaid(&self) -> BTreeSet<String> {
-        let durable: BTreeMap<_, _> =
-            self.world.laws.letters().map(|(_, _, text, verdict)| (text, verdict)).collect();
-        let failed = Some(Verdict::Refused(Refusal::Store));
-        let said = self.said.iter().map(|(_, text)| text);
-        said.filter(|text| durable.get(*text).is_none_or(|verdict| *verdict == failed))
-            .cloned()
-            .collect()
-    }
-
-    /// Every room with its name; the lobby has none.
-    fn rooms(&self) -> Vec<(String, RoomNumber)> {
-        let lobby = [(String::new(), RoomNumber::LOBBY)];
-        lobby.into_iter().chain(self.world.laws.rooms.named()).collect()
-    }
-
-    fn facts(&mut self) -> Facts {
-        let mut facts = Facts::default();
-        for place in 1..self.world.nodes.len() {
-            self.facts_of(place, &mut facts);
-        }
-        let (rooms, laws) = (self.rooms(), &self.world.laws);
-        for (author, recipient, text, verdict) in laws.letters() {
-            let to = match laws.rooms.room(&recipient) {
-                Some(room) => {
-                    let named = rooms.iter().find(|(_, number)| *number == room);
-                    named.map_or_else(|| format!("{room:?}"), |(name, _)| format!("#{name}"))
-                }
-                None => self.name_of(recipient),
-            };
-            let name = format!("what became of {:?}", short(&text));
-            let verdict = verdict.map_or("it is open".into(), |verdict| format!("{verdict:?}"));
-            facts.add(name, vec![format!("{} to {to}: {verdict} {text}", self.name_of(author))]);
-        }
-        let accounts =
-            laws.accounts().map(|(nick, key)| format!("{nick} of {}", self.name_of(key)));
-        facts.add("accounts".into(), sorted(accounts));
-        for (name, room) in rooms {
-            facts.add(format!("log of #{name}"), laws.rooms.log(room));
-            let members = laws.rooms.members(room).map(|account| laws.nick(account));
-            facts.add(format!("members of #{name}"), sorted(members));
-        }
-        facts
-    }
-
-    fn facts_of(&mut self, place: Place, facts: &mut Facts) {
-        let crash = self.pace == Pace::Crash;
+    /// Whether a wish has come true, or was refused for good.
+    fn wishes_once(&mut self, place: Place, wish: &Wish, asked: &mut Option<(u64, usize)>) -> bool {
         let node = &mut self.world.nodes[place];
-        let (name, key, mut roster, mut rooms) = (node.name.clone(), node.key, vec![], vec![]);
-        for (how, kind) in [("was answered", About::Answer), ("heard", About::News)] {
-            let told = node.told.iter().filter_map(|told| line(&told.event, &told.text));
-            let told = told.filter(|(about, _)| *about == kind).map(|(_, line)| line);
-            facts.add(format!("{name} {how}"), sorted(told));
+        let (run, told) = (node.boots, node.told.len());
+        if node.client().map(|client| client.status()) != Some(Status::Online) {
+            *asked = None;
+            return false;
         }
-        if let Some(client) = node.client() {
-            let status = client.status();
-            facts.add(format!("{name} is"), vec![format!("{status:?}")]);
-            if status == Status::Online {
-                client.for_each_peer(|peer| roster.push(peer));
-                client.for_each_room(|view| rooms.push(format!("{:?}", view.room)));
+        let Some((_, from)) = asked.filter(|(before, _)| *before == run) else {
+            *asked = Some((run, told));
+            self.world.wish(place, *wish);
+            return false;
+        };
+        let answers = node.told[from..].iter().filter_map(|told| match told.event {
+            Event::Outcome { wish, result } => Some((wish, result)),
+            Event::Names { wish, .. } => Some((wish, Ok(()))),
+            _ => None,
+        });
+        let answer = answers.rev().find(|(what, _)| what == wish);
+        if answer.is_some_and(|(_, result)| result == Err(RoomRefusal::Store)) {
+            *asked = None;
+            return false;
+        }
+        answer.is_some()
+    }
+
+    /// Whether someone was seen to be banned twice: once may be before it is durable.
+    fn bans_once(&mut self, nick: &Nick, seen: &mut bool) -> bool {
+        let mut banned = false;
+        if let Some(server) = self.world.nodes[SERVER].server() {
+            server.for_each_account(|account| {
+                banned |= account.nick == *nick && account.banned;
+            });
+            if !banned {
+                self.world.operate(*nick, Operation::Ban);
             }
         }
-        let roster = roster.into_iter().map(|peer| {
-            // A server that crashed only knows who is there.
-            let presence = match crash {
-                true => format!("{:?}", peer.presence.is_online()),
-                false => format!("{:?}", peer.presence),
-            };
-            format!("{} of {} {presence} {:?}", peer.nick, self.name_of(peer.key), peer.away)
-        });
-        facts.add(format!("{name}'s roster"), sorted(roster));
-        facts.add(format!("{name}'s rooms"), sorted(rooms.into_iter()));
-        let laws = &self.world.laws;
-        for author in &self.world.nodes[1..] {
-            let inbox = laws.inbox(key, author.key);
-            facts.add(format!("{name}'s inbox of {}", author.name), inbox);
-        }
-        for (room, number) in self.rooms() {
-            facts.add(format!("{name}'s inbox of #{room}"), laws.rooms.inbox(key, number));
-        }
-    }
-}
-
-fn sorted(lines: impl Iterator<Item = String>) -> Vec<String> {
-    let mut lines: Vec<_> = lines.collect();
-    lines.sort();
-    lines
-}
-
-fn short(text: &str) -> String {
-    text.chars().take(40).collect()
-}
-
-/// Why a user is told something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum About {
-    /// It is the answer to something that the user wanted, and perhaps wanted again.
-    Answer,
-    /// It happened.
-    News,
-}
-
-/// Something that a user was told, if it is something that matters for its own sake; in words
-/// that do not say which way it came.
-fn line(event: &Event, text: &str) -> Option<(About, String)> {
-    let answer = |line: String| Some((About::Answer, line));
-    match event {
-        Event::Ready
-        | Event::RosterChanged
-        | Event::Accepted { .. }
-        | Event::Deposited { .. }
-        | Event::Relayed { .. }
-        | Event::Verdict { .. }
-        | Event::ServerSilent
-        | Event::ServerBack
-        | Event::StoreFailed
-        | Event::PasswordWanted { why: PasswordWant::Busy, .. } => None,
-        Event::Registered { returning, mail, .. } => {
-            answer(format!("registered, returning: {returning}, mail: {mail}"))
-        }
-        Event::PasswordWanted { why, .. } => answer(format!("password wanted: {why:?}")),
-        // Who has not heard the one is told the other.
-        Event::ServerClosed(CloseReason::Expelled)
-        | Event::RegisterRefused(RegisterRefusal::Banned) => Some((About::News, "banned".into())),
-        Event::RegisterRefused(_) | Event::Deregistered { .. } | Event::Outcome { .. } => {
-            answer(format!("{event:?}"))
-        }
-        Event::Names { .. } => {
-            let names = sorted(text.lines().map(ToString::to_string));
-            answer(format!("names: {}", names.join(", ")))
-        }
-        Event::Message { from, .. } => Some((About::News, format!("{from} says: {text}"))),
-        Event::RoomMessage { room, from, .. } => {
-            Some((About::News, format!("{from} says in {room:?}: {text}")))
-        }
-        other => Some((About::News, format!("{other:?}"))),
+        std::mem::replace(seen, banned) && banned
     }
 }

@@ -1,9 +1,11 @@
 //! Short stories of rooms: what happens, and what every member is told and has then.
 
+use std::time::Duration;
+
 use proto_core::{
     action::Log,
-    client::{CommandError, SayError},
-    id::{Account, Room},
+    client::{CommandError, SayError, To},
+    id::{Account, Room, RoomName},
     record::record_bound,
     wire::{Presence, Wish},
 };
@@ -46,7 +48,10 @@ fn what_is_said_to_everyone_comes_to_everyone_in_one_order() {
 #[test]
 fn who_lags_behind_what_is_kept_still_gets_what_comes_after() {
     let mut chat = Chat::online(&["alice", "bob"]);
-    chat.configure(|config| config.room.entries = 2);
+    chat.configure(|config| {
+        config.room.entries = 2;
+        config.reader_wait = Duration::ZERO;
+    });
     chat.run(60 * SECOND);
     chat.gather("den", &["alice", "bob"]);
     for round in 0..12 {
@@ -419,6 +424,28 @@ fn who_is_away_and_since_when_is_on_the_roster() {
 }
 
 #[test]
+fn what_is_older_than_the_operator_wants_is_gone() {
+    let mut chat = Chat::online(&["alice", "bob"]);
+    chat.configure(|config| config.room.age = 600);
+    chat.run(60 * SECOND);
+    chat.deregister("bob");
+    chat.run(SHORTLY);
+    for who in ["alice", "bob"] {
+        chat.hears(who);
+    }
+    for text in ["one", "two"] {
+        chat.say("alice", "#", text);
+    }
+    // The server looks from time to time only.
+    chat.run(5 * 3600 * SECOND);
+    chat.say("alice", "#", "three");
+    chat.run(300 * SECOND);
+    chat.register("bob");
+    chat.run(SHORTLY);
+    assert_eq!(chat.hears("bob"), ["welcome back", "2 of # are gone", "# alice: three"]);
+}
+
+#[test]
 fn what_a_store_failed_to_forget_is_forgotten_later() {
     // Whether something is left of the room or nothing.
     for left in [1, 0] {
@@ -435,6 +462,7 @@ fn forgotten_later(left: usize) {
     chat.say("alice", "#", "two");
     while chat.world.laws.rooms.entries(Room::LOBBY) < 2 {
         chat.run(1);
+        assert!(chat.world.now < 600 * SECOND, "the second is saved some time");
     }
     chat.world.nodes[SERVER].store.behave(Manners { fails: 1_000, ..Manners::default() });
     chat.run(SECOND);
@@ -447,6 +475,32 @@ fn forgotten_later(left: usize) {
     // Nobody says anything: it is found when the server looks for what expired.
     chat.run(6 * 3600 * SECOND);
     assert_eq!(kept(&chat), left);
+}
+
+/// An entry that the server's disk has spoiled is gone for another reason than its age, and
+/// everyone who lacks it is told that one.
+#[test]
+fn what_is_damaged_is_not_called_too_old() {
+    let mut chat = Chat::online(&["alice", "bob"]);
+    chat.gather("den", &["alice", "bob"]);
+    let den = To::Room(RoomName::new("den").expect("a room name"));
+    chat.deregister("bob");
+    for text in ["one", "two", "three"] {
+        chat.say("alice", "#den", text);
+    }
+    chat.run(SHORTLY);
+    chat.crash("server");
+    let den = chat.world.laws.rooms.number(&den).expect("there is a den");
+    chat.world.spoil(den, 2);
+    chat.start("server");
+    chat.run(60 * SECOND);
+    chat.hears("bob");
+    chat.register("bob");
+    chat.run(SHORTLY);
+    assert_eq!(
+        chat.hears("bob"),
+        ["welcome back", "#den alice: one", "1 of #den are damaged", "#den alice: three"]
+    );
 }
 
 #[test]

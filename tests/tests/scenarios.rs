@@ -64,9 +64,7 @@ fn what_is_stored_survives_a_crash_of_the_server() {
     chat.deregister("bob");
     chat.run(SHORTLY);
     chat.say("alice", "bob", "remember this");
-    while !chat.hears("alice").contains(&"stored: remember this".to_string()) {
-        chat.run(SECOND / 1000);
-    }
+    chat.run_until(|chat| chat.hears("alice").contains(&"stored: remember this".to_string()));
     chat.crash("server");
     chat.run(10 * SECOND);
     chat.start("server");
@@ -78,6 +76,29 @@ fn what_is_stored_survives_a_crash_of_the_server() {
         ["welcome back, there is mail", "alice (saved): remember this", "that was all mail"]
     );
     assert_eq!(chat.hears("alice").last().unwrap(), "delivered: remember this");
+}
+
+/// The server crashes while it hands mail over, at any moment.
+#[test]
+fn that_mail_was_delivered_survives_a_crash_of_the_server() {
+    for moment in (0..100).map(|at| at * 2_000) {
+        let mut chat = Chat::online(&["alice", "bob"]);
+        chat.deregister("bob");
+        chat.run(SHORTLY);
+        chat.say("alice", "bob", "remember this");
+        chat.run(SHORTLY);
+        assert_eq!(chat.hears("alice").last().unwrap(), "stored: remember this");
+        let manners = Manners { slow: 200_000, ..Manners::default() };
+        chat.world.nodes[SERVER].store.behave(manners);
+        chat.register("bob");
+        chat.run(moment);
+        chat.crash("server");
+        chat.run(SECOND);
+        chat.start("server");
+        chat.run(120 * SECOND);
+        let told = chat.hears("alice");
+        assert_eq!(told.last().unwrap(), "delivered: remember this", "{moment} us: {told:?}");
+    }
 }
 
 #[test]
@@ -201,6 +222,31 @@ fn without_a_receipt_a_message_goes_by_the_server() {
         ]
     );
     assert_eq!(chat.hears("bob"), ["alice: one", "alice (relayed): two", "alice (relayed): three"]);
+}
+
+/// The reader's disk takes its time for each message, and the host crashes meanwhile.
+#[test]
+fn nothing_is_called_delivered_before_it_is_durable() {
+    let mut chat = Chat::online(&["alice", "bob"]);
+    let [alice, bob] = ["alice", "bob"].map(|who| chat.at(who));
+    let manners = Manners { slow: 10 * SECOND, ..Manners::default() };
+    chat.world.nodes[bob].store.behave(manners);
+    let texts: Vec<_> = (0..20).map(|number| format!("letter {number}")).collect();
+    for text in &texts {
+        chat.say("alice", "bob", text);
+    }
+    let mut delivered = 0;
+    chat.run_until(|chat| {
+        delivered += chat.hears("alice").iter().filter(|l| l.starts_with("delivered")).count();
+        delivered >= 3
+    });
+    chat.crash("bob");
+    let keys = [bob, alice].map(|who| chat.world.nodes[who].key);
+    assert!(chat.world.laws.inbox(keys[0], keys[1]).len() >= delivered);
+    chat.world.nodes[bob].store.behave(Manners::default());
+    chat.start("bob");
+    chat.run(60 * SECOND);
+    assert_eq!(chat.world.laws.inbox(keys[0], keys[1]), texts);
 }
 
 #[test]
@@ -422,11 +468,10 @@ fn what_the_store_may_yet_save_is_not_called_refused() {
 fn what_was_handed_over_before_a_crash_is_not_called_refused() {
     let mut chat = Chat::online(&["alice", "bob"]);
     chat.part("alice", "bob", 600 * SECOND);
-    let (bob, server) = (chat.at("bob"), chat.at("server"));
+    let [alice, bob, server] = ["alice", "bob", "server"].map(|who| chat.at(who));
+    let keys = [bob, alice].map(|who| chat.world.nodes[who].key);
     chat.say("alice", "bob", "you are it");
-    while chat.world.laws.inbox(chat.world.nodes[bob].key, chat.world.nodes[1].key).is_empty() {
-        chat.run(1_000);
-    }
+    chat.run_until(|chat| !chat.world.laws.inbox(keys[0], keys[1]).is_empty());
     chat.crash("server");
     chat.crash("bob");
     chat.world.nodes[server].store.behave(Manners { full: true, ..Manners::default() });
@@ -504,7 +549,7 @@ fn a_path_that_becomes_narrow_is_soon_used_as_it_is() {
 }
 
 /// The server's store is lost, and it begins anew below the versions that its clients know:
-/// those who come are seen even so.
+/// they see who is there even so.
 #[test]
 fn a_server_that_begins_anew_shows_its_people_to_each_other() {
     let mut chat = Chat::of(&["alice", "bob"]);
@@ -519,7 +564,7 @@ fn a_server_that_begins_anew_shows_its_people_to_each_other() {
     chat.deregister("alice");
     chat.run(SHORTLY);
     chat.lose_server();
-    for who in ["alice", "bob"] {
+    for who in ["bob", "alice"] {
         chat.register(who);
         chat.run(SHORTLY);
     }
@@ -554,6 +599,22 @@ fn a_nick_that_somebody_else_has_now_is_told_of() {
     assert_eq!(chat.hears("bob"), ["KeyChanged { nick: Alice }", "Alice: here I am"]);
 }
 
+/// A server that is started anew takes less than before.
+#[test]
+fn what_is_behind_a_message_that_is_refused_does_not_wait_for_it() {
+    let mut chat = Chat::online(&["alice", "bob"]);
+    chat.deregister("bob");
+    chat.run(SHORTLY);
+    chat.crash("server");
+    chat.say("alice", "bob", &Chat::long("a long story", 300));
+    chat.say("alice", "bob", "a short one");
+    chat.configure(|config| config.text = 100);
+    let is_refused = |line: &String| line.starts_with("refused (TooLong): a long story");
+    chat.run_until(|chat| chat.hears("alice").iter().any(is_refused));
+    chat.run(SHORTLY);
+    assert_eq!(chat.hears("alice"), ["stored: a short one"]);
+}
+
 #[test]
 fn what_cannot_be_sent_is_said_at_once() {
     let mut chat = Chat::of(&["alice", "bob"]);
@@ -568,4 +629,20 @@ fn what_cannot_be_sent_is_said_at_once() {
     chat.run(SHORTLY);
     assert_eq!(chat.try_say("alice", "bob", "hello?"), Err(SayError::Offline));
     assert_eq!(chat.hears("alice"), ["registered", "offline"]);
+}
+
+#[test]
+fn an_own_full_disk_is_not_called_the_servers() {
+    let mut chat = Chat::online(&["alice", "bob"]);
+    let alice = chat.at("alice");
+    chat.world.nodes[alice].store.behave(Manners { full: true, ..Manners::default() });
+    for to in ["bob", "#"] {
+        chat.say("alice", to, "is there room?");
+        chat.run(SHORTLY);
+        assert_eq!(chat.hears("alice"), ["StoreFailed", "failed (Unsaved): is there room?"]);
+    }
+    chat.heal();
+    chat.say("alice", "bob", "there is");
+    chat.run(SHORTLY);
+    assert_eq!(chat.hears("bob"), ["alice: there is"]);
 }

@@ -79,11 +79,15 @@ fn replay() {
     println!("{counts}");
 }
 
-/// All broken laws among `UDPCHAT_WORLDS` worlds of each kind, for whoever mends things.
+/// All broken laws among `UDPCHAT_WORLDS` worlds of each kind, or of the kind of `UDPCHAT_SEED`,
+/// for whoever mends things.
 #[test]
 #[ignore = "a tool, not a test"]
 fn survey() {
-    for kind in [Kind::Lossy, Kind::Varied] {
-        runner::survey(kind, runner::worlds());
+    let seed = env::var("UDPCHAT_SEED").ok().map(|seed| seed.parse::<Seed>().unwrap());
+    for kind in [Kind::Lossy, Kind::Varied, Kind::Restored] {
+        if seed.is_none_or(|seed| seed.kind == kind) {
+            runner::survey(kind, runner::worlds());
+        }
     }
 }

@@ -163,6 +163,7 @@ impl Town {
         let never = Duration::from_hours(1000);
         let config = Config { idle: never, push: never, ..Config::default() };
         let server = Server::new(config, identity, [1; 32], resume, now, memory);
+        let server = server.expect("its tables fit together");
         let mut town = Self {
             server,
             clients: Vec::new(),

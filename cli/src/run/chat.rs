@@ -27,6 +27,7 @@ const PAGE: usize = 256;
 /// A client's endpoint, and where its known servers stand.
 pub(super) struct EndpointChat {
     pub(super) endpoint: ClientEndpoint,
+    pub(super) directory: PathBuf,
     pub(super) known_servers: PathBuf,
     pub(super) server: String,
 }
@@ -96,6 +97,10 @@ impl Chat for EndpointChat {
             || "could not save to the disk; it is tried again".to_owned(),
             |failure| failure.to_string(),
         )
+    }
+
+    fn data_directory(&self) -> String {
+        self.directory.display().to_string()
     }
 
     fn key_advice(&self) -> String {

@@ -57,8 +57,12 @@ pub(super) fn run(options: Options<'_>) -> Result<Exit, RunError> {
     let endpoint = ClientEndpoint::open(&options.directory, options.bind, &sizes, config)?;
     // The store is this process's now, and so is the directory.
     let marker = Marker::leave(&options.directory)?;
-    let mut chat =
-        EndpointChat { endpoint, known_servers: known_path, server: options.address.name() };
+    let mut chat = EndpointChat {
+        endpoint,
+        directory: options.directory.clone(),
+        known_servers: known_path,
+        server: options.address.name(),
+    };
     let handle = chat.endpoint.handle();
     let wake = move || handle.wake();
 

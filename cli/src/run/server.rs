@@ -56,9 +56,10 @@ fn open(directories: &Directories, server: arguments::Server) -> Result<ServerEn
         Accounts::Open => Logins::Open,
         Accounts::Password => Logins::Password,
     };
-    let RoomLimits { members, entries, bytes, days } = server.rooms;
+    let RoomLimits { members, entries, bytes, days, wait } = server.rooms;
     let room = Retention { entries, bytes, age: days.saturating_mul(DAY) };
-    let config = Config { logins, members, room, ..Config::default() };
+    let reader_wait = Duration::from_secs(wait.into());
+    let config = Config { logins, members, room, reader_wait, ..Config::default() };
     let bind = server_side(server.bind, server.port);
     Ok(ServerEndpoint::open(&directory, bind, &ServerSizes::default(), config)?)
 }

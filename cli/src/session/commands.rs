@@ -14,7 +14,7 @@ use crate::{
     safe_text::SafeText,
 };
 
-use super::{Chat, Moment, Phase, Sent, Session, events::someone};
+use super::{Chat, Crowded, Moment, PATIENCE, Phase, Sent, Session, events::someone};
 
 /// Columns of a message that its receipts repeat.
 const EXCERPT: usize = 40;
@@ -127,10 +127,14 @@ impl Session {
                 let text = SafeText::new(text.as_bytes()).excerpt(EXCERPT);
                 // What is said in a room needs the server at once.
                 let deposited = to.is_room().then_some(at.now);
-                self.sent.insert(id, Sent { to, text, deposited, stored: false });
+                self.sent.insert(id, Sent { to, text, kept: false, deposited, stored: false });
+                self.crowded = None;
             }
             // A script has time.
-            Err(SayError::Full) if self.scripted => return Done::NotYet,
+            Err(SayError::Full) if self.scripted => {
+                self.crowded.get_or_insert(Crowded::Since(at.now));
+                return Done::NotYet;
+            }
             Err(why) if self.may_be_member_soon(to.ok(), why) => return Done::NotYet,
             Err(why) => {
                 self.refused |= self.scripted;
@@ -138,6 +142,22 @@ impl Session {
             }
         }
         Done::Yes
+    }
+
+    /// When it is told that a script waits for room, which may be soon enough to tell nothing.
+    pub(super) fn crowding(&self) -> Option<Instant> {
+        match self.crowded {
+            Some(Crowded::Since(since)) => Some(since + PATIENCE),
+            Some(Crowded::Told) | None => None,
+        }
+    }
+
+    pub(super) fn tell_crowded(&mut self, chat: &mut impl Chat, at: Moment) {
+        if self.crowding().is_some_and(|due| due <= at.now) {
+            self.crowded = Some(Crowded::Told);
+            let unsaved = chat.open_messages().unsaved;
+            self.tell(at, Notice::Crowded { unsaved });
+        }
     }
 
     /// What was typed needs the client to be online.

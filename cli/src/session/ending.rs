@@ -24,12 +24,20 @@ impl Session {
         if self.exit.is_some() {
             return;
         }
-        let done = if self.refused { Exit::Refused } else { Exit::Done };
+        let unsaved = chat.open_messages().unsaved;
+        let undone = self.undone + self.commands.len();
+        let unkept = self.sent.values().filter(|sent| !sent.kept).count().min(unsaved);
+        let done = match (self.refused, unsaved + undone) {
+            (true, _) => Exit::Refused,
+            (false, 0) => Exit::Done,
+            (false, _) => Exit::Unfinished,
+        };
         let exit = exit.unwrap_or(done);
         self.exit = Some(exit);
-        let unsaved = chat.open_messages().unsaved;
         let silent = exit == Exit::ServerSilent;
-        self.tell(at, Notice::Left { unsaved, undone: self.commands.len(), silent });
+        let directory = &chat.data_directory();
+        let kept = unsaved - unkept;
+        self.tell(at, Notice::Left { kept, unkept, directory, undone, silent });
     }
 
     /// Ends a script that is through, and whatever waits in vain for the server.
@@ -39,7 +47,7 @@ impl Session {
         }
         if self.silent.is_some() && self.patience_ends().is_some_and(|end| end <= at.now) {
             if self.face.ends_with_the_server() {
-                self.tell(at, Notice::ServerSilent { fatal: true });
+                self.tell(at, Notice::ServerSilent { fatal: true, unsaved: 0 });
             }
             self.end(chat, at, Some(Exit::ServerSilent));
             return;

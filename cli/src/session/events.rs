@@ -1,7 +1,7 @@
 //! Taking in what the client tells.
 
 use proto_core::{
-    client::{Event, MessageId, PeerView, Status, To, Verdict},
+    client::{Deposit, Event, MessageId, PeerView, Status, To, Verdict},
     id::Nick,
     time::UnixTime,
     wire::{CloseReason, RegisterRefusal},
@@ -45,11 +45,21 @@ impl Session {
                 // Only the newest table knows whether the recipient is offline.
                 self.settle(chat, at);
                 let is_offline = self.roster.is_offline(&to);
-                self.tell(at, Notice::Deposited { to, why, is_offline });
+                let is_about_reach = matches!(why, Deposit::NoReceipt | Deposit::Unreachable);
+                let first = is_about_reach && self.told_unreachable.insert(to.folded());
+                self.tell(at, Notice::Deposited { to, why, is_offline, first });
             }
             // The server is the only way into a room.
-            Event::Deposited { .. } | Event::Ready | Event::Accepted { .. } => {}
-            Event::Relayed { to } => self.tell(at, Notice::Relayed { to }),
+            Event::Deposited { .. } | Event::Ready => {}
+            Event::Accepted { id, .. } => {
+                if let Some(sent) = self.sent.get_mut(&id) {
+                    sent.kept = true;
+                }
+            }
+            Event::Relayed { to } => {
+                let first = self.told_relayed.insert(to.folded());
+                self.tell(at, Notice::Relayed { to, first });
+            }
             Event::Verdict { id, to, verdict } => self.verdict(at, id, to, verdict),
             Event::Message { from, time, waited, .. } => {
                 self.message(at, from, time, waited, text);
@@ -61,7 +71,7 @@ impl Session {
             Event::RoomReset { room } => {
                 self.tell(at, Notice::Room(RoomNotice::Reset(room)));
             }
-            Event::RoomGap { room, missing } => self.room_gap(at, room, missing),
+            Event::RoomGap { room, missing, why } => self.room_gap(at, room, missing, why),
             Event::Outcome { wish, result } => self.outcome(chat, at, wish, result),
             Event::Names { wish, last } => self.names(chat, at, (wish, last), text),
             Event::Gap { from, missing } => self.tell(at, Notice::Gap { from, missing }),
@@ -73,7 +83,8 @@ impl Session {
             Event::ServerSilent => {
                 self.silent.get_or_insert(at.now);
                 if !self.face.ends_with_the_server() {
-                    self.tell(at, Notice::ServerSilent { fatal: false });
+                    let unsaved = chat.open_messages().unsaved;
+                    self.tell(at, Notice::ServerSilent { fatal: false, unsaved });
                 }
             }
             Event::ServerBack => self.server_back(at),
@@ -133,7 +144,7 @@ impl Session {
         let exit = matches!(self.phase, Phase::Leaving { exit: true, .. });
         self.offline(chat);
         if !answered && self.face.ends_with_the_server() {
-            self.tell(at, Notice::ServerSilent { fatal: true });
+            self.tell(at, Notice::ServerSilent { fatal: true, unsaved: 0 });
             self.end(chat, at, Some(Exit::ServerSilent));
         } else if exit {
             self.end(chat, at, (!answered).then_some(Exit::ServerSilent));
@@ -162,6 +173,8 @@ impl Session {
         self.silent = None;
         self.settling = None;
         self.mailbox = None;
+        self.told_unreachable.clear();
+        self.told_relayed.clear();
         self.rooms.offline();
     }
 
@@ -179,15 +192,29 @@ impl Session {
             Verdict::Stored => Outcome::Stored,
             Verdict::Expired => Outcome::Expired,
             Verdict::Refused(why) => Outcome::Refused(why),
+            Verdict::Failed(why) => Outcome::Failed(why),
         };
-        self.refused |= matches!(outcome, Outcome::Expired | Outcome::Refused(_));
+        self.refused |=
+            matches!(outcome, Outcome::Expired | Outcome::Refused(_) | Outcome::Failed(_));
         let sent = self.sent.remove(&id);
+        if let (Verdict::Delivered, To::Peer(to), Some(sent)) = (verdict, to, &sent)
+            && sent.deposited.is_none()
+            && !sent.stored
+        {
+            self.way_changed(to);
+        }
         let text = sent.as_ref().map(|sent| &sent.text);
         self.face.show(at.unix, Notice::Outcome { to, text, outcome }, &mut self.lines);
         if let Some(sent) = sent.filter(|_| verdict == Verdict::Stored && !to.is_room()) {
             // Another verdict follows.
             self.sent.insert(id, super::Sent { deposited: None, stored: true, ..sent });
         }
+    }
+
+    /// How messages get to someone may be another way than it was.
+    pub(super) fn way_changed(&mut self, to: Nick) {
+        self.told_unreachable.remove(&to.folded());
+        self.told_relayed.remove(&to.folded());
     }
 
     fn message(&mut self, at: Moment, from: Nick, time: UnixTime, waited: bool, text: &[u8]) {

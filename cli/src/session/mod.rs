@@ -11,7 +11,7 @@ mod roster;
 mod tests;
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     time::Duration,
 };
 
@@ -20,7 +20,7 @@ use proto_core::{
         CommandError, MessageId, OpenMessages, PasswordError, PeerView, RoomView, SayError, Status,
         To,
     },
-    id::{Nick, PublicKey},
+    id::{MAX_NAME, Nick, PublicKey},
     time::{Instant, UnixTime},
     wire::Wish,
 };
@@ -58,7 +58,9 @@ pub(crate) enum Exit {
     Done = 0,
     /// It could not go on; what was said last says why.
     Failed = 1,
-    /// A message was refused or expired.
+    /// It was ended before all was delivered or saved, or before all was done.
+    Unfinished = 3,
+    /// A message was refused, failed or expired.
     Refused = 4,
     /// The server does not answer.
     ServerSilent = 5,
@@ -95,6 +97,8 @@ pub(crate) trait Chat {
     fn rooms(&mut self) -> Vec<RoomView>;
     /// Why the store failed the last time, and what to do, for people to read.
     fn store_failure(&self) -> String;
+    /// Where the client keeps its data, for people to read.
+    fn data_directory(&self) -> String;
     /// What to do when the server has another key, for people to read.
     fn key_advice(&self) -> String;
     /// All that came from a peer or in a room, oldest first; in a room with who said it.
@@ -138,9 +142,23 @@ enum Phase {
 struct Sent {
     to: To,
     text: SafeText,
+    /// It is in the outbox, durably.
+    kept: bool,
     /// When it went to the server, if that has not answered yet.
     deposited: Option<Instant>,
     stored: bool,
+}
+
+/// A nick in lower case: two spellings are one.
+type Folded = [u8; MAX_NAME];
+
+/// A script's next message finds no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Crowded {
+    /// Since then.
+    Since(Instant),
+    /// Its reader knows.
+    Told,
 }
 
 /// What happens between a person and their client.
@@ -163,9 +181,17 @@ pub(crate) struct Session {
     /// `/wait` holds the script up until then.
     waiting: Option<Instant>,
     commands: VecDeque<Result<Command, WrongInput>>,
+    /// Commands that an interruption has left undone.
+    undone: usize,
+    /// Since when the script waits for room for another message, until that is told.
+    crowded: Option<Crowded>,
     /// When the input ended.
     ended: Option<Instant>,
     sent: HashMap<MessageId, Sent>,
+    /// Who was said to be out of direct reach, and to be relayed to; until something about
+    /// that changes.
+    told_unreachable: HashSet<Folded>,
+    told_relayed: HashSet<Folded>,
     rooms: Rooms,
     /// When the store's failure was told of the last time.
     told_failure: Option<Instant>,
@@ -195,8 +221,12 @@ impl Session {
             mailbox: None,
             waiting: None,
             commands: VecDeque::new(),
+            undone: 0,
+            crowded: None,
             ended: None,
             sent: HashMap::new(),
+            told_unreachable: HashSet::new(),
+            told_relayed: HashSet::new(),
             rooms: Rooms::default(),
             told_failure: None,
             password: None,
@@ -248,6 +278,7 @@ impl Session {
             self.end(chat, at, self.silent.map(|_| Exit::ServerSilent));
         } else {
             self.ended.get_or_insert(at.now);
+            self.undone += self.commands.len();
             self.commands.clear();
             self.leave(chat, at);
         }
@@ -260,6 +291,7 @@ impl Session {
         self.rooms.advance(at.now);
         self.settle(chat, at);
         self.run_commands(chat, at);
+        self.tell_crowded(chat, at);
         self.check_end(chat, at);
     }
 
@@ -267,7 +299,8 @@ impl Session {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let silence = self.silent.and_then(|_| self.patience_ends());
         let Rooms { hold, coming, .. } = self.rooms;
-        let all = [self.settling, self.mailbox, self.waiting, hold, coming, silence];
+        let all =
+            [self.settling, self.mailbox, self.waiting, hold, coming, silence, self.crowding()];
         all.into_iter().flatten().min()
     }
 
@@ -304,6 +337,9 @@ impl Session {
             let own = self.own;
             let others = chat.peers().into_iter().filter(|peer| peer.nick != own);
             let changes = self.roster.update(others.map(|peer| events::someone(&peer)).collect());
+            for change in &changes {
+                self.way_changed(change.someone.nick);
+            }
             if first || !changes.is_empty() {
                 let everyone = self.roster.everyone();
                 let table = Notice::Table { first, everyone, changes: &changes };

@@ -6,7 +6,7 @@ use proto_core::{
     client::{CommandError, RoomView, SayError, To},
     id::{NameError, RoomName},
     time::Instant,
-    wire::{Retention, RoomRefusal, Wish},
+    wire::{GoneReason, Retention, RoomRefusal, Wish},
 };
 
 use crate::{
@@ -217,9 +217,9 @@ impl Session {
         self.tell(at, Notice::Room(RoomNotice::Message(message)));
     }
 
-    pub(super) fn room_gap(&mut self, at: Moment, room: To, missing: u64) {
+    pub(super) fn room_gap(&mut self, at: Moment, room: To, missing: u64, why: GoneReason) {
         let retention = self.rooms.retention;
-        self.tell(at, Notice::Room(RoomNotice::Gap { room, missing, retention }));
+        self.tell(at, Notice::Room(RoomNotice::Gap { room, missing, why, retention }));
     }
 
     fn wish_of(

@@ -14,9 +14,9 @@ use proto_core::{
     time::UnixTime,
     wire::{
         Accept, Ack, AckGap, Away, CloseReason, Command, Deposit, EntryRefusal, EntryRefused,
-        FRAGMENT_UNIT, Former, Frame, Gone, Hello, HelloTo, Init, Inquire, Joined, Limits, Login,
-        MAX_DATAGRAM, Mail, MailAck, Names, Outcome, PasswordWant, PasswordWanted, Presence,
-        Progress, Read, Receipt, Register, RegisterRefusal, Registered, Retention, Retry,
+        FRAGMENT_UNIT, Former, Frame, Gone, GoneReason, Hello, HelloTo, Init, Inquire, Joined,
+        Limits, Login, MAX_DATAGRAM, Mail, MailAck, Names, Outcome, PasswordWant, PasswordWanted,
+        Presence, Progress, Read, Receipt, Register, RegisterRefusal, Registered, Retention, Retry,
         RoomEntry, RoomRefusal, Roster, RosterEntry, Say, Secret, VERSION, Wish,
     },
 };
@@ -489,7 +489,7 @@ fn rooms_at_server(seeds: &Seeds<'_>) -> io::Result<()> {
 
 fn rooms_at_client(seeds: &Seeds<'_>) -> io::Result<()> {
     let (first, host) = (End::First, Step::Host(true));
-    let (room, from) = (Room(1), nick(End::Second));
+    let (room, from, reason) = (Room(1), nick(End::Second), GoneReason::Damaged);
     let appended = |run: u8, previous: Option<u8>, index, offset, length: usize, total| {
         let piece = &[7; 1000][..length];
         let (run, previous) = (Incarnation([run; 8]), previous.map(|run| RunTag([run; 4])));
@@ -500,7 +500,7 @@ fn rooms_at_client(seeds: &Seeds<'_>) -> io::Result<()> {
     let unit = FRAGMENT_UNIT;
     let halves = [piece(1, 0, unit, 2 * unit as u16), piece(1, unit as u16, unit, 2 * unit as u16)];
     let later = [piece(2, 0, 40, 40), piece(3, 0, 40, 40), piece(9, 0, 40, 40)];
-    let gone = plaintext(&Frame::Gone(Gone { room, upto: 8 }));
+    let gone = plaintext(&Frame::Gone(Gone { room, upto: 8, first: 8, reason }));
     let joined = plaintext(&joined_to(room, 2, 9, 5));
     let registered = plaintext(&Frame::Registered(Registered {
         account: Account(0),
@@ -608,7 +608,7 @@ fn rooms_at_client(seeds: &Seeds<'_>) -> io::Result<()> {
     }
     // The last indices that there are.
     let far = u32::MAX;
-    let passed = plaintext(&Frame::Gone(Gone { room, upto: far - 2 }));
+    let passed = plaintext(&Frame::Gone(Gone { room, upto: far - 2, first: 1, reason }));
     let far = [piece(far - 1, 0, 50, 50), piece(far, 0, 60, 60)];
     let near = piece(1, 0, 40, 40);
     let mut steps = vec![Step::Frames(first, &near), host, host, Step::Frames(first, &passed)];
@@ -978,7 +978,7 @@ fn frames() -> Vec<Vec<u8>> {
         Frame::RoomEntry(RoomEntry { index: 2, total: 320, offset: 160, ..entry }),
         Frame::RoomEntry(RoomEntry { room: Room::LOBBY, ..entry }),
         Frame::RoomEntry(RoomEntry { index: 2, previous: Some(RunTag([6; 4])), ..entry }),
-        Frame::Gone(Gone { room, upto: 3 }),
+        Frame::Gone(Gone { room, upto: 3, first: 2, reason: GoneReason::TooLong }),
         command(0),
         command(1),
         command(2),

@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     id::{MAX_NAME, Nick, Position, PublicKey, RoomName},
     time::UnixTime,
-    wire::{CloseReason, EntryRefusal, Limits, PasswordWant, RegisterRefusal, RoomRefusal, Wish},
+    wire::{
+        CloseReason, EntryRefusal, GoneReason, Limits, PasswordWant, RegisterRefusal, RoomRefusal,
+        Wish,
+    },
 };
 
 use super::MessageId;
@@ -181,12 +184,14 @@ pub enum Event {
         /// The room.
         room: To,
     },
-    /// Entries of a room were given up by the server before they could be read.
+    /// Entries of a room cannot be read any more.
     RoomGap {
         /// The room.
         room: To,
         /// How many.
         missing: u64,
+        /// Why.
+        why: GoneReason,
     },
     /// What came of a wish that asked for no names.
     Outcome {
@@ -253,6 +258,17 @@ pub enum Verdict {
     Expired,
     /// It was refused.
     Refused(Refusal),
+    /// This client's own store failed it: nobody gets it, and nobody else is to blame.
+    Failed(Failure),
+}
+
+/// How a client's own store failed a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Failure {
+    /// It could not be saved in the outbox, so it was not sent.
+    Unsaved,
+    /// It is damaged in the outbox.
+    Damaged,
 }
 
 /// Why a message was refused.

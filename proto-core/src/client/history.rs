@@ -273,15 +273,17 @@ impl Reader {
         Place { position, begins, reset }
     }
 
-    /// The server keeps nothing any more up to `upto`: how many entries that were not read.
-    pub(crate) fn gone(&mut self, upto: u64) -> u64 {
+    /// The server has nothing for this reader up to `upto`: how many entries ahead of `first`,
+    /// and how many from there on, were not read.
+    pub(crate) fn gone(&mut self, first: u64, upto: u64) -> (u64, u64) {
         if upto <= self.cursor {
-            return 0;
+            return (0, 0);
         }
-        let lost = self.history.lacks(self.cursor.max(self.missed), upto);
+        let from = self.cursor.max(self.missed).min(upto);
+        let between = first.saturating_sub(1).clamp(from, upto);
         (self.cursor, self.adrift) = (upto, true);
         self.missed = self.missed.max(upto);
-        lost
+        (self.history.lacks(from, between), self.history.lacks(between, upto))
     }
 
     /// A log that has an entry of `run` behind `index` may be the one that was read up to there.
@@ -389,7 +391,7 @@ mod tests {
         /// that is lost.
         fn send(&mut self, ahead: u64, heard: bool) {
             if self.at < self.gone as u64 {
-                self.reader.gone(self.gone as u64);
+                self.reader.gone(1, self.gone as u64);
             } else if let Some(entry) = self.log.get((self.at + ahead) as usize) {
                 let index = self.at + ahead + 1;
                 let before = (index as usize).checked_sub(2).filter(|at| *at >= self.gone);
@@ -505,12 +507,13 @@ mod tests {
         let mut reader = Reader::default();
         reader.begin(0, 100, run(1));
         reader.take(1, run(1));
-        assert_eq!(reader.gone(11), 10);
-        assert_eq!(reader.gone(11), 0);
+        assert_eq!(reader.gone(10, 11), (8, 2));
+        assert_eq!(reader.gone(1, 11), (0, 0));
         reader.take(12, run(1));
         reader.meet_anew();
         reader.begin(0, 100, run(1));
-        assert_eq!(reader.gone(12), 0);
-        assert_eq!(reader.gone(u64::from(u32::MAX)), u64::from(u32::MAX) - 12);
+        assert_eq!(reader.gone(1, 12), (0, 0));
+        let last = u64::from(u32::MAX);
+        assert_eq!(reader.gone(last + 1, last), (last - 12, 0));
     }
 }

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use crate::{
     action::{Action, Ask, Loaded, Log, Ticket},
-    id::{Epoch, Number, Position},
+    id::{Epoch, Position},
     record::{self, BODY_HEADER, ConversationRecord, InboxRecord, OutboxRecord, SelfRecord},
     storage::{Body, Id},
     time::Instant,
@@ -122,9 +122,8 @@ impl Engine<'_> {
                 if core::mem::take(&mut found.news.reset) {
                     return Some(Event::RoomReset { room: found.with });
                 }
-                let missing = core::mem::take(&mut found.news.gone);
-                if missing > 0 {
-                    return Some(Event::RoomGap { room: found.with, missing });
+                if let Some((why, missing)) = found.news.take_gone() {
+                    return Some(Event::RoomGap { room: found.with, missing, why });
                 }
                 if let To::Peer(nick) = found.with {
                     if core::mem::take(&mut found.news.key_changed) {
@@ -395,10 +394,8 @@ impl Engine<'_> {
         let next = What::Conversation { from: number + 1 };
         if number == 1 {
             match record::decode::<SelfRecord>(bytes) {
-                Some((own, _)) if Position::new(own.epoch, Number(0)).fits() => {
-                    self.pass_epoch(own.epoch);
-                }
-                _ => self.state.home.tell(Event::Damaged),
+                Some((own, _)) => self.pass_epoch(own.epoch),
+                None => self.state.home.tell(Event::Damaged),
             }
             self.load_next(next);
             return;

@@ -2,8 +2,9 @@
 
 use crate::{
     link::{Dial, LinkTables, Remembered, SentPacket},
-    record::record_bound,
-    storage::{Block, Bucket, Slot},
+    role::{LEAST_WORK, StartError, check_start, link_needs},
+    server::Resume,
+    storage::{Block, Bucket, Index, Slot},
     timers::TimerCell,
 };
 
@@ -28,9 +29,32 @@ pub struct Tables<'a> {
     pub messages: &'a mut [Slot<Message>],
     /// Message bodies.
     pub blocks: &'a mut [Block],
-    /// Room for one record: [`record_bound`] of the longest sealed message.
+    /// Room for one record: [`crate::record::record_bound`] of the longest sealed message.
     pub work: &'a mut [u8],
 }
+
+impl Tables<'_> {
+    /// They fit together, and what a role resumes with is sound.
+    pub(super) fn check(&self, resume: &Resume) -> Result<(), StartError> {
+        let peers = self.peers.len();
+        let own = [
+            ("links.dials", self.links.dials.len(), 1),
+            ("peers", peers, 1),
+            ("peer_timers", self.peer_timers.len(), peers),
+            ("by_key", self.by_key.len(), Index::buckets(peers)),
+            ("by_nick", self.by_nick.len(), Index::buckets(peers)),
+            ("by_account", self.by_account.len(), Index::buckets(peers)),
+            ("messages", self.messages.len(), 4),
+            ("blocks", self.blocks.len(), 1),
+            ("work", self.work.len(), LEAST_WORK),
+        ];
+        check_start(resume, &[&link_needs(&self.links, LEAST_LINKS), &own])
+    }
+}
+
+/// The least number of links: to the server and to a peer, one to spare, and one that is not
+/// confirmed yet.
+const LEAST_LINKS: usize = 4;
 
 /// Lends a client its memory, the same each time.
 pub trait Storage {
@@ -46,7 +70,7 @@ impl<S: Storage + ?Sized> Storage for &mut S {
 
 /// Memory of a size fixed at compile time: a `static`, lent as `&mut`.
 ///
-/// `WORK` is [`record_bound`] of the longest sealed message: its text, 8 bytes of
+/// `WORK` is [`crate::record::record_bound`] of the longest sealed message: its text, 8 bytes of
 /// time and 96 of seal.
 #[allow(missing_debug_implementations)] // kilobytes
 pub struct Fixed<
@@ -88,8 +112,8 @@ impl<
     /// Untouched memory.
     #[must_use]
     pub const fn new() -> Self {
-        const { assert!(LINKS >= 4, "the server, a peer, one to spare, one not confirmed yet") }
-        const { assert!(WORK > record_bound(0) + 104, "no text would fit") }
+        const { assert!(LINKS >= LEAST_LINKS, "the server, a peer, one to spare, one not confirmed yet") }
+        const { assert!(WORK >= LEAST_WORK, "no text would fit") }
         Self {
             links: [const { Slot::EMPTY }; LINKS],
             dials: [const { Slot::EMPTY }; LINKS],

@@ -25,14 +25,14 @@ use crate::{
     id::{NameError, Nick, Position, PublicKey},
     link::{Drops, Link},
     password::MAX_PASSWORD,
-    record::record_bound,
+    role::{StartError, grant},
     server::Resume,
     session::Identity,
     time::{Instant, UnixTime, WallClock},
     wire::{DEFAULT_DATAGRAM, MAX_AWAY, MAX_BODY, MAX_DATAGRAM, Presence, Wish},
 };
 
-pub use event::{Deposit, Event, Refusal, To, Verdict};
+pub use event::{Deposit, Event, Failure, Refusal, To, Verdict};
 pub use memory::{Fixed, Storage, Tables};
 pub use message::Message;
 pub use peer::Peer;
@@ -127,6 +127,9 @@ pub struct Client<S: Storage> {
 impl<S: Storage> Client<S> {
     /// A client that begins by reading its durable state, offline. `seed` is fresh
     /// randomness from the host.
+    ///
+    /// # Errors
+    /// [`StartError`] says what is wrong with what the host gives it.
     pub fn new(
         config: Config,
         identity: Identity,
@@ -134,13 +137,12 @@ impl<S: Storage> Client<S> {
         resume: Resume,
         now: Instant,
         mut storage: S,
-    ) -> Self {
-        // Nobody is to send what there is no room to save.
-        let longest = storage.tables().work.len().saturating_sub(record_bound(0));
-        let credit =
-            if longest < MAX_BODY { config.credit.min(longest as u32) } else { config.credit };
+    ) -> Result<Self, StartError> {
+        let tables = storage.tables();
+        tables.check(&resume)?;
+        let credit = grant(config.credit, tables.work.len(), tables.blocks.len());
         let config = Config { credit, ..config };
-        Self { state: State::new(config, identity, seed, resume, now), storage }
+        Ok(Self { state: State::new(config, identity, seed, resume, now), storage })
     }
 
     /// Takes in what came over UDP. Nothing that comes is an error: what does not

@@ -13,8 +13,8 @@ use crate::{
 };
 
 use super::{
-    Deposit, Message, MessageId, Peer, SayError, To, Verdict, engine::Engine, message::Stage,
-    peer::Path,
+    Deposit, Failure, Message, MessageId, Peer, SayError, To, Verdict, engine::Engine,
+    message::Stage, peer::Path,
 };
 
 /// How long a deposit waits for a word from a server that is there before it is
@@ -72,7 +72,7 @@ impl Engine<'_> {
             (Stage::Saving, false) => {
                 self.state.home.tell(super::Event::StoreFailed);
                 let peer = message.peer;
-                self.done(id, Verdict::Refused(EntryRefusal::Store));
+                self.done(id, Verdict::Failed(Failure::Unsaved));
                 self.move_up(peer);
             }
             // A verdict is durable before it is told: after a restart, none contradicts it.
@@ -199,9 +199,7 @@ impl Engine<'_> {
     /// which number that is.
     pub(super) fn inquire(&mut self, id: Id<Peer>) {
         let by_server = |peer: &Peer| {
-            peer.path == Path::Server
-                && peer.recipient.is_some()
-                && (!peer.outbox.is_empty() || peer.has_shelved())
+            peer.path == Path::Server && peer.recipient.is_some() && peer.active.is_linked()
         };
         if !self.peers.get(id).is_some_and(by_server) {
             return;
@@ -276,6 +274,9 @@ impl Engine<'_> {
                 return None;
             }
         };
+        if peer.last.epoch < position.epoch {
+            peer.window.former = peer.last.epoch;
+        }
         peer.last = position;
         peer.outbox.push_back(&mut self.messages, added);
         self.begin_conversation(id);

@@ -8,7 +8,7 @@ use crate::{
     link::Dial,
     storage::{Body, Id, Index, Linked, List, Node, Pool, Slab},
     time::UnixTime,
-    wire::{Presence, RosterEntry},
+    wire::{GoneReason, Presence, RosterEntry},
 };
 
 use super::{
@@ -107,10 +107,26 @@ pub(super) enum Path {
 pub(super) struct PeerNews {
     pub(super) relayed: bool,
     pub(super) key_changed: bool,
-    /// Entries of a room that are gone.
-    pub(super) gone: u64,
     /// A room's log is another than the one that was read.
     pub(super) reset: bool,
+    /// Entries of a room that are gone: not kept, damaged, too long.
+    gone: [u64; 3],
+}
+
+impl PeerNews {
+    /// So many more entries are gone.
+    pub(super) fn gone(&mut self, why: GoneReason, entries: u64) {
+        if let Some(gone) = self.gone.get_mut(why as usize) {
+            *gone = gone.saturating_add(entries);
+        }
+    }
+
+    /// Takes how many are gone for one reason, if any are.
+    pub(super) fn take_gone(&mut self) -> Option<(GoneReason, u64)> {
+        let reasons = [GoneReason::NotKept, GoneReason::Damaged, GoneReason::TooLong];
+        let (why, gone) = reasons.into_iter().zip(&mut self.gone).find(|(_, gone)| **gone > 0)?;
+        Some((why, core::mem::take(gone)))
+    }
 }
 
 /// The lists that peers are in.

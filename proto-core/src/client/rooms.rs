@@ -7,8 +7,8 @@ use crate::{
     record::BODY_HEADER,
     storage::{Body, Id},
     wire::{
-        Away, CloseReason, Command, Frame, Gone, Joined, MAX_AWAY, Names, Outcome, Read, RoomEntry,
-        RoomRefusal, Wish,
+        Away, CloseReason, Command, Frame, Gone, GoneReason, Joined, MAX_AWAY, Names, Outcome,
+        Read, RoomEntry, RoomRefusal, Wish,
     },
 };
 
@@ -260,8 +260,9 @@ impl Engine<'_> {
         };
         let Some(peer) = self.peers.get_mut(id) else { return Taken::NoRoom };
         if upto > peer.reader.cursor() {
-            let missing = peer.reader.gone(upto);
-            peer.news.gone = peer.news.gone.saturating_add(missing);
+            let (unkept, others) = peer.reader.gone(gone.first.into(), upto);
+            peer.news.gone(GoneReason::NotKept, unkept);
+            peer.news.gone(gone.reason, others);
             self.state.telling_peers.push_back(&mut self.peers.slab, id);
             self.discard_passed(id);
             self.take_in_room(id);

@@ -56,7 +56,7 @@ impl Endpoint {
         let config = LinkConfig {
             initial_rtt: Duration::from_millis(100),
             keep_alive: None,
-            idle: Duration::from_secs(60),
+            idle: Duration::from_mins(1),
             datagram: 1200,
             credit: 1000,
             dial_cap: Duration::from_secs(10),

@@ -122,6 +122,9 @@ impl Engine<'_> {
             }
         }
         self.take_next(pair_id);
+        if self.is_held(pair_id) {
+            self.ease(pair_id);
+        }
         Taken::Done
     }
 
@@ -186,6 +189,11 @@ impl Engine<'_> {
         match self.entries.get(id).map(|entry| entry.stage) {
             Some(Stage::Relaying) => self.store(id),
             Some(Stage::Storing) => self.unanswered(id),
+            Some(Stage::Waiting)
+                if self.entries.get(id).and_then(|e| e.pair).is_some_and(|p| self.is_held(p)) =>
+            {
+                self.entry_timers.set(id.slot(), Some(self.state.now + PATIENCE));
+            }
             Some(Stage::Arriving | Stage::Waiting) => self.free_entry(id),
             Some(Stage::Stored | Stage::Delivered | Stage::Refused(_)) | None => {}
         }
@@ -350,7 +358,13 @@ impl Engine<'_> {
         let early = !pair.comes_next(position, deposit.skip);
         let limit = PAIR_ENTRIES - u16::from(early);
         let author = Some(pair.author).filter(|_| pair.count < limit)?;
-        if !self.make_room(deposit.total.into(), early) {
+        let bytes = deposit.total.into();
+        let is_room = if self.is_waited_in(deposit.to) {
+            self.has_room_to_wait(bytes)
+        } else {
+            self.make_room(bytes, early)
+        };
+        if !is_room {
             return None;
         }
         let body = self.pool.allocate(deposit.total.into())?;
@@ -374,29 +388,40 @@ impl Engine<'_> {
     }
 
     /// Takes in what is next of a pair, as far as it arrived.
-    pub(super) fn take_next(&mut self, pair_id: Id<Pair>) {
-        loop {
-            let Some(pair) = self.pairs.get_mut(pair_id).filter(|pair| pair.loaded) else { return };
-            let mut at = pair.entries.front();
-            let next = loop {
-                let Some(id) = at else { return };
-                let Some(entry) = self.entries.get(id) else { return };
-                if entry.stage == Stage::Waiting {
-                    pair.enter(entry.position);
-                    if pair.is_next(entry.position, entry.skip) {
-                        break id;
-                    }
-                }
-                at = entry.of_pair.next();
-            };
-            let Some(entry) = self.entries.get(next) else { return };
-            pair.taken = entry.position;
-            let ventured = entry.position <= pair.ventured;
-            if let Some(entry) = self.entries.get_mut(next) {
-                entry.ventured |= ventured;
+    pub(super) fn take_next(&mut self, pair: Id<Pair>) {
+        while let Some(next) = self.next_of(pair) {
+            if self.holds_back(pair, next) {
+                return;
             }
-            self.route(next);
+            self.take(pair, next);
         }
+    }
+
+    /// What is next of a pair, if it is whole.
+    pub(super) fn next_of(&mut self, pair: Id<Pair>) -> Option<Id<Entry>> {
+        let pair = self.pairs.get_mut(pair).filter(|pair| pair.loaded)?;
+        let mut at = pair.entries.front();
+        while let Some((id, entry)) = at.and_then(|id| Some((id, self.entries.get(id)?))) {
+            if entry.stage == Stage::Waiting {
+                pair.enter(entry.position);
+                if pair.is_next(entry.position, entry.skip) {
+                    return Some(id);
+                }
+            }
+            at = entry.of_pair.next();
+        }
+        None
+    }
+
+    /// Takes in what is next of a pair.
+    pub(super) fn take(&mut self, pair: Id<Pair>, next: Id<Entry>) {
+        let (Some(pair), Some(entry)) = (self.pairs.get_mut(pair), self.entries.get_mut(next))
+        else {
+            return;
+        };
+        pair.taken = entry.position;
+        entry.ventured |= entry.position <= pair.ventured;
+        self.route(next);
     }
 
     /// Relays, saves or appends an entry that was just taken in.

@@ -28,6 +28,7 @@ use super::{
     member::{CaughtUp, Empty, Member, ServerRole, Stalled, Token},
     operator::Operating,
     passwords::Passwords,
+    readers::Waiting,
     reading::Reading,
     room::{Membership, Queue, RoomRow, Rooms, RoomsHead, Turn},
     versions::Versions,
@@ -90,6 +91,8 @@ pub(super) struct Kept {
     /// Pairs that the store failed to read or save; it is asked again.
     pub(super) failed_pairs: List<Pair, Asking>,
     pub(super) asking_rooms: List<RoomRow, Asking>,
+    /// Rooms with deposits that wait for readers, in the order in which they are looked at.
+    pub(super) waiting_rooms: List<RoomRow, Waiting>,
     pub(super) asking_members: List<Membership, Turn>,
     /// Members whose room moved on.
     pub(super) moved_rooms: List<Membership, Turn>,
@@ -159,6 +162,7 @@ impl State {
                 unused: List::NEW,
                 failed_pairs: List::NEW,
                 asking_rooms: List::NEW,
+                waiting_rooms: List::NEW,
                 asking_members: List::NEW,
                 moved_rooms: List::NEW,
                 stalled_members: List::NEW,
@@ -199,6 +203,7 @@ impl core::fmt::Debug for Engine<'_> {
 impl<'a> Engine<'a> {
     pub(super) fn new(state: &'a mut State, tables: Tables<'a>) -> Self {
         let State { kept, links, heads } = state;
+        let places = Versions::places(tables.accounts.len());
         Self {
             state: kept,
             links: Links::new(links, &mut heads.links, tables.links),
@@ -208,7 +213,7 @@ impl<'a> Engine<'a> {
                 by_key: Index::new(tables.by_key, heads.hash),
                 head: &mut heads.accounts,
             },
-            versions: Versions::new(tables.versions),
+            versions: Versions::new(tables.versions.get_mut(..places).unwrap_or_default()),
             entries: Slab::new(tables.entries, &mut heads.entries),
             entry_timers: Timers::new(tables.entry_timers, &mut heads.entry_timers),
             pairs: Slab::new(tables.pairs, &mut heads.pairs),
@@ -263,6 +268,7 @@ impl<'a> Engine<'a> {
             self.retry_members();
             self.ask_for_failed();
         }
+        self.readers_timeout();
         self.passwords_timeout();
         self.read_on();
     }
@@ -276,6 +282,7 @@ impl<'a> Engine<'a> {
             self.entry_timers.deadline(),
             self.state.push_at,
             self.state.stalled_at,
+            self.readers_deadline(),
             self.state.reading.deadline(),
             self.state.passwords.deadline(),
         ]

@@ -145,6 +145,8 @@ pub struct Pair {
     pub(crate) owed: Node<Self>,
     /// In the list of those that could make room for others.
     pub(crate) unused: Node<Self>,
+    /// In its room's list of authors whose next deposit waits for readers.
+    pub(crate) held: Node<Self>,
 }
 
 /// Deposits whose refusal their author may not have heard of: pieces of them are not taken
@@ -163,6 +165,8 @@ pub(crate) struct Refused {
 pub(crate) struct Owed;
 #[derive(Debug)]
 pub(crate) struct Unused;
+#[derive(Debug)]
+pub(crate) struct Held;
 
 impl Linked<Asking> for Pair {
     fn node(&mut self) -> &mut Node<Self> {
@@ -179,6 +183,12 @@ impl Linked<Owed> for Pair {
 impl Linked<Unused> for Pair {
     fn node(&mut self) -> &mut Node<Self> {
         &mut self.unused
+    }
+}
+
+impl Linked<Held> for Pair {
+    fn node(&mut self) -> &mut Node<Self> {
+        &mut self.held
     }
 }
 
@@ -201,6 +211,7 @@ impl Pair {
             asking: Node::UNLINKED,
             owed: Node::UNLINKED,
             unused: Node::UNLINKED,
+            held: Node::UNLINKED,
         }
     }
 
@@ -222,6 +233,7 @@ impl Pair {
     /// Moves on to the epoch of `position`: its author began a new outbox.
     pub(crate) fn enter(&mut self, position: Position) {
         if position.epoch > self.epoch() {
+            // What is handed over or expires of the epochs before is still counted.
             self.record.stored = Position::new(position.epoch, Number(0));
             self.taken = self.record.stored;
             // How far an author is in a room is saved with each of its messages.

@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 
 use super::Operation;
-use crate::id::{Account, Nick, RoomName};
+use crate::id::{Account, Nick, Room, RoomName};
 
 /// Something that happened at a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,4 +57,13 @@ pub enum Event {
     StoreFailed,
     /// A record in the store is damaged, and was passed over.
     Damaged,
+    /// An entry of a room is damaged in the store: a member that reads it is told so.
+    EntryDamaged {
+        /// The room.
+        room: Room,
+        /// Its name; none for the lobby.
+        name: Option<RoomName>,
+        /// The entry's place in the room's log.
+        index: u64,
+    },
 }

@@ -127,9 +127,8 @@ impl Engine<'_> {
                 if asker == asker::ROOM && row.save.answer(serial) {
                     self.room_saved(id, stored);
                 } else if asker == asker::GONE && row.forget.answer(serial) {
-                    let number = row.number;
                     if stored {
-                        self.trim(number);
+                        self.trim(id);
                     } else {
                         // With the next look at the room it is asked again.
                         row.forgotten = 0;

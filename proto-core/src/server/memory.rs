@@ -2,13 +2,13 @@
 
 use crate::{
     link::{LinkTables, Remembered, SentPacket},
-    record::record_bound,
-    storage::{Block, Bucket, Slot},
+    role::{LEAST_WORK, StartError, check_start, link_needs},
+    storage::{Block, Bucket, Index, Slot},
     timers::TimerCell,
 };
 
 use super::{
-    ServerLink,
+    Resume, ServerLink,
     accounts::AccountSlot,
     entry::{Entry, Pair},
     member::ServerRole,
@@ -43,8 +43,38 @@ pub struct Tables<'a> {
     pub by_place: &'a mut [Bucket],
     /// Message bodies.
     pub blocks: &'a mut [Block],
-    /// Room for one record: [`record_bound`] of the longest sealed message.
+    /// Room for one record: [`crate::record::record_bound`] of the longest sealed message.
     pub work: &'a mut [u8],
+}
+
+impl Tables<'_> {
+    /// They fit together, and what a role resumes with is sound.
+    pub(super) fn check(&self, resume: &Resume) -> Result<(), StartError> {
+        let (accounts, entries, pairs) =
+            (self.accounts.len(), self.entries.len(), self.pairs.len());
+        let (rooms, members) = (self.rooms.rooms.len(), self.rooms.members.len());
+        let own = [
+            ("accounts", accounts, 1),
+            ("by_nick", self.by_nick.len(), Index::buckets(accounts)),
+            ("by_key", self.by_key.len(), Index::buckets(accounts)),
+            ("versions", self.versions.len(), Versions::places(accounts)),
+            ("entries", entries, 4),
+            ("entry_timers", self.entry_timers.len(), entries),
+            ("pairs", pairs, entries + 1),
+            ("by_pair", self.by_pair.len(), Index::buckets(pairs)),
+            // The lobby, which everyone is in.
+            ("rooms.rooms", rooms, 1),
+            ("rooms.by_number", self.rooms.by_number.len(), Index::buckets(rooms)),
+            ("rooms.by_name", self.rooms.by_name.len(), Index::buckets(rooms)),
+            ("rooms.members", members, accounts),
+            ("rooms.by_member", self.rooms.by_member.len(), Index::buckets(members)),
+            ("by_place", self.by_place.len(), Index::buckets(entries)),
+            ("blocks", self.blocks.len(), 1),
+            ("work", self.work.len(), LEAST_WORK),
+        ];
+        // One of a client, and one that is not confirmed yet.
+        check_start(resume, &[&link_needs(&self.links, 2), &own])
+    }
 }
 
 /// Lengths of slices that depend on others.
@@ -72,7 +102,7 @@ impl<S: Storage + ?Sized> Storage for &mut S {
 
 /// Memory of a size fixed at compile time: a `static`, lent as `&mut`.
 ///
-/// `ACCOUNTS` is a power of two; there are as many rooms, and twice as many places in them. `WORK` is [`record_bound`] of the longest sealed
+/// `ACCOUNTS` is a power of two; there are as many rooms, and twice as many places in them. `WORK` is [`crate::record::record_bound`] of the longest sealed
 /// message: its text, 8 bytes of time and 96 of seal.
 #[allow(missing_debug_implementations)] // kilobytes
 pub struct Fixed<
@@ -121,7 +151,7 @@ impl<
     #[must_use]
     pub const fn new() -> Self {
         const { assert!(ACCOUNTS.is_power_of_two(), "ACCOUNTS must be a power of two") }
-        const { assert!(WORK > record_bound(0) + 104, "no text would fit") }
+        const { assert!(WORK >= LEAST_WORK, "no text would fit") }
         Self {
             links: [const { Slot::EMPTY }; LINKS],
             by_session: [[None; 2]; LINKS],

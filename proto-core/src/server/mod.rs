@@ -13,6 +13,7 @@ mod memory;
 mod operator;
 mod pairs;
 mod passwords;
+mod readers;
 mod reading;
 mod refusals;
 mod registration;
@@ -27,7 +28,8 @@ use crate::{
     action::{Action, Judgement, Loaded, StoreError, Ticket},
     id::{Account, Nick, PublicKey},
     link::{Drops, Link},
-    record::{Sentence, record_bound},
+    record::Sentence,
+    role::{StartError, grant},
     session::Identity,
     time::{Instant, UnixTime, WallClock},
     wire::{DEFAULT_DATAGRAM, MAX_BODY, MAX_DATAGRAM, Presence, Retention},
@@ -69,6 +71,9 @@ pub struct Config {
     pub room: Retention,
     /// How many members a room can have; the lobby has everyone.
     pub members: u32,
+    /// How long a member that is online and reads nothing holds back what would push entries
+    /// that it has not read out of its room; with zero, nobody is waited for.
+    pub reader_wait: Duration,
     /// Who gets a nick.
     pub logins: Logins,
 }
@@ -97,6 +102,7 @@ impl Default for Config {
             text: 16 * 1024,
             room: Retention { entries: 10_000, bytes: 16 * 1024 * 1024, age: 30 * 24 * 3600 },
             members: 10_000,
+            reader_wait: Duration::from_secs(10),
             logins: Logins::Open,
         }
     }
@@ -122,6 +128,9 @@ pub struct Server<S: Storage> {
 impl<S: Storage> Server<S> {
     /// A server that begins by reading its accounts from the store. `seed` is
     /// fresh randomness from the host.
+    ///
+    /// # Errors
+    /// [`StartError`] says what is wrong with what the host gives it.
     pub fn new(
         config: Config,
         identity: Identity,
@@ -129,13 +138,12 @@ impl<S: Storage> Server<S> {
         resume: Resume,
         now: Instant,
         mut storage: S,
-    ) -> Self {
-        // Nobody is to send what there is no room to save.
-        let longest = storage.tables().work.len().saturating_sub(record_bound(0));
-        let credit =
-            if longest < MAX_BODY { config.credit.min(longest as u32) } else { config.credit };
+    ) -> Result<Self, StartError> {
+        let tables = storage.tables();
+        tables.check(&resume)?;
+        let credit = grant(config.credit, tables.work.len(), tables.blocks.len());
         let config = Config { credit, ..config };
-        Self { state: State::new(config, identity, seed, resume, now), storage }
+        Ok(Self { state: State::new(config, identity, seed, resume, now), storage })
     }
 
     /// Takes in what came over UDP. Nothing that comes is an error: what does not

@@ -221,6 +221,10 @@ impl Engine<'_> {
     /// changed.
     pub(super) fn consider_unused(&mut self, id: Id<Pair>) {
         let Some(pair) = self.pairs.get(id) else { return };
+        if pair.uses == 0 && pair.held.is_linked() {
+            self.hold_no_more(id);
+        }
+        let Some(pair) = self.pairs.get(id) else { return };
         if pair.uses > 0 || pair.ask != Ask::Idle || pair.owed.is_linked() {
             return;
         }

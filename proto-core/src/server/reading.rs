@@ -303,11 +303,10 @@ impl Engine<'_> {
         if again {
             for slot in 0..self.rooms.slab.capacity() as u32 {
                 let room = self.rooms.slab.id_at(slot);
-                if let Some((id, row)) = room.and_then(|id| Some((id, self.rooms.get(id)?))) {
-                    let number = row.number;
+                if let Some(id) = room {
                     self.look_at_oldest(id);
                     // What the store failed to forget is asked for again.
-                    self.trim(number);
+                    self.trim(id);
                 }
             }
         }

@@ -6,12 +6,14 @@ use crate::{
     id::{Account, Incarnation, Position, Room, RoomName},
     link::{Credit, Run},
     storage::{Bucket, Id, Index, Linked, List, Node, Slab, SlabHead, Slot},
-    time::UnixTime,
+    time::{Instant, UnixTime},
+    wire::GoneReason,
 };
 
 use super::{
     ServerLink,
     entry::{Asking, Entry, Queued},
+    readers::Readers,
 };
 
 /// A room.
@@ -54,6 +56,7 @@ pub struct RoomRow {
     pub(super) members: u32,
     /// Members with nothing more to read.
     pub(super) caught_up: List<Membership, Turn>,
+    pub(super) readers: Readers,
     pub(super) asking: Node<Self>,
 }
 
@@ -91,6 +94,7 @@ impl RoomRow {
             forgotten: 0,
             members: 0,
             caught_up: List::NEW,
+            readers: Readers::NEW,
             asking: Node::UNLINKED,
         }
     }
@@ -121,8 +125,14 @@ pub struct Membership {
     /// The entry that is being loaded for it.
     pub(super) loading: u64,
     pub(super) queue: Queue,
+    /// It had read all there was, when it was looked at last.
+    pub(super) idle: bool,
+    /// When it read some more, or there was more to read again.
+    pub(super) got_on: Instant,
     pub(super) turn: Node<Self>,
     pub(super) of_account: Node<Self>,
+    /// Among those that its room waits for.
+    pub(super) reading: Node<Self>,
 }
 
 /// Whether a membership is one.
@@ -180,9 +190,17 @@ impl Membership {
             cursor: Cursor::default(),
             loading: 0,
             queue: Queue::None,
+            idle: false,
+            got_on: Instant::from_micros(0),
             turn: Node::UNLINKED,
             of_account: Node::UNLINKED,
+            reading: Node::UNLINKED,
         }
+    }
+
+    /// The last entry that it has read or need not read, in a log that is kept from `first` on.
+    pub(super) fn has_read(&self, first: u64) -> u64 {
+        self.cursor.begins_behind().unwrap_or(self.since).max(first.saturating_sub(1))
     }
 }
 
@@ -201,8 +219,10 @@ pub(super) struct Cursor {
     current: Option<Begun>,
     /// The member said where it reads on from.
     begun: bool,
-    /// The member is to be told that entries are gone.
+    /// The member is to be told that entries are gone: from which on, and why.
     gone: bool,
+    gone_from: u64,
+    reason: GoneReason,
     /// How often the member went back.
     rewinds: u32,
 }
@@ -227,22 +247,23 @@ struct Begun {
 
 impl Cursor {
     /// The member says that it has all up to `upto`, after it went back `rewinds` times, from
-    /// where all is sent again. Credit of what is on its way no longer, to be given back.
-    pub(super) fn heard(&mut self, upto: u64, rewinds: u32) -> u32 {
+    /// where all is sent again: whether that is news, and credit of what is on its way no longer,
+    /// to be given back.
+    pub(super) fn heard(&mut self, upto: u64, rewinds: u32) -> (bool, u32) {
         if self.begun && rewinds < self.rewinds {
             // It was said before it went back.
-            return 0;
+            return (false, 0);
         }
         let free = if self.begun && rewinds > self.rewinds { self.close() } else { 0 };
         self.rewinds = rewinds;
-        self.read(upto);
-        free + self.refund()
+        let got_on = self.read(upto);
+        (got_on, free + self.refund())
     }
 
-    /// The member has all up to `upto`.
-    pub(super) fn read(&mut self, upto: u64) {
+    /// The member has all up to `upto`; `false` if that is no news.
+    pub(super) fn read(&mut self, upto: u64) -> bool {
         if self.begun && upto <= self.read {
-            return;
+            return false;
         }
         let passed = if self.begun { upto - self.read } else { WINDOW };
         let passed = u32::try_from(passed).unwrap_or(u32::MAX);
@@ -252,6 +273,12 @@ impl Cursor {
             Some(Begun { ahead: ahead as u8, ..begun })
         });
         (self.read, self.begun) = (upto, true);
+        true
+    }
+
+    /// The last entry that the member has, once it said so.
+    pub(super) fn begins_behind(&self) -> Option<u64> {
+        self.begun.then_some(self.read)
     }
 
     /// What is to be sent next of a log that keeps entries from `first` to `head`.
@@ -260,11 +287,12 @@ impl Cursor {
             return Next::Nothing;
         }
         if self.read + 1 < first {
-            self.gone = true;
+            (self.gone, self.gone_from, self.reason) = (true, first - 1, GoneReason::NotKept);
             self.read(first - 1);
         }
         if self.gone {
-            return Next::Gone { upto: self.read };
+            let (upto, first, reason) = (self.read, self.gone_from, self.reason);
+            return Next::Gone { upto, first, reason };
         }
         let ahead = self.current.map_or(u64::from(self.sent.trailing_ones()), |c| c.ahead.into());
         let index = self.read + 1 + ahead;
@@ -339,10 +367,13 @@ impl Cursor {
 
     /// Passes over an entry that cannot be sent, as if it were gone; `false` while the
     /// member lacks some of those before it.
-    pub(super) fn pass_over(&mut self, index: u64) -> bool {
+    pub(super) fn pass_over(&mut self, index: u64, reason: GoneReason) -> bool {
         let next = index == self.read + 1;
         if next {
-            self.gone = true;
+            if !(self.gone && self.reason == reason) {
+                self.gone_from = index;
+            }
+            (self.gone, self.reason) = (true, reason);
             self.read(index);
         }
         next
@@ -360,7 +391,7 @@ pub(super) enum Next {
     /// Nothing now.
     Nothing,
     /// That entries are gone.
-    Gone { upto: u64 },
+    Gone { upto: u64, first: u64, reason: GoneReason },
     /// Pieces of an entry.
     Entry { index: u64 },
 }
@@ -584,7 +615,7 @@ mod tests {
                     0 => match cursor.next(first, head) {
                         Next::Entry { index } if !cursor.spend(index, usize::from(units(index)) * FRAGMENT_UNIT, &mut credit) => {}
                         Next::Nothing => {}
-                        Next::Gone { upto } => {
+                        Next::Gone { upto, .. } => {
                             prop_assert!(upto < first);
                             cursor.gone_told(true);
                             read = read.max(upto);
@@ -610,7 +641,7 @@ mod tests {
                         while read < head && (0..units(read + 1)).all(|at| have.contains(&(read + 1, at))) {
                             read += 1;
                         }
-                        credit.refund(cursor.heard(read, rewinds));
+                        credit.refund(cursor.heard(read, rewinds).1);
                     }
                     // The member finds that it has read another log, and what it said before
                     // comes late.
@@ -618,8 +649,8 @@ mod tests {
                         let late = read;
                         (read, rewinds) = (pick / 32 % (read + 1), rewinds + 1);
                         have.retain(|(index, _)| *index <= read);
-                        credit.refund(cursor.heard(read, rewinds));
-                        credit.refund(cursor.heard(late, rewinds - 1));
+                        credit.refund(cursor.heard(read, rewinds).1);
+                        credit.refund(cursor.heard(late, rewinds - 1).1);
                     }
                     _ => {}
                 }

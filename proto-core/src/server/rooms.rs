@@ -12,7 +12,7 @@ use crate::{
     role::is_room_to_wait,
     storage::{Id, Index, Pool, Slab},
     time::Instant,
-    wire::{EntryRefusal, FRAGMENT_UNIT, Frame, Gone, Joined, Read, RoomEntry},
+    wire::{EntryRefusal, FRAGMENT_UNIT, Frame, Gone, GoneReason, Joined, Read, RoomEntry},
 };
 
 use super::{
@@ -94,7 +94,9 @@ impl Engine<'_> {
             self.consider_unused(pair);
         }
         self.remember(id, room);
-        self.trim(room);
+        if let Some(id) = self.rooms.by_number(room) {
+            self.go_on(id);
+        }
     }
 
     /// The store failed to save an entry: those that it was asked for behind it fail with it,
@@ -127,6 +129,9 @@ impl Engine<'_> {
             self.state.asking_entries.remove(&mut self.entries, id);
             self.refuse(id, EntryRefusal::Store);
         }
+        if let Some(id) = self.rooms.by_number(room) {
+            self.go_on(id);
+        }
     }
 
     /// Those whose room moved on take their turns on their links.
@@ -134,6 +139,9 @@ impl Engine<'_> {
         while let Some(id) = self.state.moved_rooms.pop_front(&mut self.rooms.members) {
             if let Some(membership) = self.rooms.members.get_mut(id) {
                 membership.queue = Queue::None;
+                if core::mem::take(&mut membership.idle) {
+                    membership.got_on = self.state.now;
+                }
             }
             self.take_turn(id);
         }
@@ -153,6 +161,7 @@ impl Engine<'_> {
         let Some(membership) = self.rooms.members.get_mut(id) else { return };
         if membership.standing == Standing::Member {
             (membership.link, membership.greet) = (Some(link), true);
+            self.wait_for(id);
             self.take_turn(id);
         }
     }
@@ -175,7 +184,7 @@ impl Engine<'_> {
         let Some(membership) = self.rooms.members.get_mut(id) else { return };
         let (room, queue, link) = (membership.room, membership.queue, membership.link.take());
         membership.queue = Queue::None;
-        membership.greet = false;
+        (membership.greet, membership.idle) = (false, false);
         let free = membership.cursor.close();
         membership.ask = Ask::Idle;
         if let Some((link, found)) = link.and_then(|id| Some((id, self.links.get_mut(id)?))) {
@@ -198,6 +207,8 @@ impl Engine<'_> {
             Queue::Asking => self.state.asking_members.remove(members, id),
             Queue::Stalled => self.state.stalled_members.remove(members, id),
         }
+        self.wait_no_more(id);
+        self.go_on(room);
     }
 
     /// A member says how far it has a room's log.
@@ -211,11 +222,14 @@ impl Engine<'_> {
             return Taken::Done;
         };
         let upto = u64::from(read.upto).min(head).max(membership.since);
-        let free = membership.cursor.heard(upto, read.rewinds);
+        let (got_on, free) = membership.cursor.heard(upto, read.rewinds);
         if let Some(found) = self.links.get_mut(link) {
             found.credit.refund(free);
         }
         self.take_turn(id);
+        if got_on {
+            self.got_on(id);
+        }
         Taken::Done
     }
 
@@ -224,7 +238,7 @@ impl Engine<'_> {
         let Some(membership) = self.rooms.members.get(id) else { return };
         let (room, wanted) = (membership.room, membership.loading);
         let Some(row) = self.rooms.get(room) else { return };
-        let (number, first) = (row.number, row.first);
+        let (number, name, first) = (row.number, row.name, row.first);
         let Some(Loaded { record, .. }) = loaded else {
             self.tell(Event::StoreFailed);
             self.stall_member(id);
@@ -237,9 +251,11 @@ impl Engine<'_> {
             // What was given up meanwhile is not missed.
             None if wanted < first => true,
             None => {
-                self.tell(Event::Damaged);
+                self.tell(Event::EntryDamaged { room: number, name, index: wanted });
                 let membership = self.rooms.members.get_mut(id);
-                membership.is_some_and(|membership| membership.cursor.pass_over(wanted))
+                membership.is_some_and(|membership| {
+                    membership.cursor.pass_over(wanted, GoneReason::Damaged)
+                })
             }
         };
         if there { self.take_turn(id) } else { self.stall_member(id) }
@@ -280,6 +296,7 @@ impl Engine<'_> {
                 self.state.asking_members.push_back(&mut self.rooms.members, id);
             } else if let Some(row) = self.rooms.slab.get_mut(membership.room) {
                 membership.queue = Queue::Waiting;
+                membership.idle = membership.cursor.begins_behind() == Some(row.head);
                 row.caught_up.push_back(&mut self.rooms.members, id);
             }
         }
@@ -307,16 +324,20 @@ impl Engine<'_> {
     }
 
     /// What is gone of a room beyond what is kept is passed over, and forgotten by the store.
-    pub(super) fn trim(&mut self, room: Room) {
+    pub(super) fn trim(&mut self, id: Id<RoomRow>) {
         let now = self.unix();
         let kept = self.state.config.room;
-        let Some(id) = self.rooms.by_number(room) else { return };
+        let Some(row) = self.rooms.get(id) else { return };
+        let (first, many) = (row.first, row.head.saturating_sub(kept.entries.into()));
+        let many = if many < first { 0 } else { self.may_go(id, many) };
         let Some(row) = self.rooms.get_mut(id) else { return };
-        row.first = row.first.max((row.head + 1).saturating_sub(kept.entries.into()));
-        let over = row.bytes.saturating_sub(row.oldest.bytes) > kept.bytes;
+        row.first = row.first.max(many.saturating_add(1));
+        let (first, over) = (row.first, row.bytes.saturating_sub(row.oldest.bytes) > kept.bytes);
+        let unread = over && self.may_go(id, first) < first;
+        let Some(row) = self.rooms.get_mut(id) else { return };
         let expired = now.since(row.oldest.received) >= Duration::from_secs(kept.age.into());
         let known = row.oldest.index == row.first && row.first <= row.head;
-        let due = known && (over || expired);
+        let due = known && (over && !unread || expired);
         row.first += u64::from(due);
         let look = (over || due) && row.oldest.index != row.first;
         if row.first > row.forgotten + 1 && row.forget == Ask::Idle {
@@ -340,12 +361,11 @@ impl Engine<'_> {
     /// The oldest entry of a room, as the store has it.
     pub(super) fn oldest_loaded(&mut self, id: Id<RoomRow>, loaded: Option<Loaded<'_>>) {
         let Some(row) = self.rooms.get_mut(id) else { return };
-        let room = row.number;
         let Some(Loaded { record: Some((index, bytes)), .. }) = loaded else { return };
         let Some((record, _)) = record::decode::<EntryRecord>(bytes) else { return };
         row.first = row.first.max(index.min(row.head + 1));
         row.oldest = Oldest { index, received: record.received, bytes: record.bytes };
-        self.trim(room);
+        self.go_on(id);
     }
 
     /// A member has something to be sent, unless it waits for the store.
@@ -388,9 +408,9 @@ impl Engine<'_> {
         loop {
             let index = match membership.cursor.next(row.first, row.head) {
                 Next::Nothing => return Turned::Over,
-                Next::Gone { upto } => {
-                    if !packet.push(&Frame::Gone(Gone { room, upto: index(upto) }), Token::Gone(id))
-                    {
+                Next::Gone { upto, first, reason } => {
+                    let gone = Gone { room, upto: index(upto), first: index(first), reason };
+                    if !packet.push(&Frame::Gone(gone), Token::Gone(id)) {
                         return Turned::Full;
                     }
                     membership.cursor.gone_told(true);
@@ -409,7 +429,7 @@ impl Engine<'_> {
             found.credit.refund(membership.cursor.refund());
             let total = entry.body.len();
             if total > found.credit.longest() {
-                if !membership.cursor.pass_over(index) {
+                if !membership.cursor.pass_over(index, GoneReason::TooLong) {
                     return Turned::Over;
                 }
                 continue;

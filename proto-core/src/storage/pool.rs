@@ -71,6 +71,11 @@ impl<'a> Pool<'a> {
         bytes.div_ceil(BLOCK)
     }
 
+    /// Bytes that `blocks` blocks hold.
+    pub const fn bytes(blocks: usize) -> usize {
+        blocks.saturating_mul(BLOCK)
+    }
+
     /// Blocks in use.
     pub fn used(&self) -> usize {
         self.head.used as usize

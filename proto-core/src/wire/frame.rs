@@ -138,8 +138,8 @@ frames! {
     Read(Read) = 0x31, bound 3 * bound::U32;
     /// A piece of an entry of a room's log.
     RoomEntry(RoomEntry<'a>) = 0x32, bound 2 * bound::U32 + bound::RUN + bound::TAG + bound::RUN_TAG + bound::NAME + 2 * bound::U16 + bound::UNIT_LENGTH + super::FRAGMENT_UNIT;
-    /// Entries of a room's log that are kept no longer.
-    Gone(Gone) = 0x33, bound 2 * bound::U32;
+    /// Entries of a room's log that cannot be read any more.
+    Gone(Gone) = 0x33, bound 3 * bound::U32 + bound::TAG;
     /// What a client wants of the server's rooms.
     Command(Command) = 0x34, bound bound::U64 + 2 * bound::TAG + bound::NAME + bound::U32;
     /// What came of that.
@@ -609,13 +609,29 @@ pub struct RoomEntry<'a> {
     pub piece: &'a [u8],
 }
 
-/// Every entry of a room's log up to `upto` is kept no longer.
+/// Every entry of a room's log up to `upto` is passed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gone {
     /// The room.
     pub room: Room,
     /// The last entry that is gone.
     pub upto: u32,
+    /// The first one that is gone for `reason`. Those before it are not kept.
+    pub first: u32,
+    /// Why they are gone.
+    pub reason: GoneReason,
+}
+
+/// Why entries of a room cannot be read any more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum GoneReason {
+    /// The server keeps so much of a log and no more.
+    #[default]
+    NotKept,
+    /// They are damaged in the server's store.
+    Damaged,
+    /// They are longer than this reader can take.
+    TooLong,
 }
 
 /// What a client wants; one at a time.

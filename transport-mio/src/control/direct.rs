@@ -68,7 +68,8 @@ impl Offline {
         let identity = Identity::new(SecretKey(seed()?), &Portable);
         let resume = Resume { boot: store.boot(), clock: clock.wall() };
         let memory = ServerMemory::new(&ServerSizes::default());
-        let server = Server::new(Config::default(), identity, seed()?, resume, clock.now(), memory);
+        let server = Server::new(Config::default(), identity, seed()?, resume, clock.now(), memory)
+            .map_err(|why| ControlError::System(std::io::Error::other(why)))?;
         Ok(Self { server, store, clock, woken })
     }
 

@@ -50,6 +50,9 @@ pub enum StartError {
     /// The system gives no poll to wait with.
     #[error("cannot wait for events: {0}; close some programs and try again")]
     Poll(io::Error),
+    /// The role does not take its tables or what it is to resume with.
+    #[error("{0}; start with the usual sizes, or put the durable state back from a copy")]
+    Role(#[from] proto_core::StartError),
 }
 
 impl ServerEndpoint {
@@ -105,7 +108,7 @@ impl<M: Machine> Endpoint<M> {
     pub(super) fn start(
         directory: &Path,
         bind: SocketAddr,
-        role: impl FnOnce(Start) -> M,
+        role: impl FnOnce(Start) -> Result<M, proto_core::StartError>,
     ) -> Result<Self, StartError> {
         let poll = Poll::new().map_err(StartError::Poll)?;
         let registry = poll.registry().try_clone().map_err(StartError::Poll)?;
@@ -129,7 +132,7 @@ impl<M: Machine> Endpoint<M> {
             seed,
             resume: Resume { boot: store.boot(), clock: clock.wall() },
             now: clock.now(),
-        });
+        })?;
         let (sender, commands) = mpsc::channel();
         Ok(Self {
             machine,

@@ -282,7 +282,8 @@ mod tests {
         let config = Config::new(nick, "127.0.0.1:1".parse().unwrap(), None);
         let identity = Identity::new(SecretKey([1; 32]), &Portable);
         let resume = Resume { boot: 1, clock: WallClock { at: now, unix: UnixTime(0) } };
-        let mut client = Client::new(config, identity, [1; 32], resume, now, memory);
+        let client = Client::new(config, identity, [1; 32], resume, now, memory);
+        let mut client = client.expect("its tables fit together");
         let mut tickets = Vec::new();
         // It asks again a while after the store failed.
         for now in [now, now + Duration::from_secs(2)] {
@@ -345,7 +346,7 @@ mod tests {
         let bind = "127.0.0.1:0".parse().unwrap();
         let [first, ticket] = tickets();
         let author = Author { ticket: first, owed: 1, told: Vec::new() };
-        let mut endpoint = Endpoint::start(directory.path(), bind, |_| author).unwrap();
+        let mut endpoint = Endpoint::start(directory.path(), bind, |_| Ok(author)).unwrap();
         endpoint.turn(Some(Duration::ZERO), |(), _| {}).unwrap();
         // What is read after it waits for it: the answer is there, and was not told yet.
         assert_eq!(endpoint.store().newest(Log::Accounts, 9).unwrap().len(), 1);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proto_core::{
-    client::{Deposit, Event, Refusal, SayError, Verdict},
+    client::{Deposit, Event, Failure, Refusal, SayError, Verdict},
     wire::RegisterRefusal,
 };
 
@@ -290,7 +290,7 @@ fn a_script_waits_for_each_of_its_steps() {
 
 #[test]
 fn a_refused_message_shows_in_the_exit_code() {
-    for how in 0..3 {
+    for how in 0..4 {
         let mut world = script().online(&[("y", true)]);
         if how == 0 {
             world.chat.refuse_say = Some(SayError::Unknown);
@@ -299,6 +299,7 @@ fn a_refused_message_shows_in_the_exit_code() {
         match how {
             0 => {}
             1 => world.verdict("y", 1, Verdict::Expired),
+            2 => world.verdict("y", 1, Verdict::Failed(Failure::Unsaved)),
             _ => world.verdict("y", 1, Verdict::Refused(Refusal::TooLong)),
         }
         world.end();

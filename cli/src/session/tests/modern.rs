@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use proto_core::{
-    client::{Deposit, Event, OpenMessages, SayError, Verdict},
+    client::{Deposit, Event, Failure, OpenMessages, Refusal, SayError, Verdict},
     wire::CloseReason,
 };
 
@@ -60,6 +60,37 @@ fn a_chat_reads_well() {
 }
 
 #[test]
+fn who_cannot_be_reached_directly_is_told_once_per_change() {
+    let unreachable = "(y cannot be reached directly; the server passes on what you say)";
+    let relays = "(y is online; the server relays)";
+    let mut world = world().online(&[("y", true)]);
+    let by_server = |world: &mut World, numbers: std::ops::Range<u64>| {
+        for number in numbers.clone() {
+            world.line("send y hello");
+            world.deposited("y", number, Deposit::NoReceipt);
+            world.event(Event::Relayed { to: nick("y") });
+        }
+        for number in numbers {
+            world.verdict("y", number, Verdict::Delivered);
+        }
+        let lines = world.seen();
+        lines.into_iter().filter(|line| !line.contains("has \"hello\"")).collect::<Vec<_>>()
+    };
+    assert_eq!(by_server(&mut world, 1..21), [unreachable, relays]);
+    // It may be tried directly in between, as long as that does not work.
+    assert_eq!(by_server(&mut world, 21..22), [""; 0]);
+    world.line("send y hello");
+    world.verdict("y", 22, Verdict::Delivered);
+    world.seen();
+    assert_eq!(by_server(&mut world, 23..25), [unreachable, relays]);
+    // Who comes back may be somewhere else.
+    world.roster(&[("y", false)]);
+    world.roster(&[("y", true)]);
+    world.seen();
+    assert_eq!(by_server(&mut world, 25..26), [unreachable, relays]);
+}
+
+#[test]
 fn a_silent_server_ends_nothing() {
     let mut world = world();
     world.pass(PATIENCE);
@@ -90,21 +121,70 @@ fn a_script_gives_a_silent_server_up_at_its_end() {
     world.end();
     world.pass(PATIENCE);
     assert_eq!(world.exit(), Some(Exit::ServerSilent));
-    assert!(any(&world.seen(), "not carried out (1 of"));
+    assert_eq!(
+        world.seen(),
+        [
+            "The server does not answer; trying on.",
+            "Given up: the server does not answer.",
+            "NOT DONE, and not kept: the last line of the input.",
+            "Bye.",
+        ]
+    );
 }
 
 #[test]
 fn what_the_server_did_not_take_stays_and_is_told_of() {
     let mut world = script().online(&[("y", false)]);
-    world.chat.open = OpenMessages { unsaved: 1, stored: false };
-    world.line("send y hello");
+    world.chat.open = OpenMessages { unsaved: 3, stored: false };
+    for number in 1..4 {
+        world.line("send y hello");
+        if number < 3 {
+            world.accepted("y", number);
+        }
+    }
     world.end();
     world.deposited("y", 1, Deposit::Offline);
     world.pass(Duration::from_mins(10));
     assert_eq!(world.exit(), None, "a server that answers is waited for");
     world.event(Event::ServerSilent);
     assert_eq!(world.exit(), Some(Exit::ServerSilent));
-    assert!(any(&world.seen(), "Not delivered yet: 1. They stay in the outbox"));
+    assert_eq!(
+        world.seen(),
+        [
+            "The server does not answer; trying on. In the outbox, not delivered yet: 3.",
+            "Given up: the server does not answer.",
+            "NOT DELIVERED yet, nor saved at the server: 2 messages. They stay in the outbox in \
+             /data/x and go out the next time x is online.",
+            "NOT KEPT: 1 message that your disk had not taken yet.",
+            "Bye.",
+        ]
+    );
+}
+
+#[test]
+fn whoever_ends_it_with_messages_unsent_is_told_and_so_is_who_called_it() {
+    // Interrupted twice at a terminal.
+    let mut world = world().online(&[("y", true)]);
+    world.line("send y hello");
+    world.accepted("y", 1);
+    world.chat.open = OpenMessages { unsaved: 1, stored: false };
+    world.interrupt();
+    assert_eq!(world.exit(), None);
+    world.interrupt();
+    assert_eq!(world.exit(), Some(Exit::Unfinished));
+    let kept = "NOT DELIVERED yet, nor saved at the server: 1 message. It stays in the outbox in \
+                /data/x and goes out the next time x is online.";
+    assert_eq!(world.seen(), [kept, "Bye."]);
+
+    // Interrupted in the middle of a script.
+    let mut world = script().online(&[("y", true)]);
+    for line in ["/wait 60", "send y one", "send y two"] {
+        world.line(line);
+    }
+    world.interrupt();
+    world.event(Event::Deregistered { answered: true });
+    assert_eq!(world.exit(), Some(Exit::Unfinished));
+    assert_eq!(world.seen(), ["NOT DONE, and not kept: the last 2 lines of the input.", "Bye."]);
 }
 
 #[test]
@@ -114,6 +194,25 @@ fn a_script_waits_for_room() {
     world.line("send y hello");
     world.end();
     assert_eq!(world.exit(), None);
+    world.chat.refuse_say = None;
+    world.verdict("y", 77, Verdict::Delivered);
+    assert_eq!(world.asked(), ["say y hello"]);
+}
+
+#[test]
+fn a_script_that_waits_for_room_says_so() {
+    let mut world = script().online(&[("y", true)]);
+    world.chat.refuse_say = Some(SayError::Full);
+    world.chat.open = OpenMessages { unsaved: 768, stored: false };
+    world.line("send y hello");
+    world.pass(Duration::from_mins(1));
+    assert_eq!(
+        world.seen(),
+        [
+            "The outbox has no room for more just now (neither delivered nor saved yet: 768); going on \
+          once it has."
+        ]
+    );
     world.chat.refuse_say = None;
     world.verdict("y", 77, Verdict::Delivered);
     assert_eq!(world.asked(), ["say y hello"]);
@@ -199,6 +298,26 @@ fn many_changes_are_one_line() {
     assert_eq!(world.seen(), ["100 others came or left; /who lists them."]);
     world.line("/who");
     assert_eq!(world.seen().len(), 101);
+}
+
+#[test]
+fn an_own_full_disk_is_not_called_the_servers() {
+    let mut world = world().online(&[("y", true)]);
+    world.line("send y hello");
+    world.event(Event::StoreFailed);
+    world.verdict("y", 1, Verdict::Failed(Failure::Unsaved));
+    world.line("send y hello");
+    world.verdict("y", 2, Verdict::Refused(Refusal::Store));
+    assert_eq!(
+        world.seen(),
+        [
+            "The disk is full.",
+            "NOT SENT, y does not get \"hello\": it could not be saved on your own disk first; see \
+             to that, and send it again",
+            "REFUSED, y does not get \"hello\": the server could not save it; tell its operator, \
+             and send it again",
+        ]
+    );
 }
 
 #[test]

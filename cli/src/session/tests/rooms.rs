@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use proto_core::{
     client::{Event, Refusal, SayError, To, Verdict},
     id::{Account, Room, RoomName},
-    wire::{RoomRefusal, Wish},
+    wire::{GoneReason, RoomRefusal, Wish},
 };
 
 use crate::{classic::Classic, modern::Modern};
@@ -140,7 +140,8 @@ fn a_modern_room_reads_well() {
     world.names(ROOMS, "g\nh", true);
     world.line("/members");
     world.names(members(), "x\ny", true);
-    world.event(Event::RoomGap { room: g(), missing: 3 });
+    world.event(Event::RoomGap { room: g(), missing: 3, why: GoneReason::NotKept });
+    world.event(Event::RoomGap { room: g(), missing: 1, why: GoneReason::Damaged });
     world.line("/leave");
     world.outcome(Wish::Leave(name("g")), Ok(()));
     assert_eq!(
@@ -159,6 +160,8 @@ fn a_modern_room_reads_well() {
             "In #g: x, y",
             "3 messages to #g can no longer be read: the server keeps the last 100 messages of a \
              room, up to 1 MiB, for 30 days.",
+            "1 message to #g can no longer be read: it is damaged on the server's disk; tell its \
+             operator.",
             "You have left #g.",
         ]
     );

@@ -124,6 +124,10 @@ impl Chat for FakeChat {
         "the disk is full".to_owned()
     }
 
+    fn data_directory(&self) -> String {
+        "/data/x".to_owned()
+    }
+
     fn key_advice(&self) -> String {
         "Ask its operator".to_owned()
     }
@@ -202,6 +206,10 @@ impl World {
         let event =
             Event::Message { from: nick(from), position, time: TIME, by_server: waited, waited };
         self.message_event(event, text);
+    }
+
+    pub(super) fn accepted(&mut self, to: &str, number: u64) {
+        self.event(Event::Accepted { id: id(to, number), to: nick(to).into() });
     }
 
     pub(super) fn deposited(&mut self, to: &str, number: u64, why: Deposit) {

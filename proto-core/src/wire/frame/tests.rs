@@ -12,6 +12,7 @@ const AWAY: &str = "I am away from here and shall be back by and by.";
 /// Each frame with every number at its largest and every list full.
 fn largest() -> List<Frame<'static>> {
     let (account, epoch, number) = (Account(u32::MAX), Epoch(u32::MAX), Number(u64::MAX));
+    let position = Position::new(epoch, number);
     let run = Incarnation([9; 8]);
     let nick = Nick::new(&"n".repeat(32)).unwrap();
     let name = RoomName::new(&"r".repeat(32)).unwrap();
@@ -96,9 +97,9 @@ fn largest() -> List<Frame<'static>> {
         Frame::Progress(Progress {
             to,
             key: u32::MAX,
-            stored: Position::new(epoch, number),
-            delivered: Position::new(epoch, number),
-            expired: (Position::new(epoch, number), Position::new(epoch, number)),
+            stored: position,
+            delivered: position,
+            expired: (position, position),
             online: true,
             receipt: [9; 16],
         }),
@@ -129,7 +130,7 @@ fn largest() -> List<Frame<'static>> {
             offset,
             piece: unit,
         }),
-        Frame::Gone(Gone { room, upto: u32::MAX }),
+        Frame::Gone(Gone { room, upto: u32::MAX, first: u32::MAX, reason: GoneReason::TooLong }),
         Frame::Command(Command {
             serial: u64::MAX,
             wish: Wish::Members { of: Some(name), from: account },

@@ -1,0 +1,187 @@
+//! What is so in a story at some time, whenever it came to be so.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proto_core::{
+    client::{Event, Status},
+    id::{PublicKey, Room as RoomNumber},
+    wire::{CloseReason, PasswordWant, Presence, RegisterRefusal},
+};
+
+use crate::{
+    network::Place,
+    tale::{Pace, Tale},
+};
+
+/// What is so at some time, whenever it came to be so: by name, lines.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts(BTreeMap<String, Vec<String>>);
+
+impl Facts {
+    fn add(&mut self, name: String, lines: Vec<String>) {
+        if !lines.is_empty() {
+            self.0.insert(name, lines);
+        }
+    }
+
+    /// Without the lines that someone does not care about.
+    pub fn retain(&mut self, cares: impl Fn(&str, &str) -> bool) {
+        for (name, lines) in &mut self.0 {
+            lines.retain(|line| cares(name, line));
+        }
+        self.0.retain(|_, lines| !lines.is_empty());
+    }
+
+    /// Whether a line is among those of a name.
+    pub fn has(&self, name: &str, line: &str) -> bool {
+        self.0.get(name).is_some_and(|lines| lines.iter().any(|one| one == line))
+    }
+
+    /// What differs between what should be so and what is.
+    pub fn difference(&self, is: &Self) -> Option<String> {
+        let names: BTreeSet<_> = self.0.keys().chain(is.0.keys()).collect();
+        let none = Vec::new();
+        let lines = names.into_iter().filter_map(|name| {
+            let [should, is] = [self, is].map(|facts| facts.0.get(name).unwrap_or(&none));
+            (should != is).then(|| format!("{name}: {is:?}, and not {should:?}"))
+        });
+        let lines: Vec<_> = lines.collect();
+        (!lines.is_empty()).then(|| lines.join("\n"))
+    }
+}
+
+impl Tale {
+    fn name_of(&self, key: PublicKey) -> String {
+        let holder = self.world.nodes.iter().find(|node| node.key == key);
+        holder.map_or_else(|| format!("{key:?}"), |node| node.name.clone())
+    }
+
+    /// Every room with its name; the lobby has none.
+    fn rooms(&self) -> Vec<(String, RoomNumber)> {
+        let lobby = [(String::new(), RoomNumber::LOBBY)];
+        lobby.into_iter().chain(self.world.laws.rooms.named()).collect()
+    }
+
+    /// What is so now.
+    pub(crate) fn facts(&mut self) -> Facts {
+        let mut facts = Facts::default();
+        for place in 1..self.world.nodes.len() {
+            self.facts_of(place, &mut facts);
+        }
+        let (rooms, laws) = (self.rooms(), &self.world.laws);
+        for (author, recipient, text, verdict) in laws.letters() {
+            let to = match laws.rooms.room(&recipient) {
+                Some(room) => {
+                    let named = rooms.iter().find(|(_, number)| *number == room);
+                    named.map_or_else(|| format!("{room:?}"), |(name, _)| format!("#{name}"))
+                }
+                None => self.name_of(recipient),
+            };
+            let name = format!("what became of {:?}", short(&text));
+            let verdict = verdict.map_or("it is open".into(), |verdict| format!("{verdict:?}"));
+            facts.add(name, vec![format!("{} to {to}: {verdict} {text}", self.name_of(author))]);
+        }
+        let accounts =
+            laws.accounts().map(|(nick, key)| format!("{nick} of {}", self.name_of(key)));
+        facts.add("accounts".into(), sorted(accounts));
+        for (name, room) in rooms {
+            facts.add(format!("log of #{name}"), laws.rooms.log(room));
+            let members = laws.rooms.members(room).map(|account| laws.nick(account));
+            facts.add(format!("members of #{name}"), sorted(members));
+        }
+        facts
+    }
+
+    fn facts_of(&mut self, place: Place, facts: &mut Facts) {
+        let crash = self.pace == Pace::Crash;
+        let node = &mut self.world.nodes[place];
+        let (name, key, mut roster, mut rooms) = (node.name.clone(), node.key, vec![], vec![]);
+        for (how, kind) in [("was answered", About::Answer), ("heard", About::News)] {
+            let told = node.told.iter().filter_map(|told| line(&told.event, &told.text));
+            let told = told.filter(|(about, _)| *about == kind).map(|(_, line)| line);
+            facts.add(format!("{name} {how}"), sorted(told));
+        }
+        if let Some(client) = node.client() {
+            let status = client.status();
+            facts.add(format!("{name} is"), vec![format!("{status:?}")]);
+            if status == Status::Online {
+                client.for_each_peer(|peer| roster.push(peer));
+                client.for_each_room(|view| rooms.push(format!("{:?}", view.room)));
+            }
+        }
+        let roster = roster.into_iter().map(|peer| {
+            // A server that crashed only knows who is there.
+            let presence = match peer.presence {
+                Presence::Lost if crash => Presence::Offline,
+                presence => presence,
+            };
+            format!("{} of {} {presence:?} {:?}", peer.nick, self.name_of(peer.key), peer.away)
+        });
+        facts.add(format!("{name}'s roster"), sorted(roster));
+        facts.add(format!("{name}'s rooms"), sorted(rooms.into_iter()));
+        let laws = &self.world.laws;
+        for author in &self.world.nodes[1..] {
+            let inbox = laws.inbox(key, author.key);
+            facts.add(format!("{name}'s inbox of {}", author.name), inbox);
+        }
+        for (room, number) in self.rooms() {
+            facts.add(format!("{name}'s inbox of #{room}"), laws.rooms.inbox(key, number));
+        }
+    }
+}
+
+fn sorted(lines: impl Iterator<Item = String>) -> Vec<String> {
+    let mut lines: Vec<_> = lines.collect();
+    lines.sort();
+    lines
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(40).collect()
+}
+
+/// Why a user is told something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum About {
+    /// It is the answer to something that the user wanted, and perhaps wanted again.
+    Answer,
+    /// It happened.
+    News,
+}
+
+/// Something that a user was told, if it is something that matters for its own sake; in words
+/// that do not say which way it came.
+fn line(event: &Event, text: &str) -> Option<(About, String)> {
+    let answer = |line: String| Some((About::Answer, line));
+    match event {
+        Event::Ready
+        | Event::RosterChanged
+        | Event::Accepted { .. }
+        | Event::Deposited { .. }
+        | Event::Relayed { .. }
+        | Event::Verdict { .. }
+        | Event::ServerSilent
+        | Event::ServerBack
+        | Event::StoreFailed
+        | Event::PasswordWanted { why: PasswordWant::Busy, .. } => None,
+        Event::Registered { returning, mail, .. } => {
+            answer(format!("registered, returning: {returning}, mail: {mail}"))
+        }
+        Event::PasswordWanted { why, .. } => answer(format!("password wanted: {why:?}")),
+        // Who has not heard the one is told the other.
+        Event::ServerClosed(CloseReason::Expelled)
+        | Event::RegisterRefused(RegisterRefusal::Banned) => Some((About::News, "banned".into())),
+        Event::RegisterRefused(_) | Event::Deregistered { .. } | Event::Outcome { .. } => {
+            answer(format!("{event:?}"))
+        }
+        Event::Names { .. } => {
+            let names = sorted(text.lines().map(ToString::to_string));
+            answer(format!("names: {}", names.join(", ")))
+        }
+        Event::Message { from, .. } => Some((About::News, format!("{from} says: {text}"))),
+        Event::RoomMessage { room, from, .. } => {
+            Some((About::News, format!("{from} says in {room:?}: {text}")))
+        }
+        other => Some((About::News, format!("{other:?}"))),
+    }
+}
