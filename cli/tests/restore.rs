@@ -7,7 +7,8 @@ mod common;
 use std::{
     fs,
     path::{Path, PathBuf},
-    time::Duration,
+    thread,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use common::{Program, free_port};
@@ -170,6 +171,16 @@ fn numbered(name: &str, count: usize) -> Vec<String> {
     (0..count).map(|number| format!("{name}{number}")).collect()
 }
 
+/// A store's epochs may come from the clock's seconds: what is put back together with all that
+/// knows of the time between goes on in a later second than the lost run.
+fn in_another_second() {
+    let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let next = Duration::from_secs(now().as_secs() + 1);
+    while let Some(left) = next.checked_sub(now()).filter(|left| !left.is_zero()) {
+        thread::sleep(left);
+    }
+}
+
 /// After so many runs of the original, a client's directory is put back.
 fn a_client_put_back_after(runs: usize) {
     let (world, _server) = World::new();
@@ -275,6 +286,88 @@ enum Loss {
     MovedAway,
 }
 
+/// Lines are said to everyone; the server loses those after the first few; two authors go on.
+fn a_server_that_lost_lines(loss: Loss) {
+    const AUTHORS: [&str; 2] = ["ann", "ben"];
+    const EACH: usize = 15;
+    let (world, mut server) = World::new();
+    let [mut ann, mut ben, mut cat] = ["ann", "ben", "cat"].map(|nick| world.join(nick));
+    leave(world.join("dan"));
+    let common = numbered("common", 5);
+    for text in &common {
+        announce(&mut ann, text);
+    }
+    for client in [&mut ben, &mut cat] {
+        sees(client, &to_all("ann", "common4"));
+    }
+    stop(server);
+    world.copy("server", "backup");
+    server = world.start_server();
+    let gone = numbered("lost", 10);
+    for text in &gone {
+        announce(&mut ann, text);
+    }
+    for client in [&mut ben, &mut cat] {
+        sees(client, &to_all("ann", "lost9"));
+    }
+    stop(server);
+    match loss {
+        Loss::PutBack => world.copy("backup", "server"),
+        Loss::MovedAway => world.move_store_away(),
+    }
+    let mut server = world.start_server();
+    // Who is not back yet is nobody's member at a server that lost everything.
+    awaits(&mut server, &["ann", "ben", "cat"]);
+    for number in 0..EACH {
+        for (nick, author) in AUTHORS.iter().zip([&mut ann, &mut ben]) {
+            announce(author, &format!("{nick}{number}"));
+        }
+    }
+    let last = |nick: &str| to_all(nick, &format!("{nick}{}", EACH - 1));
+    for author in AUTHORS {
+        sees(&mut cat, &last(author));
+    }
+    sees(&mut ann, &last("ben"));
+    sees(&mut ben, &last("ann"));
+
+    let had = [common.clone(), gone, numbered("ann", EACH)].concat();
+    let from_ben = numbered("ben", EACH);
+    shows_once(&cat.seen, "ann", " to everyone", &had);
+    shows_once(&cat.seen, "ben", " to everyone", &from_ben);
+    shows_once(&ben.seen, "ann", " to everyone", &had);
+    shows_once(&ann.seen, "ben", " to everyone", &from_ben);
+    if loss == Loss::PutBack {
+        let mut dan = world.join("dan");
+        for author in AUTHORS {
+            sees(&mut dan, &last(author));
+        }
+        let said = [common, numbered("ann", EACH)].concat();
+        shows_once(&dan.seen, "ann", " to everyone", &said);
+        shows_once(&dan.seen, "ben", " to everyone", &from_ben);
+    }
+
+    // So it is after a restart, and for good.
+    leave(cat);
+    let mut cat = world.join("cat");
+    announce(&mut ann, "the end");
+    sees(&mut cat, &to_all("ann", "the end"));
+    let again = shown(&cat.seen, " to everyone: ");
+    assert_eq!(again, ["the end"], "{cat}");
+    let log = history(cat, "lobby");
+    shows_once(&log, "ann", " to everyone", &[had, vec!["the end".into()]].concat());
+    shows_once(&log, "ben", " to everyone", &from_ben);
+}
+
+#[test]
+fn what_is_said_after_a_servers_store_was_put_back_is_read_by_all() {
+    a_server_that_lost_lines(Loss::PutBack);
+}
+
+#[test]
+fn what_is_said_after_a_servers_store_was_moved_away_is_read_by_all() {
+    a_server_that_lost_lines(Loss::MovedAway);
+}
+
 /// Mail is saved for someone absent, and the server loses it; the author stays online over that,
 /// or comes back afterwards.
 fn mail_that_a_server_lost(loss: Loss, stays: bool) {
@@ -327,4 +420,53 @@ fn mail_that_a_server_lost_is_submitted_again() {
 fn mail_of_a_store_that_was_moved_away_is_submitted_again() {
     mail_that_a_server_lost(Loss::MovedAway, true);
     mail_that_a_server_lost(Loss::MovedAway, false);
+}
+
+#[test]
+fn a_server_and_a_client_that_are_put_back_together_are_heard() {
+    let (world, server) = World::new();
+    leave(world.join("dan"));
+    let (mut ben, mut ann) = (world.join("ben"), world.join("ann"));
+    tell(&mut ann, "ben", "common");
+    announce(&mut ann, "common");
+    leave(ann);
+    stop(server);
+    world.copy("server", "server-backup");
+    world.copy("ann", "backup");
+
+    let server = world.start_server();
+    let mut ann = world.join("ann");
+    for text in ["lost0", "lost1"] {
+        tell(&mut ann, "ben", text);
+        announce(&mut ann, text);
+        leave_word(&mut ann, "dan", text);
+    }
+    sees(&mut ben, &to_all("ann", "lost1"));
+    leave(ann);
+    stop(server);
+    world.copy("server-backup", "server");
+    world.copy("backup", "ann");
+    in_another_second();
+
+    let _server = world.start_server();
+    let mut ann = world.join("ann");
+    for text in ["after0", "after1"] {
+        tell(&mut ann, "ben", text);
+        announce(&mut ann, text);
+        leave_word(&mut ann, "dan", text);
+    }
+    let mut dan = world.join("dan");
+    sees(&mut ben, &to_all("ann", "after1"));
+    for end in [to_one("ann", "after1"), to_all("ann", "after1")] {
+        sees(&mut dan, &end);
+    }
+    ann.expect("(dan has \"after1\")");
+    let texts = |texts: &[&str]| texts.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let all = texts(&["common", "lost0", "lost1", "after0", "after1"]);
+    shows_once(&ben.seen, "ann", "", &all);
+    shows_once(&ben.seen, "ann", " to everyone", &all);
+    shows_once(&dan.seen, "ann", "", &texts(&["after0", "after1"]));
+    shows_once(&dan.seen, "ann", " to everyone", &texts(&["common", "after0", "after1"]));
+    let log = history(ben, "lobby");
+    shows_once(&log, "ann", " to everyone", &all);
 }

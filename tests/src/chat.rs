@@ -239,6 +239,7 @@ impl Chat {
             Event::Message { from, .. } => format!("{from}: {text}"),
             Event::Gap { from, missing } => format!("{missing} of {from} missing"),
             Event::RoomMessage { room, from, .. } => format!("{} {from}: {text}", name(&room)),
+            Event::RoomReset { room } => format!("the log of {} is another", name(&room)),
             Event::RoomGap { room, missing, why } => {
                 let fate = match why {
                     GoneReason::NotKept => "gone",

@@ -992,6 +992,9 @@ impl World {
             client::Event::RoomMessage { room, index, from, .. } => {
                 laws.room_shown((*key, *nick), run, &room, index, &from, text)
             }
+            client::Event::RoomReset { room } => {
+                Err(format!("the log of {room:?} is said to be another, and none was put back"))
+            }
             client::Event::Outcome { wish, result } => laws.outcome(*key, &wish, result),
             client::Event::Deposited { id, .. } => laws.deposited(run, &id),
             _ => Ok(()),

@@ -103,6 +103,65 @@ fn a_copy_and_its_original_are_both_heard_in_turns() {
     }
 }
 
+/// The server loses what was said to everyone after the first few.
+fn a_server_that_lost_lines(loss: impl Fn(&Chat) -> Backup, knows_all: bool) {
+    let mut chat = Chat::restorable(&["alice", "bob", "carol", "dave"]);
+    chat.deregister("dave");
+    let numbered = |name: &str, count| (0..count).map(move |n| format!("{name} {n}")).collect();
+    let (common, gone): (Vec<String>, Vec<String>) = (numbered("common", 5), numbered("gone", 10));
+    for text in &common {
+        chat.say("alice", "#", text);
+    }
+    chat.run(SHORTLY);
+    let backup = loss(&chat);
+    for text in &gone {
+        chat.say("bob", "#", text);
+    }
+    chat.run(SHORTLY);
+    chat.put_back("server", &backup);
+    // Until clients notice that the server was away.
+    chat.run(40 * SHORTLY);
+    let mut new = Vec::new();
+    for number in 0..15 {
+        for who in ["alice", "bob"] {
+            let text = format!("{who} {number}");
+            chat.say(who, "#", &text);
+            chat.run(SHORTLY / 10);
+            new.push(text);
+        }
+    }
+    chat.run(SHORTLY);
+    let has = [common.clone(), gone, new.clone()].concat();
+    for who in ["alice", "bob", "carol"] {
+        assert_eq!(chat.has_texts(who), has, "{who}");
+        restart(&mut chat, who);
+    }
+    chat.register("dave");
+    chat.run(SHORTLY);
+    if knows_all {
+        assert_eq!(chat.has_texts("dave"), [common, new].concat());
+    }
+    chat.say("alice", "#", "the end");
+    chat.run(SHORTLY);
+    for who in ["bob", "carol", "dave"] {
+        assert_eq!(chat.has_texts(who).last().unwrap(), "the end", "{who}");
+    }
+    for who in ["alice", "bob", "carol"] {
+        assert_eq!(chat.has_texts(who).len(), has.len() + 1, "{who}");
+    }
+}
+
+#[test]
+fn what_is_said_once_a_server_was_put_back_is_read_by_all() {
+    a_server_that_lost_lines(|chat| chat.back_up("server"), true);
+}
+
+#[test]
+fn what_is_said_once_a_server_began_anew_is_read_by_all() {
+    // Whom it has not met yet when something is said, has joined after that.
+    a_server_that_lost_lines(|_| Backup::default(), false);
+}
+
 #[test]
 fn mail_that_a_server_lost_is_submitted_again() {
     for begins_anew in [false, true] {
@@ -131,6 +190,23 @@ fn mail_that_a_server_lost_is_submitted_again() {
         }
         assert_eq!((shown.len(), delivered.len()), (4, 4), "{shown:?}, {told:?}");
     }
+}
+
+#[test]
+fn a_server_and_a_client_put_back_together_are_heard() {
+    let mut chat = Chat::restorable(&["alice", "bob"]);
+    say_both(&mut chat, "alice", "bob", "before");
+    both_arrived(&mut chat, "alice", "bob", "before");
+    let (server, alice) = (chat.back_up("server"), chat.back_up("alice"));
+    restart(&mut chat, "alice");
+    say_both(&mut chat, "alice", "bob", "lost");
+    both_arrived(&mut chat, "alice", "bob", "lost");
+    chat.crash("alice");
+    chat.put_back("server", &server);
+    chat.put_back("alice", &alice);
+    chat.run(40 * SHORTLY);
+    say_both(&mut chat, "alice", "bob", "after");
+    both_arrived(&mut chat, "alice", "bob", "after");
 }
 
 #[test]
