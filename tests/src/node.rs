@@ -76,6 +76,8 @@ pub struct Node {
     pub wrong: usize,
     /// What its user was told, in this run and before.
     pub told: Vec<Told>,
+    /// How often a server said that clients know more than its store.
+    pub put_back: u64,
     /// A server has read all there is.
     pub ready: bool,
     /// Datagrams it sent, and times it was woken.

@@ -258,6 +258,7 @@ impl World {
             passwords: vec![format!("the password of {nick}")],
             wrong: 0,
             told: Vec::new(),
+            put_back: 0,
             ready: false,
             sent: 0,
             wakes: 0,
@@ -915,12 +916,16 @@ impl World {
         self.nodes[place].ready |= event == server::Event::Ready;
         let sound = match event {
             server::Event::Damaged => false,
+            server::Event::PutBack => {
+                self.nodes[place].put_back += 1;
+                self.restored.is_some()
+            }
             server::Event::EntryDamaged { room, index, .. } => {
                 self.laws.rooms.is_spoiled(room, index)
             }
             _ => true,
         };
-        self.demand(place, sound, || "a record is damaged".into());
+        self.demand(place, sound, || format!("it notes {event:?}"));
     }
 
     fn tell(&mut self, place: Place, event: client::Event, text: &[u8]) {

@@ -151,6 +151,52 @@ fn a_server_that_lost_lines(loss: impl Fn(&Chat) -> Backup, knows_all: bool) {
     }
 }
 
+/// However long the log was that is lost, and so wherever the new one stands when a member
+/// looks at it again: those who read the lost one are told once that it is another, and have all
+/// of the new one.
+#[test]
+fn a_log_as_long_as_the_lost_one_is_not_taken_for_it() {
+    for lost in [0, 3, 6, 7, 20] {
+        let mut chat = Chat::restorable(&["alice", "bob", "carol"]);
+        let lines = |name: &str, count| (0..count).map(|n| format!("{name} {n}")).collect();
+        let (common, gone, new): (Vec<String>, Vec<String>, Vec<String>) =
+            (lines("common", 4), lines("gone", lost), lines("new", 6));
+        for text in &common {
+            chat.say("alice", "#", text);
+        }
+        chat.run(SHORTLY);
+        let backup = chat.back_up("server");
+        for text in &gone {
+            chat.say("alice", "#", text);
+        }
+        chat.run(SHORTLY);
+        // Carol is away when the store is put back, and until all is said.
+        chat.deregister("carol");
+        chat.run(SHORTLY);
+        chat.put_back("server", &backup);
+        chat.run(40 * SHORTLY);
+        for text in &new {
+            chat.say("bob", "#", text);
+            chat.run(SHORTLY);
+        }
+        let noticed = chat.world.nodes[SERVER].put_back;
+        assert_eq!(noticed, u64::from(lost > 0), "after {lost} lost lines");
+        chat.register("carol");
+        chat.run(SHORTLY);
+        let all = [common.clone(), gone.clone(), new.clone()].concat();
+        for who in ["alice", "bob", "carol"] {
+            assert_eq!(chat.has_texts(who), all, "{who}, after {lost} lost lines");
+            let told = chat.hears(who);
+            let resets = with_text(told.clone(), &["is another"]).len();
+            assert_eq!(resets, usize::from(lost > 0), "{who}, after {lost} lost lines: {told:?}");
+            if who != "bob" {
+                let shown = told.into_iter().filter(|line| line.starts_with("# bob")).count();
+                assert_eq!(shown, new.len(), "{who}, after {lost} lost lines");
+            }
+        }
+    }
+}
+
 #[test]
 fn what_is_said_once_a_server_was_put_back_is_read_by_all() {
     a_server_that_lost_lines(|chat| chat.back_up("server"), true);

@@ -246,6 +246,11 @@ struct Begun {
 }
 
 impl Cursor {
+    /// What is said after `rewinds` times going back is said after one more.
+    pub(super) fn goes_back(&self, rewinds: u32) -> bool {
+        self.begun && rewinds > self.rewinds
+    }
+
     /// The member says that it has all up to `upto`, after it went back `rewinds` times, from
     /// where all is sent again: whether that is news, and credit of what is on its way no longer,
     /// to be given back.
@@ -254,7 +259,7 @@ impl Cursor {
             // It was said before it went back.
             return (false, 0);
         }
-        let free = if self.begun && rewinds > self.rewinds { self.close() } else { 0 };
+        let free = if self.goes_back(rewinds) { self.close() } else { 0 };
         self.rewinds = rewinds;
         let got_on = self.read(upto);
         (got_on, free + self.refund())

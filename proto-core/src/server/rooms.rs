@@ -222,9 +222,17 @@ impl Engine<'_> {
             return Taken::Done;
         };
         let upto = u64::from(read.upto).min(head).max(membership.since);
+        let goes_back = membership.cursor.goes_back(read.rewinds);
         let (got_on, free) = membership.cursor.heard(upto, read.rewinds);
         if let Some(found) = self.links.get_mut(link) {
             found.credit.refund(free);
+        }
+        if read.rewinds > 0 {
+            self.notice_put_back();
+        }
+        if goes_back {
+            // It may be behind all that are waited for.
+            self.wait_no_more(id);
         }
         self.take_turn(id);
         if got_on {
