@@ -342,7 +342,7 @@ impl Engine<'_> {
     /// The inbox's first record at or after the place of a mailbox entry of an epoch that is
     /// over; `None` if the store failed.
     pub(super) fn looked(&mut self, id: Id<Message>, loaded: Option<Loaded<'_>>) {
-        let Some(message) = self.messages.get(id).filter(|m| m.stage == Stage::Looking) else {
+        let Some(message) = self.messages.get_mut(id).filter(|m| m.stage == Stage::Looking) else {
             return;
         };
         let number = message.position.to_record_number();
@@ -350,7 +350,11 @@ impl Engine<'_> {
             Some(Loaded { record: Some((found, _)), .. }) if found == number => {
                 self.keep_quietly(id);
             }
-            Some(_) => self.take_new_mail(id),
+            Some(_) => {
+                // Another copy of it may be on its way into the inbox: it is settled with that one.
+                message.stage = Stage::Whole;
+                self.take_new_mail(id);
+            }
             None => {
                 self.state.home.tell(Event::StoreFailed);
                 self.state.unkept.push_back(&mut self.messages, id);
