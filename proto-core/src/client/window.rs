@@ -226,6 +226,10 @@ impl Engine<'_> {
                 None => self.nothing_behind(id),
             }
         }
+        let last = |peer: &Peer| peer.has_behind() && peer.window.loaded >= peer.last;
+        if self.peers.get(id).is_some_and(last) {
+            self.nothing_behind(id);
+        }
         self.consider_fetch(id);
         self.consider_idle(id);
     }
