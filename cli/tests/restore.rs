@@ -14,6 +14,12 @@ use std::{
 use common::{Program, free_port};
 use rustix::process::Signal;
 
+/// What a server says once it sees that its store is an older one.
+const NOTICED: &str = "THIS DATA DIRECTORY IS OLDER";
+
+/// What its members hear of it.
+const ANOTHER: &str = "is not the one from before";
+
 /// A server with people, each with a data directory of its own.
 struct World {
     root: tempfile::TempDir,
@@ -171,8 +177,8 @@ fn numbered(name: &str, count: usize) -> Vec<String> {
     (0..count).map(|number| format!("{name}{number}")).collect()
 }
 
-/// A store's epochs may come from the clock's seconds: what is put back together with all that
-/// knows of the time between goes on in a later second than the lost run.
+/// Two sides that are put back together know of the lost time by the clock only, which tells runs
+/// apart by the second.
 fn in_another_second() {
     let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let next = Duration::from_secs(now().as_secs() + 1);
@@ -327,6 +333,14 @@ fn a_server_that_lost_lines(loss: Loss) {
     for author in AUTHORS {
         sees(&mut cat, &last(author));
     }
+    if !server.seen.iter().any(|line| line.contains(NOTICED)) {
+        server.expect_where(NOTICED, |line| line.contains(NOTICED));
+    }
+    // Each who had read what is lost is told once.
+    for client in [&ann, &ben, &cat] {
+        let told = client.seen.iter().filter(|line| line.contains(ANOTHER)).count();
+        assert_eq!(told, 1, "{client}");
+    }
     sees(&mut ann, &last("ben"));
     sees(&mut ben, &last("ann"));
 
@@ -434,6 +448,7 @@ fn a_server_and_a_client_that_are_put_back_together_are_heard() {
     world.copy("server", "server-backup");
     world.copy("ann", "backup");
 
+    in_another_second();
     let server = world.start_server();
     let mut ann = world.join("ann");
     for text in ["lost0", "lost1"] {

@@ -350,7 +350,10 @@ impl World {
             // That the server has one may have been told, and not be durable yet at a crash.
             let counted = (unsaved..=open.len()).contains(&says.unsaved);
             let told = says.stored == (says.unsaved < open.len());
-            self.demand(place, counted && told, || {
+            // Who goes offline while an outbox is read again, since its server went back, counts
+            // one more for what may be behind.
+            let unread = self.restored.is_some() && !self.is_there(place);
+            self.demand(place, counted && told || unread, || {
                 format!("it says {says:?}, of {} messages and {unsaved} unsaved", open.len())
             });
         }

@@ -14,9 +14,11 @@
 //! - Whoever is there in the end has all that the server has for them: mail, and every entry of
 //!   their rooms, whichever entries they had read of a log that was lost.
 //! - An inbox has each text once, each entry of a room once, and is in its authors' order.
+//! - No log is called another one but once for each time that the server's store went back, nor
+//!   does the server say that of its store without reason.
 //! - Nothing is called missing unless its author or its reader went back, or it was refused.
 //! - Nothing that was called refused arrives, but what was `Superseded`: that word is for whom went
-//!   back themselves, and says that it is not known.
+//!   back themselves, or whose server went back and forth, and says that it is not known.
 //!
 //! **What is not promised:** whoever's store went back has lost what it had, whether it was
 //! written, received or kept for others, and nobody else is held to it. Entries of a room that
@@ -67,8 +69,9 @@ pub struct RestoredLaws {
     refused: BTreeSet<Vec<u8>>,
     /// Whose store ever went back, or was copied.
     rewound: BTreeSet<PublicKey>,
-    /// When the server's store went back last.
+    /// When the server's store went back last, and how often it did.
     lost: Option<Moment>,
+    losses: usize,
     letters: BTreeMap<Place, Letters>,
     runs: BTreeMap<Place, Run>,
 }
@@ -99,6 +102,8 @@ struct Run {
     said: BTreeMap<MessageKey, Mine>,
     /// The last message of each author that was shown, in each epoch.
     last: BTreeMap<([u8; 32], Epoch), u64>,
+    /// How often the log of a room was called another one.
+    resets: BTreeMap<String, usize>,
     /// How often a text was shown.
     shown: BTreeMap<Vec<u8>, usize>,
 }
@@ -166,8 +171,13 @@ impl RestoredLaws {
             Some(key) => {
                 self.rewound.insert(key);
             }
-            None => self.lost = Some(now),
+            None => (self.lost, self.losses) = (Some(now), self.losses + 1),
         }
+    }
+
+    /// The server's store ever went back.
+    pub fn server_went_back(&self) -> bool {
+        self.losses > 0
     }
 
     /// A node starts again.
@@ -445,6 +455,15 @@ impl RestoredLaws {
                     || author.is_some_and(|author| self.rewound.contains(&author));
                 law(explained, || format!("{missing} of {from} are missing, and nobody went back"))
             }
+            Event::RoomReset { room } => {
+                let run = self.runs.entry(at).or_default();
+                let times = run.resets.entry(format!("{room:?}")).or_default();
+                *times += 1;
+                law(*times <= self.losses, || {
+                    let losses = self.losses;
+                    format!("the log of {room:?} is another {times} times, after {losses} losses")
+                })
+            }
             // All of every room's log is kept.
             Event::RoomGap { room, missing, .. } => {
                 Err(format!("{missing} entries of {room:?} are called gone"))
@@ -535,9 +554,10 @@ impl RestoredLaws {
                     format!("S5: saved, but nobody has it: {}", show(&text))
                 })
             }
-            // It may have been taken in the time that was lost.
+            // It may have been taken in the time that was lost, or by a server that went back
+            // and then to where it had been.
             (Verdict::Refused(Refusal::Superseded), _) => {
-                law(self.rewound.contains(&author), || {
+                law(self.rewound.contains(&author) || self.losses > 1, || {
                     format!("superseded, but its author never went back: {}", show(&text))
                 })
             }

@@ -918,7 +918,7 @@ impl World {
             server::Event::Damaged => false,
             server::Event::PutBack => {
                 self.nodes[place].put_back += 1;
-                self.restored.is_some()
+                self.restored.as_ref().is_some_and(RestoredLaws::server_went_back)
             }
             server::Event::EntryDamaged { room, index, .. } => {
                 self.laws.rooms.is_spoiled(room, index)
