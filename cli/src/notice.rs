@@ -311,6 +311,8 @@ pub(crate) enum RoomNotice<'a> {
     },
     /// Somebody said something.
     Message(RoomMessage),
+    /// The server's log of a room is another than the one from before.
+    Reset(To),
     /// Entries were gone before they could be read.
     Gap {
         /// The room.

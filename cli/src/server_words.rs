@@ -45,7 +45,7 @@ impl ClassicServer {
             | Event::Lost { .. }
             | Event::RoomCreated { .. }
             | Event::Operated { .. } => return Vec::new(),
-            Event::StoreFailed | Event::Damaged | Event::EntryDamaged { .. } => {
+            Event::PutBack | Event::StoreFailed | Event::Damaged | Event::EntryDamaged { .. } => {
                 return trouble(event).into_iter().collect();
             }
         };
@@ -87,7 +87,9 @@ pub(crate) fn line(event: &Event, now: UnixTime, zone: &TimeZone) -> Option<Stri
             Operation::Unban => format!("{nick} is banned no longer"),
         },
         Event::RoomCreated { room, .. } => format!("there is a room #{room} now"),
-        Event::StoreFailed | Event::Damaged | Event::EntryDamaged { .. } => return trouble(event),
+        Event::PutBack | Event::StoreFailed | Event::Damaged | Event::EntryDamaged { .. } => {
+            return trouble(event);
+        }
     };
     Some(format!("{} {text}", words::clock(now, now, zone)))
 }
@@ -95,6 +97,13 @@ pub(crate) fn line(event: &Event, now: UnixTime, zone: &TimeZone) -> Option<Stri
 /// What the operator must see to.
 pub(crate) fn trouble(event: &Event) -> Option<String> {
     let text = match event {
+        Event::PutBack => {
+            "THIS DATA DIRECTORY IS OLDER than what clients have seen of this server: an older copy \
+             was put back, the store was moved away, or another server runs with this identity. \
+             Clients send again what they still have; what was said in rooms in the lost time is \
+             gone for whoever had not read it. Run one server only with an identity, and keep \
+             identity and store together."
+        }
         Event::StoreFailed => {
             "THE SERVER COULD NOT SAVE to its disk; what depended on it was refused. Check that the \
              disk has room."

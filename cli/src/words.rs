@@ -200,6 +200,14 @@ fn room(notice: &RoomNotice<'_>) -> Option<String> {
             };
             format!("{missing} {messages} to {} can no longer be read: {why}", whom(room))
         }
+        RoomNotice::Reset(room) => format!(
+            "the server's log of {} is not the one from before: it was put back or begun anew; what \
+             is new in it follows",
+            match room {
+                To::Lobby => "what is said to everyone".to_owned(),
+                room => whom(room),
+            }
+        ),
         RoomNotice::NotInside => {
             "you have entered no room; /join <room> enters one, /rooms lists them".to_owned()
         }

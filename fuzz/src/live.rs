@@ -456,7 +456,7 @@ fn at_room() -> World<Server<ServerMemory>> {
     }
     for end in [End::First, End::Second] {
         for room in [Room::LOBBY, Room(1)] {
-            world.frame(end, &Frame::Read(Read { room, upto: 0 }));
+            world.frame(end, &Frame::Read(Read { room, upto: 0, rewinds: 0 }));
         }
     }
     let (to, epoch, number) = (Recipient::Room(Room(1)), Epoch(1), Number(1));
@@ -530,7 +530,8 @@ fn at_client() -> World<Client<ClientMemory>> {
     world.frame(End::First, &Frame::Roster(page));
     world.settle();
     for (room, name) in [(Room::LOBBY, None), (Room(1), Some(room_name()))] {
-        world.frame(End::First, &Frame::Joined(Joined { room, since: 0, name }));
+        let run = Incarnation::NONE;
+        world.frame(End::First, &Frame::Joined(Joined { room, since: 0, last: 0, run, name }));
     }
     world.settle();
     world.step(Step::Call(End::Second, &[]));
@@ -613,8 +614,7 @@ pub fn frames(data: &[u8]) {
             let mut world = at_server(Logins::Open, true);
             world.frame(End::Second, &Frame::Deregister(()));
             deposit(&mut world);
-            let register =
-                register(nick(End::Second), Some(Epoch(1)), 2);
+            let register = register(nick(End::Second), Some(Epoch(1)), 2);
             world.frame(End::Second, &Frame::Register(register));
             world.settle();
             packet(world, end, plaintext);
@@ -654,7 +654,16 @@ pub fn frames(data: &[u8]) {
             world.settle();
             world.step(Step::Wish(1));
             let (room, from) = (Room(1), nick(End::Second));
-            let entry = RoomEntry { room, index: 1, from, total: 320, offset: 0, piece: &[7; 160] };
+            let entry = RoomEntry {
+                room,
+                index: 1,
+                run: Incarnation([5; 8]),
+                previous: None,
+                from,
+                total: 320,
+                offset: 0,
+                piece: &[7; 160],
+            };
             world.frame(End::First, &Frame::RoomEntry(entry));
             packet(world, end, plaintext);
         }

@@ -52,7 +52,23 @@ impl fmt::Debug for SecretKey {
 #[serde(transparent)]
 pub struct Incarnation(pub [u8; 8]);
 
+/// What tells a few runs apart: the first four bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunTag(pub [u8; 4]);
+
+impl RunTag {
+    /// Of no run.
+    pub const NONE: Self = Self([0; 4]);
+}
+
 impl Incarnation {
+    /// What tells it from a few others.
+    pub const fn tag(&self) -> RunTag {
+        let [a, b, c, d, ..] = self.0;
+        RunTag([a, b, c, d])
+    }
+
     /// Of no run.
     pub const NONE: Self = Self([0; 8]);
 

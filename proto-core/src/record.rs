@@ -5,7 +5,7 @@ use crc::{CRC_32_ISCSI, Crc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    client::{To, Verdict},
+    client::{To, Verdict, history::History},
     id::{Account, Epoch, Incarnation, Nick, Number, Position, PublicKey, Room, RoomName},
     storage::{Body, Pool},
     time::UnixTime,
@@ -136,6 +136,10 @@ pub(crate) struct EntryRecord {
     pub(crate) received: UnixTime,
     /// Bytes of all bodies before it in the log, from some entry on that was its first.
     pub(crate) bytes: u64,
+    /// The run that appended it, and the one that appended the entry before it, if that is another;
+    /// of that, zeros if it is not known or if there is none.
+    pub(crate) run: Incarnation,
+    pub(crate) previous: Option<Incarnation>,
 }
 
 /// How far a room's log has an author's messages: saved ahead of the entry behind the last
@@ -172,7 +176,7 @@ pub(crate) struct PairRecord {
 }
 
 /// What a client keeps of a conversation, in `Log::Conversations`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ConversationRecord {
     /// What its logs are named by: the first key that was met.
     pub(crate) log: PublicKey,
@@ -187,6 +191,8 @@ pub(crate) struct ConversationRecord {
     /// The server has saved all up to here.
     pub(crate) stored: Position,
     pub(crate) settled: Settled,
+    /// Of a room, what of its logs is in the inbox.
+    pub(crate) history: History,
 }
 
 impl ConversationRecord {
@@ -285,6 +291,7 @@ pub(crate) const BODY_HEADER: usize = 8;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::history::{SPANS, Span};
     use crate::storage::{Block, PoolHead};
 
     /// The record of `header` without a body fits where any such record must.
@@ -301,6 +308,8 @@ mod tests {
         let (key, account) = (PublicKey([255; 32]), Account(u32::MAX));
         let (epoch, number) = (Epoch(u32::MAX), Number(u64::MAX));
         let (last, time) = (Position::new(epoch, number), UnixTime(u64::MAX));
+        let run = Incarnation([255; 8]);
+        let span = Span { run, branch: u32::MAX, first: u32::MAX, last: u32::MAX };
         assert!(fits(&AccountRecord {
             key,
             nick,
@@ -321,6 +330,8 @@ mod tests {
             number,
             received: time,
             bytes: u64::MAX,
+            run: Incarnation([9; 8]),
+            previous: Some(Incarnation([9; 8])),
         }));
         assert!(fits(&PlaceRecord { epoch, number }));
         assert!(fits(&MailRecord {
@@ -347,6 +358,7 @@ mod tests {
             room: Some(Room(u32::MAX)),
             stored: last,
             settled: Settled { delivered: last, expired: (last, last), refused: last },
+            history: History { spans: [span; SPANS].into() },
         }));
         assert!(fits(&SelfRecord { epoch }));
         let verdict = Some((Verdict::Refused(crate::wire::EntryRefusal::KeyChanged), u64::MAX));

@@ -11,7 +11,10 @@ use std::{
 use crate::{
     StartError,
     action::{Action, Loaded, Log, Ticket},
-    client::{self, Client, Event, To, Verdict},
+    client::{
+        self, Client, Event, To, Verdict,
+        history::{History, Span},
+    },
     id::{Account, Epoch, Incarnation, Nick, Number, Position, PublicKey, RoomName, SecretKey},
     random::Random,
     record::{
@@ -150,7 +153,16 @@ fn extreme(log: Log, dice: &mut Random) -> Vec<u8> {
         Log::Rooms => record!(RoomRecord { name: room, creator: account, serial: number.0 }),
         Log::Members(_) => record!(MemberRecord { since: number.0, left: false }),
         Log::Room(_) => {
-            record!(EntryRecord { from: account, nick, epoch, number, received, bytes: any(dice) })
+            record!(EntryRecord {
+                from: account,
+                nick,
+                epoch,
+                number,
+                received,
+                bytes: any(dice),
+                run: Incarnation::NONE,
+                previous: None,
+            })
         }
         Log::Conversations if one_in(4, dice) => record!(SelfRecord { epoch }),
         Log::Conversations => record!(ConversationRecord {
@@ -162,6 +174,16 @@ fn extreme(log: Log, dice: &mut Random) -> Vec<u8> {
             room: None,
             stored: a,
             settled: Settled { delivered: b, expired: (c, d), refused: a },
+            history: History {
+                spans: (0..dice.u32() % 4)
+                    .map(|_| Span {
+                        run: Incarnation([any(dice) as u8 % 2; 8]),
+                        branch: any(dice) as u32,
+                        first: any(dice) as u32,
+                        last: any(dice) as u32,
+                    })
+                    .collect(),
+            },
         }),
         Log::Outbox(_) => record!(OutboxRecord { verdict: Some((Verdict::Stored, any(dice))) }),
         Log::Inbox(_) | Log::Passwords => record!(InboxRecord { saved: true, author: None }),

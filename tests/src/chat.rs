@@ -11,9 +11,11 @@ use proto_core::{
 
 use crate::{
     clock::{Moment, SECOND},
+    contents,
     faults::Faults,
     network::Place,
     node::Kind,
+    restores::Backup,
     store::Store,
     trace::Telling,
     world::{SERVER, Setup, World},
@@ -38,9 +40,22 @@ pub struct Chat {
 impl Chat {
     /// Their clients run; nobody is online.
     pub fn of(nicks: &[&str]) -> Self {
+        Self::with(nicks, Faults::none())
+    }
+
+    /// They are online, in a world whose laws are about texts, since stores will go back.
+    pub fn restorable(nicks: &[&str]) -> Self {
+        let mut chat = Self::with(nicks, Faults { restores: true, ..Faults::none() });
+        // None goes back by itself.
+        chat.heal();
+        chat.all_online(nicks);
+        chat
+    }
+
+    fn with(nicks: &[&str], faults: Faults) -> Self {
         let setup = Setup {
             seed: 1,
-            faults: Faults::none(),
+            faults,
             nicks: nicks.iter().map(ToString::to_string).collect(),
             real: false,
             logins: Logins::Open,
@@ -55,14 +70,18 @@ impl Chat {
     /// They are online, and were told all about that.
     pub fn online(nicks: &[&str]) -> Self {
         let mut chat = Self::of(nicks);
-        for nick in nicks {
-            chat.register(nick);
-        }
-        chat.run(SHORTLY);
-        for nick in nicks {
-            assert_eq!(chat.hears(nick), ["registered"]);
-        }
+        chat.all_online(nicks);
         chat
+    }
+
+    fn all_online(&mut self, nicks: &[&str]) {
+        for nick in nicks {
+            self.register(nick);
+        }
+        self.run(SHORTLY);
+        for nick in nicks {
+            assert_eq!(self.hears(nick), ["registered"]);
+        }
     }
 
     /// Where someone is.
@@ -108,6 +127,26 @@ impl Chat {
     pub fn start(&mut self, who: &str) {
         let who = self.at(who);
         self.world.boot(who);
+    }
+
+    /// A copy of all that is durable at a node now.
+    pub fn back_up(&self, who: &str) -> Backup {
+        self.world.backup(self.at(who))
+    }
+
+    /// A host crashes, and starts again with another store.
+    pub fn put_back(&mut self, who: &str, backup: &Backup) {
+        self.crash(who);
+        let place = self.at(who);
+        self.world.put_back(place, backup.clone());
+        self.run(SHORTLY);
+        self.start(who);
+    }
+
+    /// A client's directory is copied; who uses the copy goes by that name.
+    pub fn copy(&mut self, who: &str, name: &str) {
+        let copy = self.world.copy(self.at(who), name);
+        self.places.insert(name.into(), copy);
     }
 
     /// Nothing passes between two for that long.
@@ -200,6 +239,7 @@ impl Chat {
             Event::Message { from, .. } => format!("{from}: {text}"),
             Event::Gap { from, missing } => format!("{missing} of {from} missing"),
             Event::RoomMessage { room, from, .. } => format!("{} {from}: {text}", name(&room)),
+            Event::RoomReset { room } => format!("the log of {} is another", name(&room)),
             Event::RoomGap { room, missing, why } => {
                 let fate = match why {
                     GoneReason::NotKept => "gone",
@@ -272,6 +312,14 @@ impl Chat {
         let rooms = &self.world.laws.rooms;
         let key = self.world.nodes[self.at(who)].key;
         rooms.number(&to).map(|room| rooms.inbox(key, room)).unwrap_or_default()
+    }
+
+    /// What a client's durable inbox has of the lobby, by its own records, in order.
+    pub fn has_texts(&self, who: &str) -> Vec<String> {
+        let store = &self.world.nodes[self.at(who)].store;
+        contents::inbox(store, true)
+            .map(|text| String::from_utf8_lossy(text).into_owned())
+            .collect()
     }
 
     /// A text of someone's that is so long.

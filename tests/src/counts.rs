@@ -39,6 +39,12 @@ pub struct Counts {
     pub wishes: u64,
     /// Crashes of any node.
     pub crashes: u64,
+    /// Stores that were put back to what they were.
+    pub restores: u64,
+    /// Stores that were begun anew.
+    pub wipes: u64,
+    /// Clients' directories that were copied and used beside the original.
+    pub copies: u64,
     /// Requests that a store failed at.
     pub store_failures: u64,
     /// Datagrams that were damaged or forged.
@@ -64,6 +70,9 @@ impl AddAssign for Counts {
         self.gaps += other.gaps;
         self.wishes += other.wishes;
         self.crashes += other.crashes;
+        self.restores += other.restores;
+        self.wipes += other.wipes;
+        self.copies += other.copies;
         self.store_failures += other.store_failures;
         self.forgeries += other.forgeries;
     }
@@ -76,7 +85,8 @@ impl fmt::Display for Counts {
             "{} worlds, {} datagrams, {} handshakes; {} messages accepted, {} delivered directly, \
              {} by way of the server, {} deposits, {} relays, {} stored, {} refused, {} expired; \
              {} entries in rooms, {} read by members, {} recalled, {} gaps, {} wishes; \
-             {} crashes, {} store failures, {} forgeries",
+             {} crashes, {} stores put back, {} begun anew, {} copied, {} store failures, \
+             {} forgeries",
             self.worlds,
             self.datagrams,
             self.handshakes,
@@ -94,6 +104,9 @@ impl fmt::Display for Counts {
             self.gaps,
             self.wishes,
             self.crashes,
+            self.restores,
+            self.wipes,
+            self.copies,
             self.store_failures,
             self.forgeries,
         )

@@ -145,7 +145,7 @@ impl World {
 
     fn crash_and_restart(&mut self, place: Place) {
         self.crash(place);
-        let life = self.nodes[place].boots;
+        let life = self.nodes[place].life;
         self.after(DOWN, Event::Boot(place, life));
     }
 }

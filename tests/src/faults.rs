@@ -61,6 +61,8 @@ pub struct Faults {
     pub expiry: bool,
     /// Rooms keep little.
     pub brief: bool,
+    /// Stores are put back to what they were, begun anew, and copied with their identities.
+    pub restores: bool,
 }
 
 impl Faults {
@@ -111,6 +113,29 @@ impl Faults {
             tiny: on(),
             expiry: on(),
             brief: on(),
+            restores: false,
+        }
+    }
+
+    /// Stores go back, and the network and the hosts fail a little.
+    ///
+    /// What tells two runs apart that begin with the same durable state is fresh randomness and
+    /// the wall clock: of a host whose randomness repeats, or whose clock goes back together with
+    /// its store, nothing is promised, so neither is here.
+    pub fn restored(dice: &mut Dice) -> Self {
+        let mut some = |most: u64| if dice.chance(500) { dice.below(most + 1) } else { 0 };
+        let (loss, duplicates) = (some(200) as u32, some(200) as u32);
+        let delay = 1_000 + some(SECOND / 2);
+        let mut on = || dice.chance(500);
+        Self {
+            loss,
+            duplicates,
+            delay,
+            crashes: on(),
+            torn: on(),
+            slow_store: on(),
+            restores: true,
+            ..Self::default()
         }
     }
 
@@ -144,5 +169,6 @@ impl Faults {
             || self.failing_store
             || self.full_store
             || self.slow_store
+            || self.restores
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proto_core::{
     action::Log,
-    client::Status,
+    client::{Status, To},
     id::PublicKey,
     time::UnixTime,
     wire::{Presence, RegisterRefusal},
@@ -13,9 +13,11 @@ use proto_core::{
 
 use crate::{
     clock::{Moment, SECOND},
+    laws::show,
     network::Place,
     node::Node,
     records::{self, MailRecord},
+    restored::RestoredLaws,
     store::Manners,
     world::{SERVER, World},
 };
@@ -63,7 +65,7 @@ impl World {
         for place in 0..self.nodes.len() {
             self.boot(place);
             if place != SERVER {
-                let online = self.dice.chance(800);
+                let online = self.may_return(place) && self.dice.chance(800);
                 if online {
                     self.register(place);
                 } else {
@@ -152,6 +154,17 @@ impl World {
         self.nodes.iter().position(|node| node.key == key)
     }
 
+    /// Of several with one identity one comes back, this one or that: they would displace each
+    /// other for ever.
+    fn may_return(&mut self, place: Place) -> bool {
+        let key = self.nodes[place].key;
+        let others = |from: usize, to: usize| self.nodes[from..to].iter().any(|n| n.key == key);
+        let (before, after) = (others(0, place), others(place + 1, self.nodes.len()));
+        let came =
+            (0..place).any(|other| self.nodes[other].key == key && self.nodes[other].wants_online);
+        self.restored.is_none() || !(before && came) && (!after || self.dice.chance(500))
+    }
+
     fn unsettled(&mut self) -> Option<(Place, String)> {
         for place in 1..self.nodes.len() {
             let due = if self.is_there(place) { Status::Online } else { Status::Offline };
@@ -159,13 +172,19 @@ impl World {
             if status != Some(due) {
                 return Some((place, format!("it is {status:?} and should be {due:?}")));
             }
-            let unanswered = self.nodes[place].run.unanswered();
+            let unanswered = match &self.restored {
+                Some(laws) => laws.unanswered(place),
+                None => self.nodes[place].run.unanswered(),
+            };
             if unanswered > 0 {
                 return Some((
                     place,
                     format!("{unanswered} messages neither accepted nor refused"),
                 ));
             }
+        }
+        if let Some(laws) = &self.restored {
+            return self.unsettled_since_restores(laws);
         }
         for place in (1..self.nodes.len()).filter(|place| self.is_there(*place)) {
             if let Err(why) = self.laws.rooms_complete(self.nodes[place].key) {
@@ -193,8 +212,39 @@ impl World {
         None
     }
 
+    /// The same, where stores went back.
+    fn unsettled_since_restores(&self, laws: &RestoredLaws) -> Option<(Place, String)> {
+        let server = &self.nodes[SERVER].store;
+        for place in (1..self.nodes.len()).filter(|place| self.is_there(*place)) {
+            if let Err(why) = laws.complete(&self.nodes[place], server) {
+                return Some((place, why));
+            }
+            for (to, text, stored) in laws.open(place) {
+                let waits = match to {
+                    To::Peer(nick) => {
+                        let mut there = self.nodes.iter().enumerate().filter(|(at, node)| {
+                            node.nick == *nick && *at != SERVER && self.is_there(*at)
+                        });
+                        let known = RestoredLaws::knows(server, nick);
+                        there.next().is_none() && (stored || !known)
+                    }
+                    To::Lobby | To::Room(_) => false,
+                };
+                if !waits {
+                    let what = if stored { "stored" } else { "open" };
+                    return Some((place, format!("{} to {to:?} is {what}", show(text))));
+                }
+            }
+        }
+        None
+    }
+
     /// L1: whoever is back has all that was said to it.
     fn everyone_has_everything(&self) {
+        if self.restored.is_some() {
+            // Whoever is there has it all, or the world is not settled.
+            return;
+        }
         for place in (1..self.nodes.len()).filter(|place| self.is_there(*place)) {
             let absent = |author| self.place_of(author).is_none_or(|author| !self.is_there(author));
             self.judge(place, self.laws.complete(self.nodes[place].key, absent));
@@ -289,8 +339,12 @@ impl World {
         }
         for place in 1..self.nodes.len() {
             let key = self.nodes[place].key;
-            let open: Vec<_> = self.laws.open().filter(|(author, ..)| *author == key).collect();
-            let unsaved = open.iter().filter(|(.., stored)| !stored).count();
+            let of_key = |(author, _, _, stored)| (author == key).then_some(stored);
+            let open: Vec<bool> = match &self.restored {
+                Some(laws) => laws.open(place).map(|(.., stored)| stored).collect(),
+                None => self.laws.open().filter_map(of_key).collect(),
+            };
+            let unsaved = open.iter().filter(|stored| !**stored).count();
             let Some(client) = self.nodes[place].client() else { continue };
             let says = client.open_messages();
             // That the server has one may have been told, and not be durable yet at a crash.

@@ -23,6 +23,7 @@ enum Class {
     Crash,
     Torn,
     Store,
+    Restore,
 }
 
 impl World {
@@ -38,6 +39,8 @@ impl World {
             (f.crashes, Class::Crash),
             (f.crashes && f.torn, Class::Torn),
             (f.slow_store || f.failing_store || f.full_store, Class::Store),
+            (f.restores, Class::Restore),
+            (f.restores, Class::Restore),
         ];
         let possible: Vec<_> = classes.into_iter().filter(|(on, _)| *on).collect();
         if possible.is_empty() {
@@ -61,12 +64,13 @@ impl World {
             }
             Class::Crash => {
                 self.crash(place);
-                let life = self.nodes[place].boots;
+                let life = self.nodes[place].life;
                 let pause = self.dice.below(30 * SECOND);
                 self.after(pause, Event::Boot(place, life));
             }
             Class::Torn => self.nodes[place].torn = Some(self.dice.index(6)),
             Class::Store => self.upset_store(place),
+            Class::Restore => self.go_back(),
         }
         let pause = self.dice.below(20 * SECOND);
         self.after(pause, Event::Incident);

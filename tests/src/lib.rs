@@ -20,6 +20,7 @@
 pub mod attacker;
 pub mod chat;
 pub mod clock;
+mod contents;
 pub mod counts;
 pub mod dice;
 pub mod disturbance;
@@ -34,6 +35,8 @@ pub mod nat;
 pub mod network;
 pub mod node;
 pub mod records;
+pub mod restored;
+pub mod restores;
 pub mod role;
 pub mod rooms;
 pub mod runner;

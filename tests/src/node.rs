@@ -58,8 +58,10 @@ pub struct Node {
     pub store: Store,
     /// Its clocks.
     pub clock: Clock,
-    /// How often it was started; durable.
+    /// How often it was started, by what is durable: it goes back with that.
     pub boots: u64,
+    /// How often it was really started.
+    pub life: u64,
     /// What its user knows of this run.
     pub run: Run,
     /// Its user wants to be online.
@@ -74,6 +76,8 @@ pub struct Node {
     pub wrong: usize,
     /// What its user was told, in this run and before.
     pub told: Vec<Told>,
+    /// How often a server said that clients know more than its store.
+    pub put_back: u64,
     /// A server has read all there is.
     pub ready: bool,
     /// Datagrams it sent, and times it was woken.
@@ -104,9 +108,10 @@ impl Node {
     /// When the role does not take its tables.
     pub fn boot(&mut self, now: Moment, base: u64, seed: [u8; 32]) {
         self.boots += 1;
+        self.life += 1;
         self.clock.restart(now, base);
         self.seed = seed;
-        self.run = Run::new(self.boots);
+        self.run = Run::new(self.life);
         (self.complete, self.paused, self.torn, self.offline) = (false, false, None, None);
         self.ready = false;
         self.backlog.clear();

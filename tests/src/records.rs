@@ -70,6 +70,10 @@ pub struct EntryRecord {
     pub received: UnixTime,
     /// Bytes of all bodies before it.
     pub bytes: u64,
+    /// The run of the server that appended it.
+    pub run: Incarnation,
+    /// The run that appended the one before it, if that is another.
+    pub previous: Option<Incarnation>,
 }
 
 impl EntryRecord {

@@ -31,6 +31,9 @@ pub enum Kind {
     Lossy,
     /// Any faults, each class in about half of the worlds, until the world heals.
     Varied,
+    /// Stores of either side go back in time and identities are copied, on a network and on hosts
+    /// that fail a little, until the world heals.
+    Restored,
 }
 
 /// Names one world, for ever, as long as the simulation stays as it is.
@@ -47,6 +50,7 @@ impl fmt::Display for Seed {
         let kind = match self.kind {
             Kind::Lossy => "lossy",
             Kind::Varied => "varied",
+            Kind::Restored => "restored",
         };
         write!(f, "{kind}:{}", self.number)
     }
@@ -56,11 +60,13 @@ impl FromStr for Seed {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("a seed is lossy:NUMBER or varied:NUMBER, not {text:?}");
+        let wrong =
+            || format!("a seed is lossy:NUMBER, varied:NUMBER or restored:NUMBER, not {text:?}");
         let (kind, number) = text.split_once(':').ok_or_else(wrong)?;
         let kind = match kind {
             "lossy" => Kind::Lossy,
             "varied" => Kind::Varied,
+            "restored" => Kind::Restored,
             _ => return Err(wrong()),
         };
         Ok(Self { kind, number: number.parse().map_err(|_| wrong())? })
@@ -72,6 +78,7 @@ pub fn draw(seed: Seed) -> (Setup, Vec<Step>) {
     let salt = match seed.kind {
         Kind::Lossy => 1,
         Kind::Varied => 2,
+        Kind::Restored => 3,
     };
     let mut dice = Dice::new(mix(seed.number).rotate_left(8) ^ salt);
     let clients = 2 + dice.index(4);
@@ -80,13 +87,16 @@ pub fn draw(seed: Seed) -> (Setup, Vec<Step>) {
     let (faults, crashes) = match seed.kind {
         Kind::Lossy => (Faults::lossy(), false),
         Kind::Varied => (Faults::draw(&mut dice), dice.chance(500)),
+        Kind::Restored => (Faults::restored(&mut dice), dice.chance(500)),
     };
     if seed.kind == Kind::Varied && clients > 2 && dice.chance(200) {
         nicks[clients - 1] = nicks[0].to_uppercase();
     }
     let mut steps: Vec<_> =
         (0..clients as u8).map(|who| Step { after: 100, act: Act::Register(who) }).collect();
-    let length = 5 + dice.index(60);
+    // There is to be something to lose.
+    let length =
+        if seed.kind == Kind::Restored { 20 + dice.index(100) } else { 5 + dice.index(60) };
     steps.extend(script::draw(&mut dice, length, crashes));
     let (seed, real) = (dice.u64(), dice.chance(15));
     (Setup { seed, faults, nicks, real, logins: Logins::Open, telling: Telling::Silent }, steps)

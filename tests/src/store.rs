@@ -17,6 +17,9 @@ pub struct Records {
     pub records: BTreeMap<u64, Vec<u8>>,
 }
 
+/// All logs of a store.
+pub type Logs = BTreeMap<Log, Records>;
+
 /// What a role asks of its store.
 #[derive(Clone, Debug)]
 pub enum Request {
@@ -106,7 +109,7 @@ pub enum Change<'a> {
 /// A host's store; a clone of it is a backup.
 #[derive(Clone, Debug, Default)]
 pub struct Store {
-    logs: BTreeMap<Log, Records>,
+    logs: Logs,
     /// Each with the moment it was asked for.
     waiting: VecDeque<(Moment, Ticket, Request)>,
     manners: Manners,
@@ -192,6 +195,16 @@ impl Store {
     pub fn crash(&mut self) {
         self.waiting.clear();
         (self.busy, self.answered, self.broken) = (0, 0, None);
+    }
+
+    /// All that is durable.
+    pub fn snapshot(&self) -> Logs {
+        self.logs.clone()
+    }
+
+    /// From now on, this is what is durable. Nothing may be under way.
+    pub fn put_back(&mut self, logs: Logs) {
+        self.logs = logs;
     }
 
     /// Every log that was ever put to.

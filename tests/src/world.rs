@@ -31,6 +31,8 @@ use crate::{
     nat::Nat,
     network::{Network, Passage, Place},
     node::{Kind, Node, Told},
+    restored::{Changed, RestoredLaws},
+    restores::Backups,
     role::{Effect, Input, Judged, Outcome},
     script::{self, Act, Step},
     store::{Answer, Change, Request, Store},
@@ -95,6 +97,9 @@ pub struct World {
     pub nodes: Vec<Node>,
     /// What must hold, and what was seen so far.
     pub laws: Laws,
+    /// What must hold instead, where stores go back.
+    pub(crate) restored: Option<RestoredLaws>,
+    pub(crate) backups: Backups,
     /// What happened so far.
     pub counts: Counts,
     /// Every datagram that was sent, if a test wants them: from, to, bytes.
@@ -135,6 +140,8 @@ impl World {
             network: Network::new(faults.clone()),
             nodes: Vec::new(),
             laws: Laws::default(),
+            restored: faults.restores.then(RestoredLaws::default),
+            backups: Backups::default(),
             counts: Counts { worlds: 1, ..Counts::default() },
             capture: None,
             course: None,
@@ -243,6 +250,7 @@ impl World {
             store: Store::default(),
             clock: Clock::new(drift, unix),
             boots: 0,
+            life: 0,
             run: crate::laws::Run::default(),
             wants_online: false,
             away: String::new(),
@@ -250,6 +258,7 @@ impl World {
             passwords: vec![format!("the password of {nick}")],
             wrong: 0,
             told: Vec::new(),
+            put_back: 0,
             ready: false,
             sent: 0,
             wakes: 0,
@@ -331,17 +340,17 @@ impl World {
                 self.input(place, Input::Timeout);
             }
             Event::Commit(place, life) => self.commit(place, life),
-            Event::Answer(place, life, answer) if self.nodes[place].boots == life => {
+            Event::Answer(place, life, answer) if self.nodes[place].life == life => {
                 self.input(place, Input::Answer(answer));
             }
-            Event::Judged(place, life, ticket, judged) if self.nodes[place].boots == life => {
+            Event::Judged(place, life, ticket, judged) if self.nodes[place].life == life => {
                 self.input(place, Input::Authenticated(ticket, judged));
             }
-            Event::Type(place, life) if self.nodes[place].boots == life => {
+            Event::Type(place, life) if self.nodes[place].life == life => {
                 self.type_password(place);
             }
-            Event::Resume(place, life) if self.nodes[place].boots == life => self.resume(place),
-            Event::Boot(place, life) if self.nodes[place].boots == life => self.boot(place),
+            Event::Resume(place, life) if self.nodes[place].life == life => self.resume(place),
+            Event::Boot(place, life) if self.nodes[place].life == life => self.boot(place),
             Event::Answer(..)
             | Event::Judged(..)
             | Event::Type(..)
@@ -417,13 +426,19 @@ impl World {
     /// Someone's identity is started on another device too, with a state and an address
     /// of its own.
     pub fn twin(&mut self, place: Place, name: &str) -> Place {
+        let twin = self.second(place, name);
+        self.boot(twin);
+        twin
+    }
+
+    /// The same, without its being started.
+    pub(crate) fn second(&mut self, place: Place, name: &str) -> Place {
         let Node { nick, kind, suite, room, secret, .. } = self.nodes[place];
         let twin = self.nodes.len();
         let address = SocketAddr::from((Ipv4Addr::new(198, 51, 100, 200 + twin as u8), 40_000));
         self.add(name, &nick.to_string(), address, kind, suite, room);
         self.nodes[twin].secret = secret;
         self.nodes[twin].key = self.nodes[place].key;
-        self.boot(twin);
         twin
     }
 
@@ -494,13 +509,18 @@ impl World {
 
     /// A host ends its role properly, and starts it again at once.
     pub fn quit(&mut self, place: Place) {
+        self.stop(place);
+        self.boot(place);
+    }
+
+    /// A host ends its role properly.
+    pub(crate) fn stop(&mut self, place: Place) {
         self.input(place, Input::ShutDown);
         while self.nodes[place].role.is_some() && self.nodes[place].store.waiting() > 0 {
-            let life = self.nodes[place].boots;
+            let life = self.nodes[place].life;
             self.commit(place, life);
         }
         self.end(place);
-        self.boot(place);
     }
 
     /// A host crashes.
@@ -529,6 +549,9 @@ impl World {
         let node = &mut self.nodes[place];
         let seed = if stale { node.seed } else { fresh };
         node.boot(self.now, base, seed);
+        if let Some(laws) = &mut self.restored {
+            laws.started(place);
+        }
         self.trace.line(self.now, || format!("{} starts", self.nodes[place].name));
         self.trace.mark(2, self.now, place, &[]);
         self.reschedule(place);
@@ -542,7 +565,7 @@ impl World {
         if self.nodes[place].role.is_some() && !self.nodes[place].paused {
             self.trace.line(self.now, || format!("{} stands still", self.nodes[place].name));
             self.nodes[place].paused = true;
-            let life = self.nodes[place].boots;
+            let life = self.nodes[place].life;
             self.after(span, Event::Resume(place, life));
         }
     }
@@ -677,14 +700,14 @@ impl World {
     // ---- what the store does
 
     fn commit(&mut self, place: Place, life: u64) {
-        if self.nodes[place].boots != life || self.nodes[place].role.is_none() {
+        if self.nodes[place].life != life || self.nodes[place].role.is_none() {
             return;
         }
         let service = self.serve(place);
         if service == Service::Never {
             return;
         }
-        let Self { nodes, laws, dice, now, .. } = self;
+        let Self { nodes, laws, restored, dice, now, .. } = self;
         let node = &mut nodes[place];
         let unix = node.clock.believed(*now);
         if place == SERVER {
@@ -692,15 +715,22 @@ impl World {
         }
         let mut judgement = Ok(());
         let Node { store, run, key, .. } = node;
-        let (mut entry, mut read, mut changed) = (false, false, false);
+        let (mut entry, mut read, mut changed, mut kept) = (false, false, false, None);
         let answer = store.commit(*now, dice, &mut |change| {
             changed = true;
             if let Change::Put { log, before: None, .. } = &change {
                 entry = matches!(log, Log::Room(_));
                 read = matches!(log, Log::Inbox(of) if laws.rooms.room(of).is_some());
             }
-            judgement = laws.changed(*key, run, unix, &change);
+            if restored.is_some() {
+                kept = Some(Changed::from(&change));
+            } else {
+                judgement = laws.changed(*key, run, unix, &change);
+            }
         });
+        if let (Some(laws), Some(kept)) = (restored, kept) {
+            judgement = laws.changed(place, &nodes[place], &kept);
+        }
         self.counts.entries += u64::from(entry);
         self.counts.read += u64::from(read);
         self.judge(place, judgement);
@@ -754,6 +784,7 @@ impl World {
             _ => None,
         };
         let is_away = matches!(input, Input::Away(_));
+        let to = if let Input::Say { to, .. } = &input { Some(*to) } else { None };
         let early = self.faults.sloppy && self.dice.chance(30);
         let most = if early { self.dice.index(4) } else { MOST };
         let outcome = role.take(now, input, most);
@@ -765,7 +796,10 @@ impl World {
         self.reschedule(place);
         match (&said, words) {
             (Some(Ok(id)), Some(text)) => {
-                let judgement = self.nodes[place].run.said(id, &text);
+                let judgement = match (&mut self.restored, to) {
+                    (Some(laws), Some(to)) => laws.said(place, &self.nodes[place], id, to, &text),
+                    _ => self.nodes[place].run.said(id, &text),
+                };
                 self.judge(place, judgement);
             }
             (None, Some(text)) if is_away && outcome.idle.is_none() => {
@@ -854,14 +888,14 @@ impl World {
                         let behind = node.ready && first.is_some_and(|first| from > first);
                         self.counts.recalled += u64::from(behind);
                     }
-                    let life = node.boots;
+                    let life = node.life;
                     let at = node.store.ask(self.now, *ticket, request.clone(), &mut self.dice);
                     self.after(at - self.now, Event::Commit(place, life));
                 }
                 Effect::Authenticate(ticket, judged) => {
                     let busy = self.faults.failing_store && self.dice.chance(100);
                     let judged = if busy { Judged::Busy } else { judged.clone() };
-                    let life = self.nodes[place].boots;
+                    let life = self.nodes[place].life;
                     let span = 20_000 + self.dice.below(self.faults.tarries(200_000));
                     self.after(span, Event::Judged(place, life, *ticket, judged));
                 }
@@ -871,7 +905,7 @@ impl World {
         }
         if torn.is_some() {
             self.crash(place);
-            let life = self.nodes[place].boots;
+            let life = self.nodes[place].life;
             let pause = self.dice.below(10 * SECOND);
             self.after(pause, Event::Boot(place, life));
         }
@@ -882,12 +916,16 @@ impl World {
         self.nodes[place].ready |= event == server::Event::Ready;
         let sound = match event {
             server::Event::Damaged => false,
+            server::Event::PutBack => {
+                self.nodes[place].put_back += 1;
+                self.restored.is_some()
+            }
             server::Event::EntryDamaged { room, index, .. } => {
                 self.laws.rooms.is_spoiled(room, index)
             }
             _ => true,
         };
-        self.demand(place, sound, || "a record is damaged".into());
+        self.demand(place, sound, || format!("it notes {event:?}"));
     }
 
     fn tell(&mut self, place: Place, event: client::Event, text: &[u8]) {
@@ -896,81 +934,75 @@ impl World {
             format!("{} tells {event:?} {text}", self.nodes[place].name)
         });
         self.trace.mark(5, self.now, place, format!("{event:?}").as_bytes());
-        self.laws.rooms.time = self.nodes[SERVER].clock.believed(self.now);
-        let Self { nodes, laws, counts, .. } = self;
-        let Node { key, nick, run, refused, told, wrong, away, .. } = &mut nodes[place];
-        let mut asked = false;
+        self.count(&event);
         let words = String::from_utf8_lossy(text).into_owned();
-        told.push(Told { event, text: words });
-        let judgement: Judgement = match event {
-            client::Event::Accepted { id, .. } => {
-                counts.accepted += 1;
-                laws.accepted(*key, run, &id)
+        let node = &mut self.nodes[place];
+        node.told.push(Told { event, text: words });
+        match event {
+            client::Event::Registered { .. } => node.refused = None,
+            client::Event::RegisterRefused(why) => {
+                node.refused = Some(why);
+                node.away.clear();
             }
-            client::Event::Verdict { id, verdict, .. } => {
-                match verdict {
-                    Verdict::Stored => counts.stored += 1,
-                    Verdict::Refused(_) | Verdict::Failed(_) => counts.refused += 1,
-                    Verdict::Expired => counts.expired += 1,
-                    Verdict::Delivered => {}
-                }
-                laws.verdict(*key, run, &id, verdict)
+            client::Event::Deregistered { .. }
+            | client::Event::Displaced
+            | client::Event::ServerClosed(_)
+            | client::Event::WrongServerKey => node.away.clear(),
+            client::Event::PasswordWanted { why, .. } => {
+                node.wrong += usize::from(why == PasswordWant::Wrong);
+                let life = node.life;
+                let span = self.dice.below(self.faults.tarries(3 * SECOND));
+                self.after(span, Event::Type(place, life));
             }
-            client::Event::Message { from, position, by_server, .. } => {
-                if by_server {
-                    counts.by_server += 1;
-                } else {
-                    counts.direct += 1;
-                }
+            _ => {}
+        }
+        let judgement = match &mut self.restored {
+            Some(laws) => laws.told(place, &self.nodes, &event, text, self.now),
+            None => self.judge_told(place, &event, text),
+        };
+        self.judge(place, judgement);
+    }
+
+    fn count(&mut self, event: &client::Event) {
+        let counts = &mut self.counts;
+        let count = match event {
+            client::Event::Accepted { .. } => &mut counts.accepted,
+            client::Event::Verdict { verdict: Verdict::Stored, .. } => &mut counts.stored,
+            client::Event::Verdict {
+                verdict: Verdict::Refused(_) | Verdict::Failed(_), ..
+            } => &mut counts.refused,
+            client::Event::Verdict { verdict: Verdict::Expired, .. } => &mut counts.expired,
+            client::Event::Message { by_server: true, .. } => &mut counts.by_server,
+            client::Event::Message { .. } => &mut counts.direct,
+            client::Event::RoomGap { .. } => &mut counts.gaps,
+            client::Event::Outcome { result: Ok(()), .. } => &mut counts.wishes,
+            client::Event::Deposited { .. } => &mut counts.deposits,
+            client::Event::Relayed { .. } => &mut counts.relays,
+            _ => return,
+        };
+        *count += 1;
+    }
+
+    /// Whether something that a user is told is so, where no store goes back.
+    fn judge_told(&mut self, place: Place, event: &client::Event, text: &[u8]) -> Judgement {
+        self.laws.rooms.time = self.nodes[SERVER].clock.believed(self.now);
+        let Self { nodes, laws, .. } = self;
+        let Node { key, nick, run, .. } = &mut nodes[place];
+        match *event {
+            client::Event::Accepted { id, .. } => laws.accepted(*key, run, &id),
+            client::Event::Verdict { id, verdict, .. } => laws.verdict(*key, run, &id, verdict),
+            client::Event::Message { from, position, .. } => {
                 laws.shown(*key, run, &from, position.to_record_number(), text)
             }
             client::Event::RoomMessage { room, index, from, .. } => {
                 laws.room_shown((*key, *nick), run, &room, index, &from, text)
             }
-            client::Event::RoomGap { .. } => {
-                counts.gaps += 1;
-                Ok(())
+            client::Event::RoomReset { room } => {
+                Err(format!("the log of {room:?} is said to be another, and none was put back"))
             }
-            client::Event::Outcome { wish, result } => {
-                counts.wishes += u64::from(result.is_ok());
-                laws.outcome(*key, &wish, result)
-            }
-            client::Event::Deposited { id, .. } => {
-                counts.deposits += 1;
-                laws.deposited(run, &id)
-            }
-            client::Event::Relayed { .. } => {
-                counts.relays += 1;
-                Ok(())
-            }
-            client::Event::Registered { .. } => {
-                *refused = None;
-                Ok(())
-            }
-            client::Event::PasswordWanted { why, .. } => {
-                *wrong += usize::from(why == PasswordWant::Wrong);
-                asked = true;
-                Ok(())
-            }
-            client::Event::RegisterRefused(why) => {
-                *refused = Some(why);
-                away.clear();
-                Ok(())
-            }
-            client::Event::Deregistered { .. }
-            | client::Event::Displaced
-            | client::Event::ServerClosed(_)
-            | client::Event::WrongServerKey => {
-                away.clear();
-                Ok(())
-            }
+            client::Event::Outcome { wish, result } => laws.outcome(*key, &wish, result),
+            client::Event::Deposited { id, .. } => laws.deposited(run, &id),
             _ => Ok(()),
-        };
-        self.judge(place, judgement);
-        if asked {
-            let life = self.nodes[place].boots;
-            let span = self.dice.below(self.faults.tarries(3 * SECOND));
-            self.after(span, Event::Type(place, life));
         }
     }
 

@@ -72,6 +72,7 @@ fn faults() -> impl Strategy<Value = Faults> {
             tiny,
             expiry,
             brief,
+            restores: false,
         }
     })
 }

@@ -231,7 +231,7 @@ impl Town {
                 }
                 matches!(frame, Frame::Joined(_))
             });
-            let read = Frame::Read(Read { room: Room::LOBBY, upto: 0 });
+            let read = Frame::Read(Read { room: Room::LOBBY, upto: 0, rewinds: 0 });
             let ack = member.ack();
             self.send(sink, &member.packet(&[ack, read]));
             if joined {
@@ -310,8 +310,8 @@ impl Town {
                 if core::mem::replace(&mut member.acked, member.next) == member.next {
                     continue;
                 }
-                let (ack, upto) = (member.ack(), self.said);
-                let read = Frame::Read(Read { room: Room::LOBBY, upto });
+                let (ack, upto) = (member.ack(), self.said as u32);
+                let read = Frame::Read(Read { room: Room::LOBBY, upto, rewinds: 0 });
                 let packet = member.packet(&[ack, read]);
                 let sink = member.sink;
                 self.send(sink, &packet);

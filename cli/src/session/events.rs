@@ -8,7 +8,7 @@ use proto_core::{
 };
 
 use crate::{
-    notice::{Message, Notice, Outcome, RoomMessage, Someone},
+    notice::{Message, Notice, Outcome, RoomMessage, RoomNotice, Someone},
     safe_text::SafeText,
 };
 
@@ -67,6 +67,9 @@ impl Session {
             Event::RoomMessage { room, from, time, .. } => {
                 let text = SafeText::new(text);
                 self.room_message(at, RoomMessage { room, from, time, text });
+            }
+            Event::RoomReset { room } => {
+                self.tell(at, Notice::Room(RoomNotice::Reset(room)));
             }
             Event::RoomGap { room, missing, why } => self.room_gap(at, room, missing, why),
             Event::Outcome { wish, result } => self.outcome(chat, at, wish, result),

@@ -6,17 +6,17 @@ use std::{fs, io, path::Path};
 
 use proto_core::{
     id::{
-        Account, Epoch, MessageName, Nick, Number, Position, PublicKey, Recipient, Room, RoomName,
-        SessionId,
+        Account, Epoch, Incarnation, MessageName, Nick, Number, Position, PublicKey, Recipient,
+        Room, RoomName, RunTag, SessionId,
     },
     random::Random,
     session::{INIT_NOISE, MAIL_OVERHEAD, receipt, seal_mail},
     time::UnixTime,
     wire::{
         Accept, Ack, AckGap, Away, CloseReason, Command, Deposit, EntryRefusal, EntryRefused,
-        FRAGMENT_UNIT, Former, Frame, Gone, GoneReason, Hello, HelloTo, Init, Inquire, Joined, Limits, Login,
-        MAX_DATAGRAM, Mail, MailAck, Names, Outcome, PasswordWant, PasswordWanted, Presence,
-        Progress, Read, Receipt, Register, RegisterRefusal, Registered, Retention, Retry,
+        FRAGMENT_UNIT, Former, Frame, Gone, GoneReason, Hello, HelloTo, Init, Inquire, Joined,
+        Limits, Login, MAX_DATAGRAM, Mail, MailAck, Names, Outcome, PasswordWant, PasswordWanted,
+        Presence, Progress, Read, Receipt, Register, RegisterRefusal, Registered, Retention, Retry,
         RoomEntry, RoomRefusal, Roster, RosterEntry, Say, Secret, VERSION, Wish,
     },
 };
@@ -297,7 +297,7 @@ fn rooms_at_server(seeds: &Seeds<'_>) -> io::Result<()> {
     let lobby = Room::LOBBY;
     let room = Room(1);
     let command = |serial, which| plaintext(&Frame::Command(Command { serial, wish: wish(which) }));
-    let read = |room, upto| plaintext(&Frame::Read(Read { room, upto }));
+    let read = |room, upto| plaintext(&Frame::Read(Read { room, upto, rewinds: 0 }));
     let commands: Vec<_> = (0..8).map(|which| command(u64::from(which), which)).collect();
     let [create, join, leave, list, members, everyone, other, join_other] = &commands[..] else {
         return Ok(());
@@ -490,15 +490,18 @@ fn rooms_at_server(seeds: &Seeds<'_>) -> io::Result<()> {
 fn rooms_at_client(seeds: &Seeds<'_>) -> io::Result<()> {
     let (first, host) = (End::First, Step::Host(true));
     let (room, from, reason) = (Room(1), nick(End::Second), GoneReason::Damaged);
-    let piece = |index, offset, length: usize, total| {
+    let appended = |run: u8, previous: Option<u8>, index, offset, length: usize, total| {
         let piece = &[7; 1000][..length];
-        plaintext(&Frame::RoomEntry(RoomEntry { room, index, from, total, offset, piece }))
+        let (run, previous) = (Incarnation([run; 8]), previous.map(|run| RunTag([run; 4])));
+        let entry = RoomEntry { room, index, run, previous, from, total, offset, piece };
+        plaintext(&Frame::RoomEntry(entry))
     };
+    let piece = |index, offset, length, total| appended(5, None, index, offset, length, total);
     let unit = FRAGMENT_UNIT;
     let halves = [piece(1, 0, unit, 2 * unit as u16), piece(1, unit as u16, unit, 2 * unit as u16)];
     let later = [piece(2, 0, 40, 40), piece(3, 0, 40, 40), piece(9, 0, 40, 40)];
     let gone = plaintext(&Frame::Gone(Gone { room, upto: 8, first: 8, reason }));
-    let joined = plaintext(&Frame::Joined(Joined { room, since: 2, name: Some(room_name()) }));
+    let joined = plaintext(&joined_to(room, 2, 9, 5));
     let registered = plaintext(&Frame::Registered(Registered {
         account: Account(0),
         epoch: Epoch(1),
@@ -603,14 +606,26 @@ fn rooms_at_client(seeds: &Seeds<'_>) -> io::Result<()> {
             ],
         )?;
     }
-    // Numbers that no record can have.
-    let far = 1 << 40;
-    let passed = plaintext(&Frame::Gone(Gone { room, upto: far - 1, first: 1, reason }));
-    let far = [piece(far, 0, 50, 50), piece(far + 1, 0, 60, 60)];
+    // The last indices that there are.
+    let far = u32::MAX;
+    let passed = plaintext(&Frame::Gone(Gone { room, upto: far - 2, first: 1, reason }));
+    let far = [piece(far - 1, 0, 50, 50), piece(far, 0, 60, 60)];
     let near = piece(1, 0, 40, 40);
     let mut steps = vec![Step::Frames(first, &near), host, host, Step::Frames(first, &passed)];
     steps.extend(far.iter().flat_map(|entry| [Step::Frames(first, entry), host, host]));
     seeds.steps("entries-far", &steps)?;
+    // A server whose store was put back: what was read is another log.
+    let mut steps = Vec::new();
+    for (run, previous, index) in
+        [(5, None, 1), (5, None, 2), (6, Some(5), 3), (7, Some(8), 4), (7, Some(5), 2), (7, None, 3)]
+    {
+        let entry = appended(run, previous, index, 0, 40, 40);
+        steps.push(Step::Frames(first, &*entry.leak()));
+        steps.extend([host; 3]);
+    }
+    steps.extend([Step::Restart, Step::Register(true)]);
+    steps.extend([host; 16]);
+    seeds.steps("put-back", &steps)?;
     let mut steps = vec![Step::Tell(false, 3), Step::Tell(true, 3), Step::Say(End::Second, 3)];
     steps.extend([host; 6]);
     steps.extend([Step::Frames(first, &later[0]), Step::Frames(first, &gone), host]);
@@ -812,6 +827,11 @@ fn plaintext_names(names: &[Nick]) -> Vec<u8> {
     names.iter().flat_map(word).collect()
 }
 
+fn joined_to(room: Room, since: u32, last: u32, run: u8) -> Frame<'static> {
+    let name = (room != Room::LOBBY).then(room_name);
+    Frame::Joined(Joined { room, since, last, run: Incarnation([run; 8]), name })
+}
+
 fn returns(nick: Nick, run: u8) -> Frame<'static> {
     Frame::Register(Register { roster: 1, ..register(nick, Some(Epoch(1)), run) })
 }
@@ -859,8 +879,16 @@ fn frames() -> Vec<Vec<u8>> {
     let deposit =
         Deposit { to, epoch, number, key: 0, skip: 0, total: 160, offset: 0, piece: &body };
     let command = |which| Frame::Command(Command { serial: 9, wish: wish(which) });
-    let entry =
-        RoomEntry { room, index: 1, from: nick(End::Second), total: 160, offset: 0, piece: &body };
+    let entry = RoomEntry {
+        room,
+        index: 1,
+        run: Incarnation([5; 8]),
+        previous: None,
+        from: nick(End::Second),
+        total: 160,
+        offset: 0,
+        piece: &body,
+    };
     let said = register(nick(End::First), Some(epoch), 2);
     let wanted = PasswordWanted { why: PasswordWant::New, wait: 0, attempt: 0 };
     let names = plaintext_names(&[nick(End::First), nick(End::Second)]);
@@ -941,13 +969,15 @@ fn frames() -> Vec<Vec<u8>> {
         Frame::PasswordWanted(wanted),
         Frame::PasswordWanted(PasswordWanted { why: PasswordWant::Wrong, attempt: 1, ..wanted }),
         Frame::Login(Login { register: said, attempt: 1, password: Secret(b"password") }),
-        Frame::Joined(Joined { room: Room::LOBBY, since: 0, name: None }),
-        Frame::Joined(Joined { room, since: 2, name: Some(room_name()) }),
-        Frame::Read(Read { room, upto: 1 }),
-        Frame::Read(Read { room: Room::LOBBY, upto: 0 }),
+        joined_to(Room::LOBBY, 0, 0, 0),
+        joined_to(room, 2, 2, 5),
+        Frame::Read(Read { room, upto: 1, rewinds: 0 }),
+        Frame::Read(Read { room, upto: 0, rewinds: 1 }),
+        Frame::Read(Read { room: Room::LOBBY, upto: 0, rewinds: 0 }),
         Frame::RoomEntry(entry),
         Frame::RoomEntry(RoomEntry { index: 2, total: 320, offset: 160, ..entry }),
         Frame::RoomEntry(RoomEntry { room: Room::LOBBY, ..entry }),
+        Frame::RoomEntry(RoomEntry { index: 2, previous: Some(RunTag([6; 4])), ..entry }),
         Frame::Gone(Gone { room, upto: 3, first: 2, reason: GoneReason::TooLong }),
         command(0),
         command(1),

@@ -178,6 +178,12 @@ pub enum Event {
         /// When, by their clock.
         time: UnixTime,
     },
+    /// A room's log is not the one that this client has read: the server's store was put back, or
+    /// begun anew. What is new in it follows.
+    RoomReset {
+        /// The room.
+        room: To,
+    },
     /// Entries of a room cannot be read any more.
     RoomGap {
         /// The room.

@@ -15,6 +15,7 @@ use super::{
     conversation::{ClientRole, Token},
     engine::{Engine, Taken},
     login::Login,
+    message::Stage,
 };
 
 /// Tries with a wrong key after which the server counts as another one.
@@ -191,12 +192,31 @@ impl Engine<'_> {
 
     /// Once nothing is left that the server could save, it is told good-bye.
     pub(super) fn consider_leaving(&mut self) {
-        let home = &mut self.state.home;
-        if home.leaving == Some(Leaving::Depositing) && self.state.unsaved == 0 {
-            home.leaving = Some(Leaving::Saying);
+        let depositing = self.state.home.leaving == Some(Leaving::Depositing);
+        if depositing && !self.may_be_saved() {
+            self.state.home.leaving = Some(Leaving::Saying);
             self.expect_answer();
             self.request();
         }
+    }
+
+    /// The server may save something that it does not have yet. For whom it does not know, as
+    /// one that began anew, it keeps nothing.
+    fn may_be_saved(&self) -> bool {
+        if self.state.unsaved == 0 || !self.state.home.knows_roster() {
+            return self.state.unsaved > 0;
+        }
+        let mut at = self.state.active.front();
+        while let Some((id, peer)) = at.and_then(|id| Some((id, self.peers.get(id)?))) {
+            at = peer.active.next();
+            let is_known = peer.recipient.is_some() || peer.with.is_room();
+            let first = self.first_where(id, Stage::is_unsaved);
+            let is_saving = first.is_some_and(|(_, message)| message.stage == Stage::Saving);
+            if is_saving || is_known && (first.is_some() || peer.has_behind()) {
+                return true;
+            }
+        }
+        false
     }
 
     /// The server owes an answer from now on.
@@ -407,6 +427,8 @@ impl Engine<'_> {
                 (cursor.have, cursor.at) = (page.upto, 0);
             }
         }
+        self.consider_leaving();
+        let cursor = &mut self.state.home.roster;
         // Pages may swap places: what comes behind the last one is told as well.
         if cursor.ended && core::mem::take(&mut cursor.changed) {
             self.state.home.tell(Event::RosterChanged);

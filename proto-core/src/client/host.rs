@@ -10,7 +10,7 @@ use crate::{
     time::Instant,
 };
 
-use super::{Event, Message, MessageId, Peer, To, engine::Engine, message::Stage};
+use super::{Event, Message, MessageId, Peer, To, engine::Engine, history::Reader, message::Stage};
 
 /// Who asked: the part of a ticket that says which table its slot is in.
 mod asker {
@@ -118,6 +118,9 @@ impl Engine<'_> {
                     let id = MessageId { recipient, position };
                     self.shelved_told(peer, position);
                     return Some(Event::Verdict { id, to, verdict });
+                }
+                if core::mem::take(&mut found.news.reset) {
+                    return Some(Event::RoomReset { room: found.with });
                 }
                 if let Some((why, missing)) = found.news.take_gone() {
                     return Some(Event::RoomGap { room: found.with, missing, why });
@@ -246,6 +249,7 @@ impl Engine<'_> {
                 if let Some(peer) = self.peers.get_mut(of) {
                     let cursor = Position::from_record_number(head);
                     (peer.asked, peer.kept) = (cursor, cursor);
+                    peer.reader = core::mem::take(&mut peer.reader).resume(cursor);
                 }
                 self.load_next(What::Outbox { of, number, from: 1 });
             }
@@ -295,6 +299,7 @@ impl Engine<'_> {
                 room: peer.room,
                 stored: peer.stored,
                 settled: peer.window.settled,
+                history: peer.reader.history().clone(),
             };
             self.state.lent = record::encode(self.work, &header, &self.pool, &Body::EMPTY, 0)?;
             return Some(Action::Put { ticket, log: Log::Conversations, number });
@@ -416,6 +421,7 @@ impl Engine<'_> {
             peer.key_number = record.key_number;
             peer.room = record.room;
             (peer.stored, peer.window.settled) = (record.stored, record.settled);
+            peer.reader = Reader::of(record.history);
         }
         self.load_next(What::Inbox { of, number });
     }

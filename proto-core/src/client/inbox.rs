@@ -152,12 +152,12 @@ impl Engine<'_> {
         self.forget_arriving(id);
         self.tell(id);
         let Some(peer) = self.peers.get_mut(peer_id) else { return };
-        peer.kept = peer.kept.max(position);
-        let link = peer.link;
         if peer.with.is_room() {
             self.owe_read(peer_id);
             return;
         }
+        peer.kept = peer.kept.max(position);
+        let link = peer.link;
         match (mail, link) {
             (Some(_), _) => self.owe_mail_ack(id),
             (None, Some(link)) => self.owe_receipt(link),
@@ -187,7 +187,14 @@ impl Engine<'_> {
                 message.stage = Stage::Keeping;
             }
             message.ask = Ask::Owed;
+            let peer = message.peer;
             self.state.asking_messages.push_back(&mut self.messages, next);
+            // What says where it belongs may have failed with it, and is to be there first.
+            self.begin_conversation(peer);
+            let resave = |peer: &mut Peer| core::mem::take(&mut peer.window.resave);
+            if self.peers.get_mut(peer).is_some_and(resave) {
+                self.save_conversation(peer);
+            }
         }
     }
 
@@ -450,7 +457,7 @@ impl Engine<'_> {
     }
 
     /// Asks the inbox to keep a message, behind all that it was asked to keep before.
-    fn keep(&mut self, id: Id<Message>) {
+    pub(super) fn keep(&mut self, id: Id<Message>) {
         if !self.state.unkept.is_empty() {
             self.keep_later(id);
         } else if let Some(message) = self.messages.get_mut(id) {

@@ -2,7 +2,7 @@
 
 use crate::{
     action::Ask,
-    id::{Nick, Position, PublicKey},
+    id::{Incarnation, Nick, Position, PublicKey, RunTag},
     link::Units,
     storage::{Body, Id, Linked, Node},
     time::{Instant, UnixTime},
@@ -44,6 +44,10 @@ pub struct Message {
     pub(super) missing: u64,
     /// It could not be opened.
     pub(super) unreadable: bool,
+    /// Of an entry of a room: which run of the server appended it, and, if it was another, the
+    /// one before it.
+    pub(super) run: Incarnation,
+    pub(super) previous: Option<RunTag>,
     /// Of an entry of a room: who said it, and whether that is this client's user.
     pub(super) author: Option<Nick>,
     pub(super) own: bool,
@@ -135,6 +139,11 @@ impl Message {
         self.stage.is_given_up() && (self.ask != Ask::Idle || self.asking.is_linked())
     }
 
+    /// It came, and the inbox was not asked to keep it yet.
+    pub(super) fn is_unfinished(&self) -> bool {
+        matches!(self.stage, Stage::Arriving | Stage::Whole)
+    }
+
     pub(super) fn new(
         peer: Id<Peer>,
         position: Position,
@@ -160,6 +169,8 @@ impl Message {
             skip: 0,
             missing: 0,
             unreadable: false,
+            run: Incarnation::NONE,
+            previous: None,
             author: None,
             own: false,
             by_server: false,

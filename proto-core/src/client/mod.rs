@@ -3,6 +3,7 @@
 mod conversation;
 mod engine;
 mod event;
+pub(crate) mod history;
 mod home;
 mod host;
 mod inbox;

@@ -274,6 +274,9 @@ impl Engine<'_> {
                 return None;
             }
         };
+        if peer.last.epoch < position.epoch {
+            peer.window.former = peer.last.epoch;
+        }
         peer.last = position;
         peer.outbox.push_back(&mut self.messages, added);
         self.begin_conversation(id);

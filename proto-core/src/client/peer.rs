@@ -13,6 +13,7 @@ use crate::{
 
 use super::{
     ClientLink, To,
+    history::Reader,
     message::{Asking, Message, OfPeer, Telling},
     window::Window,
 };
@@ -65,11 +66,11 @@ pub struct Peer {
     pub(super) inbox: List<Message, OfPeer>,
     /// How many those are.
     pub(super) arriving: u16,
-    /// The inbox was asked to keep all up to here, and has all up to here.
+    /// Of a person: the inbox was asked to keep all up to here, and has all up to here.
     pub(super) asked: Position,
     pub(super) kept: Position,
-    /// Of a room, from where it is read in this session.
-    pub(super) began: Position,
+    /// Of a room, how far its log is read.
+    pub(super) reader: Reader,
     /// How far the epoch before that of `asked` was taken in.
     pub(super) before: Position,
     /// The deposit under way was reported as relayed already.
@@ -106,6 +107,8 @@ pub(super) enum Path {
 pub(super) struct PeerNews {
     pub(super) relayed: bool,
     pub(super) key_changed: bool,
+    /// A room's log is another than the one that was read.
+    pub(super) reset: bool,
     /// Entries of a room that are gone: not kept, damaged, too long.
     gone: [u64; 3],
 }
@@ -210,7 +213,7 @@ impl Peer {
             arriving: 0,
             asked: Position::default(),
             kept: Position::default(),
-            began: Position::default(),
+            reader: Reader::default(),
             before: Position::default(),
             relayed: false,
             news: PeerNews::default(),
@@ -466,6 +469,7 @@ impl Peers<'_> {
             self.clear_recipient(id);
             if let Some(peer) = self.slab.get_mut(id) {
                 peer.version = 0;
+                peer.reader.meet_anew();
             }
         }
     }

@@ -2,7 +2,7 @@
 //! what the user wishes of the server's rooms.
 
 use crate::{
-    id::{Account, Epoch, Number, Position, PublicKey, Recipient, Room},
+    id::{Account, Epoch, Incarnation, Number, Position, PublicKey, Recipient, Room, RunTag},
     link::{Packet, Units},
     record::BODY_HEADER,
     storage::{Body, Id},
@@ -16,6 +16,7 @@ use super::{
     ClientLink, CommandError, Event, Message, Peer, RoomView, To,
     conversation::{ClientRole, Token},
     engine::{Engine, Taken},
+    history::{Before, Turn},
     message::Stage,
 };
 
@@ -105,7 +106,6 @@ impl Engine<'_> {
             (_, Some(name)) => To::Room(name),
             (_, None) => return Taken::Close(CloseReason::Malformed),
         };
-        let Some(since) = at(joined.since) else { return Taken::Close(CloseReason::Malformed) };
         if self.state.home.online().is_none() {
             // The rooms are counted from the Registered on, which is on its way.
             return Taken::NoRoom;
@@ -134,9 +134,8 @@ impl Engine<'_> {
         self.state.wishes.named += u32::from(fresh);
         self.begin_conversation(id);
         let Some(peer) = self.peers.get_mut(id) else { return Taken::Done };
-        (peer.asked, peer.kept) = (peer.asked.max(since), peer.kept.max(since));
         if fresh {
-            peer.began = peer.asked;
+            peer.reader.begin(joined.since.into(), joined.last.into(), joined.run);
         }
         self.owe_read(id);
         self.pump(id);
@@ -161,56 +160,112 @@ impl Engine<'_> {
         let total = usize::from(entry.total);
         let run = Units::run(usize::from(entry.offset), entry.piece.len(), total);
         let sound = total > BODY_HEADER && total <= self.longest_body();
-        let (Some(run), Some(position)) = (run.filter(|_| sound), at(entry.index)) else {
+        let Some(run) = run.filter(|_| sound) else {
             return Taken::Close(CloseReason::Malformed);
         };
         // That this client is a member is on its way.
         let Some(id) = self.joined_room(entry.room) else {
             return Taken::NoRoom;
         };
-        let Some(peer) = self.peers.get(id) else { return Taken::NoRoom };
-        if position <= peer.asked {
-            if position <= peer.kept {
-                self.owe_read(id);
-            }
-            return Taken::Done;
-        }
-        let early = !peer.is_next(position, 0);
-        let known = self.arriving(id, |message| message.position == position);
+        let early = match self.room_turn(id, entry.index.into(), entry.run, entry.previous) {
+            Turn::Had | Turn::Back => return Taken::Done,
+            Turn::Early => true,
+            Turn::Next => false,
+        };
+        let position = Position::new(Epoch(0), Number(entry.index.into()));
+        let known =
+            self.arriving(id, |message| message.is_unfinished() && message.position == position);
         let added = || self.add_arriving(link, id, position, (entry.total, early));
         let Some(message_id) = known.or_else(added) else { return Taken::NoRoom };
         let own = entry.from == self.state.config.nick;
         let Some(message) = self.messages.get_mut(message_id) else { return Taken::NoRoom };
-        if message.total != entry.total {
+        if message.total != entry.total || known.is_some() && message.run != entry.run {
             return Taken::Close(CloseReason::Malformed);
         }
         (message.author, message.own, message.by_server) = (Some(entry.from), own, true);
+        (message.run, message.previous) = (entry.run, entry.previous);
         message.units.insert(run);
         self.pool.write(&mut message.body, run.offset(), entry.piece);
         if message.units == Units::all(total) && message.stage == Stage::Arriving {
             message.stage = Stage::Whole;
         }
-        self.take_in(id);
+        self.take_in_room(id);
         Taken::Done
+    }
+
+    /// What is to be done with an entry of a room's log. Where the log is found to be another
+    /// than the one that was read, what came behind the cursor comes again.
+    fn room_turn(
+        &mut self,
+        id: Id<Peer>,
+        index: u64,
+        run: Incarnation,
+        previous: Option<RunTag>,
+    ) -> Turn {
+        let Some(peer) = self.peers.get_mut(id) else { return Turn::Early };
+        let before = (peer.reader.rewinds(), peer.reader.cursor());
+        let turn = peer.reader.turn(index, run, Before::from_wire(previous));
+        let (rewinds, cursor) = (peer.reader.rewinds(), peer.reader.cursor());
+        if rewinds != before.0 {
+            self.discard_arriving(id, |_| true);
+            self.owe_read(id);
+        } else if turn == Turn::Had {
+            self.owe_read(id);
+            if cursor != before.1 {
+                self.discard_passed(id);
+                self.take_in_room(id);
+            }
+        }
+        turn
+    }
+
+    /// Takes in what came of a room, as far as nothing is missing before it.
+    fn take_in_room(&mut self, id: Id<Peer>) {
+        loop {
+            let Some(next) = self.peers.get(id).map(|peer| peer.reader.cursor() + 1) else {
+                return;
+            };
+            let whole = |message: &Message| {
+                message.stage == Stage::Whole && message.position.number.0 == next
+            };
+            let Some(message_id) = self.arriving(id, whole) else { return };
+            let Some(message) = self.messages.get(message_id) else { return };
+            let (run, previous) = (message.run, message.previous);
+            if self.room_turn(id, next, run, previous) != Turn::Next {
+                return;
+            }
+            let Some(peer) = self.peers.get_mut(id) else { return };
+            let place = peer.reader.take(next, run);
+            peer.news.reset |= place.reset;
+            if let Some(message) = self.messages.get_mut(message_id) {
+                message.position = place.position;
+            }
+            if place.begins {
+                // Ahead of the entry, which is requested behind it.
+                self.begin_conversation(id);
+                self.save_conversation(id);
+            }
+            if place.reset {
+                self.state.telling_peers.push_back(&mut self.peers.slab, id);
+            }
+            self.keep(message_id);
+        }
     }
 
     /// Entries of a room's log were given up by the server.
     pub(super) fn gone(&mut self, gone: Gone) -> Taken {
-        let Some(upto) = at(gone.upto) else { return Taken::Close(CloseReason::Malformed) };
+        let upto = gone.upto.into();
         let Some(id) = self.joined_room(gone.room) else {
             return Taken::NoRoom;
         };
         let Some(peer) = self.peers.get_mut(id) else { return Taken::NoRoom };
-        if upto > peer.asked {
-            let lacks = peer.asked.number.0;
-            let unkept = gone.first.saturating_sub(1).clamp(lacks, gone.upto) - lacks;
+        if upto > peer.reader.cursor() {
+            let (unkept, others) = peer.reader.gone(gone.first.into(), upto);
             peer.news.gone(GoneReason::NotKept, unkept);
-            peer.news.gone(gone.reason, gone.upto - lacks - unkept);
-            peer.asked = upto;
-            peer.kept = peer.kept.max(upto);
+            peer.news.gone(gone.reason, others);
             self.state.telling_peers.push_back(&mut self.peers.slab, id);
             self.discard_passed(id);
-            self.take_in(id);
+            self.take_in_room(id);
         }
         self.owe_read(id);
         Taken::Done
@@ -306,17 +361,20 @@ impl Engine<'_> {
         link: Id<ClientLink>,
         packet: &mut Packet<'_, ClientRole>,
     ) {
-        while let Some(found) = self.links.get_mut(link) {
+        while let Some(found) = self.links.get(link) {
             let Some(id) = found.role.reads.front() else { break };
             if let Some(peer) = self.peers.get(id)
                 && let Some(Recipient::Room(room)) = peer.recipient
             {
-                let read = Read { room, upto: peer.kept.max(peer.began).number.0 };
+                let upto = u32::try_from(self.read_upto(peer)).unwrap_or(u32::MAX);
+                let read = Read { room, upto, rewinds: peer.reader.rewinds() };
                 if !packet.push(&Frame::Read(read), Token::Read(id)) {
                     return;
                 }
             }
-            found.role.reads.pop_front(&mut self.peers.slab);
+            if let Some(found) = self.links.get_mut(link) {
+                found.role.reads.pop_front(&mut self.peers.slab);
+            }
         }
         let Some(found) = self.links.get_mut(link) else { return };
         if found.role.command
@@ -328,6 +386,18 @@ impl Engine<'_> {
             let text = Some(self.state.wishes.away.as_str()).filter(|text| !text.is_empty());
             found.role.away = !packet.push(&Frame::Away(Away { text }), Token::Away);
         }
+    }
+
+    /// How far a room is in the inbox, durably.
+    fn read_upto(&self, peer: &Peer) -> u64 {
+        let (mut upto, mut at) = (peer.reader.cursor(), peer.inbox.front());
+        while let Some(message) = at.and_then(|id| self.messages.get(id)) {
+            at = message.of_peer.next();
+            if !message.is_unfinished() {
+                upto = upto.min(message.position.number.0.saturating_sub(1));
+            }
+        }
+        upto
     }
 
     /// The room of this name, if this client is a member.
@@ -415,25 +485,18 @@ impl Engine<'_> {
 
     /// Drops what came of a room that its cursor has passed.
     fn discard_passed(&mut self, id: Id<Peer>) {
-        let Some(asked) = self.peers.get(id).map(|peer| peer.asked) else { return };
-        self.discard_arriving(id, |message| message.position <= asked);
+        let Some(cursor) = self.peers.get(id).map(|peer| peer.reader.cursor()) else { return };
+        self.discard_arriving(id, |message| message.position.number.0 <= cursor);
     }
 
     fn discard_arriving(&mut self, id: Id<Peer>, is: impl Fn(&Message) -> bool) {
         let mut at = self.peers.get(id).and_then(|peer| peer.inbox.front());
         while let Some((id, message)) = at.and_then(|id| Some((id, self.messages.get(id)?))) {
             at = message.of_peer.next();
-            if matches!(message.stage, Stage::Arriving | Stage::Whole) && is(message) {
+            if message.is_unfinished() && is(message) {
                 self.forget_arriving(id);
                 self.discard(id);
             }
         }
     }
-}
-
-/// A place in a room's log, as a cursor; `None` if no record of the inbox can have its number:
-/// it would take the place of another.
-fn at(index: u64) -> Option<Position> {
-    let position = Position::new(Epoch(0), Number(index));
-    (Position::from_record_number(index) == position).then_some(position)
 }

@@ -162,9 +162,11 @@ impl Engine<'_> {
         let epoch = self.sent_epoch(id);
         let home = self.state.home.online();
         let settled = self.peers.get(id).filter(|peer| {
-            // A receipt speaks for all before it: the server says first what it has of those.
+            // A receipt speaks for all before it: the server says first what it has of those. Nor
+            // may what is under way be taken back then: sealed anew, it would come in pieces of
+            // two seals.
             let known = peer.with.is_room() || peer.window.confirmed == home;
-            peer.former.is_none() && (known || !peer.has_shelved())
+            peer.former.is_none() && (known || !self.has_stored(id))
         });
         let mut at = settled.and_then(|peer| peer.outbox.front());
         let mut under_way = 0;

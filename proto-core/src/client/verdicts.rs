@@ -31,6 +31,9 @@ impl Engine<'_> {
     }
 
     /// How far the server is with what was deposited for a peer.
+    ///
+    /// A cursor about another copy of the outbox does not speak for this one: the server may
+    /// have lost what this one gave it before it got that.
     pub(super) fn progress(&mut self, link: Id<ClientLink>, progress: &Progress) -> Taken {
         // Who is not on the roster yet is asked after once they are.
         let Some(id) = self.peers.by_recipient(progress.to) else { return Taken::Done };
@@ -39,7 +42,10 @@ impl Engine<'_> {
             // Of another key than the roster's: it is asked after again once that is here.
             return Taken::Done;
         }
-        let &Progress { delivered, expired, .. } = progress;
+        let now = self.state.epoch;
+        let own = |cursor| if peer.is_foreign(cursor, now) { Position::default() } else { cursor };
+        let (delivered, stored) = (own(progress.delivered), own(progress.stored));
+        let expired = (own(progress.expired.0), own(progress.expired.1));
         // The recipient's own word counts, not the server's. It costs a Diffie-Hellman, so it is
         // asked for only where it settles something.
         if self.is_news(id, delivered) && self.is_receipt(id, delivered, &progress.receipt) {
@@ -48,8 +54,6 @@ impl Engine<'_> {
         if delivered < expired.1 && self.is_news(id, expired.1) {
             self.settle(id, Settled { expired, ..Settled::default() });
         }
-        let Some(peer) = self.peers.get(id) else { return Taken::Done };
-        let stored = if progress.stored <= peer.last { progress.stored } else { peer.stored };
         self.stored_upto(id, link, stored);
         self.recall(id, stored);
         self.pump(id);
@@ -114,18 +118,13 @@ impl Engine<'_> {
 
     /// What became of a conversation's messages, those in memory and those that are shelved.
     fn settle(&mut self, id: Id<Peer>, news: Settled) {
-        // A cursor beyond what was ever said is from a state that was put back since: it is about
-        // what the server had then, and no more.
-        if self.peers.get(id).is_some_and(|peer| news.upto() <= peer.last) {
-            // The server hands over what it has saved in its order: that speaks for what it has
-            // saved of earlier epochs as well.
-            let epochs = [news.delivered.epoch, news.expired.1.epoch];
-            self.settle_upto(id, news.upto(), |message| {
-                let meant =
-                    message.stage == Stage::Stored || epochs.contains(&message.position.epoch);
-                news.verdict(message.position).filter(|_| meant)
-            });
-        }
+        // The server hands over what it has saved in its order: that speaks for what it has saved
+        // of earlier epochs as well.
+        let epochs = [news.delivered.epoch, news.expired.1.epoch];
+        self.settle_upto(id, news.upto(), |message| {
+            let meant = message.stage == Stage::Stored || epochs.contains(&message.position.epoch);
+            news.verdict(message.position).filter(|_| meant)
+        });
         let Some(peer) = self.peers.get_mut(id).filter(|peer| peer.has_shelved()) else { return };
         let settled = &mut peer.window.settled;
         settled.delivered = settled.delivered.max(news.delivered);
@@ -172,7 +171,8 @@ impl Engine<'_> {
             return;
         }
         let before = found.window.confirmed.replace(link);
-        if cursor < found.stored && found.former.is_none() && before != Some(link) {
+        let went_back = cursor < found.stored && found.former.is_none() && before != Some(link);
+        if went_back && self.has_stored(peer) {
             // Its store was put back. On one link, it is only an older word that came late.
             self.take_back(peer, cursor);
         }

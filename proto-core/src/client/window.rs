@@ -12,7 +12,7 @@
 
 use crate::{
     action::{Ask, Loaded},
-    id::Position,
+    id::{Epoch, Position},
     record::{self, OutboxRecord, Said, Settled},
     storage::{Body, Id},
     time::UnixTime,
@@ -44,6 +44,8 @@ pub(super) struct Window {
     pub(super) shelved: Position,
     /// All up to here may have been sent.
     pub(super) ventured: Position,
+    /// The epoch ahead of that of the last message.
+    pub(super) former: Epoch,
     /// The session in which the server last said how far it has this conversation.
     pub(super) confirmed: Option<Id<ClientLink>>,
     /// What became of those that are shelved.
@@ -70,6 +72,15 @@ impl Window {
 }
 
 impl Peer {
+    /// A cursor is about another copy of this outbox, or about what it had in a time that was
+    /// lost: it is in an epoch that this one never had on its way to `now`. In one that it had, a
+    /// number beyond its last is from such a time too, but all before are the same.
+    pub(super) fn is_foreign(&self, cursor: Position, now: Epoch) -> bool {
+        let last = self.last.epoch;
+        let former = if last < now { last } else { self.window.former };
+        former < cursor.epoch && cursor.epoch != now
+    }
+
     /// The server has messages of this conversation that are not settled.
     pub(super) fn has_shelved(&self) -> bool {
         self.done < self.window.shelved
@@ -96,12 +107,17 @@ impl Engine<'_> {
     /// What is not settled.
     pub(super) fn open_messages(&self) -> OpenMessages {
         let (mut at, mut stored) = (self.state.active.front(), false);
-        while let Some((id, peer)) = at.and_then(|id| Some((id, self.peers.get(id)?))) {
-            at = peer.active.next();
-            stored |= peer.has_shelved();
-            stored |= self.first_where(id, |stage| stage == Stage::Stored).is_some();
+        while let Some(id) = at {
+            at = self.peers.get(id).and_then(|peer| peer.active.next());
+            stored |= self.has_stored(id);
         }
         OpenMessages { unsaved: self.state.unsaved, stored }
+    }
+
+    /// The server has said that it has messages of a conversation, which are not settled.
+    pub(super) fn has_stored(&self, id: Id<Peer>) -> bool {
+        self.peers.get(id).is_some_and(Peer::has_shelved)
+            || self.first_where(id, |stage| stage == Stage::Stored).is_some()
     }
 
     /// There is room to read an outbox on, and someone whose outbox waits for it.
@@ -209,6 +225,10 @@ impl Engine<'_> {
                 Some((position, bytes)) => self.take_turn(id, position, bytes),
                 None => self.nothing_behind(id),
             }
+        }
+        let last = |peer: &Peer| peer.has_behind() && peer.window.loaded >= peer.last;
+        if self.peers.get(id).is_some_and(last) {
+            self.nothing_behind(id);
         }
         self.consider_fetch(id);
         self.consider_idle(id);

@@ -4,7 +4,7 @@
 
 use crate::{
     action::Ask,
-    id::{Account, Position, PublicKey, Recipient},
+    id::{Account, Incarnation, Position, PublicKey, Recipient},
     link::Units,
     record::{BODY_HEADER, Sentence, record_bound},
     session::MAIL_OVERHEAD,
@@ -484,6 +484,8 @@ impl Entry {
             index: 0,
             previous: 0,
             bytes: 0,
+            run: Incarnation::NONE,
+            before: None,
             told: false,
             ventured: false,
             received: crate::time::UnixTime(0),

@@ -73,6 +73,8 @@ pub(super) struct Kept {
     pub(super) clock: WallClock,
     /// This run.
     pub(super) run: Incarnation,
+    /// The host's user was told that clients know more than the store.
+    pub(super) put_back: bool,
     /// The roster's version.
     pub(super) version: u64,
     /// When the collected changes are pushed.
@@ -149,6 +151,7 @@ impl State {
                 now,
                 clock: resume.clock,
                 run,
+                put_back: false,
                 version: first,
                 push_at: None,
                 caught_up: List::NEW,
@@ -320,6 +323,13 @@ impl<'a> Engine<'a> {
         }
         // There is room: the oldest just gave way.
         let _ = self.state.events.push_back(event);
+    }
+
+    /// A client knows more of this server than its store.
+    pub(super) fn notice_put_back(&mut self) {
+        if !core::mem::replace(&mut self.state.put_back, true) {
+            self.tell(Event::PutBack);
+        }
     }
 
     pub(super) fn unix(&self) -> UnixTime {

@@ -3,7 +3,7 @@
 
 use crate::{
     action::Ask,
-    id::{Account, Epoch, Nick, Number, Position, PublicKey, Recipient},
+    id::{Account, Epoch, Incarnation, Nick, Number, Position, PublicKey, Recipient},
     link::Units,
     record::PairRecord,
     storage::{Body, Id, Linked, List, Node},
@@ -42,6 +42,9 @@ pub struct Entry {
     pub(crate) previous: u64,
     /// Bytes of all bodies before it in a room's log.
     pub(crate) bytes: u64,
+    /// The run that appended it there, and, if it was another, the one before it.
+    pub(crate) run: Incarnation,
+    pub(crate) before: Option<Incarnation>,
     /// Its author has heard that it was refused.
     pub(crate) told: bool,
     /// It was sent to its recipient from memory, or the store may yet save it: that it is

@@ -53,6 +53,9 @@ pub enum Event {
         /// It is done.
         done: bool,
     },
+    /// Clients know more than the store: it was put back, begun anew, or another server ran with
+    /// this identity. It is told once.
+    PutBack,
     /// The store failed at something. What depended on it was refused.
     StoreFailed,
     /// A record in the store is damaged, and was passed over.

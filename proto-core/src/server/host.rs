@@ -265,6 +265,8 @@ impl Engine<'_> {
             number: entry.position.number,
             received: entry.received,
             bytes: entry.bytes,
+            run: entry.run,
+            previous: entry.before,
         };
         self.state.record =
             record::encode(self.work, &header, &self.pool, &entry.body, entry.body.len())?;

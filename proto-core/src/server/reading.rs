@@ -145,6 +145,7 @@ impl Engine<'_> {
                     row.bytes = last.bytes.saturating_add(body.len() as u64);
                     let position = Position::new(last.epoch, last.number);
                     row.head_of = Some((last.from, position));
+                    (row.head_run, row.asked_run) = (last.run, last.run);
                     row.unplaced = row.head_of;
                 }
                 self.read_next(What::Members { of, from: 1 });

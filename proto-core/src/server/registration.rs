@@ -95,6 +95,11 @@ impl Engine<'_> {
             self.answer(link, Registration::Refused(RegisterRefusal::Exhausted));
             return Taken::Done;
         };
+        // This run of the client has its epoch from this server, in a run before.
+        let knows_more = row.durable
+            && row.key == key
+            && register.server != Incarnation::NONE
+            && register.epoch > Some(row.epoch);
         // Another link may be at it; its end must not undo this one's.
         let older = row.link.replace(link).filter(|older| *older != link);
         let fresh = !row.durable;
@@ -108,6 +113,9 @@ impl Engine<'_> {
         let same = (row.key, row.epoch, row.run) == (key, epoch, register.run);
         let changed = !same || fresh || sets;
         (row.epoch, row.run) = (epoch, register.run);
+        if knows_more {
+            self.notice_put_back();
+        }
         if let Some(older) = older {
             self.leave(older);
             self.links.close(older, CloseReason::Displaced, self.state.now);

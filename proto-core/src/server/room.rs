@@ -3,7 +3,7 @@
 
 use crate::{
     action::Ask,
-    id::{Account, Position, Room, RoomName},
+    id::{Account, Incarnation, Position, Room, RoomName},
     link::{Credit, Run},
     storage::{Bucket, Id, Index, Linked, List, Node, Slab, SlabHead, Slot},
     time::{Instant, UnixTime},
@@ -33,6 +33,9 @@ pub struct RoomRow {
     pub(super) head: u64,
     /// The last entry that the store was asked to save.
     pub(super) asked: u64,
+    /// The runs that appended the last durable entry and that one; none if it is not known.
+    pub(super) head_run: Incarnation,
+    pub(super) asked_run: Incarnation,
     /// Entries that the store was asked to save and has not answered for, in order.
     pub(super) appending: List<Entry, Queued>,
     /// Whose the last durable entry is. Its record speaks for its author; where all others
@@ -78,6 +81,8 @@ impl RoomRow {
             first: 1,
             head: 0,
             asked: 0,
+            head_run: Incarnation::NONE,
+            asked_run: Incarnation::NONE,
             appending: List::NEW,
             head_of: None,
             unplaced: None,
@@ -218,6 +223,8 @@ pub(super) struct Cursor {
     gone: bool,
     gone_from: u64,
     reason: GoneReason,
+    /// How often the member went back.
+    rewinds: u32,
 }
 
 /// The credit that entries of a room use while they are on their way: that of all up to
@@ -239,6 +246,25 @@ struct Begun {
 }
 
 impl Cursor {
+    /// What is said after `rewinds` times going back is said after one more.
+    pub(super) fn goes_back(&self, rewinds: u32) -> bool {
+        self.begun && rewinds > self.rewinds
+    }
+
+    /// The member says that it has all up to `upto`, after it went back `rewinds` times, from
+    /// where all is sent again: whether that is news, and credit of what is on its way no longer,
+    /// to be given back.
+    pub(super) fn heard(&mut self, upto: u64, rewinds: u32) -> (bool, u32) {
+        if self.begun && rewinds < self.rewinds {
+            // It was said before it went back.
+            return (false, 0);
+        }
+        let free = if self.goes_back(rewinds) { self.close() } else { 0 };
+        self.rewinds = rewinds;
+        let got_on = self.read(upto);
+        (got_on, free + self.refund())
+    }
+
     /// The member has all up to `upto`; `false` if that is no news.
     pub(super) fn read(&mut self, upto: u64) -> bool {
         if self.begun && upto <= self.read {
@@ -569,19 +595,21 @@ mod tests {
     const WINDOW_BYTES: u32 = 15 * FRAGMENT_UNIT as u32;
 
     proptest! {
-        /// Whatever is lost, and however the log is cut at its beginning, a member gets
+        /// Whatever is lost, however the log is cut at its beginning, and however often a member
+        /// goes back, it gets
         /// every entry that is kept, and is told up to where the others are gone, on a credit
         /// that is all free in the end.
         #[test]
         fn a_cursor_reads_all_that_is_kept(
             head in 0..200u64,
             start in 0..50u64,
-            steps in prop::collection::vec((0..4u8, any::<u64>(), 1..6u8), 0..2000),
+            steps in prop::collection::vec((0..5u8, any::<u64>(), 1..6u8), 0..2000),
         ) {
             let mut cursor = Cursor::default();
             prop_assert_eq!(cursor.next(1, head), Next::Nothing);
             let mut read = start.min(head);
-            cursor.read(read);
+            cursor.heard(read, 0);
+            let mut rewinds = 0;
             let (mut first, mut have, mut flight) = (1, BTreeSet::new(), Vec::new());
             let mut credit = Credit::new(0, WINDOW_BYTES);
             // Entries of up to five units.
@@ -618,7 +646,16 @@ mod tests {
                         while read < head && (0..units(read + 1)).all(|at| have.contains(&(read + 1, at))) {
                             read += 1;
                         }
-                        cursor.read(read);
+                        credit.refund(cursor.heard(read, rewinds).1);
+                    }
+                    // The member finds that it has read another log, and what it said before
+                    // comes late.
+                    4 if pick % 32 == 0 => {
+                        let late = read;
+                        (read, rewinds) = (pick / 32 % (read + 1), rewinds + 1);
+                        have.retain(|(index, _)| *index <= read);
+                        credit.refund(cursor.heard(read, rewinds).1);
+                        credit.refund(cursor.heard(late, rewinds - 1).1);
                     }
                     _ => {}
                 }

@@ -24,7 +24,7 @@ use super::{
 };
 
 /// Bytes of a `RoomEntry` frame's body that are not the piece.
-const ROOM_HEADER: usize = 5 + 10 + 33 + 3 * 3;
+const ROOM_HEADER: usize = 2 * 5 + 8 + 1 + 4 + 33 + 2 * 3 + 2;
 
 /// What came of writing for one member.
 enum Turned {
@@ -55,6 +55,9 @@ impl Engine<'_> {
         row.asked += 1;
         entry.index = row.asked;
         entry.bytes = row.bytes;
+        let before = core::mem::replace(&mut row.asked_run, self.state.run);
+        (entry.run, entry.before) =
+            (self.state.run, Some(before).filter(|run| *run != self.state.run));
         row.bytes = row.bytes.saturating_add(entry.body.len() as u64);
         entry.author = self.accounts.get(entry.from).map(|row| row.nick);
         entry.stage = Stage::Storing;
@@ -76,6 +79,7 @@ impl Engine<'_> {
         let (Some(row), Some(entry)) = (row, self.entries.get_mut(id)) else { return };
         row.head = row.head.max(entry.index);
         row.head_of = Some((entry.from, entry.position));
+        row.head_run = entry.run;
         entry.stage = Stage::Stored;
         row.appending.remove(&mut self.entries, id);
         self.state.moved_rooms.append(&mut self.rooms.members, &mut row.caught_up);
@@ -100,11 +104,13 @@ impl Engine<'_> {
     fn refuse_from(&mut self, first: Id<Entry>, room: Room) {
         if let Some(row) = self.rooms.by_number(room).and_then(|id| self.rooms.slab.get_mut(id)) {
             (row.unplaced, row.place) = (row.head_of, Ask::Idle);
+            row.asked_run = row.head_run;
             let mut at = row.appending.front();
             while let Some(before) =
                 at.filter(|id| *id != first).and_then(|id| self.entries.get(id))
             {
                 row.unplaced = Some((before.from, before.position));
+                row.asked_run = before.run;
                 at = before.queued.next();
             }
         }
@@ -215,10 +221,18 @@ impl Engine<'_> {
         else {
             return Taken::Done;
         };
-        let got_on = membership.cursor.read(read.upto.min(head).max(membership.since));
-        let free = membership.cursor.refund();
+        let upto = u64::from(read.upto).min(head).max(membership.since);
+        let goes_back = membership.cursor.goes_back(read.rewinds);
+        let (got_on, free) = membership.cursor.heard(upto, read.rewinds);
         if let Some(found) = self.links.get_mut(link) {
             found.credit.refund(free);
+        }
+        if read.rewinds > 0 {
+            self.notice_put_back();
+        }
+        if goes_back {
+            // It may be behind all that are waited for.
+            self.wait_no_more(id);
         }
         self.take_turn(id);
         if got_on {
@@ -392,7 +406,8 @@ impl Engine<'_> {
         let Some(row) = self.rooms.slab.get(membership.room) else { return Turned::Over };
         let room = row.number;
         if membership.greet {
-            let joined = Joined { room, since: membership.since, name: row.name };
+            let (since, last) = (index(membership.since), index(row.head));
+            let joined = Joined { room, since, last, run: row.head_run, name: row.name };
             if !packet.push(&Frame::Joined(joined), Token::Joined(id)) {
                 return Turned::Full;
             }
@@ -402,7 +417,7 @@ impl Engine<'_> {
             let index = match membership.cursor.next(row.first, row.head) {
                 Next::Nothing => return Turned::Over,
                 Next::Gone { upto, first, reason } => {
-                    let gone = Gone { room, upto, first, reason };
+                    let gone = Gone { room, upto: index(upto), first: index(first), reason };
                     if !packet.push(&Frame::Gone(gone), Token::Gone(id)) {
                         return Turned::Full;
                     }
@@ -444,7 +459,9 @@ impl Engine<'_> {
             self.pool.read(&entry.body, run.offset(), piece);
             let said = RoomEntry {
                 room,
-                index,
+                index: self::index(index),
+                run: entry.run,
+                previous: entry.before.map(|run| run.tag()),
                 from,
                 total: total as u16,
                 offset: run.offset() as u16,
@@ -473,6 +490,8 @@ impl Engine<'_> {
             index,
             author: Some(record.nick),
             received: record.received,
+            run: record.run,
+            before: record.previous,
             ..Entry::new(record.from, Recipient::Room(room), position, body, Stage::Stored)
         };
         let Ok(id) = self.entries.insert(entry) else { return false };
@@ -546,6 +565,11 @@ fn remembered<'e>(
         at(slot).is_some_and(|e| e.index == index && e.to == Recipient::Room(room))
     });
     slot.and_then(at)
+}
+
+/// A place in a room's log, as it is on the wire.
+fn index(index: u64) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
 }
 
 /// What an entry of a room is found by.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     id::{
         Account, Epoch, Incarnation, Nick, Number, Position, PublicKey, Recipient, Room, RoomName,
+        RunTag,
     },
     password::MAX_PASSWORD,
     time::UnixTime,
@@ -33,6 +34,9 @@ mod bound {
     pub(super) const U32: usize = 5;
     pub(super) const U64: usize = 10;
     pub(super) const RUN: usize = 8;
+    pub(super) const RUN_TAG: usize = 4;
+    /// Of the length of one unit.
+    pub(super) const UNIT_LENGTH: usize = 2;
     pub(super) const ADDRESS: usize = 1 + 16 + U16;
     pub(super) const NAME: usize = 1 + crate::id::MAX_NAME;
     pub(super) const RECIPIENT: usize = TAG + U32;
@@ -129,13 +133,13 @@ frames! {
     MailboxEmpty(()) = 0x28, bound 0;
 
     /// The reader is a member of a room.
-    Joined(Joined) = 0x30, bound bound::U32 + bound::U64 + bound::TAG + bound::NAME;
+    Joined(Joined) = 0x30, bound 3 * bound::U32 + bound::RUN + bound::TAG + bound::NAME;
     /// How far a member has a room's log, durably.
-    Read(Read) = 0x31, bound bound::U32 + bound::U64;
+    Read(Read) = 0x31, bound 3 * bound::U32;
     /// A piece of an entry of a room's log.
-    RoomEntry(RoomEntry<'a>) = 0x32, bound bound::U32 + bound::U64 + bound::NAME + 3 * bound::U16 + super::FRAGMENT_UNIT;
+    RoomEntry(RoomEntry<'a>) = 0x32, bound 2 * bound::U32 + bound::RUN + bound::TAG + bound::RUN_TAG + bound::NAME + 2 * bound::U16 + bound::UNIT_LENGTH + super::FRAGMENT_UNIT;
     /// Entries of a room's log that cannot be read any more.
-    Gone(Gone) = 0x33, bound bound::U32 + 2 * bound::U64 + bound::TAG;
+    Gone(Gone) = 0x33, bound 3 * bound::U32 + bound::TAG;
     /// What a client wants of the server's rooms.
     Command(Command) = 0x34, bound bound::U64 + 2 * bound::TAG + bound::NAME + bound::U32;
     /// What came of that.
@@ -562,7 +566,11 @@ pub struct Joined {
     /// The room.
     pub room: Room,
     /// The last entry of its log that came before the reader joined.
-    pub since: u64,
+    pub since: u32,
+    /// The last entry of its log.
+    pub last: u32,
+    /// The server's run that appended that one; none if it is not known any more.
+    pub run: Incarnation,
     /// Its name; none for the lobby.
     pub name: Option<RoomName>,
 }
@@ -573,7 +581,9 @@ pub struct Read {
     /// The room.
     pub room: Room,
     /// The cursor.
-    pub upto: u64,
+    pub upto: u32,
+    /// How often the cursor has gone back in this session.
+    pub rewinds: u32,
 }
 
 /// A piece of an entry of a room's log.
@@ -582,7 +592,12 @@ pub struct RoomEntry<'a> {
     /// The room.
     pub room: Room,
     /// The entry's place in its log: from 1 upwards, none left out.
-    pub index: u64,
+    pub index: u32,
+    /// The server's run that appended it.
+    pub run: Incarnation,
+    /// The run that appended the entry before it: none if that is the same, zeros if it is not
+    /// known, or if there is none.
+    pub previous: Option<RunTag>,
     /// Who said it.
     pub from: Nick,
     /// Bytes of the whole body.
@@ -600,9 +615,9 @@ pub struct Gone {
     /// The room.
     pub room: Room,
     /// The last entry that is gone.
-    pub upto: u64,
+    pub upto: u32,
     /// The first one that is gone for `reason`. Those before it are not kept.
-    pub first: u64,
+    pub first: u32,
     /// Why they are gone.
     pub reason: GoneReason,
 }
