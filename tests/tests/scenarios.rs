@@ -9,6 +9,7 @@ use proto_core::{
 use simulation::{
     chat::{Chat, SHORTLY},
     clock::SECOND,
+    node::Kind,
     store::Manners,
     world::SERVER,
 };
@@ -438,6 +439,66 @@ fn mail_that_is_too_old_is_not_handed_over() {
     let heard = chat.hears("bob");
     assert!(heard.iter().any(|line| line.ends_with(": it was a good cake")), "{heard:?}");
     assert!(!heard.iter().any(|line| line.ends_with(": the cake is ready")), "{heard:?}");
+}
+
+/// Of the mail that waits for bob he knows the second: it had come directly, and its receipt
+/// got lost. That he says so at once does not mean that he has the first.
+#[test]
+fn mail_is_kept_until_all_before_it_was_handed_over() {
+    let mut chat = Chat::online(&["alice", "bob", "carol"]);
+    let [alice, bob] = ["alice", "bob"].map(|who| chat.at(who));
+    for (from, to) in [("alice", "bob"), ("bob", "alice")] {
+        chat.say(from, to, "hello");
+        chat.run(SHORTLY);
+    }
+    for who in ["carol", "server"] {
+        chat.part(who, "bob", 60 * SECOND);
+    }
+    chat.world.mute(bob, alice, 60 * SECOND);
+    chat.say("carol", "bob", "the first");
+    chat.run(SHORTLY);
+    chat.say("alice", "bob", "the second");
+    chat.run(SHORTLY);
+    for (who, text) in [("carol", "stored: the first"), ("alice", "stored: the second")] {
+        assert_eq!(chat.hears(who).last().unwrap(), text);
+    }
+    assert_eq!(chat.hears("bob").last().unwrap(), "alice: the second");
+    chat.crash("bob");
+    chat.heal();
+    chat.world.nodes[bob].store.behave(Manners { slow: 60 * SECOND, ..Manners::default() });
+    chat.start("bob");
+    chat.run(300 * SECOND);
+    // What the server forgets, bob has, say the laws.
+    let heard = chat.hears("bob");
+    assert!(heard.contains(&"carol (saved): the first".into()), "{heard:?}");
+    assert!(!heard.iter().any(|line| line.ends_with("the second")), "{heard:?}");
+    for who in ["alice", "carol"] {
+        assert!(chat.hears(who).last().unwrap().starts_with("delivered: the "));
+    }
+}
+
+#[test]
+fn what_is_for_somebody_whom_the_server_does_not_know_any_more_expires() {
+    let mut chat = Chat::online(&["alice", "bob"]);
+    let alice = chat.at("alice");
+    if let Kind::Client(config) = &mut chat.world.nodes[alice].kind {
+        config.expiry = Duration::from_mins(10);
+    }
+    chat.crash("alice");
+    chat.start("alice");
+    chat.run(SHORTLY);
+    for who in ["server", "bob"] {
+        chat.crash(who);
+    }
+    chat.say("alice", "bob", "is anybody out there?");
+    chat.run(SHORTLY);
+    chat.lose_server();
+    chat.run(8 * 60 * SECOND);
+    let open = |chat: &mut Chat| chat.world.nodes[alice].client().unwrap().open_messages().unsaved;
+    assert_eq!(open(&mut chat), 1);
+    chat.run(3 * 60 * SECOND);
+    assert_eq!(chat.hears("alice").last().unwrap(), "expired: is anybody out there?");
+    assert_eq!(open(&mut chat), 0);
 }
 
 #[test]
