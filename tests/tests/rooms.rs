@@ -477,6 +477,31 @@ fn forgotten_later(left: usize) {
     assert_eq!(kept(&chat), left);
 }
 
+/// An entry that the store may still fail to take drives nothing out of a room that is kept to a
+/// size; that nothing goes before its time is a law.
+#[test]
+fn what_is_not_saved_drives_nothing_out() {
+    for fails in (0..1_000).step_by(5) {
+        let mut chat = Chat::online(&["alice", "bob"]);
+        chat.configure(|config| config.room.bytes = 1_000);
+        chat.run(60 * SECOND);
+        // What is gone already leaves the server knowing what is the oldest.
+        for (who, name, length) in [("alice", "gone", 900), ("bob", "kept", 300)] {
+            chat.say(who, "#", &Chat::long(name, length));
+            chat.run(SHORTLY);
+        }
+        let manners = Manners { fails, slow: 100_000, full: false };
+        chat.world.nodes[SERVER].store.behave(manners);
+        chat.say("alice", "#", "short");
+        chat.say("bob", "#", &Chat::long("too much", 900));
+        chat.run(SECOND / 2);
+        chat.heal();
+        chat.run(SHORTLY);
+        chat.say("bob", "#", "and now?");
+        chat.run(10 * SECOND);
+    }
+}
+
 /// An entry that the server's disk has spoiled is gone for another reason than its age, and
 /// everyone who lacks it is told that one.
 #[test]

@@ -340,7 +340,10 @@ impl Engine<'_> {
         let many = if many < first { 0 } else { self.may_go(id, many) };
         let Some(row) = self.rooms.get_mut(id) else { return };
         row.first = row.first.max(many.saturating_add(1));
-        let (first, over) = (row.first, row.bytes.saturating_sub(row.oldest.bytes) > kept.bytes);
+        // What the store may still fail to take drives nothing out.
+        let appending = row.appending.front().and_then(|id| self.entries.get(id));
+        let durable = appending.map_or(row.bytes, |entry| entry.bytes);
+        let (first, over) = (row.first, durable.saturating_sub(row.oldest.bytes) > kept.bytes);
         let unread = over && self.may_go(id, first) < first;
         let Some(row) = self.rooms.get_mut(id) else { return };
         let expired = now.since(row.oldest.received) >= Duration::from_secs(kept.age.into());
