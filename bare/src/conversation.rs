@@ -7,11 +7,11 @@ use core::{
 };
 
 use proto_core::{
-    action::Action,
     client::{self, Client, Event, Verdict},
+    host::{Action, Machine, Records, Resume},
     id::{Nick, PublicKey, SecretKey},
     record::record_bound,
-    server::{self, Resume, Server},
+    server::{self, Server},
     session::{Identity, Portable},
     time::{Instant, UnixTime, WallClock},
     wire::MAX_DATAGRAM,
@@ -120,8 +120,7 @@ struct World {
     bob: &'static mut LentClient,
     stores: [&'static mut Store; 3],
     scratch: &'static mut [u8; MAX_DATAGRAM],
-    /// From where, to where, and how much of the scratch.
-    under_way: Option<(u16, SocketAddr, usize)>,
+    under_way: UnderWay,
     told: Told,
 }
 
@@ -132,18 +131,17 @@ pub fn converse(memory: &'static mut Memory) -> Option<()> {
     let mut world = World::new(memory)?;
     let bob = Nick::new("bob").ok()?;
 
-    // What an input's drain would give is owed still when the drain is dropped.
-    let _ = world.bob.register(world.now).ok()?;
+    world.bob.register(world.now).ok()?;
     world.run_until(|told| told.bob_came == 1)?;
-    let _ = world.alice.register(world.now).ok()?;
+    world.alice.register(world.now).ok()?;
     world.run_until(|told| told.alice_knows_bob)?;
-    let _ = world.alice.say(world.now, bob, SAID[0]).ok()?;
+    world.alice.say(world.now, bob, SAID[0]).ok()?;
     world.run_until(|told| told.read == 1 && told.delivered == 1)?;
-    let _ = world.bob.deregister(world.now).ok()?;
+    world.bob.deregister(world.now).ok()?;
     world.run_until(|told| told.bob_went == 1)?;
-    let _ = world.alice.say(world.now, bob, SAID[1]).ok()?;
+    world.alice.say(world.now, bob, SAID[1]).ok()?;
     world.run_until(|told| told.stored == 1)?;
-    let _ = world.bob.register(world.now).ok()?;
+    world.bob.register(world.now).ok()?;
     world.run_until(|told| told.read == 2 && told.delivered == 2)
 }
 
@@ -182,67 +180,65 @@ impl World {
     /// Does the next thing that the server owes; `false` if there is none.
     fn serve(&mut self) -> bool {
         let [store, ..] = &mut self.stores;
-        let mut actions = self.server.poll_timeout(self.now);
-        let Some(action) = actions.next(self.scratch) else { return false };
-        match action {
-            Action::Send { to, datagram } => {
-                self.under_way = Some((SERVER, to, datagram.len()));
-            }
-            Action::Put { ticket, log, number } => {
-                let result = store.put(log, number, actions.record());
-                let _ = self.server.handle_stored(self.now, ticket, result);
-            }
-            Action::Forget { ticket, log, upto } => {
-                store.forget(log, upto);
-                let _ = self.server.handle_stored(self.now, ticket, Ok(()));
-            }
-            Action::Load { ticket, log, from } => {
-                let _ = self.server.handle_loaded(self.now, ticket, Ok(store.load(log, from)));
-            }
-            Action::Authenticate { .. } | Action::Event(_) => {}
-        }
-        true
+        act(self.now, SERVER, self.server, store, self.scratch, &mut self.under_way, |_, _| {})
     }
 
     /// Does the next thing that a client owes; `false` if there is none.
     fn attend(&mut self, port: u16) -> bool {
         let [_, alices, bobs] = &mut self.stores;
         let (client, store) =
-            if port == ALICE { (&mut self.alice, alices) } else { (&mut self.bob, bobs) };
-        let mut actions = client.poll_timeout(self.now);
-        let Some(action) = actions.next(self.scratch) else { return false };
-        match action {
-            Action::Send { to, datagram } => {
-                self.under_way = Some((port, to, datagram.len()));
-            }
-            Action::Put { ticket, log, number } => {
-                let result = store.put(log, number, actions.record());
-                let _ = client.handle_stored(self.now, ticket, result);
-            }
-            Action::Forget { ticket, log, upto } => {
-                store.forget(log, upto);
-                let _ = client.handle_stored(self.now, ticket, Ok(()));
-            }
-            Action::Load { ticket, log, from } => {
-                let _ = client.handle_loaded(self.now, ticket, Ok(store.load(log, from)));
-            }
-            Action::Authenticate { .. } => {}
-            Action::Event(event) => self.told.note(port, event, actions.text()),
-        }
-        true
+            if port == ALICE { (&mut *self.alice, alices) } else { (&mut *self.bob, bobs) };
+        let tell = |event, text: &[u8]| self.told.note(port, event, text);
+        act(self.now, port, client, store, self.scratch, &mut self.under_way, tell)
     }
 
     /// Hands over the datagram under way; `false` if there is none.
     fn carry(&mut self) -> bool {
         let Some((from, to, length)) = self.under_way.take() else { return false };
-        let (now, from, datagram) = (self.now, at(from), &mut self.scratch[..length]);
-        match to.port() {
-            SERVER => drop(self.server.handle_datagram(now, from, datagram)),
-            ALICE => drop(self.alice.handle_datagram(now, from, datagram)),
-            _ => drop(self.bob.handle_datagram(now, from, datagram)),
-        }
+        let (now, source, datagram) = (self.now, at(from), &mut self.scratch[..length]);
+        let reply = match to.port() {
+            SERVER => self.server.handle_datagram(now, source, datagram),
+            ALICE => self.alice.handle_datagram(now, source, datagram),
+            _ => self.bob.handle_datagram(now, source, datagram),
+        };
+        // It is where the datagram was.
+        self.under_way = reply.map(|reply| (to.port(), source, reply.len()));
         true
     }
+}
+
+/// From where, to where, and how much of the scratch.
+type UnderWay = Option<(u16, SocketAddr, usize)>;
+
+/// Does the next thing that a role owes; `false` if there is none.
+fn act<M: Machine>(
+    now: Instant,
+    port: u16,
+    role: &mut M,
+    store: &mut Store,
+    scratch: &mut [u8; MAX_DATAGRAM],
+    under_way: &mut UnderWay,
+    mut tell: impl FnMut(M::Event, &[u8]),
+) -> bool {
+    let Some(action) = role.poll(now, scratch) else { return false };
+    match action {
+        Action::Send { to, datagram } => *under_way = Some((port, to, datagram.len())),
+        Action::Put { ticket, log, number, record } => {
+            let result = store.put(log, number, record);
+            role.handle_stored(now, ticket, result);
+        }
+        Action::Trim { ticket, log, upto } => {
+            store.trim(log, upto);
+            role.handle_stored(now, ticket, Ok(()));
+        }
+        Action::Read { ticket, log, from, .. } => {
+            let (found, last) = (store.first(log, from), store.last(log));
+            role.handle_read(now, ticket, Ok(Records { records: found.as_slice(), last }));
+        }
+        Action::Judge { .. } => {}
+        Action::Event { event, text } => tell(event, text),
+    }
+    true
 }
 
 impl Told {

@@ -1,10 +1,10 @@
 //! A role with live sessions, whose other ends are the fuzzer.
 
-use std::{net::SocketAddr, time::Duration};
+use std::time::Duration;
 
 use proto_core::{
-    action::{Judgement, Loaded, StoreError, Ticket},
     client::{self, Client, OpenMessages, To},
+    host::{Action, Judgement, Machine, Records, StoreError, Ticket},
     id::{Account, Epoch, Incarnation, Nick, Number, Recipient, Room, RoomName},
     record::record_bound,
     server::{self, Logins, Operation, Server},
@@ -31,124 +31,51 @@ const PEERS: usize = 8;
 /// More actions than one input is ever worth with tables this small.
 const MOST: usize = 2000;
 
-/// What a host passes to either role.
-enum Input<'a> {
-    Datagram(SocketAddr, &'a mut [u8]),
-    Timeout,
-    Stored(Ticket, Result<(), StoreError>),
-    Loaded(Ticket, Result<Loaded<'a>, StoreError>),
-}
-
 /// A role, and what its user does at it.
-trait Role {
-    /// Feeds an input to the role and does what it owes.
-    fn take(&mut self, outside: &mut Outside, input: Input<'_>);
-    fn deadline(&mut self) -> Option<Instant>;
+trait Role: Machine {
     /// The user, or the operator, takes this step, if it is one of theirs.
-    fn act(&mut self, outside: &mut Outside, step: &Step<'_>);
-    /// The host has judged a password.
-    fn judged(&mut self, outside: &mut Outside, ticket: Ticket, judgement: Judgement<'_>);
-}
-
-macro_rules! drain {
-    ($outside:ident, $actions:expr) => {
-        drain!($outside, $actions, |_| false)
-    };
-    ($outside:ident, $actions:expr, $known:expr) => {{
-        let mut scratch = [0; MAX_DATAGRAM];
-        let mut actions = $actions;
-        let mut count = 0;
-        while let Some(action) = actions.next(&mut scratch) {
-            $outside.perform(action, actions.record(), $known(&actions));
-            count += 1;
-            assert!(count < MOST, "one input is worth no end of work");
-        }
-    }};
-}
-
-macro_rules! take {
-    ($role:ident, $outside:ident, $input:ident, $known:expr) => {{
-        let now = $outside.now;
-        drain!(
-            $outside,
-            match $input {
-                Input::Datagram(from, bytes) => $role.handle_datagram(now, from, bytes),
-                Input::Timeout => $role.poll_timeout(now),
-                Input::Stored(ticket, result) => $role.handle_stored(now, ticket, result),
-                Input::Loaded(ticket, result) => $role.handle_loaded(now, ticket, result),
-            },
-            $known
-        );
-    }};
+    fn act(&mut self, now: Instant, step: &Step<'_>);
 }
 
 impl Role for Server<ServerMemory> {
-    fn take(&mut self, outside: &mut Outside, input: Input<'_>) {
-        take!(self, outside, input, |actions: &server::Actions<'_>| actions.hash().is_some());
-    }
-
-    fn deadline(&mut self) -> Option<Instant> {
-        self.deadline()
-    }
-
-    fn act(&mut self, outside: &mut Outside, step: &Step<'_>) {
+    fn act(&mut self, now: Instant, step: &Step<'_>) {
         let Step::Operate(end, what) = *step else { return };
         let all = [Operation::Reset, Operation::Remove, Operation::Ban, Operation::Unban];
         let operation = all[usize::from(what) % all.len()];
-        if let Ok(actions) = self.operate(outside.now, &nick(end), operation) {
-            drain!(outside, actions);
-        }
-    }
-
-    fn judged(&mut self, outside: &mut Outside, ticket: Ticket, judgement: Judgement<'_>) {
-        drain!(outside, self.handle_authenticated(outside.now, ticket, judgement));
+        // Why nothing is done is the operator's business; so below, the user's.
+        let _ = self.operate(now, &nick(end), operation);
     }
 }
 
 impl Role for Client<ClientMemory> {
-    fn take(&mut self, outside: &mut Outside, input: Input<'_>) {
-        take!(self, outside, input, |_| false);
-    }
-
-    fn deadline(&mut self) -> Option<Instant> {
-        self.deadline()
-    }
-
-    fn act(&mut self, outside: &mut Outside, step: &Step<'_>) {
-        let now = outside.now;
+    fn act(&mut self, now: Instant, step: &Step<'_>) {
         let text = |length| "x".repeat(usize::from(length) * 4);
-        let command = match *step {
+        match *step {
             Step::Say(to, length) => {
-                if let Ok((_, actions)) = self.say(now, nick(to), &text(length)) {
-                    drain!(outside, actions);
-                }
-                return;
+                let _ = self.say(now, nick(to), &text(length));
             }
             Step::Tell(everyone, length) => {
                 let to = if everyone { To::Lobby } else { To::Room(room_name()) };
-                if let Ok((_, actions)) = self.say(now, to, &text(length)) {
-                    drain!(outside, actions);
-                }
-                return;
+                let _ = self.say(now, to, &text(length));
             }
             Step::Password(length) => {
-                if let Ok(actions) = self.authenticate(now, text(length).as_bytes()) {
-                    drain!(outside, actions);
-                }
-                return;
+                let _ = self.authenticate(now, text(length).as_bytes());
             }
-            Step::Register(true) => self.register(now),
-            Step::Register(false) => self.deregister(now),
-            Step::Wish(which) => self.wish(now, wish(which)),
-            Step::Away(length) => self.set_away(now, &text(length)),
-            _ => return,
-        };
-        if let Ok(actions) = command {
-            drain!(outside, actions);
+            Step::Register(true) => {
+                let _ = self.register(now);
+            }
+            Step::Register(false) => {
+                let _ = self.deregister(now);
+            }
+            Step::Wish(which) => {
+                let _ = self.wish(now, wish(which));
+            }
+            Step::Away(length) => {
+                let _ = self.set_away(now, &text(length));
+            }
+            _ => {}
         }
     }
-
-    fn judged(&mut self, _: &mut Outside, _: Ticket, _: Judgement<'_>) {}
 }
 
 /// A role and the world around it.
@@ -186,13 +113,14 @@ impl<R: Role> World<R> {
             }
             Step::Found(record) => {
                 let requests = &mut self.outside.requests;
-                let load = |(_, asked): &(_, Request)| matches!(asked, Request::Load { .. });
+                let load = |(_, asked): &(_, Request)| matches!(asked, Request::Read { .. });
                 let oldest = requests.iter().position(load).and_then(|at| requests.remove(at));
-                if let Some((ticket, Request::Load { from, .. })) = oldest {
+                if let Some((ticket, Request::Read { from, .. })) = oldest {
                     self.outside.misled = true;
                     let number = from.max(1);
-                    let loaded = Loaded { record: Some((number, record)), head: number };
-                    self.role.take(&mut self.outside, Input::Loaded(ticket, Ok(loaded)));
+                    let found = Records { records: &[(number, record)], last: number };
+                    self.role.handle_read(self.outside.now, ticket, Ok(found));
+                    self.drain();
                 }
             }
             Step::Judge(how) => {
@@ -208,7 +136,8 @@ impl<R: Role> World<R> {
                         Judgement::Failed,
                     ];
                     let judgement = all[usize::from(how) % all.len()];
-                    self.role.judged(&mut self.outside, ticket, judgement);
+                    self.role.handle_judged(self.outside.now, ticket, judgement);
+                    self.drain();
                 }
             }
             Step::Say(..)
@@ -217,7 +146,10 @@ impl<R: Role> World<R> {
             | Step::Wish(_)
             | Step::Away(_)
             | Step::Password(_)
-            | Step::Operate(..) => self.role.act(&mut self.outside, &step),
+            | Step::Operate(..) => {
+                self.role.act(self.outside.now, &step);
+                self.drain();
+            }
             Step::Grant(end, what) => {
                 if let Some(Command { serial, .. }) = self.outside.asked(end) {
                     let names: &[u8] = b"\x05first\x06second";
@@ -258,7 +190,21 @@ impl<R: Role> World<R> {
 
     fn arrive(&mut self, end: End, datagram: Option<Vec<u8>>) {
         if let Some(mut datagram) = datagram {
-            self.role.take(&mut self.outside, Input::Datagram(address(end), &mut datagram));
+            let (now, from) = (self.outside.now, address(end));
+            if let Some(retry) = self.role.handle_datagram(now, from, &mut datagram) {
+                self.outside.perform::<()>(Action::Send { to: from, datagram: retry });
+            }
+            self.drain();
+        }
+    }
+
+    /// The host does all that the role owes.
+    fn drain(&mut self) {
+        let (mut scratch, mut count) = ([0; MAX_DATAGRAM], 0);
+        while let Some(action) = self.role.poll(self.outside.now, &mut scratch) {
+            self.outside.perform(action);
+            count += 1;
+            assert!(count < MOST, "one input is worth no end of work");
         }
     }
 
@@ -267,24 +213,27 @@ impl<R: Role> World<R> {
             self.fail(ticket, &request);
             return;
         }
+        let now = self.outside.now;
         match self.outside.carry_out(request) {
-            Answer::Stored => self.role.take(&mut self.outside, Input::Stored(ticket, Ok(()))),
-            Answer::Loaded { record, head } => {
-                let record = record.as_ref().map(|(number, bytes)| (*number, bytes.as_slice()));
-                let loaded = Ok(Loaded { record, head });
-                self.role.take(&mut self.outside, Input::Loaded(ticket, loaded));
+            Answer::Stored => self.role.handle_stored(now, ticket, Ok(())),
+            Answer::Read { records, last } => {
+                let records: Vec<_> =
+                    records.iter().map(|(number, bytes)| (*number, bytes.as_slice())).collect();
+                let found = Records { records: &records, last };
+                self.role.handle_read(now, ticket, Ok(found));
             }
             Answer::Judged { known } => {
                 let judgement = if known { Judgement::Right } else { Judgement::Hashed(HASH) };
-                self.role.judged(&mut self.outside, ticket, judgement);
+                self.role.handle_judged(now, ticket, judgement);
             }
         }
+        self.drain();
     }
 
     /// The host cannot do what it was asked for, nor, if that is to be durable, what it was
     /// asked for since.
     fn fail(&mut self, ticket: Ticket, request: &Request) {
-        let mut failed = vec![ticket];
+        let (now, mut failed) = (self.outside.now, vec![ticket]);
         if request.is_write() {
             let requests = std::mem::take(&mut self.outside.requests);
             let (writes, others): (Vec<_>, Vec<_>) =
@@ -294,22 +243,19 @@ impl<R: Role> World<R> {
         }
         for ticket in failed {
             match request {
-                Request::Load { .. } => {
-                    self.role.take(&mut self.outside, Input::Loaded(ticket, Err(StoreError)));
+                Request::Read { .. } => self.role.handle_read(now, ticket, Err(StoreError)),
+                Request::Put { .. } | Request::Trim { .. } => {
+                    self.role.handle_stored(now, ticket, Err(StoreError));
                 }
-                Request::Put { .. } | Request::Forget { .. } => {
-                    self.role.take(&mut self.outside, Input::Stored(ticket, Err(StoreError)));
-                }
-                Request::Judge { .. } => {
-                    self.role.judged(&mut self.outside, ticket, Judgement::Wrong);
-                }
+                Request::Judge { .. } => self.role.handle_judged(now, ticket, Judgement::Wrong),
             }
         }
+        self.drain();
     }
 
     /// What due work leaves must be due later.
     fn wake(&mut self) {
-        self.role.take(&mut self.outside, Input::Timeout);
+        self.drain();
         let deadline = self.role.deadline();
         assert!(deadline.is_none_or(|at| at > self.outside.now), "{deadline:?} stays due");
     }

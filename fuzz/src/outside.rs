@@ -6,10 +6,10 @@ use std::{
 };
 
 use proto_core::{
-    action::{Action, Log, Ticket},
+    host::Resume,
+    host::{Action, Log, Ticket},
     id::{PublicKey, SecretKey, SessionId},
     random::Random,
-    server::Resume,
     session::{self, Identity, Initiator, Keys, Offer, Opened},
     time::{Instant, UnixTime, WallClock},
     wire::{
@@ -61,13 +61,14 @@ pub(crate) enum Request {
         number: u64,
         record: Vec<u8>,
     },
-    Forget {
+    Trim {
         log: Log,
         upto: u64,
     },
-    Load {
+    Read {
         log: Log,
         from: u64,
+        most: usize,
     },
     /// A password: `known` if its account has one already.
     Judge {
@@ -78,20 +79,20 @@ pub(crate) enum Request {
 impl Request {
     /// Something is to be made durable.
     pub(crate) fn is_write(&self) -> bool {
-        matches!(self, Self::Put { .. } | Self::Forget { .. })
+        matches!(self, Self::Put { .. } | Self::Trim { .. })
     }
 }
 
 /// What came of a request.
 pub(crate) enum Answer {
     Stored,
-    Loaded { record: Option<(u64, Vec<u8>)>, head: u64 },
+    Read { records: Vec<(u64, Vec<u8>)>, last: u64 },
     Judged { known: bool },
 }
 
 #[derive(Default)]
 struct Records {
-    head: u64,
+    last: u64,
     records: BTreeMap<u64, Vec<u8>>,
 }
 
@@ -148,24 +149,24 @@ impl Outside {
         Resume { boot: self.boot, clock: WallClock { at, unix } }
     }
 
-    /// Takes an action; `record` belongs to a `Put`, `known` to an `Authenticate`.
-    pub(crate) fn perform<E>(&mut self, action: Action<'_, E>, record: &[u8], known: bool) {
+    /// Does what a role owes, or notes that it is to be done.
+    pub(crate) fn perform<E>(&mut self, action: Action<'_, E>) {
         match action {
             Action::Send { to, datagram } => self.receive(to, datagram),
-            Action::Put { ticket, log, number } => {
+            Action::Put { ticket, log, number, record } => {
                 let record = record.to_vec();
                 self.requests.push_back((ticket, Request::Put { log, number, record }));
             }
-            Action::Forget { ticket, log, upto } => {
-                self.requests.push_back((ticket, Request::Forget { log, upto }));
+            Action::Trim { ticket, log, upto } => {
+                self.requests.push_back((ticket, Request::Trim { log, upto }));
             }
-            Action::Load { ticket, log, from } => {
-                self.requests.push_back((ticket, Request::Load { log, from }));
+            Action::Read { ticket, log, from, most } => {
+                self.requests.push_back((ticket, Request::Read { log, from, most }));
             }
-            Action::Authenticate { ticket } => {
-                self.requests.push_back((ticket, Request::Judge { known }));
+            Action::Judge { ticket, hash, .. } => {
+                self.requests.push_back((ticket, Request::Judge { known: hash.is_some() }));
             }
-            Action::Event(_) => {}
+            Action::Event { .. } => {}
         }
     }
 
@@ -175,24 +176,26 @@ impl Outside {
             Request::Put { log, number, record } => {
                 let once = matches!(log, Log::Mailbox(_) | Log::Room(_) | Log::Inbox(_));
                 let records = self.logs.entry(log).or_default();
-                records.head = records.head.max(number);
+                records.last = records.last.max(number);
                 let known = records.records.insert(number, record.clone());
                 // What was said is kept as it was said.
                 let same = known.is_none_or(|known| known == record);
                 assert!(same || !once || self.misled, "{log:?} has another record {number}");
                 Answer::Stored
             }
-            Request::Forget { log, upto } => {
+            Request::Trim { log, upto } => {
                 if let Some(log) = self.logs.get_mut(&log) {
                     log.records.retain(|number, _| *number > upto);
                 }
                 Answer::Stored
             }
-            Request::Load { log, from } => {
-                let log = self.logs.get(&log);
-                let record = log.and_then(|log| log.records.range(from..).next());
-                let record = record.map(|(number, record)| (*number, record.clone()));
-                Answer::Loaded { record, head: log.map_or(0, |log| log.head) }
+            Request::Read { log, from, most } => {
+                let Some(log) = self.logs.get(&log) else {
+                    return Answer::Read { records: Vec::new(), last: 0 };
+                };
+                let found = log.records.range(from..).take(most);
+                let records = found.map(|(number, record)| (*number, record.clone())).collect();
+                Answer::Read { records, last: log.last }
             }
             Request::Judge { known } => Answer::Judged { known },
         }

@@ -1,15 +1,19 @@
-//! A driver without sockets, clock or disk: shuttles datagrams between a server
-//! and two clients in memory, on a clock that it moves itself.
+//! A host without sockets, clock or disk: it carries datagrams between a server and two clients
+//! in memory, on a clock that it moves itself, and keeps what is to be durable in maps.
 //!
 //! `cargo run -p proto-core --example in_memory`
-use std::{collections::VecDeque, fmt::Debug, net::SocketAddr};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fmt::Debug,
+    net::SocketAddr,
+};
 
 use proto_core::{
     StartError,
-    action::{Action, Loaded, Ticket},
     client::{self, Client},
+    host::{Action, Log, Machine, Records, Resume},
     id::{Nick, SecretKey},
-    server::{self, Resume, Server},
+    server::{self, Server},
     session::{Identity, Portable},
     time::{Instant, UnixTime, WallClock},
     wire::MAX_DATAGRAM,
@@ -21,82 +25,103 @@ type ClientMemory = client::Fixed<4, 8, 16, 64, 32, 1024>;
 /// Datagrams under way: from, to, bytes.
 type Wire = VecDeque<(SocketAddr, SocketAddr, Vec<u8>)>;
 
-/// Requests that a host without a store answers at once.
-type Asked = VecDeque<(Ticket, bool)>;
+/// A store that lasts as long as the program. It answers at once.
+#[derive(Default)]
+struct Store {
+    records: BTreeMap<(Log, u64), Vec<u8>>,
+    /// The highest number ever put into each log.
+    lasts: BTreeMap<Log, u64>,
+}
 
-fn perform<E: Debug>(action: Action<'_, E>, at: SocketAddr, wire: &mut Wire, asked: &mut Asked) {
-    match action {
-        Action::Send { to, datagram } => wire.push_back((at, to, datagram.to_vec())),
-        Action::Put { ticket, .. } | Action::Forget { ticket, .. } => {
-            asked.push_back((ticket, false));
+/// A role and its host.
+struct Node<M> {
+    at: SocketAddr,
+    role: M,
+    store: Store,
+}
+
+impl<M: Machine<Event: Debug>> Node<M> {
+    /// Hands over what has arrived, and only then does what the role owes.
+    fn turn(&mut self, now: Instant, arrived: Vec<(SocketAddr, Vec<u8>)>, wire: &mut Wire) {
+        for (from, mut datagram) in arrived {
+            if let Some(reply) = self.role.handle_datagram(now, from, &mut datagram) {
+                wire.push_back((self.at, from, reply.to_vec()));
+            }
         }
-        Action::Load { ticket, .. } => asked.push_back((ticket, true)),
-        // The server's accounts have no passwords.
-        Action::Authenticate { .. } => {}
-        Action::Event(event) => println!("port {}: {event:?}", at.port()),
+        let Store { records, lasts } = &mut self.store;
+        let mut scratch = [0; MAX_DATAGRAM];
+        while let Some(action) = self.role.poll(now, &mut scratch) {
+            match action {
+                Action::Send { to, datagram } => wire.push_back((self.at, to, datagram.to_vec())),
+                Action::Put { ticket, log, number, record } => {
+                    records.insert((log, number), record.to_vec());
+                    let last = lasts.entry(log).or_default();
+                    *last = number.max(*last);
+                    self.role.handle_stored(now, ticket, Ok(()));
+                }
+                Action::Trim { ticket, log, upto } => {
+                    records.retain(|(of, number), _| *of != log || *number > upto);
+                    self.role.handle_stored(now, ticket, Ok(()));
+                }
+                Action::Read { ticket, log, from, most } => {
+                    let found = records.range((log, from)..=(log, u64::MAX)).take(most);
+                    let found: Vec<_> =
+                        found.map(|((_, number), record)| (*number, &record[..])).collect();
+                    let last = lasts.get(&log).copied().unwrap_or(0);
+                    let found = Records { records: &found, last };
+                    self.role.handle_read(now, ticket, Ok(found));
+                }
+                // The server's accounts have no passwords.
+                Action::Judge { .. } => {}
+                Action::Event { event, text } => {
+                    let text = String::from_utf8_lossy(text);
+                    println!("port {}: {event:?} {text:?}", self.at.port());
+                }
+            }
+        }
     }
 }
 
-/// Feeds `input` to a role, and then the answers to what it asks for.
-macro_rules! drive {
-    ($role:ident, $now:expr, $at:expr, $wire:expr, $input:expr) => {{
-        let (mut scratch, mut asked) = ([0; MAX_DATAGRAM], Asked::new());
-        let mut actions = $input;
-        while let Some(action) = actions.next(&mut scratch) {
-            perform(action, $at, $wire, &mut asked);
-        }
-        while let Some((ticket, load)) = asked.pop_front() {
-            let nothing = Loaded { record: None, head: 0 };
-            let mut actions = if load {
-                $role.handle_loaded($now, ticket, Ok(nothing))
-            } else {
-                $role.handle_stored($now, ticket, Ok(()))
-            };
-            while let Some(action) = actions.next(&mut scratch) {
-                perform(action, $at, $wire, &mut asked);
-            }
-        }
-    }};
+/// What has arrived at an address.
+fn arrived(wire: &mut Wire, at: SocketAddr) -> Vec<(SocketAddr, Vec<u8>)> {
+    let (here, elsewhere) = std::mem::take(wire).into_iter().partition(|(_, to, _)| *to == at);
+    *wire = elsewhere;
+    let here: Wire = here;
+    here.into_iter().map(|(from, _, datagram)| (from, datagram)).collect()
 }
 
 fn main() -> Result<(), StartError> {
     let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
+    // Nobody else is here: a real host draws key and seed from the system's generator.
     let identity = |n| Identity::new(SecretKey([n; 32]), &Portable);
     let mut now = Instant::default();
     let resume = Resume { boot: 1, clock: WallClock { at: now, unix: UnixTime(0) } };
-    let (mut memory, mut x_memory, mut y_memory) = (
-        Box::new(ServerMemory::new()),
-        Box::new(ClientMemory::new()),
-        Box::new(ClientMemory::new()),
-    );
-    let config = server::Config::default();
-    let mut server = Server::new(config, identity(1), [1; 32], resume, now, &mut *memory)?;
+    let (config, memory) = (server::Config::default(), Box::new(ServerMemory::new()));
+    let server = Server::new(config, identity(1), [1; 32], resume, now, memory)?;
     let key = Some(server.key());
-    let config = |nick| client::Config::new(Nick::new(nick).unwrap(), at(1), key);
-    let mut x = Client::new(config("x"), identity(2), [2; 32], resume, now, &mut *x_memory)?;
-    let mut y = Client::new(config("y"), identity(3), [3; 32], resume, now, &mut *y_memory)?;
-    let wire = &mut Wire::new();
-    drive!(x, now, at(2), wire, x.register(now).unwrap());
-    drive!(y, now, at(3), wire, y.register(now).unwrap());
-    let mut said = false;
+    let client = |n, nick| {
+        let config = client::Config::new(Nick::new(nick).expect("a nick"), at(1), key);
+        Client::new(config, identity(n), [n; 32], resume, now, Box::new(ClientMemory::new()))
+    };
+    let mut server = Node { at: at(1), role: server, store: Store::default() };
+    let mut x = Node { at: at(2), role: client(2, "x")?, store: Store::default() };
+    let mut y = Node { at: at(3), role: client(3, "y")?, store: Store::default() };
+    for node in [&mut x, &mut y] {
+        node.role.register(now).expect("it is offline");
+    }
+    let (wire, mut said) = (&mut Wire::new(), false);
     while now < Instant::from_micros(2_000_000) {
-        drive!(server, now, at(1), wire, server.poll_timeout(now));
-        drive!(x, now, at(2), wire, x.poll_timeout(now));
-        drive!(y, now, at(3), wire, y.poll_timeout(now));
-        while let Some((from, to, mut bytes)) = wire.pop_front() {
-            match to.port() {
-                1 => {
-                    drive!(server, now, at(1), wire, server.handle_datagram(now, from, &mut bytes));
-                }
-                2 => drive!(x, now, at(2), wire, x.handle_datagram(now, from, &mut bytes)),
-                _ => drive!(y, now, at(3), wire, y.handle_datagram(now, from, &mut bytes)),
+        loop {
+            server.turn(now, arrived(wire, server.at), wire);
+            x.turn(now, arrived(wire, x.at), wire);
+            y.turn(now, arrived(wire, y.at), wire);
+            if wire.is_empty() {
+                break;
             }
         }
-        if !said && let Ok((_, actions)) = x.say(now, Nick::new("y").unwrap(), "hello") {
-            said = true;
-            drive!(x, now, at(2), wire, actions);
-        }
-        let deadlines = [server.deadline(), x.deadline(), y.deadline()];
+        // Nobody is known before the roster came.
+        said = said || x.role.say(now, Nick::new("y").expect("a nick"), "hello").is_ok();
+        let deadlines = [server.role.deadline(), x.role.deadline(), y.role.deadline()];
         now = deadlines.into_iter().flatten().min().unwrap_or(now).max(now);
     }
     Ok(())

@@ -14,19 +14,18 @@
 //! - [`link`]: packet numbers, acknowledgements, loss, congestion, credit.
 //! - [`session`]: handshake, keys, replay window, sealed mail.
 //! - [`wire`]: datagrams and frames, no state.
-//! - [`storage`], [`timers`], [`time`], [`id`], [`record`], [`action`]: lent memory,
-//!   deadlines, names, and what is asked of the host.
+//! - [`host`]: what a role is to whoever drives it, and what it asks for.
+//! - [`storage`], [`timers`], [`time`], [`id`], [`record`]: lent memory, deadlines, names.
 //!
 //! # The journey of one message
-//! 1. [`client::Client::say`] numbers it, keeps it in the outbox and asks the host to
-//!    `Put` it; [`client::Client::handle_stored`] says that it is durable.
-//! 2. The outbox puts it on its link's list of what to send. The next
-//!    [`client::Actions::next`] lets the link begin a packet, cuts the message into
-//!    `Say` frames, notes in the link what the packet carries, seals it in the session
-//!    and lends it as [`action::Action::Send`].
-//! 3. At its recipient, [`client::Client::handle_datagram`] finds the session, opens the
-//!    packet, accounts for it in the link and hands the frames to the inbox, which puts the
-//!    message together, checks that it is the next, and asks the host to `Put` it.
+//! 1. [`client::Client::say`] numbers it, keeps it in the outbox and asks the host to `Put` it;
+//!    [`host::Machine::handle_stored`] says that it is durable.
+//! 2. The outbox puts it on its link's list of what to send. [`host::Machine::poll`] lets the
+//!    link begin a packet, cuts the message into `Say` frames, notes in the link what the packet
+//!    carries, seals it in the session and lends it as [`host::Action::Send`].
+//! 3. At its recipient, [`host::Machine::handle_datagram`] finds the session, opens the packet,
+//!    accounts for it in the link and hands the frames to the inbox, which puts the message
+//!    together, checks that it is the next, and asks the host to `Put` it.
 //! 4. Once that is durable, a `Receipt` is owed, and [`client::Event::Message`] is told. The
 //!    receipt moves the author's cursor: [`client::Event::Verdict`] says `Delivered`.
 //! 5. Without a receipt in 500 ms the author seals the message to its recipient's key and
@@ -34,38 +33,43 @@
 //!    online and has the host `Put` it into the mailbox if not; `Progress` tells the author.
 //!
 //! # A host
+//! What a host owes a role in return is in [`host`].
 //! ```
-//! use proto_core::{action::{Action, Loaded}, client::{Client, Config, Event, Fixed}};
-//! use proto_core::{id::{Nick, SecretKey}, server::Resume, session::{Identity, Portable}};
+//! use proto_core::client::{Client, Config, Event, Fixed};
+//! use proto_core::host::{Action, Machine, Records, Resume};
+//! use proto_core::id::{Nick, SecretKey};
+//! use proto_core::session::{Identity, Portable};
 //! use proto_core::{time::{Instant, UnixTime, WallClock}, wire::MAX_DATAGRAM};
 //!
+//! # fn fresh() -> [u8; 32] { [7; 32] }
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! // The host's part: memory, a key, fresh randomness, the clocks, where the server is.
-//! let mut memory = Box::new(Fixed::<4, 8, 16, 64, 32, 1024>::new());
-//! let identity = Identity::new(SecretKey([7; 32]), &Portable);
+//! let memory = Box::new(Fixed::<4, 8, 16, 64, 32, 1024>::new());
+//! let identity = Identity::new(SecretKey(fresh()), &Portable);
 //! let mut now = Instant::from_micros(0);
 //! let resume = Resume { boot: 1, clock: WallClock { at: now, unix: UnixTime(0) } };
 //! let config = Config::new(Nick::new("alice")?, "127.0.0.1:12345".parse()?, None);
-//! let mut client = Client::new(config, identity, [9; 32], resume, now, &mut *memory)?;
+//! let mut client = Client::new(config, identity, fresh(), resume, now, memory)?;
 //!
 //! let mut scratch = [0; MAX_DATAGRAM];
-//! let (mut loads, mut sent, mut silent) = (Vec::new(), 0, false);
+//! let (mut sent, mut silent) = (0, false);
 //! client.register(now)?;
 //! while !silent {
-//!     // Whatever is due now, and whatever is owed.
-//!     let mut actions = client.poll_timeout(now);
-//!     while let Some(action) = actions.next(&mut scratch) {
+//!     // First everything that has arrived: client.handle_datagram(now, from, &mut bytes).
+//!     // Then whatever is due now, and whatever is owed.
+//!     while let Some(action) = client.poll(now, &mut scratch) {
 //!         match action {
 //!             Action::Send { to, datagram } => sent += datagram.len(), // the socket's part
-//!             Action::Put { .. } | Action::Forget { .. } => {} // actions.record() is the record
-//!             Action::Load { ticket, .. } => loads.push(ticket),
-//!             Action::Authenticate { .. } => {} // servers only
-//!             Action::Event(event) => silent |= event == Event::ServerSilent,
+//!             Action::Put { ticket, .. } | Action::Trim { ticket, .. } => {
+//!                 client.handle_stored(now, ticket, Ok(())); // once it is durable
+//!             }
+//!             // This host has nothing stored.
+//!             Action::Read { ticket, .. } => {
+//!                 client.handle_read(now, ticket, Ok(Records::default()));
+//!             }
+//!             Action::Judge { .. } => {} // servers only
+//!             Action::Event { event, text } => silent |= event == Event::ServerSilent,
 //!         }
-//!     }
-//!     // This host has nothing stored.
-//!     for ticket in loads.drain(..) {
-//!         let _ = client.handle_loaded(now, ticket, Ok(Loaded { record: None, head: 0 }));
 //!     }
 //!     // A real one waits here, for a datagram or for the deadline.
 //!     now = client.deadline().expect("it goes on trying").max(now);
@@ -80,8 +84,8 @@
 #[cfg(test)]
 extern crate std;
 
-pub mod action;
 pub mod client;
+pub mod host;
 pub mod id;
 pub mod link;
 pub mod password;

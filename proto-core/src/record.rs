@@ -320,7 +320,7 @@ mod tests {
             sentence: Sentence::Removed,
             key_number: u32::MAX,
         }));
-        assert!(fits(&PasswordRecord { hash: &[255; crate::action::MAX_HASH] }));
+        assert!(fits(&PasswordRecord { hash: &[255; crate::host::MAX_HASH] }));
         assert!(fits(&RoomRecord { name: room, creator: account, serial: u64::MAX }));
         assert!(fits(&MemberRecord { since: u64::MAX, left: true }));
         assert!(fits(&EntryRecord {

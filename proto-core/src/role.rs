@@ -4,9 +4,9 @@
 use core::fmt;
 
 use crate::{
+    host::Resume,
     link::{Link, LinkTables, Links, Role},
     record::record_bound,
-    server::Resume,
     storage::{Id, Index, Pool, Slab},
     time::Instant,
     wire::{CloseReason, Frame, FrameError, Frames, MAX_BODY},

@@ -10,11 +10,11 @@ use std::{
 
 use crate::{
     StartError,
-    action::{Action, Loaded, Log, Ticket},
     client::{
         self, Client, Event, To, Verdict,
         history::{History, Span},
     },
+    host::{Action, Log, Machine, Records, Resume, Ticket},
     id::{Account, Epoch, Incarnation, Nick, Number, Position, PublicKey, RoomName, SecretKey},
     random::Random,
     record::{
@@ -22,7 +22,7 @@ use crate::{
         MemberRecord, OutboxRecord, PairRecord, PlaceRecord, RoomRecord, SelfRecord, Sentence,
         Settled, encode, record_bound,
     },
-    server::{self, Resume, Server},
+    server::{self, Server},
     session::{Identity, Portable},
     storage::{Block, Pool, PoolHead},
     time::{Instant, UnixTime, WallClock},
@@ -34,40 +34,19 @@ type ClientMemory = client::Fixed<4, 8, 16, 64, 32, 4096>;
 /// Its records have bodies of at most 600 bytes.
 type SmallMemory = client::Fixed<4, 8, 16, 64, 32, { record_bound(600) }>;
 
-/// Memory on the heap.
-struct Lent<T>(Box<T>);
-
-impl<T: server::Storage> server::Storage for Lent<T> {
-    fn tables(&mut self) -> server::Tables<'_> {
-        self.0.tables()
-    }
-}
-
-impl<T: client::Storage> client::Storage for Lent<T> {
-    fn tables(&mut self) -> client::Tables<'_> {
-        self.0.tables()
-    }
-}
-
 /// Where each is.
 const SERVER: u16 = 1;
 const ALICE: u16 = 2;
 const BOB: u16 = 3;
 
 /// A log's head and its records.
-type Records = (u64, BTreeMap<u64, Vec<u8>>);
+type Numbered = (u64, BTreeMap<u64, Vec<u8>>);
 
 /// A host's store. When it is `damaged`, most of what is read is something else.
 #[derive(Default)]
 struct Store {
-    logs: BTreeMap<[u8; Log::LENGTH], Records>,
+    logs: BTreeMap<[u8; Log::LENGTH], Numbered>,
     damaged: bool,
-}
-
-/// What a role asks of its store.
-enum Asked {
-    Stored(Ticket),
-    Loaded(Ticket, Log, u64),
 }
 
 impl Store {
@@ -77,13 +56,13 @@ impl Store {
         records.insert(number, record);
     }
 
-    fn forget(&mut self, log: Log, upto: u64) {
+    fn trim(&mut self, log: Log, upto: u64) {
         if let Some((_, records)) = self.logs.get_mut(&log.to_bytes()) {
             records.retain(|number, _| *number > upto);
         }
     }
 
-    fn load(&self, log: Log, from: u64, dice: &mut Random) -> (Option<(u64, Vec<u8>)>, u64) {
+    fn read(&self, log: Log, from: u64, dice: &mut Random) -> (Option<(u64, Vec<u8>)>, u64) {
         let found = self.logs.get(&log.to_bytes());
         let (head, first) = found.map_or((0, None), |(head, records)| {
             (*head, records.range(from..).next().map(|(at, record)| (*at, record.clone())))
@@ -194,63 +173,70 @@ fn extreme(log: Log, dice: &mut Random) -> Vec<u8> {
 
 /// The three, and what is under way between them.
 struct World<M: client::Storage> {
-    now: Instant,
-    server: Server<Lent<ServerMemory>>,
-    alice: Client<Lent<ClientMemory>>,
+    server: Server<Box<ServerMemory>>,
+    alice: Client<Box<ClientMemory>>,
     bob: Client<M>,
+    /// What Bob was told.
+    heard: Vec<Event>,
+    outside: Outside,
+}
+
+/// What is outside the three.
+struct Outside {
+    now: Instant,
     stores: [Store; 3],
     wire: VecDeque<(SocketAddr, SocketAddr, Vec<u8>)>,
     dice: Random,
-    /// What Bob was told.
-    heard: Vec<Event>,
 }
 
 fn at(port: u16) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], port))
 }
 
-/// Feeds `input` to a role, and then the answers to what it asks for.
-macro_rules! drive {
-    ($world:expr, $port:expr, |$role:ident, $now:ident| $input:expr) => {{
-        let world = &mut *$world;
-        let ($now, store) = (world.now, usize::from($port - 1));
-        let (mut scratch, mut asked) = ([0; MAX_DATAGRAM], VecDeque::new());
-        let $role = &mut world.$role;
-        let mut actions = $input;
+impl Outside {
+    /// Does all that a role owes. The store answers at once.
+    fn drive<M: Machine>(&mut self, port: u16, role: &mut M, mut tell: impl FnMut(M::Event)) {
+        let (now, store) = (self.now, &mut self.stores[usize::from(port - 1)]);
+        let mut scratch = [0; MAX_DATAGRAM];
+        let mut read: Vec<(Ticket, Log, u64)> = Vec::new();
         loop {
-            while let Some(action) = actions.next(&mut scratch) {
-                match action {
-                    Action::Send { to, datagram } => {
-                        world.wire.push_back((at($port), to, datagram.to_vec()));
-                    }
-                    Action::Put { ticket, log, number } => {
-                        world.stores[store].put(log, number, actions.record().to_vec());
-                        asked.push_back(Asked::Stored(ticket));
-                    }
-                    Action::Forget { ticket, log, upto } => {
-                        world.stores[store].forget(log, upto);
-                        asked.push_back(Asked::Stored(ticket));
-                    }
-                    Action::Load { ticket, log, from } => {
-                        asked.push_back(Asked::Loaded(ticket, log, from));
-                    }
-                    Action::Authenticate { .. } => {}
-                    Action::Event(event) => drive!(@told world, $role, event),
+            let mut stored = None;
+            match role.poll(now, &mut scratch) {
+                Some(Action::Send { to, datagram }) => {
+                    self.wire.push_back((at(port), to, datagram.to_vec()));
                 }
+                Some(Action::Put { ticket, log, number, record }) => {
+                    store.put(log, number, record.to_vec());
+                    stored = Some(ticket);
+                }
+                Some(Action::Trim { ticket, log, upto }) => {
+                    store.trim(log, upto);
+                    stored = Some(ticket);
+                }
+                Some(Action::Read { ticket, log, from, .. }) => read.push((ticket, log, from)),
+                Some(Action::Judge { .. }) => {}
+                Some(Action::Event { event, .. }) => tell(event),
+                None if read.is_empty() => return,
+                None => {}
             }
-            actions = match asked.pop_front() {
-                None => break,
-                Some(Asked::Stored(ticket)) => $role.handle_stored($now, ticket, Ok(())),
-                Some(Asked::Loaded(ticket, log, from)) => {
-                    let (record, head) = world.stores[store].load(log, from, &mut world.dice);
-                    let record = record.as_ref().map(|(at, bytes)| (*at, bytes.as_slice()));
-                    $role.handle_loaded($now, ticket, Ok(Loaded { record, head }))
-                }
-            };
+            if let Some(ticket) = stored {
+                role.handle_stored(now, ticket, Ok(()));
+            }
+            for (ticket, log, from) in read.drain(..) {
+                let (record, last) = store.read(log, from, &mut self.dice);
+                let record = record.as_ref().map(|(at, bytes)| (*at, bytes.as_slice()));
+                let records = record.as_slice();
+                role.handle_read(now, ticket, Ok(Records { records, last }));
+            }
         }
-    }};
-    (@told $world:ident, bob, $event:ident) => { $world.heard.push($event) };
-    (@told $world:ident, $role:ident, $event:ident) => {{ let _ = $event; }};
+    }
+
+    /// Takes a datagram to a role.
+    fn carry<M: Machine>(&mut self, port: u16, role: &mut M, from: SocketAddr, bytes: &mut [u8]) {
+        if let Some(reply) = role.handle_datagram(self.now, from, bytes) {
+            self.wire.push_back((at(port), from, reply.to_vec()));
+        }
+    }
 }
 
 impl<M: client::Storage> World<M> {
@@ -266,64 +252,63 @@ impl<M: client::Storage> World<M> {
             seed(1),
             resume,
             now,
-            Lent(Box::new(ServerMemory::new())),
+            Box::new(ServerMemory::new()),
         )
         .unwrap();
         let config = |nick| {
             let nick = Nick::new(nick).unwrap();
             client::Config::new(nick, at(SERVER), Some(server.key()))
         };
-        let memory_of_alice = Lent(Box::new(ClientMemory::new()));
+        let memory_of_alice = Box::new(ClientMemory::new());
         let alice =
             Client::new(config("alice"), identity(2), seed(2), resume, now, memory_of_alice)
                 .unwrap();
         let bob = Client::new(config("bob"), identity(3), seed(3), resume, now, memory).unwrap();
         let (wire, heard) = (VecDeque::new(), Vec::new());
-        Self { now, server, alice, bob, stores, wire, dice: Random::new(seed(9)), heard }
+        let outside = Outside { now, stores, wire, dice: Random::new(seed(9)) };
+        Self { server, alice, bob, heard, outside }
     }
 
     fn register(&mut self) {
-        drive!(self, ALICE, |alice, now| alice.register(now).unwrap());
-        drive!(self, BOB, |bob, now| bob.register(now).unwrap());
+        self.alice.register(self.outside.now).unwrap();
+        self.bob.register(self.outside.now).unwrap();
     }
 
     /// Alice says something to Bob as soon as she can, if she can within so many steps.
     fn say(&mut self, to: impl Into<To> + Copy, text: &str, steps: u32) -> bool {
         (0..steps).any(|_| {
             self.step();
-            let now = self.now;
-            if self.alice.say(now, to, text).is_err() {
-                return false;
-            }
-            drive!(self, ALICE, |alice, now| alice.poll_timeout(now));
-            true
+            self.alice.say(self.outside.now, to, text).is_ok()
         })
     }
 
     /// Whatever is due is done.
     fn step(&mut self) {
-        drive!(self, SERVER, |server, now| server.poll_timeout(now));
-        drive!(self, ALICE, |alice, now| alice.poll_timeout(now));
-        drive!(self, BOB, |bob, now| bob.poll_timeout(now));
-        while let Some((from, to, mut bytes)) = self.wire.pop_front() {
-            match to.port() {
-                SERVER => {
-                    drive!(self, SERVER, |server, now| server
-                        .handle_datagram(now, from, &mut bytes));
+        let Self { server, alice, bob, heard, outside } = self;
+        loop {
+            outside.drive(SERVER, server, |_| {});
+            outside.drive(ALICE, alice, |_| {});
+            outside.drive(BOB, bob, |event| heard.push(event));
+            let arrived = core::mem::take(&mut outside.wire);
+            if arrived.is_empty() {
+                break;
+            }
+            for (from, to, mut bytes) in arrived {
+                match to.port() {
+                    SERVER => outside.carry(SERVER, server, from, &mut bytes),
+                    ALICE => outside.carry(ALICE, alice, from, &mut bytes),
+                    _ => outside.carry(BOB, bob, from, &mut bytes),
                 }
-                ALICE => {
-                    drive!(self, ALICE, |alice, now| alice.handle_datagram(now, from, &mut bytes));
-                }
-                _ => drive!(self, BOB, |bob, now| bob.handle_datagram(now, from, &mut bytes)),
             }
         }
-        let deadlines = [self.server.deadline(), self.alice.deadline(), self.bob.deadline()];
-        self.now = deadlines.into_iter().flatten().min().unwrap_or(self.now).max(self.now);
+        let deadlines = [server.deadline(), alice.deadline(), bob.deadline()];
+        let next = deadlines.into_iter().flatten().min().unwrap_or(outside.now);
+        outside.now = next.max(outside.now);
     }
 }
 
 /// Memory of which one table is a third as long as it should be.
-struct Shortened<T>(Lent<T>, usize);
+struct Shortened<T>(Box<T>, usize);
 
 macro_rules! shorten {
     ($tables:ident, $which:expr, [$($field:ident$(.$of:ident)?),* $(,)?]) => {{
@@ -443,8 +428,8 @@ fn tables_that_do_not_fit_together_are_refused_by_name() {
         let (config, resume) = (server::Config::default(), Resume { boot, clock });
         Server::new(config, identity(), [1; 32], resume, Instant::default(), memory).map(|_| ())
     };
-    let of_client = |which| Shortened(Lent(Box::new(ExactClient::new())), which);
-    let of_server = |which| Shortened(Lent(Box::new(ExactServer::new())), which);
+    let of_client = |which| Shortened(Box::new(ExactClient::new()), which);
+    let of_server = |which| Shortened(Box::new(ExactServer::new()), which);
     assert_eq!(client(1, of_client(usize::MAX)), Ok(()));
     assert_eq!(server(1, of_server(usize::MAX)), Ok(()));
     let named = |result| match result {
@@ -464,7 +449,7 @@ fn tables_that_do_not_fit_together_are_refused_by_name() {
 
 #[test]
 fn a_body_longer_than_can_be_saved_takes_no_place() {
-    let memory = Lent(Box::new(SmallMemory::new()));
+    let memory = Box::new(SmallMemory::new());
     let mut world = World::new(1, Default::default(), memory, 0);
     // So that Alice oversteps what Bob meant to grant.
     world.bob.overgrant(81_920);
@@ -473,7 +458,7 @@ fn a_body_longer_than_can_be_saved_takes_no_place() {
     for text in ["before", &"la ".repeat(500), "after"] {
         assert!(world.say(bob, text, 1000));
     }
-    while world.now < Instant::from_micros(5_000_000) {
+    while world.outside.now < Instant::from_micros(5_000_000) {
         world.step();
     }
     let is_first = |event: &Event| matches!(event, Event::Message { .. });
@@ -490,18 +475,18 @@ fn numbers_from_a_damaged_store_overflow_nothing() {
                 store.damaged = boot > 1 && seed % 3 != 0;
             }
             stores[usize::from(seed) % 3].damaged = boot > 1;
-            let mut world = World::new(boot, stores, Lent(Box::new(ClientMemory::new())), seed);
+            let mut world = World::new(boot, stores, Box::new(ClientMemory::new()), seed);
             world.register();
             for _ in 0..3 {
                 world.say(Nick::new("bob").unwrap(), "hello", 20);
                 world.say(To::Lobby, "hello, everyone", 20);
                 let wish = Wish::Create(RoomName::new("tea").unwrap());
-                if world.alice.wish(world.now, wish).is_ok() {
+                if world.alice.wish(world.outside.now, wish).is_ok() {
                     world.step();
                 }
             }
             (0..100).for_each(|_| world.step());
-            stores = world.stores;
+            stores = world.outside.stores;
         }
     }
 }

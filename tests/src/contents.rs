@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use proto_core::{
-    action::Log,
     client::To,
+    host::Log,
     id::{Account, PublicKey, Room},
     record::Said,
 };

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proto_core::{
-    action::Log,
     client::{Status, To},
+    host::Log,
     id::PublicKey,
     time::UnixTime,
     wire::{Presence, RegisterRefusal},

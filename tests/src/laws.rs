@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proto_core::{
-    action::Log,
     client::{MessageId, Refusal, To, Verdict},
+    host::Log,
     id::{Account, Nick, Position, PublicKey, Room},
     record::{Said, Sentence},
     time::UnixTime,
@@ -161,7 +161,7 @@ impl Laws {
         change: &Change<'_>,
     ) -> Judgement {
         match change {
-            Change::Put { log, number, record, head, before } => match log {
+            Change::Put { log, number, record, last: head, before } => match log {
                 Log::Outbox(to) => {
                     self.outbox_put(at, *to, run, *number, record, *head, before.as_deref())
                 }

@@ -4,8 +4,9 @@ use std::{collections::VecDeque, net::SocketAddr};
 
 use proto_core::{
     client,
+    host::Resume,
     id::{Nick, PublicKey, SecretKey},
-    server::{self, Resume},
+    server,
     session::{Identity, Suite},
     wire::RegisterRefusal,
 };

@@ -28,8 +28,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proto_core::{
-    action::Log,
     client::{Event, MessageId, Refusal, To, Verdict},
+    host::Log,
     id::{Account, Epoch, Nick, Position, PublicKey, Room},
     record::Said,
 };
@@ -128,7 +128,7 @@ pub enum Changed {
 impl From<&Change<'_>> for Changed {
     fn from(change: &Change<'_>) -> Self {
         match change {
-            Change::Put { log, number, record, head, before } => {
+            Change::Put { log, number, record, last: head, before } => {
                 Self::Put(*log, *number, record.to_vec(), *head, before.clone())
             }
             Change::Forgotten { log, records } => Self::Forgotten(*log, records.clone()),

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use proto_core::{
-    action::{Action, Judgement, Loaded, Log, StoreError, Ticket},
     client::{self, Client, CommandError, MessageId, SayError, To},
+    host::{Action, Judgement, Machine, Records, StoreError, Ticket},
     id::Nick,
     link::Drops,
     server::{self, Operation, Server},
@@ -125,55 +125,30 @@ pub enum Effect {
 pub struct Outcome {
     /// What the role owed, in its order.
     pub effects: Vec<Effect>,
-    /// There was a drain: a command that does nothing has none.
-    pub drained: bool,
-    /// The drain, if there was one, came to its end.
+    /// The drain came to its end.
     pub complete: bool,
     /// The answer to something said.
     pub said: Option<Result<MessageId, SayError>>,
-    /// Why a command did nothing.
-    pub idle: Option<CommandError>,
-}
-
-/// Drains up to `$most` actions into an outcome.
-macro_rules! drain {
-    ($actions:expr, $most:expr, $event:expr, $judge:expr) => {{
-        let mut actions = $actions;
-        let mut outcome = Outcome { drained: true, ..Outcome::default() };
-        let mut scratch = [0; MAX_DATAGRAM];
-        while outcome.effects.len() < $most {
-            let Some(action) = actions.next(&mut scratch) else {
-                outcome.complete = true;
-                break;
-            };
-            let effect = match action {
-                Action::Send { to, datagram } => Effect::Send { to, datagram: datagram.to_vec() },
-                Action::Put { ticket, log, number } => put(ticket, log, number, actions.record()),
-                Action::Forget { ticket, log, upto } => {
-                    Effect::Ask(ticket, Request::Forget { log, upto })
-                }
-                Action::Load { ticket, log, from } => {
-                    Effect::Ask(ticket, Request::Load { log, from })
-                }
-                Action::Authenticate { ticket } => $judge(&actions, ticket),
-                Action::Event(event) => $event(&actions, event),
-            };
-            outcome.effects.push(effect);
-        }
-        outcome
-    }};
-}
-
-fn put(ticket: Ticket, log: Log, number: u64, record: &[u8]) -> Effect {
-    Effect::Ask(ticket, Request::Put { log, number, record: record.to_vec() })
+    /// A command did nothing.
+    pub idle: bool,
 }
 
 impl Role {
     /// Passes an input on, and takes up to `most` actions out.
     pub fn take(&mut self, now: Instant, input: Input, most: usize) -> Outcome {
         match self {
-            Self::Client(client) => take_client(client, now, input, most),
-            Self::Server(server) => take_server(server, now, input, most),
+            Self::Client(client) => {
+                let mut outcome = take_client(client, now, input);
+                let tell = |event, text: &[u8]| Effect::Tell(event, text.to_vec());
+                drain(client.as_mut(), now, most, &mut outcome, tell);
+                outcome
+            }
+            Self::Server(server) => {
+                let mut outcome = take_server(server, now, input);
+                let tell = |event, _: &[u8]| Effect::Note(event);
+                drain(server.as_mut(), now, most, &mut outcome, tell);
+                outcome
+            }
         }
     }
 
@@ -218,103 +193,94 @@ impl Role {
     }
 }
 
-fn take_server(
-    server: &mut Server<ServerMemory>,
-    now: Instant,
-    input: Input,
-    most: usize,
-) -> Outcome {
-    let note = |_: &server::Actions<'_>, event| Effect::Note(event);
-    let judge = |actions: &server::Actions<'_>, ticket| {
-        Effect::Authenticate(ticket, Judged::of(actions.password(), actions.hash()))
-    };
+fn take_server(server: &mut Server<ServerMemory>, now: Instant, input: Input) -> Outcome {
     match input {
-        Input::Datagram { from, mut bytes, .. } => {
-            drain!(server.handle_datagram(now, from, &mut bytes), most, note, judge)
-        }
-        Input::Timeout => drain!(server.poll_timeout(now), most, note, judge),
-        Input::Answer(Answer::Stored { ticket, done }) => {
-            drain!(server.handle_stored(now, ticket, stored(done)), most, note, judge)
-        }
-        Input::Answer(Answer::Loaded { ticket, found }) => {
-            drain!(server.handle_loaded(now, ticket, loaded(found.as_ref())), most, note, judge)
-        }
-        Input::Authenticated(ticket, judged) => {
-            let judgement = judged.as_judgement();
-            drain!(server.handle_authenticated(now, ticket, judgement), most, note, judge)
-        }
-        Input::ShutDown => drain!(server.shut_down(now), most, note, judge),
-        Input::Operate(nick, operation) => match server.operate(now, &nick, operation) {
-            Ok(actions) => drain!(actions, most, note, judge),
+        Input::Operate(nick, operation) => {
             // It is up to the operator to try again.
-            Err(_) => Outcome { complete: true, ..Outcome::default() },
-        },
-        Input::Register
-        | Input::Deregister
-        | Input::Say { .. }
-        | Input::Wish(_)
-        | Input::Away(_)
-        | Input::Authenticate(_) => Outcome::default(),
+            let done = server.operate(now, &nick, operation);
+            Outcome { idle: done.is_err(), ..Outcome::default() }
+        }
+        other => take(server, now, other),
     }
 }
 
-fn take_client(
-    client: &mut Client<ClientMemory>,
-    now: Instant,
-    input: Input,
-    most: usize,
-) -> Outcome {
-    let tell = |actions: &client::Actions<'_>, event| {
-        let text = match event {
-            client::Event::Message { .. }
-            | client::Event::RoomMessage { .. }
-            | client::Event::Names { .. } => actions.text().to_vec(),
-            _ => Vec::new(),
-        };
-        Effect::Tell(event, text)
-    };
-    // A client is asked for passwords by its server, and asks its host for nothing.
-    let judge = |_: &client::Actions<'_>, ticket| Effect::Authenticate(ticket, Judged::Wrong);
-    let command = |result: Result<client::Actions<'_>, CommandError>| match result {
-        Ok(actions) => drain!(actions, most, tell, judge),
-        Err(idle) => Outcome { complete: true, idle: Some(idle), ..Outcome::default() },
-    };
+fn take_client(client: &mut Client<ClientMemory>, now: Instant, input: Input) -> Outcome {
+    let command =
+        |result: Result<(), CommandError>| Outcome { idle: result.is_err(), ..Outcome::default() };
     match input {
-        Input::Datagram { from, mut bytes, .. } => {
-            drain!(client.handle_datagram(now, from, &mut bytes), most, tell, judge)
-        }
-        Input::Timeout => drain!(client.poll_timeout(now), most, tell, judge),
-        Input::Answer(Answer::Stored { ticket, done }) => {
-            drain!(client.handle_stored(now, ticket, stored(done)), most, tell, judge)
-        }
-        Input::Answer(Answer::Loaded { ticket, found }) => {
-            drain!(client.handle_loaded(now, ticket, loaded(found.as_ref())), most, tell, judge)
-        }
         Input::Register => command(client.register(now)),
         Input::Deregister => command(client.deregister(now)),
         Input::Wish(wish) => command(client.wish(now, wish)),
         Input::Away(text) => command(client.set_away(now, &text)),
-        Input::Say { to, text } => match client.say(now, to, &text) {
-            Ok((id, actions)) => {
-                Outcome { said: Some(Ok(id)), ..drain!(actions, most, tell, judge) }
-            }
-            Err(why) => Outcome { complete: true, said: Some(Err(why)), ..Outcome::default() },
-        },
-        Input::Authenticate(password) => match client.authenticate(now, password.as_bytes()) {
-            Ok(actions) => drain!(actions, most, tell, judge),
-            Err(_) => Outcome { complete: true, ..Outcome::default() },
-        },
-        Input::Authenticated(..) | Input::Operate(..) => Outcome::default(),
-        Input::ShutDown => drain!(client.shut_down(now), most, tell, judge),
+        Input::Say { to, text } => {
+            let said = client.say(now, to, &text);
+            Outcome { idle: said.is_err(), said: Some(said), ..Outcome::default() }
+        }
+        Input::Authenticate(password) => {
+            let idle = client.authenticate(now, password.as_bytes()).is_err();
+            Outcome { idle, ..Outcome::default() }
+        }
+        other => take(client, now, other),
     }
 }
 
-fn stored(done: bool) -> Result<(), StoreError> {
-    if done { Ok(()) } else { Err(StoreError) }
+/// Passes on what both roles take.
+fn take<M: Machine>(role: &mut M, now: Instant, input: Input) -> Outcome {
+    let mut outcome = Outcome::default();
+    match input {
+        Input::Datagram { from, mut bytes, .. } => {
+            if let Some(reply) = role.handle_datagram(now, from, &mut bytes) {
+                outcome.effects.push(Effect::Send { to: from, datagram: reply.to_vec() });
+            }
+        }
+        Input::Answer(Answer::Stored { ticket, done }) => {
+            role.handle_stored(now, ticket, done.then_some(()).ok_or(StoreError));
+        }
+        Input::Answer(Answer::Read { ticket, found }) => {
+            let Found { records, last } = found.clone().unwrap_or_default();
+            let records: Vec<_> =
+                records.iter().map(|(number, bytes)| (*number, bytes.as_slice())).collect();
+            let records = Records { records: &records, last };
+            role.handle_read(now, ticket, found.map(|_| records).ok_or(StoreError));
+        }
+        Input::Authenticated(ticket, judged) => {
+            role.handle_judged(now, ticket, judged.as_judgement());
+        }
+        Input::ShutDown => role.shut_down(now),
+        Input::Timeout => {}
+        // What only the other role is told.
+        _ => outcome.idle = true,
+    }
+    outcome
 }
 
-fn loaded(found: Option<&Found>) -> Result<Loaded<'_>, StoreError> {
-    let (record, head) = found.ok_or(StoreError)?;
-    let record = record.as_ref().map(|(number, bytes)| (*number, bytes.as_slice()));
-    Ok(Loaded { record, head: *head })
+/// Takes up to `most` actions out of a role.
+fn drain<M: Machine>(
+    role: &mut M,
+    now: Instant,
+    most: usize,
+    outcome: &mut Outcome,
+    tell: impl Fn(M::Event, &[u8]) -> Effect,
+) {
+    let mut scratch = [0; MAX_DATAGRAM];
+    while outcome.effects.len() < most {
+        let Some(action) = role.poll(now, &mut scratch) else {
+            outcome.complete = true;
+            return;
+        };
+        outcome.effects.push(match action {
+            Action::Send { to, datagram } => Effect::Send { to, datagram: datagram.to_vec() },
+            Action::Put { ticket, log, number, record } => {
+                Effect::Ask(ticket, Request::Put { log, number, record: record.to_vec() })
+            }
+            Action::Trim { ticket, log, upto } => Effect::Ask(ticket, Request::Trim { log, upto }),
+            Action::Read { ticket, log, from, most } => {
+                Effect::Ask(ticket, Request::Read { log, from, most })
+            }
+            Action::Judge { ticket, password, hash } => {
+                Effect::Authenticate(ticket, Judged::of(password, hash))
+            }
+            Action::Event { event, text } => tell(event, text),
+        });
+    }
 }

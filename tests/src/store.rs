@@ -1,10 +1,10 @@
-//! A host's store, as [`proto_core::action`] asks for it: requests become durable
+//! A host's store, as [`proto_core::host`] asks for it: requests become durable
 //! one after the other; when one fails, so does every later one that was made
 //! before the failure was answered. A crash loses what is not yet durable.
 
 use std::collections::{BTreeMap, VecDeque};
 
-use proto_core::action::{Log, Ticket};
+use proto_core::host::{Log, Ticket};
 
 use crate::{clock::Moment, dice::Dice};
 
@@ -12,7 +12,7 @@ use crate::{clock::Moment, dice::Dice};
 #[derive(Clone, Debug, Default)]
 pub struct Records {
     /// The highest number ever put, 0 for an untouched log.
-    pub head: u64,
+    pub last: u64,
     /// What is in it.
     pub records: BTreeMap<u64, Vec<u8>>,
 }
@@ -33,23 +33,31 @@ pub enum Request {
         record: Vec<u8>,
     },
     /// Forget records.
-    Forget {
+    Trim {
         /// The log.
         log: Log,
         /// The last to forget.
         upto: u64,
     },
-    /// Read a record.
-    Load {
+    /// Read records.
+    Read {
         /// The log.
         log: Log,
         /// The least number wanted.
         from: u64,
+        /// So many of them.
+        most: usize,
     },
 }
 
-/// What was read: a record with its number, and the log's head.
-pub type Found = (Option<(u64, Vec<u8>)>, u64);
+/// What was read.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// Records with their numbers, in order.
+    pub records: Vec<(u64, Vec<u8>)>,
+    /// The highest number ever put.
+    pub last: u64,
+}
 
 /// The store's answer.
 #[derive(Clone, Debug)]
@@ -61,11 +69,11 @@ pub enum Answer {
         /// It is durable.
         done: bool,
     },
-    /// To a load.
-    Loaded {
+    /// To a read.
+    Read {
         /// Which request.
         ticket: Ticket,
-        /// The record and the log's head, unless the store failed.
+        /// What was found, unless the store failed.
         found: Option<Found>,
     },
 }
@@ -92,8 +100,8 @@ pub enum Change<'a> {
         number: u64,
         /// The record.
         record: &'a [u8],
-        /// The log's head before.
-        head: u64,
+        /// The log's last number before.
+        last: u64,
         /// What stood there before.
         before: Option<Vec<u8>>,
     },
@@ -164,8 +172,10 @@ impl Store {
             self.broken = Some(self.answered);
         }
         let answer = match request {
-            Request::Load { log, from } => {
-                Answer::Loaded { ticket, found: (!fails).then(|| self.read(log, from)) }
+            Request::Read { log, from, most } => {
+                // Fewer than asked for are no error.
+                let most = if dice.chance(250) { 1 } else { most };
+                Answer::Read { ticket, found: (!fails).then(|| self.read(log, from, most)) }
             }
             Request::Put { log, number, record } => {
                 if !fails {
@@ -173,9 +183,9 @@ impl Store {
                 }
                 Answer::Stored { ticket, done: !fails }
             }
-            Request::Forget { log, upto } => {
+            Request::Trim { log, upto } => {
                 if !fails {
-                    self.forget(log, upto, look);
+                    self.trim(log, upto, look);
                 }
                 Answer::Stored { ticket, done: !fails }
             }
@@ -222,21 +232,22 @@ impl Store {
         self.waiting.len()
     }
 
-    fn read(&self, log: Log, from: u64) -> (Option<(u64, Vec<u8>)>, u64) {
-        let Some(log) = self.logs.get(&log) else { return (None, 0) };
-        let found = log.records.range(from..).next();
-        (found.map(|(number, record)| (*number, record.clone())), log.head)
+    fn read(&self, log: Log, from: u64, most: usize) -> Found {
+        let Some(log) = self.logs.get(&log) else { return Found::default() };
+        let found = log.records.range(from..).take(most.max(1));
+        let records = found.map(|(number, record)| (*number, record.clone())).collect();
+        Found { records, last: log.last }
     }
 
     fn put(&mut self, log: Log, number: u64, record: Vec<u8>, look: &mut dyn FnMut(Change<'_>)) {
         let records = self.logs.entry(log).or_default();
         let before = records.records.get(&number).cloned();
-        look(Change::Put { log, number, record: &record, head: records.head, before });
-        records.head = records.head.max(number);
+        look(Change::Put { log, number, record: &record, last: records.last, before });
+        records.last = records.last.max(number);
         records.records.insert(number, record);
     }
 
-    fn forget(&mut self, log: Log, upto: u64, look: &mut dyn FnMut(Change<'_>)) {
+    fn trim(&mut self, log: Log, upto: u64, look: &mut dyn FnMut(Change<'_>)) {
         let Some(records) = self.logs.get_mut(&log) else { return };
         let kept = match upto.checked_add(1) {
             Some(first) => records.records.split_off(&first),

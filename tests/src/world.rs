@@ -7,8 +7,8 @@ use std::{
 };
 
 use proto_core::{
-    action::{Log, Ticket},
     client::{self, MessageId, SayError, Status, To, Verdict},
+    host::{Log, Ticket},
     id::{Account, Nick, PublicKey, Room as RoomNumber, RoomName},
     link::Drops,
     record::MAX_RECORD,
@@ -738,7 +738,7 @@ impl World {
         if let Some((at, answer)) = answer {
             let failed = matches!(
                 answer,
-                Answer::Stored { done: false, .. } | Answer::Loaded { found: None, .. }
+                Answer::Stored { done: false, .. } | Answer::Read { found: None, .. }
             );
             self.counts.store_failures += u64::from(failed);
             if failed {
@@ -769,16 +769,14 @@ impl World {
             return None;
         }
         let now = node.clock.instant(self.now);
+        let was_due = role.deadline().is_some_and(|at| at <= now);
+        let idle = node.complete && matches!(input, Input::Timeout) && !was_due;
         let watched = match &input {
-            Input::Datagram { damaged, .. } if node.complete => {
+            Input::Datagram { damaged, .. } if node.complete && !was_due => {
                 Some((*damaged, role.drops(), role.deadline()))
             }
             _ => None,
         };
-        // What is due already is done by poll_timeout, not by other inputs.
-        let was_due = role.deadline().is_some_and(|at| at <= now);
-        let timeout = matches!(input, Input::Timeout);
-        let idle = node.complete && timeout && !was_due;
         let words = match &input {
             Input::Say { text, .. } | Input::Away(text) => Some(text.clone()),
             _ => None,
@@ -788,9 +786,7 @@ impl World {
         let early = self.faults.sloppy && self.dice.chance(30);
         let most = if early { self.dice.index(4) } else { MOST };
         let outcome = role.take(now, input, most);
-        if outcome.drained {
-            node.complete = outcome.complete;
-        }
+        node.complete = outcome.complete;
         let (deadline, drops) = (role.deadline(), role.drops());
         let said = outcome.said;
         self.reschedule(place);
@@ -802,7 +798,7 @@ impl World {
                 };
                 self.judge(place, judgement);
             }
-            (None, Some(text)) if is_away && outcome.idle.is_none() => {
+            (None, Some(text)) if is_away && !outcome.idle => {
                 self.nodes[place].away = text;
             }
             _ => {}
@@ -811,12 +807,12 @@ impl World {
         self.demand(place, outcome.complete || early, || {
             format!("S12: a drain gave {MOST} actions and was not through")
         });
-        let quiet = deadline.is_none_or(|at| at > now) || (was_due && !timeout);
+        let quiet = deadline.is_none_or(|at| at > now);
         self.demand(place, quiet || !outcome.complete, || {
             format!("the deadline {deadline:?} is not after {now:?} although the drain is through")
         });
         self.demand(place, !idle || outcome.effects.is_empty(), || {
-            format!("poll_timeout did something before the deadline: {:?}", outcome.effects)
+            format!("it did something before its deadline: {:?}", outcome.effects)
         });
         let twice = Seals::twice();
         self.demand(place, twice.is_none(), || {
@@ -883,7 +879,7 @@ impl World {
                     });
                     self.trace.mark(4, self.now, place, &[]);
                     let node = &mut self.nodes[place];
-                    if let Request::Load { log: log @ Log::Room(_), from } = request {
+                    if let Request::Read { log: log @ Log::Room(_), from, .. } = request {
                         let first = node.store.log(*log).and_then(|l| l.records.keys().next());
                         let behind = node.ready && first.is_some_and(|first| from > first);
                         self.counts.recalled += u64::from(behind);
@@ -1031,8 +1027,8 @@ fn brief(request: &Request) -> String {
         Request::Put { log, number, record } => {
             format!("put {log:?} {number} ({} B)", record.len())
         }
-        Request::Forget { log, upto } => format!("forget {log:?} up to {upto}"),
-        Request::Load { log, from } => format!("load {log:?} from {from}"),
+        Request::Trim { log, upto } => format!("trim {log:?} up to {upto}"),
+        Request::Read { log, from, most } => format!("read {log:?} from {from}, {most} at most"),
     }
 }
 

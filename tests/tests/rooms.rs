@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use proto_core::{
-    action::Log,
     client::{CommandError, SayError, To},
+    host::Log,
     id::{Account, Room, RoomName},
     record::record_bound,
     wire::{Presence, Wish},
@@ -510,6 +510,7 @@ fn what_is_damaged_is_not_called_too_old() {
     chat.gather("den", &["alice", "bob"]);
     let den = To::Room(RoomName::new("den").expect("a room name"));
     chat.deregister("bob");
+    chat.run(SHORTLY);
     for text in ["one", "two", "three"] {
         chat.say("alice", "#den", text);
     }

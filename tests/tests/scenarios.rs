@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use proto_core::{
-    action::Log,
     client::{Event, SayError, Status},
+    host::Log,
 };
 use simulation::{
     chat::{Chat, SHORTLY},

@@ -11,10 +11,10 @@ use std::{
 
 use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, KeyInit};
 use proto_core::{
-    action::{Action, Loaded},
+    host::{Action, Machine, Records, Resume},
     id::{Incarnation, Nick, PublicKey, SecretKey, SessionId},
     random::Random,
-    server::{Actions, Config, Member, Resume, Server, ServerLink},
+    server::{Config, Member, Server, ServerLink},
     session::{Identity, Initiator, Keys, Offer, Portable, Suite},
     storage::Slot,
     time::{Instant, UnixTime, WallClock},
@@ -184,34 +184,24 @@ impl Town {
     /// Performs what the server owes; gives back the last datagram that it sent to `whom`.
     fn drain(&mut self, whom: SocketAddr) -> Vec<u8> {
         let (mut scratch, mut last) = ([0; MAX_DATAGRAM], Vec::new());
-        let mut stored = Vec::new();
-        let mut loads = Vec::new();
-        let mut actions = self.server.handle_datagram(self.now, at(0), &mut []);
-        loop {
-            while let Some(action) = actions.next(&mut scratch) {
-                match action {
-                    Action::Send { to, datagram } if to == whom => last = datagram.to_vec(),
-                    Action::Put { ticket, .. } | Action::Forget { ticket, .. } => {
-                        stored.push(ticket);
-                    }
-                    Action::Load { ticket, .. } => loads.push(ticket),
-                    Action::Send { .. } | Action::Authenticate { .. } | Action::Event(_) => {}
+        while let Some(action) = self.server.poll(self.now, &mut scratch) {
+            match action {
+                Action::Send { to, datagram } if to == whom => last = datagram.to_vec(),
+                Action::Put { ticket, .. } | Action::Trim { ticket, .. } => {
+                    self.server.handle_stored(self.now, ticket, Ok(()));
                 }
-            }
-            if let Some(ticket) = stored.pop() {
-                actions = self.server.handle_stored(self.now, ticket, Ok(()));
-            } else if let Some(ticket) = loads.pop() {
-                let nothing = Loaded { record: None, head: 0 };
-                actions = self.server.handle_loaded(self.now, ticket, Ok(nothing));
-            } else {
-                return last;
+                Action::Read { ticket, .. } => {
+                    self.server.handle_read(self.now, ticket, Ok(Records::default()));
+                }
+                Action::Send { .. } | Action::Judge { .. } | Action::Event { .. } => {}
             }
         }
+        last
     }
 
     fn send(&mut self, from: SocketAddr, datagram: &mut [u8]) -> Vec<u8> {
-        drop(self.server.handle_datagram(self.now, from, datagram));
-        self.drain(from)
+        let reply = self.server.handle_datagram(self.now, from, datagram).map(<[u8]>::to_vec);
+        reply.unwrap_or_else(|| self.drain(from))
     }
 
     fn register(&mut self, number: usize) -> Townsman {
@@ -278,9 +268,9 @@ impl Town {
             .collect();
         let mut round = Round::default();
         let mut scratch = [0; MAX_DATAGRAM];
-        let mut drain = |mut actions: Actions<'_>| {
+        let mut drain = |server: &mut Server<ServerMemory>, now| {
             let mut count = 0;
-            while let Some(action) = actions.next(&mut scratch) {
+            while let Some(action) = server.poll(now, &mut scratch) {
                 count += usize::from(matches!(black_box(&action), Action::Send { .. }));
             }
             count
@@ -289,11 +279,12 @@ impl Town {
         for batch in datagrams.chunks_mut(BATCH) {
             let start = Stopwatch::now();
             for (from, datagram) in batch {
-                acks += drain(self.server.handle_datagram(self.now, *from, datagram));
+                self.server.handle_datagram(self.now, *from, datagram);
+                acks += drain(&mut self.server, self.now);
             }
             let handled = Stopwatch::now();
             self.now = self.now + ACK_DELAY;
-            acks += drain(self.server.poll_timeout(self.now));
+            acks += drain(&mut self.server, self.now);
             round.handled += handled - start;
             round.acked += handled.elapsed();
         }

@@ -14,7 +14,6 @@ pub mod identity;
 mod incoming;
 pub mod key_text;
 pub mod known_servers;
-pub mod machine;
 pub mod memory;
 mod outgoing;
 mod passwords;

@@ -14,7 +14,7 @@ use argon2::{
     Argon2, PasswordHasher, PasswordVerifier,
     password_hash::{Error as HashError, phc::PasswordHash},
 };
-use proto_core::action::{Judgement, Ticket};
+use proto_core::host::{Judgement, Ticket};
 use zeroize::Zeroizing;
 
 /// How many passwords wait at the most. The core asks for no more at a time than this.
@@ -166,7 +166,7 @@ mod tests {
     fn a_password_has_its_hash_and_no_other() {
         let Finding::Hashed(hash) = hashed(b"correct horse") else { panic!("it is hashed") };
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
-        assert!(hash.len() <= proto_core::action::MAX_HASH, "{hash}");
+        assert!(hash.len() <= proto_core::host::MAX_HASH, "{hash}");
         assert!(matches!(verify(b"correct horse", hash.as_bytes()), Finding::Right));
         assert!(matches!(verify(b"correct horsf", hash.as_bytes()), Finding::Wrong));
         assert!(matches!(verify(b"correct horse", &hash.as_bytes()[..40]), Finding::Failed));

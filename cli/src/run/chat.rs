@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use proto_core::{
-    action::Log,
     client::{
         CommandError, MessageId, OpenMessages, PasswordError, PeerView, RoomView, SayError, Status,
         To,
     },
+    host::Log,
     id::{Nick, PublicKey},
     record::Said,
     time::UnixTime,
@@ -61,7 +61,7 @@ impl Chat for EndpointChat {
     }
 
     fn say(&mut self, to: To, text: &str) -> Result<MessageId, SayError> {
-        self.endpoint.command(|client, now| client.say(now, to, text).map(|(id, _)| id))
+        self.endpoint.command(|client, now| client.say(now, to, text))
     }
 
     fn wish(&mut self, wish: Wish) -> Result<(), CommandError> {

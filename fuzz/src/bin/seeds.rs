@@ -616,9 +616,14 @@ fn rooms_at_client(seeds: &Seeds<'_>) -> io::Result<()> {
     seeds.steps("entries-far", &steps)?;
     // A server whose store was put back: what was read is another log.
     let mut steps = Vec::new();
-    for (run, previous, index) in
-        [(5, None, 1), (5, None, 2), (6, Some(5), 3), (7, Some(8), 4), (7, Some(5), 2), (7, None, 3)]
-    {
+    for (run, previous, index) in [
+        (5, None, 1),
+        (5, None, 2),
+        (6, Some(5), 3),
+        (7, Some(8), 4),
+        (7, Some(5), 2),
+        (7, None, 3),
+    ] {
         let entry = appended(run, previous, index, 0, 40, 40);
         steps.push(Step::Frames(first, &*entry.leak()));
         steps.extend([host; 3]);

@@ -4,12 +4,12 @@
 use core::net::SocketAddr;
 
 use crate::{
-    action::Action,
+    host::Owed,
+    host::Resume,
     id::{Epoch, Incarnation, PublicKey},
     link::{Admit, Expired, Fate, HOME, Incoming, LinkConfig, LinkHeads, Links, LinksState},
     random::Random,
     role::Receiver,
-    server::Resume,
     session::Identity,
     storage::{Id, Index, List, Pool, PoolHead, Slab, SlabHead},
     time::{Instant, UnixTime, WallClock},
@@ -194,12 +194,16 @@ impl<'a> Engine<'a> {
         }
     }
 
-    pub(super) fn handle_datagram(&mut self, from: SocketAddr, datagram: &mut [u8]) {
+    pub(super) fn handle_datagram<'d>(
+        &mut self,
+        from: SocketAddr,
+        datagram: &'d mut [u8],
+    ) -> Option<&'d [u8]> {
         let Self { links, peers, state, .. } = self;
         if !state.home.was_online() {
             // Nothing reaches who is offline.
             links.state.drops.unfitting += 1;
-            return;
+            return None;
         }
         // One place is always left for the server.
         let spare = links.has_spare();
@@ -209,6 +213,7 @@ impl<'a> Engine<'a> {
         };
         match links.receive(state.now, from, datagram, admit) {
             Incoming::Nothing => {}
+            Incoming::Reply(reply) => return Some(reply),
             Incoming::Established { link, purpose } => self.established(link, purpose),
             Incoming::Packet { link, number, confirmed, plaintext } => {
                 if confirmed {
@@ -218,6 +223,7 @@ impl<'a> Engine<'a> {
                 self.take_packet(link, number, plaintext);
             }
         }
+        None
     }
 
     pub(super) fn handle_timeouts(&mut self) {
@@ -274,29 +280,23 @@ impl<'a> Engine<'a> {
 
     /// Everything the client owes, in the order that keeps its promises: the store
     /// first, since a request must be durable before what relies on it.
-    pub(super) fn next_action<'b>(
-        &mut self,
-        scratch: &'b mut [u8; MAX_DATAGRAM],
-    ) -> Option<Action<'b, Event>> {
+    pub(super) fn next_owed(&mut self, scratch: &mut [u8; MAX_DATAGRAM]) -> Option<Owed<Event>> {
         if let Some(finished) = self.state.finished.take() {
             self.came_told(finished);
         }
         if let Some(request) = self.next_request() {
-            return Some(request);
+            return Some(Owed::Request(request));
         }
+        self.state.lent = 0;
         if let Some(event) = self.next_event() {
-            return Some(Action::Event(event));
+            return Some(Owed::Event { event, length: self.state.lent });
         }
         // What was told to its end is to be forgotten by the store.
         if let Some(request) = self.next_request() {
-            return Some(request);
+            return Some(Owed::Request(request));
         }
         let (to, length) = self.next_datagram(scratch)?;
-        Some(Action::Send { to, datagram: scratch.get(..length)? })
-    }
-
-    pub(super) fn lent(&self) -> &[u8] {
-        self.work.get(..self.state.lent).unwrap_or_default()
+        Some(Owed::Send { to, length })
     }
 
     pub(super) fn unix(&self) -> UnixTime {
@@ -418,7 +418,7 @@ impl<'a> Engine<'a> {
 
     fn next_datagram(&mut self, scratch: &mut [u8; MAX_DATAGRAM]) -> Option<(SocketAddr, usize)> {
         let now = self.state.now;
-        if let Some(handshake) = self.links.next_handshake(now, scratch) {
+        if let Some(handshake) = self.links.next_handshake(scratch) {
             return Some(handshake);
         }
         while let Some((link, mut packet)) = self.links.begin(now, scratch) {

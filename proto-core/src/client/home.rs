@@ -21,7 +21,7 @@ use super::{
 /// Tries with a wrong key after which the server counts as another one.
 const WRONG_KEY_TRIES: u32 = 3;
 
-/// Events about the server that wait to be told; every drain tells them all.
+/// Events about the server that wait to be told: more than happen between two polls.
 const NEWS: usize = 16;
 
 /// Where the client stands with its server.
@@ -144,10 +144,18 @@ impl Home {
     }
 
     pub(super) fn tell(&mut self, event: Event) {
-        if self.news.back() != Some(&event) {
-            // Every drain empties it, and no input adds so many.
-            let _ = self.news.push_back(event);
+        let says_it_all =
+            matches!(event, Event::RosterChanged | Event::StoreFailed | Event::Damaged);
+        if says_it_all && self.news.iter().any(|told| *told == event)
+            || self.news.back() == Some(&event)
+        {
+            return;
         }
+        if self.news.is_full() {
+            self.news.pop_front();
+        }
+        // There is room: the oldest just gave way.
+        let _ = self.news.push_back(event);
     }
 }
 

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use crate::{
-    action::{Action, Ask, Loaded, Log, Ticket},
+    host::{Ask, Log, Records, Request, Ticket},
     id::{Epoch, Position},
     record::{self, BODY_HEADER, ConversationRecord, InboxRecord, OutboxRecord, SelfRecord},
     storage::{Body, Id},
@@ -80,13 +80,13 @@ impl Loading {
 
 impl Engine<'_> {
     /// The next request to the host.
-    pub(super) fn next_request<E>(&mut self) -> Option<Action<'static, E>> {
+    pub(super) fn next_request(&mut self) -> Option<Request> {
         if self.state.loading.save_self == Ask::Owed {
             let ticket = self.ticket(asker::SELF, 0);
             self.state.loading.save_self = Ask::Asked(ticket.serial);
             let header = SelfRecord { epoch: self.state.epoch };
-            self.state.lent = record::encode(self.work, &header, &self.pool, &Body::EMPTY, 0)?;
-            return Some(Action::Put { ticket, log: Log::Conversations, number: 1 });
+            let length = record::encode(self.work, &header, &self.pool, &Body::EMPTY, 0)?;
+            return Some(Request::Put { ticket, log: Log::Conversations, number: 1, length });
         }
         while let Some(peer) = self.state.asking_peers.front() {
             if let Some(request) = self.request_peer(peer) {
@@ -208,7 +208,7 @@ impl Engine<'_> {
         }
     }
 
-    pub(super) fn handle_loaded(&mut self, ticket: Ticket, loaded: Option<Loaded<'_>>) {
+    pub(super) fn handle_read(&mut self, ticket: Ticket, loaded: Option<Records<'_>>) {
         if ticket.asker == asker::FETCH {
             let id = self.peers.slab.id_at(ticket.slot);
             let answered = |peer: &mut Peer| peer.window.fetch.answer(ticket.serial);
@@ -232,11 +232,12 @@ impl Engine<'_> {
             What::Conversation { from } | What::Outbox { from, .. } => from,
             What::Inbox { .. } | What::Done => 0,
         };
-        let Some(Loaded { record, head }) = loaded.and_then(|loaded| loaded.checked(from)) else {
+        let Some(loaded) = loaded.and_then(|loaded| loaded.checked(from)) else {
             self.state.home.tell(Event::StoreFailed);
             self.load_later();
             return;
         };
+        let (record, head) = (loaded.first(), loaded.last);
         match (self.state.loading.what, record) {
             (What::Conversation { .. }, Some((number, bytes))) => {
                 self.load_conversation(number, bytes);
@@ -283,7 +284,7 @@ impl Engine<'_> {
         }
     }
 
-    fn request_peer<E>(&mut self, id: Id<Peer>) -> Option<Action<'static, E>> {
+    fn request_peer(&mut self, id: Id<Peer>) -> Option<Request> {
         let peer = self.peers.get(id)?;
         let number = peer.conversation?;
         if peer.save == Ask::Owed {
@@ -301,20 +302,20 @@ impl Engine<'_> {
                 settled: peer.window.settled,
                 history: peer.reader.history().clone(),
             };
-            self.state.lent = record::encode(self.work, &header, &self.pool, &Body::EMPTY, 0)?;
-            return Some(Action::Put { ticket, log: Log::Conversations, number });
+            let length = record::encode(self.work, &header, &self.pool, &Body::EMPTY, 0)?;
+            return Some(Request::Put { ticket, log: Log::Conversations, number, length });
         }
         if peer.forget == Ask::Owed {
             let ticket = self.ticket(asker::FORGET, id.slot());
             let peer = self.peers.get_mut(id)?;
             peer.forget = Ask::Asked(ticket.serial);
             let upto = peer.done.to_record_number();
-            return Some(Action::Forget { ticket, log: Log::Outbox(peer.log), upto });
+            return Some(Request::Trim { ticket, log: Log::Outbox(peer.log), upto });
         }
         None
     }
 
-    fn request_message<E>(&mut self, id: Id<Message>) -> Option<Action<'static, E>> {
+    fn request_message(&mut self, id: Id<Message>) -> Option<Request> {
         let ticket = self.ticket(asker::MESSAGE, id.slot());
         let message = self.messages.get_mut(id)?;
         message.ask = Ask::Asked(ticket.serial);
@@ -322,7 +323,7 @@ impl Engine<'_> {
         let number = message.position.to_record_number();
         if message.stage == Stage::Looking {
             let ticket = Ticket { asker: asker::LOOK, ..ticket };
-            return Some(Action::Load { ticket, log: Log::Inbox(key), from: number });
+            return Some(Request::Read { ticket, log: Log::Inbox(key), from: number, most: 1 });
         }
         let total = usize::from(message.total);
         let (log, length) = match message.stage {
@@ -345,12 +346,11 @@ impl Engine<'_> {
                 (Log::Outbox(key), length)
             }
         };
-        self.state.lent = length;
-        Some(Action::Put { ticket, log, number })
+        Some(Request::Put { ticket, log, number, length })
     }
 
     /// The outbox of the first that waits for it is read on, if there is room.
-    fn request_fetch<E>(&mut self) -> Option<Action<'static, E>> {
+    fn request_fetch(&mut self) -> Option<Request> {
         while self.may_fetch() {
             let id = self.state.fetching.pop_front(&mut self.peers.slab)?;
             let Some(from) = self.fetch_from(id) else { continue };
@@ -358,12 +358,12 @@ impl Engine<'_> {
             let peer = self.peers.get_mut(id)?;
             peer.window.asked(ticket.serial, from);
             let from = from.to_record_number().saturating_add(1);
-            return Some(Action::Load { ticket, log: Log::Outbox(peer.log), from });
+            return Some(Request::Read { ticket, log: Log::Outbox(peer.log), from, most: 1 });
         }
         None
     }
 
-    fn request_loading<E>(&mut self) -> Action<'static, E> {
+    fn request_loading(&mut self) -> Request {
         let ticket = self.ticket(asker::LOADING, 0);
         self.state.loading.ask = Ask::Asked(ticket.serial);
         let key = |of| self.peers.get(of).map_or(self.links.state.identity.public(), |p| p.log);
@@ -373,7 +373,7 @@ impl Engine<'_> {
             What::Outbox { of, from, .. } => (Log::Outbox(key(of)), from),
             What::Done => (Log::Conversations, u64::MAX),
         };
-        Action::Load { ticket, log, from }
+        Request::Read { ticket, log, from, most: 1 }
     }
 
     fn ticket(&mut self, asker: u8, slot: u32) -> Ticket {

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use crate::{
-    action::{Ask, Loaded},
+    host::{Ask, Records},
     id::{MessageName, Position},
     link::{Packet, Units},
     record::BODY_HEADER,
@@ -341,13 +341,13 @@ impl Engine<'_> {
 
     /// The inbox's first record at or after the place of a mailbox entry of an epoch that is
     /// over; `None` if the store failed.
-    pub(super) fn looked(&mut self, id: Id<Message>, loaded: Option<Loaded<'_>>) {
+    pub(super) fn looked(&mut self, id: Id<Message>, loaded: Option<Records<'_>>) {
         let Some(message) = self.messages.get_mut(id).filter(|m| m.stage == Stage::Looking) else {
             return;
         };
         let number = message.position.to_record_number();
         match loaded {
-            Some(Loaded { record: Some((found, _)), .. }) if found == number => {
+            Some(loaded) if loaded.at(number).is_some() => {
                 self.keep_quietly(id);
             }
             Some(_) => {

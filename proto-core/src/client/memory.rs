@@ -1,9 +1,11 @@
 //! The memory that a client needs, lent by its owner.
 
+use core::ops::DerefMut;
+
 use crate::{
+    host::Resume,
     link::{Dial, LinkTables, Remembered, SentPacket},
     role::{LEAST_WORK, StartError, check_start, link_needs},
-    server::Resume,
     storage::{Block, Bucket, Index, Slot},
     timers::TimerCell,
 };
@@ -62,7 +64,8 @@ pub trait Storage {
     fn tables(&mut self) -> Tables<'_>;
 }
 
-impl<S: Storage + ?Sized> Storage for &mut S {
+/// What points to memory, lends it: `&mut Fixed<…>`, `Box<Fixed<…>>`.
+impl<P: DerefMut<Target: Storage>> Storage for P {
     fn tables(&mut self) -> Tables<'_> {
         (**self).tables()
     }

@@ -1,7 +1,7 @@
 //! A message in a client's memory, on its way out or in.
 
 use crate::{
-    action::Ask,
+    host::Ask,
     id::{Incarnation, Nick, Position, PublicKey, RunTag},
     link::Units,
     storage::{Body, Id, Linked, Node},

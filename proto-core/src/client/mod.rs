@@ -21,12 +21,11 @@ mod window;
 use core::{fmt, net::SocketAddr, time::Duration};
 
 use crate::{
-    action::{Action, Loaded, StoreError, Ticket},
+    host::{Action, Judgement, Machine, Records, Resume, StoreError, Ticket},
     id::{NameError, Nick, Position, PublicKey},
     link::{Drops, Link},
     password::MAX_PASSWORD,
     role::{StartError, grant},
-    server::Resume,
     session::Identity,
     time::{Instant, UnixTime, WallClock},
     wire::{DEFAULT_DATAGRAM, MAX_AWAY, MAX_BODY, MAX_DATAGRAM, Presence, Wish},
@@ -145,58 +144,12 @@ impl<S: Storage> Client<S> {
         Ok(Self { state: State::new(config, identity, seed, resume, now), storage })
     }
 
-    /// Takes in what came over UDP. Nothing that comes is an error: what does not
-    /// belong here is counted in [`Self::drops`] and leaves no trace.
-    pub fn handle_datagram(
-        &mut self,
-        now: Instant,
-        from: SocketAddr,
-        datagram: &mut [u8],
-    ) -> Actions<'_> {
-        let mut engine = self.engine(now);
-        engine.handle_datagram(from, datagram);
-        Actions { engine }
-    }
-
-    /// Does what is due at `now`.
-    pub fn poll_timeout(&mut self, now: Instant) -> Actions<'_> {
-        let mut engine = self.engine(now);
-        engine.handle_timeouts();
-        Actions { engine }
-    }
-
-    /// The host's answer to a `Put` or a `Forget`.
-    pub fn handle_stored(
-        &mut self,
-        now: Instant,
-        ticket: Ticket,
-        result: Result<(), StoreError>,
-    ) -> Actions<'_> {
-        let mut engine = self.engine(now);
-        engine.handle_stored(ticket, result.is_ok());
-        Actions { engine }
-    }
-
-    /// The host's answer to a `Load`.
-    pub fn handle_loaded(
-        &mut self,
-        now: Instant,
-        ticket: Ticket,
-        result: Result<Loaded<'_>, StoreError>,
-    ) -> Actions<'_> {
-        let mut engine = self.engine(now);
-        engine.handle_loaded(ticket, result.ok().and_then(|loaded| loaded.checked(0)));
-        Actions { engine }
-    }
-
     /// Goes online. While the durable state is still being read, as soon as it is.
     ///
     /// # Errors
     /// [`CommandError::Online`] if it is, or is about to be.
-    pub fn register(&mut self, now: Instant) -> Result<Actions<'_>, CommandError> {
-        let mut engine = self.engine(now);
-        engine.register()?;
-        Ok(Actions { engine })
+    pub fn register(&mut self, now: Instant) -> Result<(), CommandError> {
+        self.engine(now).register()
     }
 
     /// Gives the password that [`Event::PasswordWanted`] asked for. It is kept until the
@@ -204,24 +157,16 @@ impl<S: Storage> Client<S> {
     ///
     /// # Errors
     /// [`PasswordError`] says why it is not sent.
-    pub fn authenticate(
-        &mut self,
-        now: Instant,
-        password: &[u8],
-    ) -> Result<Actions<'_>, PasswordError> {
-        let mut engine = self.engine(now);
-        engine.authenticate(password)?;
-        Ok(Actions { engine })
+    pub fn authenticate(&mut self, now: Instant, password: &[u8]) -> Result<(), PasswordError> {
+        self.engine(now).authenticate(password)
     }
 
     /// Deposits what is open, then goes offline; [`Event::Deregistered`] says when.
     ///
     /// # Errors
     /// [`CommandError::Offline`] if it is.
-    pub fn deregister(&mut self, now: Instant) -> Result<Actions<'_>, CommandError> {
-        let mut engine = self.engine(now);
-        engine.deregister()?;
-        Ok(Actions { engine })
+    pub fn deregister(&mut self, now: Instant) -> Result<(), CommandError> {
+        self.engine(now).deregister()
     }
 
     /// Says `text` to whoever holds a nick, to everyone, or in a room. The message is accepted once
@@ -235,10 +180,9 @@ impl<S: Storage> Client<S> {
         now: Instant,
         to: impl Into<To>,
         text: &str,
-    ) -> Result<(MessageId, Actions<'_>), SayError> {
+    ) -> Result<MessageId, SayError> {
         let mut engine = self.engine(now);
-        let id = engine.say(&to.into(), text)?;
-        Ok((id, Actions { engine }))
+        engine.say(&to.into(), text)
     }
 
     /// Wishes something of the server's rooms, one thing at a time: [`Event::Outcome`] or
@@ -247,10 +191,8 @@ impl<S: Storage> Client<S> {
     /// # Errors
     /// [`CommandError::Offline`] if the client is not online, [`CommandError::Busy`] while
     /// the last wish is not answered, [`CommandError::Full`] if it could not keep another room.
-    pub fn wish(&mut self, now: Instant, wish: Wish) -> Result<Actions<'_>, CommandError> {
-        let mut engine = self.engine(now);
-        engine.wish(wish)?;
-        Ok(Actions { engine })
+    pub fn wish(&mut self, now: Instant, wish: Wish) -> Result<(), CommandError> {
+        self.engine(now).wish(wish)
     }
 
     /// Has everyone know that the user is away from the keyboard, and what they say of
@@ -259,29 +201,8 @@ impl<S: Storage> Client<S> {
     /// # Errors
     /// [`CommandError::Offline`] if the client is, [`CommandError::TooLong`] for a text of
     /// more than [`crate::wire::MAX_AWAY`] bytes.
-    pub fn set_away(&mut self, now: Instant, text: &str) -> Result<Actions<'_>, CommandError> {
-        let mut engine = self.engine(now);
-        engine.set_away(text)?;
-        Ok(Actions { engine })
-    }
-
-    /// Closes every link at once, telling the others, and forgets what is not
-    /// durable: the host is about to end. Messages that are open stay in the outbox.
-    pub fn shut_down(&mut self, now: Instant) -> Actions<'_> {
-        let mut engine = self.engine(now);
-        engine.shut_down();
-        Actions { engine }
-    }
-
-    /// The host's wall clock was set.
-    pub fn set_clock(&mut self, clock: WallClock) {
-        self.state.kept.clock = clock;
-    }
-
-    /// When to call [`Self::poll_timeout`] at the latest; O(1).
-    pub fn deadline(&mut self) -> Option<Instant> {
-        let now = self.state.kept.now;
-        self.engine(now).deadline()
+    pub fn set_away(&mut self, now: Instant, text: &str) -> Result<(), CommandError> {
+        self.engine(now).set_away(text)
     }
 
     /// Where the client is.
@@ -347,6 +268,59 @@ impl<S: Storage> Client<S> {
     fn engine(&mut self, now: Instant) -> Engine<'_> {
         self.state.kept.now = now;
         Engine::new(&mut self.state, self.storage.tables())
+    }
+}
+
+impl<S: Storage> Machine for Client<S> {
+    type Event = Event;
+
+    fn handle_datagram<'d>(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        datagram: &'d mut [u8],
+    ) -> Option<&'d [u8]> {
+        self.engine(now).handle_datagram(from, datagram)
+    }
+
+    fn handle_stored(&mut self, now: Instant, ticket: Ticket, result: Result<(), StoreError>) {
+        self.engine(now).handle_stored(ticket, result.is_ok());
+    }
+
+    fn handle_read(
+        &mut self,
+        now: Instant,
+        ticket: Ticket,
+        result: Result<Records<'_>, StoreError>,
+    ) {
+        let records = result.ok().and_then(|records| records.checked(0));
+        self.engine(now).handle_read(ticket, records);
+    }
+
+    fn handle_judged(&mut self, _: Instant, _: Ticket, _: Judgement<'_>) {}
+
+    fn shut_down(&mut self, now: Instant) {
+        self.engine(now).shut_down();
+    }
+
+    fn set_clock(&mut self, clock: WallClock) {
+        self.state.kept.clock = clock;
+    }
+
+    fn poll<'b>(
+        &'b mut self,
+        now: Instant,
+        scratch: &'b mut [u8; MAX_DATAGRAM],
+    ) -> Option<Action<'b, Event>> {
+        let mut engine = self.engine(now);
+        engine.handle_timeouts();
+        let owed = engine.next_owed(scratch)?;
+        Some(owed.lend(engine.work, scratch, (&[], None)))
+    }
+
+    fn deadline(&mut self) -> Option<Instant> {
+        let now = self.state.kept.now;
+        self.engine(now).deadline()
     }
 }
 
@@ -499,31 +473,4 @@ pub struct Usage {
     pub messages: (usize, usize),
     /// Blocks of 256 bytes of message bodies.
     pub blocks: (usize, usize),
-}
-
-/// What the client owes the outside, picked and encoded one at a time. Dropping
-/// it early loses nothing: what is left is owed still, and due at once.
-#[must_use]
-#[derive(Debug)]
-pub struct Actions<'a> {
-    engine: Engine<'a>,
-}
-
-impl Actions<'_> {
-    /// The next thing owed; `None` when there is none.
-    pub fn next<'b>(&mut self, scratch: &'b mut [u8; MAX_DATAGRAM]) -> Option<Action<'b, Event>> {
-        self.engine.next_action(scratch)
-    }
-
-    /// The record of the `Put` that [`Self::next`] gave last.
-    pub fn record(&self) -> &[u8] {
-        self.engine.lent()
-    }
-
-    /// The text of the [`Event::Message`] or [`Event::RoomMessage`], or the names of the
-    /// [`Event::Names`], that [`Self::next`] gave last, as it came: nothing about it is safe
-    /// to show as it is.
-    pub fn text(&self) -> &[u8] {
-        self.engine.lent()
-    }
 }

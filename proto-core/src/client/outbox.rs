@@ -4,7 +4,7 @@
 use core::time::Duration;
 
 use crate::{
-    action::Ask,
+    host::Ask,
     id::{Epoch, Number, Position},
     record::{BODY_HEADER, record_bound},
     session::MAIL_OVERHEAD,

@@ -3,7 +3,7 @@
 use core::{cmp::Ordering, net::SocketAddr};
 
 use crate::{
-    action::Ask,
+    host::Ask,
     id::{Account, Number, Position, PublicKey, Recipient, Room},
     link::Dial,
     storage::{Body, Id, Index, Linked, List, Node, Pool, Slab},

@@ -1,7 +1,7 @@
 //! What becomes of what the client's user said.
 
 use crate::{
-    action::Ask,
+    host::Ask,
     id::{MessageName, Position, PublicKey, Recipient},
     record::Settled,
     session,

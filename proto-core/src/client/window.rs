@@ -11,7 +11,7 @@
 //! ```
 
 use crate::{
-    action::{Ask, Loaded},
+    host::{Ask, Records},
     id::{Epoch, Position},
     record::{self, OutboxRecord, Said, Settled},
     storage::{Body, Id},
@@ -208,16 +208,17 @@ impl Engine<'_> {
     }
 
     /// The store's answer: the next record of an outbox; `None` if the store failed.
-    pub(super) fn fetched(&mut self, id: Id<Peer>, loaded: Option<Loaded<'_>>) {
+    pub(super) fn fetched(&mut self, id: Id<Peer>, loaded: Option<Records<'_>>) {
         let Some(peer) = self.peers.get(id) else { return };
         let from = peer.window.from;
         let behind = from.to_record_number().saturating_add(1);
-        let Some(Loaded { record, .. }) = loaded.and_then(|loaded| loaded.checked(behind)) else {
+        let Some(loaded) = loaded.and_then(|loaded| loaded.checked(behind)) else {
             self.state.home.tell(Event::StoreFailed);
             self.fetch_later(id);
             return;
         };
-        let record = record.map(|(number, bytes)| (Position::from_record_number(number), bytes));
+        let record =
+            loaded.first().map(|(number, bytes)| (Position::from_record_number(number), bytes));
         if peer.can_settle() && from == peer.done {
             self.settle_shelved(id, record);
         } else if from == peer.behind_what() {

@@ -15,9 +15,7 @@ use super::{
     credit::Credit,
     dial::{Dial, Whom},
     link::{Flow, Link, Phase, Role},
-    links::{
-        Admit, Expired, Forge, HOME, Incoming, LinkConfig, Links, LinksState, Reply, UNCONFIRMED,
-    },
+    links::{Admit, Expired, Forge, HOME, Incoming, LinkConfig, Links, LinksState, UNCONFIRMED},
 };
 
 impl<R: Role> Links<'_, R> {
@@ -50,48 +48,40 @@ impl<R: Role> Links<'_, R> {
     /// The next datagram of a handshake.
     pub(crate) fn next_handshake(
         &mut self,
-        now: Instant,
         scratch: &mut [u8; MAX_DATAGRAM],
     ) -> Option<(SocketAddr, usize)> {
         let suite = self.state.identity.suite();
-        match self.state.reply.take() {
-            Some(Reply::Retry { to, hello }) => {
-                let LinksState { cookies, random, identity, config, .. } = &mut *self.state;
-                let cookie = cookies.cookie(suite, random, now, to, &hello);
-                let key = config.serves.then(|| identity.public());
-                let retry = session::retry(suite, &hello, cookie, key);
-                return Some((to, retry.encode(scratch).len()));
+        while let Some(id) = self.state.accepted.pop_front(&mut self.links) {
+            if let Some(Link { phase: Phase::Unconfirmed { memo, .. }, theirs, address, .. }) =
+                self.links.get(id)
+            {
+                let head = Accept { session: *theirs, noise: &mut [] }.encode(scratch).len();
+                let length = memo.encode(suite, scratch.get_mut(head..)?)?;
+                return Some((*address, head + length));
             }
-            Some(Reply::Accept(id)) => {
-                if let Some(Link {
-                    phase: Phase::Unconfirmed { memo, .. }, theirs, address, ..
-                }) = self.links.get(id)
-                {
-                    let head = Accept { session: *theirs, noise: &mut [] }.encode(scratch).len();
-                    let length = memo.encode(suite, scratch.get_mut(head..)?)?;
-                    return Some((*address, head + length));
-                }
-            }
-            None => {}
         }
         let id = self.state.due.pop_front(&mut self.dials)?;
         let dial = self.dials.get_mut(id)?;
         Some((dial.to, dial.encode(scratch).len()))
     }
 
-    pub(super) fn hello(&mut self, from: SocketAddr, hello: Hello) {
-        let LinksState { identity, config, .. } = &*self.state;
+    /// The proof of address to ask for, of someone who says Hello: nothing is remembered of it.
+    pub(super) fn hello(&mut self, now: Instant, from: SocketAddr, hello: Hello) -> Option<Retry> {
+        let LinksState { identity, config, cookies, random, drops, .. } = &mut *self.state;
         let ours = match hello.to {
             HelloTo::Server => config.serves,
             HelloTo::Peer { .. } => {
                 !config.serves && session::check_hello(identity.suite(), &identity.public(), &hello)
             }
         };
-        if ours {
-            self.state.reply = Some(Reply::Retry { to: from, hello });
-        } else {
-            self.state.drops.unfitting += 1;
+        if !ours {
+            drops.unfitting += 1;
+            return None;
         }
+        let suite = identity.suite();
+        let cookie = cookies.cookie(suite, random, now, from, &hello);
+        let key = config.serves.then(|| identity.public());
+        Some(session::retry(suite, &hello, cookie, key))
     }
 
     pub(super) fn retry(&mut self, now: Instant, from: SocketAddr, retry: &Retry) {
@@ -138,7 +128,7 @@ impl<R: Role> Links<'_, R> {
         }
         if let Some(id) = self.ephemerals.find(&ephemeral) {
             if self.links.get(id).is_some_and(Link::is_unconfirmed) {
-                self.state.reply = Some(Reply::Accept(id));
+                self.state.accepted.push_back(&mut self.links, id);
             }
             return;
         }
@@ -191,7 +181,7 @@ impl<R: Role> Links<'_, R> {
         let Some(id) = self.add(link) else { return };
         self.state.unconfirmed += 1;
         self.ephemerals.remember(&ephemeral, id, now, Cookies::LIFETIME);
-        self.state.reply = Some(Reply::Accept(id));
+        self.state.accepted.push_back(&mut self.links, id);
     }
 
     pub(super) fn finish_dial<'d>(

@@ -97,16 +97,10 @@ pub(crate) struct LinksState<R: Role> {
     /// Links whose Ack is held back, all for as long, and so in the order of their due.
     held: List<Link<R>, Held>,
     pub(super) due: DueList,
-    pub(super) reply: Option<Reply<R>>,
+    /// Links whose Accept is to be sent.
+    pub(super) accepted: List<Link<R>, Ready>,
     pub(super) unconfirmed: u32,
     pub(super) live: u32,
-}
-
-/// The one answer to what came last that leaves no other trace.
-#[derive(Debug)]
-pub(super) enum Reply<R: Role> {
-    Retry { to: SocketAddr, hello: Hello },
-    Accept(Id<Link<R>>),
 }
 
 impl<R: Role> LinksState<R> {
@@ -129,7 +123,7 @@ impl<R: Role> LinksState<R> {
             starved: List::NEW,
             held: List::NEW,
             due: List::NEW,
-            reply: None,
+            accepted: List::NEW,
             unconfirmed: 0,
             live: 0,
         }
@@ -168,13 +162,15 @@ pub(crate) enum Admit {
 pub(crate) enum Incoming<'d, R: Role> {
     /// Nothing that concerns the role.
     Nothing,
+    /// A Retry for whom it came from, written over it.
+    Reply(&'d [u8]),
     /// An opened packet. It counts as received once [`Links::accept`] says so.
     Packet {
         link: Id<Link<R>>,
         number: u64,
         /// It is the first of a session that the other side began.
         confirmed: bool,
-        plaintext: &'d [u8],
+        plaintext: &'d mut [u8],
     },
     /// A handshake of ours is through.
     Established { link: Id<Link<R>>, purpose: u32 },
@@ -215,13 +211,20 @@ impl<R: Role> Links<'_, R> {
         datagram: &'d mut [u8],
         admit: &mut dyn FnMut(&PublicKey) -> Admit,
     ) -> Incoming<'d, R> {
+        if let Some(hello) = Hello::parse(datagram) {
+            return match self.hello(now, from, hello) {
+                Some(retry) => Incoming::Reply(retry.encode_over(datagram)),
+                None => Incoming::Nothing,
+            };
+        }
         match Datagram::parse(datagram) {
             Ok(Datagram::Packet(header, sealed)) => return self.packet(now, header, sealed),
-            Ok(Datagram::Hello(hello)) => self.hello(from, hello),
             Ok(Datagram::Retry(retry)) => self.retry(now, from, &retry),
             Ok(Datagram::Init(init)) => self.init(now, from, &init, admit),
             Ok(Datagram::Accept(accept)) => return self.finish_dial(now, from, accept),
-            Err(DatagramError::Length | DatagramError::Type) => self.state.drops.malformed += 1,
+            Ok(Datagram::Hello(_)) | Err(DatagramError::Length | DatagramError::Type) => {
+                self.state.drops.malformed += 1;
+            }
         }
         Incoming::Nothing
     }
@@ -361,7 +364,9 @@ impl<R: Role> Links<'_, R> {
 
     /// Something is to be sent.
     pub(crate) fn is_owing(&self) -> bool {
-        self.state.reply.is_some() || !self.state.due.is_empty() || !self.state.ready.is_empty()
+        !self.state.accepted.is_empty()
+            || !self.state.due.is_empty()
+            || !self.state.ready.is_empty()
     }
 
     /// Handles one deadline that is due at `now`; `None` when there is no more.
@@ -445,6 +450,10 @@ impl<R: Role> Links<'_, R> {
         };
         (link.heard, link.answered) = (now, true);
         let confirmed = link.is_unconfirmed();
+        if confirmed {
+            self.unlist(id);
+        }
+        let Some(link) = self.links.get_mut(id) else { return Incoming::Nothing };
         if let Phase::Closing { owed, .. } = &mut link.phase {
             *owed = true;
             self.wake(id);
@@ -457,6 +466,7 @@ impl<R: Role> Links<'_, R> {
                 return Incoming::Nothing;
             }
             let rtt = self.state.config.initial_rtt;
+            let Some(link) = self.links.get_mut(id) else { return Incoming::Nothing };
             link.phase = Phase::Live(Flow::new(rtt, link.datagram));
             self.state.live += 1;
             self.state.unconfirmed -= 1;
@@ -559,7 +569,13 @@ impl<R: Role> Links<'_, R> {
     fn unlist(&mut self, id: Id<Link<R>>) {
         let Some(link) = self.links.get_mut(id) else { return };
         let starved = core::mem::take(&mut link.starved);
-        let list = if starved { &mut self.state.starved } else { &mut self.state.ready };
+        let list = if link.is_unconfirmed() {
+            &mut self.state.accepted
+        } else if starved {
+            &mut self.state.starved
+        } else {
+            &mut self.state.ready
+        };
         list.remove(&mut self.links, id);
     }
 

@@ -5,7 +5,7 @@ use core::{
     net::{Ipv4Addr, SocketAddr},
     time::Duration,
 };
-use std::{vec, vec::Vec};
+use std::{collections::VecDeque, vec, vec::Vec};
 
 use super::{
     Admit, Dial, HOME, Incoming, Link, LinkConfig, LinkHeads, LinkTables, Links, LinksState,
@@ -37,6 +37,8 @@ const LINKS: usize = 8;
 struct Endpoint {
     at: SocketAddr,
     now: Instant,
+    /// Answers without a state, and to whom.
+    replies: VecDeque<(SocketAddr, Vec<u8>)>,
     state: LinksState<Silent>,
     heads: LinkHeads,
     links: Vec<Slot<Link<Silent>>>,
@@ -68,6 +70,7 @@ impl Endpoint {
         Self {
             at: SocketAddr::from((Ipv4Addr::LOCALHOST, number.into())),
             now,
+            replies: VecDeque::new(),
             state: LinksState::new(identity, random, 1, config, now),
             heads: LinkHeads::new([number; 16]),
             links: (0..LINKS).map(|_| Slot::EMPTY).collect(),
@@ -124,9 +127,12 @@ impl Endpoint {
     }
 
     fn next_datagram(&mut self) -> Option<(SocketAddr, Vec<u8>)> {
+        if let Some(reply) = self.replies.pop_front() {
+            return Some(reply);
+        }
         let (now, mut scratch) = (self.now, [0; MAX_DATAGRAM]);
         let mut links = self.links();
-        if let Some((to, length)) = links.next_handshake(now, &mut scratch) {
+        if let Some((to, length)) = links.next_handshake(&mut scratch) {
             return Some((to, scratch[..length].to_vec()));
         }
         while let Some((id, packet)) = links.begin(now, &mut scratch) {
@@ -145,6 +151,11 @@ impl Endpoint {
             Incoming::Packet { link, number, .. } => {
                 links.accept(link, number, true, now);
                 links.get(link).map(|link| link.peer)
+            }
+            Incoming::Reply(reply) => {
+                let reply = (from, reply.to_vec());
+                self.replies.push_back(reply);
+                None
             }
             Incoming::Nothing | Incoming::Established { .. } => None,
         }

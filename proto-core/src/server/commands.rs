@@ -2,7 +2,7 @@
 //! who and what there is.
 
 use crate::{
-    action::Ask,
+    host::Ask,
     id::{Account, Room, RoomName},
     link::Packet,
     storage::Id,

@@ -3,7 +3,7 @@
 //! saved when that brings no receipt in time.
 
 use crate::{
-    action::Ask,
+    host::Ask,
     id::{Account, Incarnation, Position, PublicKey, Recipient},
     link::Units,
     record::{BODY_HEADER, Sentence, record_bound},

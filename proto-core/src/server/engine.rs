@@ -7,7 +7,7 @@ use heapless::Deque;
 use zeroize::Zeroize;
 
 use crate::{
-    action::Action,
+    host::Owed,
     id::{Account, Incarnation},
     link::{Admit, Expired, Fate, Incoming, LinkConfig, LinkHeads, Links, LinksState},
     random::Random,
@@ -34,7 +34,7 @@ use super::{
     versions::Versions,
 };
 
-/// How many events wait for the host at most; the oldest give way.
+/// How many events wait for the host at most; the oldest that nobody waits for give way.
 const EVENTS: usize = 32;
 
 /// How long a reader waits that the store could not serve.
@@ -106,8 +106,6 @@ pub(super) struct Kept {
     pub(super) passwords: Passwords,
     pub(super) operating: Option<Operating>,
     events: Deque<Event, EVENTS>,
-    /// Bytes of the record in `work`.
-    pub(super) record: usize,
 }
 
 impl State {
@@ -175,7 +173,6 @@ impl State {
                 passwords: Passwords::new(),
                 operating: None,
                 events: Deque::new(),
-                record: 0,
             },
         }
     }
@@ -228,16 +225,24 @@ impl<'a> Engine<'a> {
         }
     }
 
-    pub(super) fn handle_datagram(&mut self, from: SocketAddr, datagram: &mut [u8]) {
+    pub(super) fn handle_datagram<'d>(
+        &mut self,
+        from: SocketAddr,
+        datagram: &'d mut [u8],
+    ) -> Option<&'d [u8]> {
         // Who is who is known once the accounts are read.
         let ready = self.state.reading.is_done();
         let now = self.state.now;
         let admit = &mut |_: &_| if ready { Admit::Yes { dial: None } } else { Admit::No };
-        let incoming = self.links.receive(now, from, datagram, admit);
-        if let Incoming::Packet { link, number, plaintext, .. } = incoming {
-            self.take_packet(link, number, plaintext);
-            // There may be a password in it.
-            datagram.zeroize();
+        match self.links.receive(now, from, datagram, admit) {
+            Incoming::Packet { link, number, plaintext, .. } => {
+                self.take_packet(link, number, plaintext);
+                // There may be a password in it.
+                plaintext.zeroize();
+                None
+            }
+            Incoming::Reply(reply) => Some(reply),
+            Incoming::Nothing | Incoming::Established { .. } => None,
         }
     }
 
@@ -296,33 +301,35 @@ impl<'a> Engine<'a> {
 
     /// Everything the server owes, in the order that keeps its promises: the store
     /// first, since a request must be durable before what relies on it.
-    pub(super) fn next_action<'b>(
-        &mut self,
-        scratch: &'b mut [u8; MAX_DATAGRAM],
-    ) -> Option<Action<'b, Event>> {
+    pub(super) fn next_owed(&mut self, scratch: &mut [u8; MAX_DATAGRAM]) -> Option<Owed<Event>> {
         if let Some(request) = self.next_request() {
-            return Some(request);
+            return Some(Owed::Request(request));
         }
         if let Some(event) = self.state.events.pop_front() {
-            return Some(Action::Event(event));
+            return Some(Owed::Event { event, length: 0 });
         }
         while let Some(link) = self.state.moved_on.pop_front(&mut self.links.links) {
             self.begin_pass(link);
         }
         self.take_turns();
         if let Some((to, length)) = self.next_datagram(scratch) {
-            return Some(Action::Send { to, datagram: scratch.get(..length)? });
+            return Some(Owed::Send { to, length });
         }
         // Whom there was nothing in memory for has it read from the store.
-        self.next_request()
+        self.next_request().map(Owed::Request)
     }
 
     pub(super) fn tell(&mut self, event: Event) {
-        if self.state.events.is_full() {
-            self.state.events.pop_front();
+        let events = &mut self.state.events;
+        if events.is_full() {
+            // Those that are kept are fewer than there is room for: each comes once, or when asked.
+            for _ in 0..EVENTS {
+                let Some(oldest) = events.pop_front().filter(Event::is_awaited) else { break };
+                let _ = events.push_back(oldest);
+            }
         }
-        // There is room: the oldest just gave way.
-        let _ = self.state.events.push_back(event);
+        // There is room: one just gave way.
+        let _ = events.push_back(event);
     }
 
     /// A client knows more of this server than its store.
@@ -390,7 +397,7 @@ impl<'a> Engine<'a> {
 
     fn next_datagram(&mut self, scratch: &mut [u8; MAX_DATAGRAM]) -> Option<(SocketAddr, usize)> {
         let now = self.state.now;
-        if let Some(handshake) = self.links.next_handshake(now, scratch) {
+        if let Some(handshake) = self.links.next_handshake(scratch) {
             return Some(handshake);
         }
         while let Some((link, mut packet)) = self.links.begin(now, scratch) {

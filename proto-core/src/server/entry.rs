@@ -2,7 +2,7 @@
 //! recipients that they go between.
 
 use crate::{
-    action::Ask,
+    host::Ask,
     id::{Account, Epoch, Incarnation, Nick, Number, Position, PublicKey, Recipient},
     link::Units,
     record::PairRecord,

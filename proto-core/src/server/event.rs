@@ -70,3 +70,10 @@ pub enum Event {
         index: u64,
     },
 }
+
+impl Event {
+    /// Its host waits for it, or it comes once: it does not give way to others.
+    pub(super) fn is_awaited(&self) -> bool {
+        matches!(self, Self::Ready | Self::Operated { .. } | Self::PutBack)
+    }
+}

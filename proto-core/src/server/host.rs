@@ -1,7 +1,7 @@
 //! What the server asks its host, and what it does with the answers.
 
 use crate::{
-    action::{Action, Ask, Loaded, Log, Ticket},
+    host::{Ask, Log, Records, Request, Ticket},
     id::{Account, Position, Recipient, Room},
     record::{
         self, Access, AccountRecord, EntryRecord, MailRecord, MemberRecord, PairRecord,
@@ -40,7 +40,7 @@ pub(super) mod asker {
 
 impl Engine<'_> {
     /// The next request to the host.
-    pub(super) fn next_request<E>(&mut self) -> Option<Action<'static, E>> {
+    pub(super) fn next_request(&mut self) -> Option<Request> {
         if let Some(request) = self.next_password_request() {
             return Some(request);
         }
@@ -149,7 +149,7 @@ impl Engine<'_> {
         }
     }
 
-    pub(super) fn handle_loaded(&mut self, ticket: Ticket, loaded: Option<Loaded<'_>>) {
+    pub(super) fn handle_read(&mut self, ticket: Ticket, loaded: Option<Records<'_>>) {
         let Ticket { asker, slot, serial } = ticket;
         match asker {
             asker::LOAD => {
@@ -170,14 +170,14 @@ impl Engine<'_> {
                     Some(loaded) if matches!(room, Recipient::Room(_)) => {
                         self.place_loaded(id, loaded);
                     }
-                    Some(Loaded { record: Some((found, bytes)), .. }) if found == number => {
-                        let record = record::decode::<PairRecord>(bytes);
-                        if record.is_none() {
+                    Some(loaded) => {
+                        let bytes = loaded.at(number);
+                        let record = bytes.and_then(record::decode::<PairRecord>);
+                        if bytes.is_some() && record.is_none() {
                             self.tell(Event::Damaged);
                         }
                         self.pair_loaded(id, record.map_or(PairRecord::default(), |(r, _)| r));
                     }
-                    Some(_) => self.pair_loaded(id, PairRecord::default()),
                 }
                 self.consider_unused(id);
             }
@@ -199,21 +199,21 @@ impl Engine<'_> {
         }
     }
 
-    fn request_pair<E>(&mut self, id: Id<Pair>) -> Option<Action<'static, E>> {
+    fn request_pair(&mut self, id: Id<Pair>) -> Option<Request> {
         let ticket = self.ticket(asker::PAIR, id.slot());
         let pair = self.pairs.get_mut(id)?;
         pair.ask = Ask::Asked(ticket.serial);
         let log = Log::Pairs(pair.author);
         let number = pair.number();
         if !pair.loaded {
-            return Some(Action::Load { ticket, log, from: number });
+            return Some(Request::Read { ticket, log, from: number, most: 1 });
         }
         pair.dirty = false;
-        self.state.record = record::encode(self.work, &pair.record, &self.pool, &Body::EMPTY, 0)?;
-        Some(Action::Put { ticket, log, number })
+        let length = record::encode(self.work, &pair.record, &self.pool, &Body::EMPTY, 0)?;
+        Some(Request::Put { ticket, log, number, length })
     }
 
-    fn request_entry<E>(&mut self, id: Id<Entry>) -> Option<Action<'static, E>> {
+    fn request_entry(&mut self, id: Id<Entry>) -> Option<Request> {
         let ticket = self.ticket(asker::ENTRY, id.slot());
         let entry = self.entries.get_mut(id)?;
         entry.ask = Ask::Asked(ticket.serial);
@@ -229,34 +229,28 @@ impl Engine<'_> {
             author: entry.by,
             key: entry.key,
         };
-        self.state.record =
-            record::encode(self.work, &header, &self.pool, &entry.body, entry.body.len())?;
-        Some(Action::Put { ticket, log: Log::Mailbox(to), number: entry.index })
+        let length = record::encode(self.work, &header, &self.pool, &entry.body, entry.body.len())?;
+        Some(Request::Put { ticket, log: Log::Mailbox(to), number: entry.index, length })
     }
 
     /// Ahead of an entry of a room goes where the author of the one before it is.
-    fn request_place_ahead<E>(&mut self, id: Id<Entry>) -> Option<Action<'static, E>> {
+    fn request_place_ahead(&mut self, id: Id<Entry>) -> Option<Request> {
         let Recipient::Room(room) = self.entries.get(id)?.to else { return None };
         self.request_place(self.rooms.by_number(room)?)
     }
 
-    fn request_place<E>(&mut self, id: Id<RoomRow>) -> Option<Action<'static, E>> {
+    fn request_place(&mut self, id: Id<RoomRow>) -> Option<Request> {
         let row = self.rooms.get(id).filter(|row| row.place == Ask::Idle)?;
         let (author, Position { epoch, number }) = row.unplaced?;
         let at = Pair::number_of(Recipient::Room(row.number));
         let ticket = self.ticket(asker::PLACE, id.slot());
         self.rooms.get_mut(id)?.place = Ask::Asked(ticket.serial);
         let header = PlaceRecord { epoch, number };
-        self.state.record = record::encode(self.work, &header, &self.pool, &Body::EMPTY, 0)?;
-        Some(Action::Put { ticket, log: Log::Pairs(author), number: at })
+        let length = record::encode(self.work, &header, &self.pool, &Body::EMPTY, 0)?;
+        Some(Request::Put { ticket, log: Log::Pairs(author), number: at, length })
     }
 
-    fn request_append<E>(
-        &mut self,
-        id: Id<Entry>,
-        ticket: Ticket,
-        room: Room,
-    ) -> Option<Action<'static, E>> {
+    fn request_append(&mut self, id: Id<Entry>, ticket: Ticket, room: Room) -> Option<Request> {
         let entry = self.entries.get(id)?;
         let header = EntryRecord {
             from: entry.from,
@@ -268,16 +262,15 @@ impl Engine<'_> {
             run: entry.run,
             previous: entry.before,
         };
-        self.state.record =
-            record::encode(self.work, &header, &self.pool, &entry.body, entry.body.len())?;
+        let length = record::encode(self.work, &header, &self.pool, &entry.body, entry.body.len())?;
         let (number, of) = (entry.index, (entry.from, entry.position));
         if let Some(row) = self.rooms.by_number(room).and_then(|id| self.rooms.get_mut(id)) {
             (row.unplaced, row.place) = (Some(of), Ask::Idle);
         }
-        Some(Action::Put { ticket, log: Log::Room(room), number })
+        Some(Request::Put { ticket, log: Log::Room(room), number, length })
     }
 
-    fn request_room<E>(&mut self, id: Id<RoomRow>) -> Option<Action<'static, E>> {
+    fn request_room(&mut self, id: Id<RoomRow>) -> Option<Request> {
         let row = self.rooms.get(id)?;
         let asker = match (row.save, row.look, row.forget) {
             (Ask::Owed, ..) => asker::ROOM,
@@ -297,26 +290,25 @@ impl Engine<'_> {
         match asker {
             asker::OLDEST => {
                 row.look = Ask::Asked(ticket.serial);
-                Some(Action::Load { ticket, log, from: row.first })
+                Some(Request::Read { ticket, log, from: row.first, most: 1 })
             }
             asker::GONE => {
                 row.forget = Ask::Asked(ticket.serial);
                 row.forgotten = row.first - 1;
-                Some(Action::Forget { ticket, log, upto: row.forgotten })
+                Some(Request::Trim { ticket, log, upto: row.forgotten })
             }
             _ => {
                 row.save = Ask::Asked(ticket.serial);
                 let header =
                     RoomRecord { name: row.name?, creator: row.creator, serial: row.serial };
                 let number = u64::from(row.number.0) + 1;
-                self.state.record =
-                    record::encode(self.work, &header, &self.pool, &Body::EMPTY, 0)?;
-                Some(Action::Put { ticket, log: Log::Rooms, number })
+                let length = record::encode(self.work, &header, &self.pool, &Body::EMPTY, 0)?;
+                Some(Request::Put { ticket, log: Log::Rooms, number, length })
             }
         }
     }
 
-    fn request_membership<E>(&mut self, id: Id<Membership>) -> Option<Action<'static, E>> {
+    fn request_membership(&mut self, id: Id<Membership>) -> Option<Request> {
         let membership = self.rooms.members.get_mut(id)?;
         membership.queue = Queue::None;
         let (room, reads) = (membership.room, membership.standing == Standing::Member);
@@ -325,21 +317,25 @@ impl Engine<'_> {
         let membership = self.rooms.members.get_mut(id)?;
         membership.ask = Ask::Asked(ticket.serial);
         if reads {
-            return Some(Action::Load { ticket, log: Log::Room(room), from: membership.loading });
+            return Some(Request::Read {
+                ticket,
+                log: Log::Room(room),
+                from: membership.loading,
+                most: 1,
+            });
         }
         let left = membership.standing == Standing::Leaving;
         let header = MemberRecord { since: membership.since, left };
         let number = u64::from(membership.account.0) + 1;
-        self.state.record = record::encode(self.work, &header, &self.pool, &Body::EMPTY, 0)?;
-        Some(Action::Put { ticket, log: Log::Members(room), number })
+        let length = record::encode(self.work, &header, &self.pool, &Body::EMPTY, 0)?;
+        Some(Request::Put { ticket, log: Log::Members(room), number, length })
     }
 
     /// How far an author is in a room, as the store says or the last entry of its log.
-    fn place_loaded(&mut self, id: Id<Pair>, loaded: Loaded<'_>) {
+    fn place_loaded(&mut self, id: Id<Pair>, loaded: Records<'_>) {
         let Some(pair) = self.pairs.get(id) else { return };
         let Recipient::Room(room) = pair.recipient else { return };
-        let found = loaded.record.filter(|(found, _)| *found == pair.number());
-        let place = found.and_then(|(_, bytes)| record::decode::<PlaceRecord>(bytes));
+        let place = loaded.at(pair.number()).and_then(record::decode::<PlaceRecord>);
         let place = place.map(|(place, _)| Position::new(place.epoch, place.number));
         let row = self.rooms.by_number(room).and_then(|id| self.rooms.get(id));
         let last = row.and_then(|row| row.head_of).filter(|(author, _)| *author == pair.author);
@@ -347,7 +343,7 @@ impl Engine<'_> {
         self.pair_loaded(id, PairRecord { stored, ..PairRecord::default() });
     }
 
-    fn request_link<E>(&mut self, id: Id<ServerLink>) -> Option<Action<'static, E>> {
+    fn request_link(&mut self, id: Id<ServerLink>) -> Option<Request> {
         let member = &self.links.get(id)?.role;
         let account = member.registration.account()?;
         let (asker, from, upto) = if member.save == Ask::Owed {
@@ -372,8 +368,8 @@ impl Engine<'_> {
         *ask = Ask::Asked(ticket.serial);
         let log = Log::Mailbox(account);
         Some(match asker {
-            asker::FORGET => Action::Forget { ticket, log, upto },
-            asker::LOAD => Action::Load { ticket, log, from },
+            asker::FORGET => Request::Trim { ticket, log, upto },
+            asker::LOAD => Request::Read { ticket, log, from, most: 1 },
             _ => {
                 let found = self.links.get(id)?;
                 let sets =
@@ -386,9 +382,13 @@ impl Engine<'_> {
                     key_number: row.key_number.saturating_add(u32::from(row.key != found.peer)),
                     ..row.record(self.lobby_since(account))
                 };
-                self.state.record =
-                    record::encode(self.work, &header, &self.pool, &Body::EMPTY, 0)?;
-                Action::Put { ticket, log: Log::Accounts, number: u64::from(account.0) + 1 }
+                let length = record::encode(self.work, &header, &self.pool, &Body::EMPTY, 0)?;
+                Request::Put {
+                    ticket,
+                    log: Log::Accounts,
+                    number: u64::from(account.0) + 1,
+                    length,
+                }
             }
         })
     }

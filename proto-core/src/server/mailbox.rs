@@ -2,7 +2,7 @@
 //! window of it in memory, sent in order and forgotten once acknowledged.
 
 use crate::{
-    action::{Ask, Loaded},
+    host::{Ask, Records},
     id::{Account, Position, Recipient},
     link::{Packet, Units},
     record::{self, MailRecord},
@@ -95,15 +95,16 @@ impl Engine<'_> {
     }
 
     /// What the store has of a mailbox; `None` if it failed.
-    pub(super) fn mail_loaded(&mut self, link: Id<ServerLink>, loaded: Option<Loaded<'_>>) {
+    pub(super) fn mail_loaded(&mut self, link: Id<ServerLink>, loaded: Option<Records<'_>>) {
         let Some(member) = self.member(link) else { return };
         let registration = member.registration;
         let Some(account) = registration.account() else { return };
-        let Some(Loaded { record, head }) = loaded else {
+        let Some(loaded) = loaded else {
             self.tell(Event::StoreFailed);
             self.mail_unread(link);
             return;
         };
+        let (record, head) = (loaded.first(), loaded.last);
         let taken = match record {
             None => {
                 // Unless more went there since it was asked.

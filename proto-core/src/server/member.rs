@@ -1,7 +1,7 @@
 //! What the server keeps for each link.
 
 use crate::{
-    action::Ask,
+    host::Ask,
     id::Account,
     link::{Link, Role, Run},
     storage::{Id, Linked, List, Node},

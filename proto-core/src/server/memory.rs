@@ -1,5 +1,7 @@
 //! The memory that a server needs, lent by its owner.
 
+use core::ops::DerefMut;
+
 use crate::{
     link::{LinkTables, Remembered, SentPacket},
     role::{LEAST_WORK, StartError, check_start, link_needs},
@@ -94,7 +96,8 @@ pub trait Storage {
     fn tables(&mut self) -> Tables<'_>;
 }
 
-impl<S: Storage + ?Sized> Storage for &mut S {
+/// What points to memory, lends it: `&mut Fixed<…>`, `Box<Fixed<…>>`.
+impl<P: DerefMut<Target: Storage>> Storage for P {
     fn tables(&mut self) -> Tables<'_> {
         (**self).tables()
     }

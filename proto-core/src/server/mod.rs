@@ -25,7 +25,7 @@ mod versions;
 use core::{fmt, net::SocketAddr, time::Duration};
 
 use crate::{
-    action::{Action, Judgement, Loaded, StoreError, Ticket},
+    host::{Action, Judgement, Machine, Records, Resume, StoreError, Ticket},
     id::{Account, Nick, PublicKey},
     link::{Drops, Link},
     record::Sentence,
@@ -108,16 +108,6 @@ impl Default for Config {
     }
 }
 
-/// What a role takes over from its earlier runs.
-#[derive(Clone, Copy, Debug)]
-pub struct Resume {
-    /// How often the host's durable state was started from, this time included;
-    /// the host makes it durable before it starts the role.
-    pub boot: u64,
-    /// The wall clock now.
-    pub clock: WallClock,
-}
-
 /// A server.
 #[derive(Debug)]
 pub struct Server<S: Storage> {
@@ -146,67 +136,6 @@ impl<S: Storage> Server<S> {
         Ok(Self { state: State::new(config, identity, seed, resume, now), storage })
     }
 
-    /// Takes in what came over UDP. Nothing that comes is an error: what does not
-    /// belong here is counted in [`Self::drops`] and leaves no trace.
-    pub fn handle_datagram(
-        &mut self,
-        now: Instant,
-        from: SocketAddr,
-        datagram: &mut [u8],
-    ) -> Actions<'_> {
-        let mut engine = self.engine(now);
-        engine.handle_datagram(from, datagram);
-        Actions { engine }
-    }
-
-    /// Does what is due at `now`.
-    pub fn poll_timeout(&mut self, now: Instant) -> Actions<'_> {
-        let mut engine = self.engine(now);
-        engine.handle_timeouts();
-        Actions { engine }
-    }
-
-    /// The host's answer to a `Put` or a `Forget`.
-    pub fn handle_stored(
-        &mut self,
-        now: Instant,
-        ticket: Ticket,
-        result: Result<(), StoreError>,
-    ) -> Actions<'_> {
-        let mut engine = self.engine(now);
-        engine.handle_stored(ticket, result.is_ok());
-        Actions { engine }
-    }
-
-    /// The host's answer to a `Load`.
-    pub fn handle_loaded(
-        &mut self,
-        now: Instant,
-        ticket: Ticket,
-        result: Result<Loaded<'_>, StoreError>,
-    ) -> Actions<'_> {
-        let mut engine = self.engine(now);
-        engine.handle_loaded(ticket, result.ok().and_then(|loaded| loaded.checked(0)));
-        Actions { engine }
-    }
-
-    /// The host's answer to an `Authenticate`.
-    pub fn handle_authenticated(
-        &mut self,
-        now: Instant,
-        ticket: Ticket,
-        judgement: Judgement<'_>,
-    ) -> Actions<'_> {
-        let mut engine = self.engine(now);
-        engine.handle_authenticated(ticket, judgement);
-        Actions { engine }
-    }
-
-    /// The host's wall clock was set.
-    pub fn set_clock(&mut self, clock: WallClock) {
-        self.state.kept.clock = clock;
-    }
-
     /// Does something to the account that has `nick`, whether its holder is online or not.
     /// [`Event::Operated`] says when it is durable.
     ///
@@ -217,23 +146,8 @@ impl<S: Storage> Server<S> {
         now: Instant,
         nick: &Nick,
         operation: Operation,
-    ) -> Result<Actions<'_>, OperateError> {
-        let mut engine = self.engine(now);
-        engine.operate(nick, operation)?;
-        Ok(Actions { engine })
-    }
-
-    /// Tells every client that is online that the server leaves. They go on trying.
-    pub fn shut_down(&mut self, now: Instant) -> Actions<'_> {
-        let mut engine = self.engine(now);
-        engine.shut_down();
-        Actions { engine }
-    }
-
-    /// When to call [`Self::poll_timeout`] at the latest; O(1).
-    pub fn deadline(&mut self) -> Option<Instant> {
-        let now = self.state.kept.now;
-        self.engine(now).deadline()
+    ) -> Result<(), OperateError> {
+        self.engine(now).operate(nick, operation)
     }
 
     /// The key that clients know this server by.
@@ -284,6 +198,61 @@ impl<S: Storage> Server<S> {
     fn engine(&mut self, now: Instant) -> Engine<'_> {
         self.state.kept.now = now;
         Engine::new(&mut self.state, self.storage.tables())
+    }
+}
+
+impl<S: Storage> Machine for Server<S> {
+    type Event = Event;
+
+    fn handle_datagram<'d>(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        datagram: &'d mut [u8],
+    ) -> Option<&'d [u8]> {
+        self.engine(now).handle_datagram(from, datagram)
+    }
+
+    fn handle_stored(&mut self, now: Instant, ticket: Ticket, result: Result<(), StoreError>) {
+        self.engine(now).handle_stored(ticket, result.is_ok());
+    }
+
+    fn handle_read(
+        &mut self,
+        now: Instant,
+        ticket: Ticket,
+        result: Result<Records<'_>, StoreError>,
+    ) {
+        let records = result.ok().and_then(|records| records.checked(0));
+        self.engine(now).handle_read(ticket, records);
+    }
+
+    fn handle_judged(&mut self, now: Instant, ticket: Ticket, judgement: Judgement<'_>) {
+        self.engine(now).handle_judged(ticket, judgement);
+    }
+
+    fn shut_down(&mut self, now: Instant) {
+        self.engine(now).shut_down();
+    }
+
+    fn set_clock(&mut self, clock: WallClock) {
+        self.state.kept.clock = clock;
+    }
+
+    fn poll<'b>(
+        &'b mut self,
+        now: Instant,
+        scratch: &'b mut [u8; MAX_DATAGRAM],
+    ) -> Option<Action<'b, Event>> {
+        let mut engine = self.engine(now);
+        engine.handle_timeouts();
+        let owed = engine.next_owed(scratch)?;
+        Some(owed.lend(engine.work, scratch, engine.state.passwords.lent()))
+    }
+
+    fn deadline(&mut self) -> Option<Instant> {
+        let now = self.state.kept.now;
+        self.engine(now).deadline()
     }
 }
 
@@ -363,35 +332,4 @@ pub struct Usage {
     pub rooms: (usize, usize),
     /// Places of accounts in rooms.
     pub members: (usize, usize),
-}
-
-/// What the server owes the outside, picked and encoded one at a time. Dropping
-/// it early loses nothing: what is left is owed still, and due at once.
-#[must_use]
-#[derive(Debug)]
-pub struct Actions<'a> {
-    engine: Engine<'a>,
-}
-
-impl Actions<'_> {
-    /// The next thing owed; `None` when there is none.
-    pub fn next<'b>(&mut self, scratch: &'b mut [u8; MAX_DATAGRAM]) -> Option<Action<'b, Event>> {
-        self.engine.next_action(scratch)
-    }
-
-    /// The record of the `Put` that [`Self::next`] gave last.
-    pub fn record(&self) -> &[u8] {
-        self.engine.work.get(..self.engine.state.record).unwrap_or_default()
-    }
-
-    /// The password to judge, of the `Authenticate` that [`Self::next`] gave last.
-    pub fn password(&self) -> &[u8] {
-        self.engine.state.passwords.lent_password()
-    }
-
-    /// The hash that [`Self::password`] is to have; `None` if it has none yet and is to
-    /// be hashed.
-    pub fn hash(&self) -> Option<&[u8]> {
-        self.engine.state.passwords.lent_hash()
-    }
 }

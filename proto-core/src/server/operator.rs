@@ -1,7 +1,7 @@
 //! What the operator does to accounts: durable before it is told, whoever is online.
 
 use crate::{
-    action::{Action, Ask, Log, Ticket},
+    host::{Ask, Log, Request, Ticket},
     id::{Account, Nick},
     record::{self, Access, AccountRecord, PasswordRecord, Sentence},
     storage::Body,
@@ -87,7 +87,7 @@ impl Engine<'_> {
     }
 
     /// The next request to the host for an operation.
-    pub(super) fn next_operator_request<E>(&mut self) -> Option<Action<'static, E>> {
+    pub(super) fn next_operator_request(&mut self) -> Option<Request> {
         let one = self.state.operating.as_ref().filter(|one| one.is_owed())?;
         let (account, operation, step) = (one.account, one.operation, one.step);
         let number = u64::from(account.0) + 1;
@@ -95,9 +95,9 @@ impl Engine<'_> {
         if let Some(one) = &mut self.state.operating {
             one.ask = Ask::Asked(ticket.serial);
         }
-        let encoded = match step {
+        let length = match step {
             Step::Mail => {
-                return Some(Action::Forget { ticket, log: Log::Mailbox(account), upto: u64::MAX });
+                return Some(Request::Trim { ticket, log: Log::Mailbox(account), upto: u64::MAX });
             }
             Step::Account => {
                 let header = self.operated(account, operation)?;
@@ -108,9 +108,8 @@ impl Engine<'_> {
                 record::encode(self.work, &header, &self.pool, &Body::EMPTY, 0)?
             }
         };
-        self.state.record = encoded;
         let log = if step == Step::Account { Log::Accounts } else { Log::Passwords };
-        Some(Action::Put { ticket, log, number })
+        Some(Request::Put { ticket, log, number, length })
     }
 
     /// The store has done a step of an operation, or could not.

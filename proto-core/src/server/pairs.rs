@@ -2,7 +2,7 @@
 //! is first needed, saved as it changes, and told to the author.
 
 use crate::{
-    action::Ask,
+    host::Ask,
     id::{Account, Number, Recipient},
     link::Packet,
     storage::Id,

@@ -10,7 +10,7 @@ use core::{
 use heapless::Vec;
 
 use crate::{
-    action::{Action, Ask, Judgement, Loaded, Log, MAX_HASH, Ticket},
+    host::{Ask, Judgement, Log, MAX_HASH, Records, Request, Secrets, Ticket},
     id::{Account, Nick},
     password::Password,
     record::{self, Access, PasswordRecord},
@@ -136,15 +136,13 @@ impl Passwords {
         waits.map(|one| one.until).min()
     }
 
-    /// The password that the last action lends.
-    pub(super) fn lent_password(&self) -> &[u8] {
-        let password = self.lent_try().and_then(|one| one.password.as_ref());
-        password.map_or(&[], Password::as_bytes)
-    }
-
-    /// The hash that the last action lends; none if the nick is to get one.
-    pub(super) fn lent_hash(&self) -> Option<&[u8]> {
-        self.lent_try().filter(|one| one.known).map(|one| one.hash.as_slice())
+    /// The password that the last action lends, and the hash that it is to have; none if the
+    /// nick is to get one.
+    pub(super) fn lent(&self) -> Secrets<'_> {
+        let one = self.lent_try();
+        let password =
+            one.and_then(|one| one.password.as_ref()).map_or(&[][..], Password::as_bytes);
+        (password, one.filter(|one| one.known).map(|one| one.hash.as_slice()))
     }
 
     fn lent_try(&self) -> Option<&Try> {
@@ -276,7 +274,7 @@ impl Engine<'_> {
     }
 
     /// The next request to the host for a password.
-    pub(super) fn next_password_request<E>(&mut self) -> Option<Action<'static, E>> {
+    pub(super) fn next_password_request(&mut self) -> Option<Request> {
         if let Some(one) = self.state.passwords.lent.take().and_then(|at| self.password_at(at)) {
             one.password = None;
         }
@@ -293,33 +291,33 @@ impl Engine<'_> {
         one.ask = Ask::Asked(ticket.serial);
         let number = one.account.map_or(0, |account| u64::from(account.0) + 1);
         match step {
-            Step::Load => Some(Action::Load { ticket, log: Log::Passwords, from: number }),
+            Step::Load => {
+                Some(Request::Read { ticket, log: Log::Passwords, from: number, most: 1 })
+            }
             Step::Judge => {
                 self.state.passwords.lent = Some(slot);
-                Some(Action::Authenticate { ticket })
+                Some(Request::Judge { ticket })
             }
             Step::Save => {
                 let header = PasswordRecord { hash: &one.hash };
-                self.state.record =
-                    record::encode(self.work, &header, &self.pool, &Body::EMPTY, 0)?;
+                let length = record::encode(self.work, &header, &self.pool, &Body::EMPTY, 0)?;
                 self.state.passwords.take(slot);
-                Some(Action::Put { ticket, log: Log::Passwords, number })
+                Some(Request::Put { ticket, log: Log::Passwords, number, length })
             }
         }
     }
 
     /// The store's answer to a question after a hash.
-    pub(super) fn hash_loaded(&mut self, ticket: Ticket, loaded: Option<Loaded<'_>>) {
+    pub(super) fn hash_loaded(&mut self, ticket: Ticket, loaded: Option<Records<'_>>) {
         let slot = ticket.slot as usize;
         let Some(one) = self.password_at(slot).filter(|one| one.step == Step::Load) else { return };
         let number = one.account.map_or(0, |account| u64::from(account.0) + 1);
         if !one.ask.answer(ticket.serial) {
             return;
         }
-        let record = loaded.and_then(|loaded| loaded.record);
-        let hash = record
-            .filter(|(found, _)| *found == number)
-            .and_then(|(_, bytes)| record::decode::<PasswordRecord<'_>>(bytes))
+        let hash = loaded
+            .and_then(|loaded| loaded.at(number))
+            .and_then(record::decode::<PasswordRecord<'_>>)
             .and_then(|(record, _)| Vec::from_slice(record.hash).ok())
             .filter(|hash: &Vec<u8, MAX_HASH>| !hash.is_empty());
         match hash {
@@ -332,7 +330,7 @@ impl Engine<'_> {
     }
 
     /// The host has judged a password.
-    pub(super) fn handle_authenticated(&mut self, ticket: Ticket, judgement: Judgement<'_>) {
+    pub(super) fn handle_judged(&mut self, ticket: Ticket, judgement: Judgement<'_>) {
         let slot = ticket.slot as usize;
         let Some(one) = self.password_at(slot).filter(|one| one.step == Step::Judge) else {
             return;

@@ -4,7 +4,7 @@
 use core::time::Duration;
 
 use crate::{
-    action::{Action, Ask, Loaded, Log},
+    host::{Ask, Log, Records, Request},
     id::{Account, MAX_INDEX, Position, Room},
     record::{self, AccountRecord, EntryRecord, MailRecord, MemberRecord, RoomRecord, Sentence},
     storage::{Body, Id, List},
@@ -83,7 +83,7 @@ impl Engine<'_> {
         }
     }
 
-    pub(super) fn request_reading<E>(&mut self) -> Action<'static, E> {
+    pub(super) fn request_reading(&mut self) -> Request {
         let ticket = self.ticket(asker::READING, 0);
         self.state.reading.ask = Ask::Asked(ticket.serial);
         let number = |of| self.rooms.get(of).map_or(Room::LOBBY, |row| row.number);
@@ -97,23 +97,24 @@ impl Engine<'_> {
             What::Members { of, from } => (Log::Members(number(of)), from),
             What::Mail { of } => (Log::Mailbox(of), 0),
             What::Expired { of, upto } => {
-                return Action::Forget { ticket, log: Log::Mailbox(of), upto };
+                return Request::Trim { ticket, log: Log::Mailbox(of), upto };
             }
         };
-        Action::Load { ticket, log, from }
+        Request::Read { ticket, log, from, most: 1 }
     }
 
-    pub(super) fn read(&mut self, loaded: Option<Loaded<'_>>) {
+    pub(super) fn read(&mut self, loaded: Option<Records<'_>>) {
         let from = match self.state.reading.what {
             What::Accounts { from } | What::Rooms { from } | What::Members { from, .. } => from,
             What::Beginning { .. } => 1,
             What::End { .. } | What::Mail { .. } | What::Expired { .. } => 0,
         };
-        let Some(Loaded { record, head }) = loaded.and_then(|loaded| loaded.checked(from)) else {
+        let Some(loaded) = loaded.and_then(|loaded| loaded.checked(from)) else {
             self.tell(Event::StoreFailed);
             self.state.reading.again = Some(self.state.now + AGAIN);
             return;
         };
+        let (record, head) = (loaded.first(), loaded.last);
         match (self.state.reading.what, record) {
             (What::Accounts { .. }, Some((number, bytes))) => {
                 self.read_account(number, bytes);

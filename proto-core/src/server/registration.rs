@@ -1,7 +1,7 @@
 //! Who holds which nick: registering, going offline, and falling silent.
 
 use crate::{
-    action::Ask,
+    host::Ask,
     id::{Account, Epoch, Incarnation, PublicKey, Room},
     link::Packet,
     record::{Access, Sentence},

@@ -2,7 +2,7 @@
 //! cursor in it.
 
 use crate::{
-    action::Ask,
+    host::Ask,
     id::{Account, Incarnation, Position, Room, RoomName},
     link::{Credit, Run},
     storage::{Bucket, Id, Index, Linked, List, Node, Slab, SlabHead, Slot},

@@ -5,7 +5,7 @@
 use core::time::Duration;
 
 use crate::{
-    action::{Ask, Loaded},
+    host::{Ask, Records},
     id::{Account, MAX_INDEX, Position, Recipient, Room},
     link::{Packet, Units},
     record::{self, EntryRecord},
@@ -242,18 +242,17 @@ impl Engine<'_> {
     }
 
     /// The store has an entry for a member that is behind, or failed to read it.
-    pub(super) fn entry_loaded(&mut self, id: Id<Membership>, loaded: Option<Loaded<'_>>) {
+    pub(super) fn entry_loaded(&mut self, id: Id<Membership>, loaded: Option<Records<'_>>) {
         let Some(membership) = self.rooms.members.get(id) else { return };
         let (room, wanted) = (membership.room, membership.loading);
         let Some(row) = self.rooms.get(room) else { return };
         let (number, name, first) = (row.number, row.name, row.first);
-        let Some(Loaded { record, .. }) = loaded else {
+        let Some(loaded) = loaded else {
             self.tell(Event::StoreFailed);
             self.stall_member(id);
             return;
         };
-        let found = record.filter(|(index, _)| *index == wanted);
-        let whole = found.and_then(|(_, bytes)| record::decode::<EntryRecord>(bytes));
+        let whole = loaded.at(wanted).and_then(record::decode::<EntryRecord>);
         let there = match whole {
             Some((record, body)) => self.recall(number, wanted, &record, body),
             // What was given up meanwhile is not missed.
@@ -370,9 +369,9 @@ impl Engine<'_> {
     }
 
     /// The oldest entry of a room, as the store has it.
-    pub(super) fn oldest_loaded(&mut self, id: Id<RoomRow>, loaded: Option<Loaded<'_>>) {
+    pub(super) fn oldest_loaded(&mut self, id: Id<RoomRow>, loaded: Option<Records<'_>>) {
         let Some(row) = self.rooms.get_mut(id) else { return };
-        let Some(Loaded { record: Some((index, bytes)), .. }) = loaded else { return };
+        let Some((index, bytes)) = loaded.and_then(|loaded| loaded.first()) else { return };
         let Some((record, _)) = record::decode::<EntryRecord>(bytes) else { return };
         row.first = row.first.max(index.min(row.head + 1));
         row.oldest = Oldest { index, received: record.received, bytes: record.bytes };

@@ -125,7 +125,8 @@ impl Hello {
         out.split_at_mut(size).0
     }
 
-    fn parse(bytes: &[u8]) -> Option<Self> {
+    /// The Hello that a datagram is; `None` if it is something else, or not as long as it says.
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         let mac = *bytes.get(Self::HEADER_LENGTH..)?.first_chunk()?;
         let hello = Self::parse_header(bytes.first_chunk()?, mac)?;
         (bytes.len() == usize::from(hello.size)).then_some(hello)
@@ -192,6 +193,11 @@ impl Retry {
         let end = self.checked(out).len();
         put(out, end, &self.check);
         out.split_at_mut(end + 16).0
+    }
+
+    /// Writes the datagram over the one that it answers, which is at least twice as long.
+    pub(crate) fn encode_over<'b>(&self, hello: &'b mut [u8]) -> &'b [u8] {
+        hello.first_chunk_mut::<MIN_DATAGRAM>().map_or(&[], |front| self.encode(front))
     }
 
     fn parse(bytes: &[u8]) -> Option<Self> {

@@ -7,9 +7,9 @@ use std::{
 };
 
 use proto_core::{
-    action::Action,
+    host::{Action, Machine, Resume},
     id::SecretKey,
-    server::{Actions, Config, Event, Resume, Server},
+    server::{Config, Event, Server},
     session::{Identity, Portable},
     wire::MAX_DATAGRAM,
 };
@@ -19,7 +19,7 @@ use crate::{
     clock::Clock,
     identity,
     memory::{ServerMemory, ServerSizes},
-    store::{Answer, Store},
+    store::Store,
 };
 
 /// Longer than a disk takes for anything.
@@ -35,8 +35,7 @@ pub(super) fn ask(store: &Path, request: &Request) -> Result<Reply, ControlError
         return Ok(Reply::Accounts(accounts));
     };
     let now = offline.clock.now();
-    let mut events = Vec::new();
-    drain(offline.server.operate(now, &nick, operation)?, &offline.store, &mut events);
+    offline.server.operate(now, &nick, operation)?;
     let done = offline.wait_for(|event| match event {
         Event::Operated { done, .. } => Some(*done),
         _ => None,
@@ -78,10 +77,8 @@ impl Offline {
         &mut self,
         mut is: impl FnMut(&Event) -> Option<bool>,
     ) -> Result<bool, ControlError> {
-        let mut events = Vec::new();
-        drain(self.server.poll_timeout(self.clock.now()), &self.store, &mut events);
         loop {
-            for event in events.drain(..) {
+            for event in self.act() {
                 if let Some(found) = is(&event) {
                     return Ok(found);
                 }
@@ -92,37 +89,28 @@ impl Offline {
             if self.woken.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
                 return Err(ControlError::Store);
             }
-            let answers: Vec<_> = self.store.answers().collect();
-            for answer in answers {
-                let now = self.clock.now();
-                let actions = match &answer {
-                    Answer::Stored { ticket, result } => {
-                        self.server.handle_stored(now, *ticket, *result)
-                    }
-                    Answer::Loaded { ticket, result } => {
-                        let loaded = result.as_ref().map(|loaded| loaded.as_loaded());
-                        self.server.handle_loaded(now, *ticket, loaded.map_err(|why| *why))
-                    }
-                };
-                drain(actions, &self.store, &mut events);
+            for answer in self.store.answers() {
+                answer.give_to(&mut self.server, self.clock.now());
             }
         }
     }
-}
 
-fn drain(mut actions: Actions<'_>, store: &Store, events: &mut Vec<Event>) {
-    let mut scratch = [0; MAX_DATAGRAM];
-    let mut requests = store.requests();
-    while let Some(action) = actions.next(&mut scratch) {
-        match action {
-            Action::Put { ticket, log, number } => {
-                requests.put(ticket, log, number, actions.record());
+    /// Does what the server owes; what it tells.
+    fn act(&mut self) -> Vec<Event> {
+        let (mut scratch, mut events) = ([0; MAX_DATAGRAM], Vec::new());
+        let mut requests = self.store.requests();
+        while let Some(action) = self.server.poll(self.clock.now(), &mut scratch) {
+            match action {
+                Action::Put { ticket, log, number, record } => {
+                    requests.put(ticket, log, number, record);
+                }
+                Action::Trim { ticket, log, upto } => requests.trim(ticket, log, upto),
+                Action::Read { ticket, log, from, most } => requests.read(ticket, log, from, most),
+                Action::Event { event, .. } => events.push(event),
+                // There is nobody to talk to.
+                Action::Send { .. } | Action::Judge { .. } => {}
             }
-            Action::Forget { ticket, log, upto } => requests.forget(ticket, log, upto),
-            Action::Load { ticket, log, from } => requests.load(ticket, log, from),
-            Action::Event(event) => events.push(event),
-            // There is nobody to talk to.
-            Action::Send { .. } | Action::Authenticate { .. } => {}
         }
+        events
     }
 }

@@ -12,18 +12,18 @@ use std::{
 use mio::Waker;
 
 use super::Endpoint;
-use crate::machine::Machine;
+use proto_core::host::Machine;
 
 /// What an endpoint is to do on its own thread.
 pub(super) type Command<M> = Box<dyn FnOnce(&mut Endpoint<M>) + Send>;
 
 /// Speaks to an endpoint from any thread.
-pub struct Handle<M: Machine> {
+pub struct Handle<M: Machine + 'static> {
     commands: Sender<Command<M>>,
     waker: Arc<Waker>,
 }
 
-impl<M: Machine> Clone for Handle<M> {
+impl<M: Machine + 'static> Clone for Handle<M> {
     fn clone(&self) -> Self {
         Self { commands: self.commands.clone(), waker: Arc::clone(&self.waker) }
     }
@@ -34,7 +34,7 @@ impl<M: Machine> Clone for Handle<M> {
 #[error("it has ended already")]
 pub struct Ended;
 
-impl<M: Machine> Handle<M> {
+impl<M: Machine + 'static> Handle<M> {
     pub(super) fn new(commands: Sender<Command<M>>, waker: Arc<Waker>) -> Self {
         Self { commands, waker }
     }
@@ -74,7 +74,7 @@ impl<M: Machine> Handle<M> {
 }
 
 /// An endpoint at work on a thread of its own. Dropping it shuts the endpoint down.
-pub struct Running<M: Machine> {
+pub struct Running<M: Machine + 'static> {
     handle: Handle<M>,
     thread: Option<JoinHandle<io::Result<()>>>,
 }
@@ -96,7 +96,7 @@ impl<M: Machine + Send + 'static> Endpoint<M> {
     }
 }
 
-impl<M: Machine> Running<M> {
+impl<M: Machine + 'static> Running<M> {
     /// Speaks to it.
     pub fn handle(&self) -> &Handle<M> {
         &self.handle
@@ -118,7 +118,7 @@ impl<M: Machine> Running<M> {
     }
 }
 
-impl<M: Machine> Drop for Running<M> {
+impl<M: Machine + 'static> Drop for Running<M> {
     fn drop(&mut self) {
         // Whoever wants to know how it ended calls `stop`.
         let _ = self.end();

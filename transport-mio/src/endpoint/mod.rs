@@ -1,8 +1,9 @@
 //! The loop that drives a role: its socket, its deadline, its store's answers
 //! and its host's commands, on one thread.
 //!
-//! A turn waits until there is something to do, then does some of each kind, so
-//! that a flood of one starves no other. A host calls [`Endpoint::turn`] in a loop
+//! A turn waits until there is something to do, takes in some of each kind, so that a flood of
+//! one starves no other, and then does what the role owes: what many inputs lead to shares
+//! datagrams. A host calls [`Endpoint::turn`] in a loop
 //! of its own, or hands the endpoint a thread with [`Endpoint::spawn`].
 
 mod handle;
@@ -10,23 +11,22 @@ mod open;
 mod port;
 mod turn;
 
-use std::{collections::VecDeque, net::SocketAddr, sync::mpsc::Receiver};
+use std::{net::SocketAddr, sync::mpsc::Receiver};
 
 use mio::{Events, Poll, Token};
 use proto_core::{
-    action::Action,
     client::Client,
+    host::Machine,
     server::Server,
     time::{Instant, UnixTime},
 };
 
 use crate::{
     clock::Clock,
-    machine::{Drain, Machine},
     memory::{ClientMemory, ServerMemory},
     outgoing::Outgoing,
     passwords::Passwords,
-    store::{Answer, Store},
+    store::Store,
 };
 
 pub use crate::socket::BindError;
@@ -46,7 +46,7 @@ const SOCKET: Token = Token(0);
 const WAKE: Token = Token(1);
 
 /// A role with its socket, clocks and store.
-pub struct Endpoint<M: Machine> {
+pub struct Endpoint<M: Machine + 'static> {
     machine: M,
     clock: Clock,
     poll: Poll,
@@ -57,9 +57,7 @@ pub struct Endpoint<M: Machine> {
     has_commands: bool,
     handle: Handle<M>,
     store: Store,
-    /// Answers that are not yet told to the role.
-    answers: VecDeque<Answer>,
-    /// There may be more of them at the store.
+    /// The store may have answered.
     has_answers: bool,
     passwords: Passwords,
     is_stopping: bool,
@@ -77,9 +75,9 @@ pub struct Traffic {
     pub failed: u64,
 }
 
-impl<M: Machine> Endpoint<M> {
+impl<M: Machine + 'static> Endpoint<M> {
     /// Gives the role a command, at the time that it is now. What it owes then goes
-    /// out with the next turn; the actions it returns may be dropped.
+    /// out with the next turn.
     pub fn command<R>(&mut self, command: impl FnOnce(&mut M, Instant) -> R) -> R {
         let now = self.clock.now();
         command(&mut self.machine, now)
@@ -130,51 +128,5 @@ impl<M: Machine> Endpoint<M> {
     /// [`BindError`], for instance when another program has the port meanwhile.
     pub fn bind(&mut self) -> Result<(), BindError> {
         self.port.reopen()
-    }
-}
-
-/// How far a drain goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Extent {
-    /// Until the role owes nothing.
-    Whole,
-    /// Until it begins to send, one datagram included.
-    UpToSending,
-}
-
-/// Does what the role owes, as far as `extent` says, or until it must wait.
-fn drain<D: Drain>(
-    mut actions: D,
-    store: &Store,
-    passwords: &mut Passwords,
-    port: &mut Port,
-    extent: Extent,
-    on_event: &mut impl FnMut(D::Event, &[u8]),
-) {
-    let Port { outgoing, socket, .. } = port;
-    let mut requests = store.requests();
-    while let Some(scratch) = outgoing.scratch() {
-        match actions.next(scratch) {
-            Some(Action::Send { to, datagram }) => {
-                let length = datagram.len();
-                outgoing.push(to, length, socket);
-                if extent == Extent::UpToSending {
-                    return;
-                }
-            }
-            Some(Action::Put { ticket, log, number }) => {
-                requests.put(ticket, log, number, actions.record());
-            }
-            Some(Action::Forget { ticket, log, upto }) => requests.forget(ticket, log, upto),
-            Some(Action::Load { ticket, log, from }) => requests.load(ticket, log, from),
-            Some(Action::Authenticate { ticket }) => {
-                passwords.judge(ticket, actions.password(), actions.hash());
-            }
-            Some(Action::Event(event)) => {
-                let text = actions.text(&event);
-                on_event(event, text);
-            }
-            None => return,
-        }
     }
 }

@@ -1,7 +1,6 @@
 //! Putting an endpoint together.
 
 use std::{
-    collections::VecDeque,
     io,
     net::SocketAddr,
     path::Path,
@@ -11,7 +10,8 @@ use std::{
 use mio::{Events, Poll, Waker};
 use proto_core::{
     client::{self, Client},
-    server::{self, Resume, Server},
+    host::{Machine, Resume},
+    server::{self, Server},
     session::{Identity, Portable},
     time::Instant,
 };
@@ -20,7 +20,6 @@ use super::{BindError, ClientEndpoint, Endpoint, Handle, ServerEndpoint, WAKE, p
 use crate::{
     clock::Clock,
     identity::{self, IdentityError},
-    machine::Machine,
     memory::{ClientMemory, ClientSizes, ServerMemory, ServerSizes},
     passwords::Passwords,
     store::{OpenError, Store},
@@ -103,7 +102,7 @@ pub(super) struct Start {
     now: Instant,
 }
 
-impl<M: Machine> Endpoint<M> {
+impl<M: Machine + 'static> Endpoint<M> {
     /// With the role that `role` makes.
     pub(super) fn start(
         directory: &Path,
@@ -144,7 +143,6 @@ impl<M: Machine> Endpoint<M> {
             has_commands: false,
             handle: Handle::new(sender, waker),
             store,
-            answers: VecDeque::new(),
             has_answers: false,
             passwords,
             is_stopping: false,

@@ -25,6 +25,28 @@ pub(super) struct Port {
     pub(super) received: u64,
 }
 
+/// A datagram that came.
+pub(super) struct Received<'p> {
+    pub(super) from: SocketAddr,
+    pub(super) datagram: &'p mut [u8],
+    pub(super) way_back: WayBack<'p>,
+}
+
+/// For an answer that is written over what it answers.
+pub(super) struct WayBack<'p> {
+    outgoing: &'p mut Outgoing,
+    socket: &'p mut Option<Socket>,
+}
+
+impl WayBack<'_> {
+    pub(super) fn send(self, to: SocketAddr, reply: &[u8]) {
+        if let Some(front) = self.outgoing.scratch().and_then(|out| out.get_mut(..reply.len())) {
+            front.copy_from_slice(reply);
+            self.outgoing.push(to, reply.len(), self.socket);
+        }
+    }
+}
+
 impl Port {
     /// Binds `bind`, now and whenever it is opened again.
     pub(super) fn open(registry: Registry, bind: SocketAddr) -> Result<Self, BindError> {
@@ -82,14 +104,15 @@ impl Port {
         self.is_readable || !self.incoming.is_empty()
     }
 
-    /// The next datagram that came, and from where.
-    pub(super) fn receive(&mut self) -> Option<(SocketAddr, &mut [u8])> {
+    /// The next datagram that came.
+    pub(super) fn receive(&mut self) -> Option<Received<'_>> {
         if self.incoming.is_empty() {
             self.read();
         }
-        let received = self.incoming.next()?;
+        let (from, datagram) = self.incoming.next()?;
         self.received += 1;
-        Some(received)
+        let way_back = WayBack { outgoing: &mut self.outgoing, socket: &mut self.socket };
+        Some(Received { from, datagram, way_back })
     }
 
     fn read(&mut self) {

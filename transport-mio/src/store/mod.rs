@@ -1,6 +1,6 @@
 //! The durable store: logs of numbered records in one file.
 //!
-//! It keeps the contract of [`proto_core::action`]. Requests go to a thread of
+//! It keeps the contract of [`proto_core::host`]. Requests go to a thread of
 //! their own, which makes all that wait durable in one commit and then answers,
 //! so that the event loop never waits for a disk. After a failure everything
 //! fails that was asked before the loop was told, because it may rely on what
@@ -21,7 +21,10 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use proto_core::action::{Loaded, Log, StoreError, Ticket};
+use proto_core::{
+    host::{Log, Machine, Records, StoreError, Ticket},
+    time::Instant,
+};
 
 pub use error::{Failure, OpenError};
 
@@ -57,28 +60,41 @@ pub enum Answer<T = Ticket> {
         result: Result<(), StoreError>,
     },
     /// A log was read.
-    Loaded {
+    Read {
         /// Names the request.
         ticket: T,
         /// What was found; [`Store::last_error`] has the reason if nothing could be read.
-        result: Result<LoadedRecord, StoreError>,
+        result: Result<Found, StoreError>,
     },
 }
 
-/// What was read from a log; the owner of a [`Loaded`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LoadedRecord {
-    /// The first record at or after the number asked for.
-    pub record: Option<Record>,
+/// What was read from a log; the owner of [`Records`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The first records at or after the number asked for.
+    pub records: Vec<Record>,
     /// The highest number ever put into the log, 0 for an untouched one.
-    pub head: u64,
+    pub last: u64,
 }
 
-impl LoadedRecord {
-    /// In the form that the core takes.
-    pub fn as_loaded(&self) -> Loaded<'_> {
-        let record = self.record.as_ref().map(|(number, bytes)| (*number, bytes.as_slice()));
-        Loaded { record, head: self.head }
+impl Found {
+    fn lend(&self) -> Vec<(u64, &[u8])> {
+        self.records.iter().map(|(number, record)| (*number, record.as_slice())).collect()
+    }
+}
+
+impl Answer {
+    /// Hands the answer to the role that asked.
+    pub fn give_to<M: Machine>(&self, machine: &mut M, now: Instant) {
+        match self {
+            Self::Stored { ticket, result } => machine.handle_stored(now, *ticket, *result),
+            Self::Read { ticket, result: Err(why) } => machine.handle_read(now, *ticket, Err(*why)),
+            Self::Read { ticket, result: Ok(found) } => {
+                let records = found.lend();
+                let records = Records { records: &records, last: found.last };
+                machine.handle_read(now, *ticket, Ok(records));
+            }
+        }
     }
 }
 
@@ -173,14 +189,14 @@ impl<T: Send + 'static> Requests<'_, T> {
 
     /// Forgets the records up to and including `upto`; [`Answer::Stored`]
     /// follows when that is durable.
-    pub fn forget(&mut self, ticket: T, log: Log, upto: u64) {
-        self.ask(Ask::Forget { log: log.to_bytes(), upto }, ticket);
+    pub fn trim(&mut self, ticket: T, log: Log, upto: u64) {
+        self.ask(Ask::Trim { log: log.to_bytes(), upto }, ticket);
     }
 
-    /// Reads the first record at or after `from`; [`Answer::Loaded`] follows.
+    /// Reads up to `most` records from the number `from` upwards; [`Answer::Read`] follows.
     /// It sees what was put before.
-    pub fn load(&mut self, ticket: T, log: Log, from: u64) {
-        self.ask(read(log, from, Wanted::First), ticket);
+    pub fn read(&mut self, ticket: T, log: Log, from: u64, most: usize) {
+        self.ask(read(log, from, Wanted::Oldest(most)), ticket);
     }
 
     fn ask(&mut self, ask: Ask, ticket: T) {

@@ -2,9 +2,9 @@
 
 use std::sync::mpsc::SyncSender;
 
-use proto_core::action::{Log, StoreError};
+use proto_core::host::{Log, StoreError};
 
-use super::{Answer, Failure, LoadedRecord, Record};
+use super::{Answer, Failure, Found, Record};
 
 pub(super) type LogName = [u8; Log::LENGTH];
 
@@ -23,7 +23,7 @@ pub(super) enum Asker<T> {
 
 pub(super) enum Ask {
     Put { log: LogName, number: u64, record: Vec<u8> },
-    Forget { log: LogName, upto: u64 },
+    Trim { log: LogName, upto: u64 },
     Read(Read),
 }
 
@@ -34,8 +34,6 @@ pub(super) struct Read {
 }
 
 pub(super) enum Wanted {
-    /// The first record, and the log's head.
-    First,
     /// So many of the oldest.
     Oldest(usize),
     /// So many of the newest.
@@ -44,15 +42,14 @@ pub(super) enum Wanted {
 
 pub(super) enum Outcome {
     Done,
-    Loaded(LoadedRecord),
-    Records(Vec<Record>),
+    Read(Found),
 }
 
 impl Ask {
     pub(super) fn as_read(&self) -> Option<&Read> {
         match self {
             Self::Read(read) => Some(read),
-            Self::Put { .. } | Self::Forget { .. } => None,
+            Self::Put { .. } | Self::Trim { .. } => None,
         }
     }
 }
@@ -61,14 +58,14 @@ impl<T> Request<T> {
     /// Tells a waiting caller, or gives the answer that tells the event loop.
     pub(super) fn succeed(self, outcome: Outcome) -> Option<Answer<T>> {
         match (self.asker, outcome) {
-            (Asker::Loop(ticket), Outcome::Loaded(loaded)) => {
-                Some(Answer::Loaded { ticket, result: Ok(loaded) })
+            (Asker::Loop(ticket), Outcome::Read(found)) => {
+                Some(Answer::Read { ticket, result: Ok(found) })
             }
             (Asker::Loop(ticket), _) => Some(Answer::Stored { ticket, result: Ok(()) }),
             (Asker::Caller(caller), outcome) => {
                 let records = match outcome {
-                    Outcome::Records(records) => records,
-                    Outcome::Done | Outcome::Loaded(_) => Vec::new(),
+                    Outcome::Read(found) => found.records,
+                    Outcome::Done => Vec::new(),
                 };
                 tell(&caller, Ok(records));
                 None
@@ -80,7 +77,7 @@ impl<T> Request<T> {
     pub(super) fn fail(self, why: &Failure) -> Option<Answer<T>> {
         match (self.asker, self.ask) {
             (Asker::Loop(ticket), Ask::Read(_)) => {
-                Some(Answer::Loaded { ticket, result: Err(StoreError) })
+                Some(Answer::Read { ticket, result: Err(StoreError) })
             }
             (Asker::Loop(ticket), _) => Some(Answer::Stored { ticket, result: Err(StoreError) }),
             (Asker::Caller(caller), _) => {

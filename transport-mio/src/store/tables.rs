@@ -1,22 +1,22 @@
 //! Logs as tables: what each request reads and writes.
 
-use proto_core::action::Log;
+use proto_core::host::Log;
 use redb::{
     AccessGuard, ReadTransaction, ReadableTable, StorageError, Table, TableDefinition,
     WriteTransaction,
 };
 
 use super::{
-    LoadedRecord, Record,
+    Found, Record,
     request::{Ask, LogName, Outcome, Read, Wanted},
 };
 
 /// The meaning of the bytes in these tables; [`META`] says which one a file has.
-pub(super) const SCHEMA: u64 = 1;
+pub(super) const SCHEMA: u64 = 2;
 pub(super) const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 
 const RECORDS: TableDefinition<'_, &RecordName, &[u8]> = TableDefinition::new("records");
-const HEADS: TableDefinition<'_, &LogName, u64> = TableDefinition::new("heads");
+const LASTS: TableDefinition<'_, &LogName, u64> = TableDefinition::new("lasts");
 
 /// A log's name and a number, so that a log's records stand together and in order.
 type RecordName = [u8; Log::LENGTH + 8];
@@ -24,7 +24,7 @@ type RecordName = [u8; Log::LENGTH + 8];
 /// Makes the tables, so that whoever reads finds them.
 pub(super) fn create(transaction: &WriteTransaction) -> Result<(), redb::Error> {
     transaction.open_table(RECORDS)?;
-    transaction.open_table(HEADS)?;
+    transaction.open_table(LASTS)?;
     Ok(())
 }
 
@@ -34,19 +34,19 @@ pub(super) fn change<'a>(
     asked: impl Iterator<Item = &'a Ask>,
 ) -> Result<Vec<Outcome>, redb::Error> {
     let mut records = transaction.open_table(RECORDS)?;
-    let mut heads = transaction.open_table(HEADS)?;
+    let mut lasts = transaction.open_table(LASTS)?;
     let mut outcomes = Vec::new();
     for ask in asked {
         outcomes.push(match ask {
             Ask::Put { log, number, record } => {
-                put(&mut records, &mut heads, log, *number, record)?;
+                put(&mut records, &mut lasts, log, *number, record)?;
                 Outcome::Done
             }
-            Ask::Forget { log, upto } => {
-                forget(&mut records, log, *upto)?;
+            Ask::Trim { log, upto } => {
+                trim(&mut records, log, *upto)?;
                 Outcome::Done
             }
-            Ask::Read(read) => answer(&records, &heads, read)?,
+            Ask::Read(read) => answer(&records, &lasts, read)?,
         });
     }
     Ok(outcomes)
@@ -58,27 +58,27 @@ pub(super) fn read(
     asked: &[&Read],
 ) -> Result<Vec<Outcome>, redb::Error> {
     let records = transaction.open_table(RECORDS)?;
-    let heads = transaction.open_table(HEADS)?;
-    let answers = asked.iter().map(|read| answer(&records, &heads, read));
+    let lasts = transaction.open_table(LASTS)?;
+    let answers = asked.iter().map(|read| answer(&records, &lasts, read));
     Ok(answers.collect::<Result<_, _>>()?)
 }
 
 fn put(
     records: &mut Table<'_, &'static RecordName, &'static [u8]>,
-    heads: &mut Table<'_, &'static LogName, u64>,
+    lasts: &mut Table<'_, &'static LogName, u64>,
     log: &LogName,
     number: u64,
     record: &[u8],
 ) -> Result<(), StorageError> {
     records.insert(&record_name(log, number), record)?;
-    let head = heads.get(log)?.map(|head| head.value());
-    if head.is_none_or(|head| head < number) {
-        heads.insert(log, number)?;
+    let last = lasts.get(log)?.map(|last| last.value());
+    if last.is_none_or(|last| last < number) {
+        lasts.insert(log, number)?;
     }
     Ok(())
 }
 
-fn forget(
+fn trim(
     records: &mut Table<'_, &'static RecordName, &'static [u8]>,
     log: &LogName,
     upto: u64,
@@ -89,26 +89,22 @@ fn forget(
 
 fn answer(
     records: &impl ReadableTable<&'static RecordName, &'static [u8]>,
-    heads: &impl ReadableTable<&'static LogName, u64>,
+    lasts: &impl ReadableTable<&'static LogName, u64>,
     read: &Read,
 ) -> Result<Outcome, StorageError> {
-    let last = record_name(&read.log, u64::MAX);
-    let mut found = records.range::<&RecordName>(&record_name(&read.log, read.from)..=&last)?;
-    Ok(match read.wanted {
-        Wanted::First => Outcome::Loaded(LoadedRecord {
-            record: found.next().transpose()?.map(own),
-            head: heads.get(&read.log)?.map_or(0, |head| head.value()),
-        }),
-        Wanted::Oldest(limit) => {
-            Outcome::Records(found.take(limit).map(|r| r.map(own)).collect::<Result<_, _>>()?)
-        }
+    let end = record_name(&read.log, u64::MAX);
+    let found = records.range::<&RecordName>(&record_name(&read.log, read.from)..=&end)?;
+    let records = match read.wanted {
+        Wanted::Oldest(limit) => found.take(limit).map(|r| r.map(own)).collect::<Result<_, _>>()?,
         Wanted::Newest(limit) => {
             let newest = found.rev().take(limit).map(|r| r.map(own));
             let mut newest = newest.collect::<Result<Vec<_>, _>>()?;
             newest.reverse();
-            Outcome::Records(newest)
+            newest
         }
-    })
+    };
+    let last = lasts.get(&read.log)?.map_or(0, |last| last.value());
+    Ok(Outcome::Read(Found { records, last }))
 }
 
 fn record_name(log: &LogName, number: u64) -> RecordName {

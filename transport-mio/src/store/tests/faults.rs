@@ -127,11 +127,11 @@ fn nothing_overtakes_a_failure_that_was_not_told() {
     disk.hold();
     opened.store.requests().put(1, logs()[0], 1, b"copy");
     opened.wait_until_held(&disk);
-    opened.store.requests().forget(2, logs()[1], 9);
+    opened.store.requests().trim(2, logs()[1], 9);
     disk.fail(Fault { after: 0, times: 1, kind: ErrorKind::Other });
     disk.release();
     opened.wakes.recv().unwrap();
-    opened.store.requests().forget(3, logs()[1], 9);
+    opened.store.requests().trim(3, logs()[1], 9);
     assert_eq!(opened.wait_for(3), [failed(1), failed(2), failed(3)]);
     opened.store.requests().put(4, logs()[0], 1, b"copy");
     assert_eq!(opened.wait_for(1), [stored(4)]);

@@ -11,7 +11,7 @@ use std::{
 
 use proptest::prelude::*;
 use proto_core::{
-    action::Log,
+    host::Log,
     id::{Account, PublicKey},
 };
 
@@ -47,7 +47,7 @@ impl Opened {
             Change::Put(log, number, record) => {
                 self.store.requests().put(ticket, logs()[*log], *number, record);
             }
-            Change::Forget(log, upto) => self.store.requests().forget(ticket, logs()[*log], *upto),
+            Change::Trim(log, upto) => self.store.requests().trim(ticket, logs()[*log], *upto),
         }
     }
 
@@ -69,10 +69,10 @@ impl Opened {
         answers
     }
 
-    fn load(&self, log: Log, from: u64) -> LoadedRecord {
-        self.store.requests().load(usize::MAX, log, from);
+    fn read(&self, log: Log, from: u64) -> Found {
+        self.store.requests().read(usize::MAX, log, from, 1);
         match self.wait_for(1).remove(0) {
-            Answer::Loaded { ticket: usize::MAX, result } => result.unwrap(),
+            Answer::Read { ticket: usize::MAX, result } => result.unwrap(),
             other => panic!("{other:?}"),
         }
     }
@@ -81,9 +81,9 @@ impl Opened {
     fn content(&self) -> Model {
         let mut model = Model::default();
         for (index, log) in logs().into_iter().enumerate() {
-            let head = self.load(log, 0).head;
-            if head > 0 {
-                model.heads.insert(index, head);
+            let last = self.read(log, 0).last;
+            if last > 0 {
+                model.lasts.insert(index, last);
             }
             for (number, record) in self.store.history(log, 0, usize::MAX).unwrap() {
                 model.records.insert((index, number), record);
@@ -96,14 +96,14 @@ impl Opened {
 #[derive(Clone, Debug)]
 enum Change {
     Put(usize, u64, Vec<u8>),
-    Forget(usize, u64),
+    Trim(usize, u64),
 }
 
 /// What a store should hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Model {
     records: BTreeMap<(usize, u64), Vec<u8>>,
-    heads: BTreeMap<usize, u64>,
+    lasts: BTreeMap<usize, u64>,
 }
 
 impl Model {
@@ -111,20 +111,23 @@ impl Model {
         match change {
             Change::Put(log, number, record) => {
                 self.records.insert((*log, *number), record.clone());
-                let head = self.heads.entry(*log).or_default();
-                *head = (*head).max(*number);
+                let last = self.lasts.entry(*log).or_default();
+                *last = (*last).max(*number);
             }
-            Change::Forget(log, upto) => {
+            Change::Trim(log, upto) => {
                 self.records.retain(|(l, number), _| l != log || number > upto);
             }
         }
     }
 
-    fn load(&self, log: usize, from: u64) -> LoadedRecord {
+    fn read(&self, log: usize, from: u64) -> Found {
         let first = self.records.range((log, from)..=(log, u64::MAX)).next();
-        LoadedRecord {
-            record: first.map(|((_, number), record)| (*number, record.clone())),
-            head: self.heads.get(&log).copied().unwrap_or_default(),
+        Found {
+            records: first
+                .map(|((_, number), record)| (*number, record.clone()))
+                .into_iter()
+                .collect(),
+            last: self.lasts.get(&log).copied().unwrap_or_default(),
         }
     }
 }
@@ -152,7 +155,7 @@ fn change() -> impl Strategy<Value = Change> {
         .prop_flat_map(|length| prop::collection::vec(any::<u8>(), length));
     prop_oneof![
         4 => (log(), number(), record).prop_map(|(l, n, r)| Change::Put(l, n, r)),
-        1 => (log(), number()).prop_map(|(l, n)| Change::Forget(l, n)),
+        1 => (log(), number()).prop_map(|(l, n)| Change::Trim(l, n)),
     ]
 }
 

@@ -3,7 +3,7 @@ use super::*;
 #[derive(Clone, Debug)]
 enum Step {
     Change(Change),
-    Load(usize, u64),
+    Read(usize, u64),
     Wait,
     Reopen,
 }
@@ -11,7 +11,7 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         10 => change().prop_map(Step::Change),
-        6 => (log(), number()).prop_map(|(l, n)| Step::Load(l, n)),
+        6 => (log(), number()).prop_map(|(l, n)| Step::Read(l, n)),
         2 => Just(Step::Wait),
         1 => Just(Step::Reopen),
     ]
@@ -33,10 +33,10 @@ proptest! {
                     opened.ask(ticket, change);
                     expected.push(stored(ticket));
                 }
-                Step::Load(log, from) => {
-                    opened.store.requests().load(ticket, logs()[*log], *from);
-                    let result = Ok(model.load(*log, *from));
-                    expected.push(Answer::Loaded { ticket, result });
+                Step::Read(log, from) => {
+                    opened.store.requests().read(ticket, logs()[*log], *from, 1);
+                    let result = Ok(model.read(*log, *from));
+                    expected.push(Answer::Read { ticket, result });
                 }
                 Step::Wait => {
                     let answers = opened.wait_for(expected.len());
@@ -60,14 +60,14 @@ fn a_head_survives_forgetting_and_reopening() {
     let path = directory.path().join("store");
     let log = logs()[0];
     let opened = Opened::at(&path).unwrap();
-    assert_eq!(opened.load(log, 0), LoadedRecord { record: None, head: 0 });
+    assert_eq!(opened.read(log, 0), Found::default());
     opened.store.requests().put(1, log, 7, b"seven");
     opened.store.requests().put(2, log, 3, b"three");
-    opened.store.requests().forget(3, log, u64::MAX);
+    opened.store.requests().trim(3, log, u64::MAX);
     assert_eq!(opened.wait_for(3), [stored(1), stored(2), stored(3)]);
     drop(opened);
     let opened = Opened::at(&path).unwrap();
-    assert_eq!(opened.load(log, 0), LoadedRecord { record: None, head: 7 });
+    assert_eq!(opened.read(log, 0), Found { records: vec![], last: 7 });
 }
 
 #[test]
@@ -115,13 +115,13 @@ fn what_waits_shares_one_commit() {
     for ticket in 1..=200 {
         opened.store.requests().put(ticket, logs()[0], 2 + ticket as u64, b"later");
     }
-    opened.store.requests().load(201, logs()[0], 202);
+    opened.store.requests().read(201, logs()[0], 202, 1);
     assert_eq!(opened.store.answers().count(), 0, "nothing is durable yet");
     disk.release();
     let answers = opened.wait_for(202);
     assert!(answers[..201].iter().cloned().eq((0..=200).map(stored)));
-    let loaded = LoadedRecord { record: Some((202, b"later".to_vec())), head: 202 };
-    assert_eq!(answers[201], Answer::Loaded { ticket: 201, result: Ok(loaded) });
+    let loaded = Found { records: vec![(202, b"later".to_vec())], last: 202 };
+    assert_eq!(answers[201], Answer::Read { ticket: 201, result: Ok(loaded) });
     assert!(disk.syncs() - before <= 3 * alone, "two commits, and some slack");
 }
 
@@ -130,7 +130,7 @@ fn reading_costs_no_sync() {
     let disk = Disk::new(1);
     let opened = Opened::on(&disk);
     let before = disk.syncs();
-    opened.load(logs()[0], 0);
+    opened.read(logs()[0], 0);
     opened.store.history(logs()[0], 0, 10).unwrap();
     assert_eq!(disk.syncs(), before);
 }
