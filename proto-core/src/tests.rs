@@ -214,10 +214,9 @@ impl Outside {
                     stored = Some(ticket);
                 }
                 Some(Action::Read { ticket, log, from, .. }) => read.push((ticket, log, from)),
-                Some(Action::Judge { .. }) => {}
                 Some(Action::Event { event, .. }) => tell(event),
                 None if read.is_empty() => return,
-                None => {}
+                Some(Action::Judge { .. }) | None => {}
             }
             if let Some(ticket) = stored {
                 role.handle_stored(now, ticket, Ok(()));

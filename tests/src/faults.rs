@@ -55,6 +55,8 @@ pub struct Faults {
     pub attacker: bool,
     /// Hosts stop a drain early, or are late with a timeout.
     pub sloppy: bool,
+    /// Hosts take in several things before they ask what is owed.
+    pub hoards: bool,
     /// Tables are tiny.
     pub tiny: bool,
     /// Mail is kept for minutes only, and messages expire.
@@ -110,6 +112,7 @@ impl Faults {
             full_store: on(),
             attacker: on(),
             sloppy: on(),
+            hoards: on(),
             tiny: on(),
             expiry: on(),
             brief: on(),
@@ -133,6 +136,7 @@ impl Faults {
             delay,
             crashes: on(),
             torn: on(),
+            hoards: on(),
             slow_store: on(),
             restores: true,
             ..Self::default()

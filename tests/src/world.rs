@@ -783,8 +783,14 @@ impl World {
         };
         let is_away = matches!(input, Input::Away(_));
         let to = if let Input::Say { to, .. } = &input { Some(*to) } else { None };
+        let hoards =
+            self.faults.hoards && !matches!(input, Input::Timeout) && self.dice.chance(600);
         let early = self.faults.sloppy && self.dice.chance(30);
-        let most = if early { self.dice.index(4) } else { MOST };
+        let most = match (hoards, early) {
+            (true, _) => 0,
+            (false, true) => self.dice.index(4),
+            (false, false) => MOST,
+        };
         let outcome = role.take(now, input, most);
         node.complete = outcome.complete;
         let (deadline, drops) = (role.deadline(), role.drops());
@@ -804,7 +810,7 @@ impl World {
             _ => {}
         }
         self.carry_out(place, &outcome.effects);
-        self.demand(place, outcome.complete || early, || {
+        self.demand(place, outcome.complete || hoards || early, || {
             format!("S12: a drain gave {MOST} actions and was not through")
         });
         let quiet = deadline.is_none_or(|at| at > now);
@@ -853,7 +859,11 @@ impl World {
     }
 
     pub(crate) fn reschedule(&mut self, place: Place) {
-        let late = if self.faults.sloppy { self.dice.below(20_000) } else { 0 };
+        let late = match (self.faults.sloppy, self.faults.hoards) {
+            (true, _) => self.dice.below(20_000),
+            (false, true) => self.dice.below(2_000),
+            (false, false) => 0,
+        };
         let node = &mut self.nodes[place];
         let deadline = node.role.as_mut().and_then(crate::role::Role::deadline);
         let at = deadline.map(|at| node.clock.moment(at).max(self.now) + late);
