@@ -23,11 +23,11 @@ use proto_core::{
     time::{Instant, UnixTime},
     wire::{
         Accept, Ack, AckGap, Away, CloseReason, Command, Datagram, Deposit, EntryRefusal,
-        EntryRefused, Former, Frame, FrameWriter, Frames, Gone, GoneReason, Hello, HelloTo, Init,
-        Inquire, Joined, Limits, Login, MAX_ACK_RANGES, MAX_DATAGRAM, Mail, MailAck, Names,
-        Outcome, PacketHeader, PasswordWant, PasswordWanted, Presence, Progress, Read, Receipt,
-        Register, RegisterRefusal, Registered, Retention, Retry, RoomEntry, RoomRefusal, Roster,
-        RosterEntry, Say, Secret, VERSION, Wish,
+        EntryRefused, FRAGMENT_UNIT, Former, Frame, FrameWriter, Frames, Gone, GoneReason, Hello,
+        HelloTo, Init, Inquire, Joined, Limits, Login, MAX_ACK_RANGES, MAX_DATAGRAM, Mail, MailAck,
+        Names, Outcome, PacketHeader, PasswordWant, PasswordWanted, Presence, Progress, Read,
+        Receipt, Register, RegisterRefusal, Registered, Retention, Retry, RoomEntry, RoomRefusal,
+        Roster, RosterEntry, Say, Secret, VERSION, Wish,
     },
 };
 
@@ -41,6 +41,11 @@ fn count<const N: usize>(first: u8) -> [u8; N] {
 }
 
 // ---------------------------------------------------------------------- files
+
+/// The files are to be written anew.
+fn writes() -> bool {
+    std::env::var_os("UDPCHAT_WRITE_VECTORS").is_some()
+}
 
 /// A file of vectors: `name = hex` a line, remarks behind `#`.
 struct Vectors {
@@ -75,7 +80,7 @@ impl Vectors {
     fn check(self) -> BTreeMap<String, Vec<u8>> {
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/vectors");
         let path = path.join(self.file);
-        if std::env::var_os("UDPCHAT_WRITE_VECTORS").is_some() {
+        if writes() {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(&path, &self.text).unwrap();
         }
@@ -262,7 +267,7 @@ fn handshake() {
     file.add("retry", &retry_datagram);
 
     file.remark("Init. The initiator receives under the first four bytes of its Hello's random;");
-    file.remark("its credit is 81,920.");
+    file.remark("its credit is 81,920. The hash is Noise's h after the message.");
     let offer = Offer { session: SessionId(0xa3a2_a1a0), credit: 81_920 };
     let seed = count(0x40);
     let random = &mut Random::new(seed);
@@ -327,7 +332,8 @@ fn handshake() {
         initiator.finish(&client, &mut noise[..length].to_vec()).unwrap();
     assert_eq!(offered, answered);
 
-    file.remark("The first packet: a Register of alice, run 30…37, who has no epoch yet.");
+    file.remark("The first packet: a Register of alice, who has no epoch yet and nothing of the");
+    file.remark("roster; the client's run is 30 31 … 37 in hex.");
     let register = register(None, Incarnation::NONE, 0);
     let plain = frames(&[Frame::Register(register)]);
     let mut packet = room_for(&plain);
@@ -341,9 +347,12 @@ fn handshake() {
         "The answer: an Ack of packet 0, held back for 1,500 microseconds, and a Registered:",
     );
     file.remark(
-        "account 0, epoch 1, not returning, the server's run 50…57, no mail, limits 16,384",
+        "account 0, epoch 1, not returning, the server's run 50 51 … 57 in hex, no mail, in",
     );
-    file.remark("bytes and 30 days.");
+    file.remark(
+        "one room; texts of 16,384 bytes, mail kept for 30 days, of each room 10,000 entries,",
+    );
+    file.remark("16 MiB, 30 days.");
     let ack = Ack { largest: 0, delay: 1500, first: 0, gaps: heapless::Vec::new() };
     let registered = Registered {
         account: Account(0),
@@ -440,7 +449,8 @@ fn packet_by_hand(key: &[u8; 32], session: u32, counter: u64, plain: &[u8]) -> V
 
 #[test]
 fn a_hello_to_a_peer() {
-    let mut file = Vectors::new("peer.txt", "A Hello to a peer, and what it answers.");
+    let mut file =
+        Vectors::new("peer.txt", "A Hello to a peer, and the Retry that the peer answers with.");
     let peer = identity(RESPONDER).public();
     file.add("responder.public", peer.0);
     let mut hello = Hello { to: HelloTo::Peer { mac: [0; 16] }, ..server_hello() };
@@ -455,7 +465,7 @@ fn a_hello_to_a_peer() {
     let datagram = hello.encode(&mut out).to_vec();
     assert_eq!(datagram, [&[2, 1, 0, 1][..], &hello.random, &made, &[0; 220]].concat());
     file.add("hello", &datagram);
-    file.remark("Its Retry names no key. The cookie here is any 16 bytes.");
+    file.remark("The Retry has no key. Its cookie here is c0 c1 … cf.");
     let cookie = count(0xc0);
     let answer = retry(&Portable, &hello, cookie, None);
     let unchecked = [&[3, 1][..], &hello.random, &cookie].concat();
@@ -521,6 +531,7 @@ fn sealed_mail_and_its_receipt() {
     file.add("sealed", &sealed);
 
     file.remark("The receipt: the recipient has all of the author's messages of epoch 3 up to 7.");
+    file.remark("Agreed is the DH of the two static keys, key what the MAC is made with.");
     let shared = Portable.agree(&recipient_secret, &name.author.0).unwrap();
     let key = hash(&[b"udpchat 1 pair key", &shared]);
     let made = mac(&key, &[b"udpchat 1 receipt", &named[..]].concat());
@@ -642,7 +653,7 @@ fn link_samples() -> Vec<Sample> {
     vec![
         sample(
             "ack",
-            "Ack: 300 to 290, not 289, 288 to 285, not the ten below, 274; held back 1,500 us",
+            "Ack: 290 to 300, 285 to 288 and 274; missing are 289 and 275 to 284; held back 1,500 us",
             Frame::Ack(Ack { largest: 300, delay: 1500, first: 10, gaps }),
             &[n(300), n(1500), n(10), n(2), n(0), n(3), n(9), n(0)],
         ),
@@ -698,7 +709,7 @@ fn registration_samples() -> Vec<Sample> {
         ),
         sample(
             "registered",
-            "Registered: account 0, epoch 3, returning, the server's run 50…57, mail up to 2^40 + 9, in one room, 16,384 bytes, 30 days, of each room 10,000 entries, 16 MiB, 30 days",
+            "Registered: account 0, epoch 3, returning, the server's run 50…57, mail up to 2^40 + 9, in one room; texts of 16,384 bytes, mail kept for 30 days, of each room 10,000 entries, 16 MiB, 30 days",
             Frame::Registered(registered),
             &[
                 n(0),
@@ -727,13 +738,13 @@ fn registration_samples() -> Vec<Sample> {
         ),
         sample(
             "password-wanted",
-            "PasswordWanted: the one that the nick has, now, in answer to a Register",
+            "PasswordWanted: Known, looked at now, in answer to a Register",
             Frame::PasswordWanted(PasswordWanted { why: PasswordWant::Known, wait: 0, attempt: 0 }),
             &[n(1), n(0), n(0)],
         ),
         sample(
             "password-wanted.wrong",
-            "PasswordWanted: attempt 2 was wrong, the next one in 2,000 ms",
+            "PasswordWanted: Wrong was attempt 2; the next one is looked at in 2,000 ms",
             Frame::PasswordWanted(PasswordWanted {
                 why: PasswordWant::Wrong,
                 wait: 2000,
@@ -763,9 +774,22 @@ fn registration_samples() -> Vec<Sample> {
         sample("deregistered", "Deregistered", Frame::Deregistered(()), &[]),
         sample(
             "roster",
-            "Roster: from 0 up to 2^40 + 6, all accounts, last; account 1, version 2^40 + 5, bob, a key, two before it, online, 192.0.2.7 port 5000, [2001:db8::7] port 443",
+            "Roster: what changed after version 0 up to 2^40 + 6, all accounts, the last page; account 1, version 2^40 + 5, bob, the key 20 21 … 3f, key number 2, online, 192.0.2.7 port 5000 and [2001:db8::7] port 443, since 2017-06-14 at 02:40:17.501063 UTC, away: tea",
             Frame::Roster(page),
             &[n(0), n(RUN + 6), n(0), n(0xffff_ffff), n(1), counted(&entry_bytes)],
+        ),
+        sample(
+            "roster.empty",
+            "Roster: what changed after version 2^40 + 6 up to 2^40 + 8, accounts 0 to 4, not the last page, no entry",
+            Frame::Roster(Roster {
+                base: RUN + 6,
+                upto: RUN + 8,
+                low: Account(0),
+                high: Account(5),
+                last: false,
+                entries: &[],
+            }),
+            &[n(RUN + 6), n(RUN + 8), n(0), n(5), n(0), n(0)],
         ),
     ]
 }
@@ -822,7 +846,7 @@ fn message_samples() -> Vec<Sample> {
         ),
         sample(
             "progress",
-            "Progress: to account 1, whose key is number 2, stored up to epoch 3, 9, delivered up to epoch 3, 7, epoch 2, 4 to epoch 3, 5 expired, online, a receipt",
+            "Progress: to account 1, key number 2; by epoch and number, stored up to (3, 9), delivered up to (3, 7), expired from (2, 4) to (3, 5); online, a receipt",
             Frame::Progress(progress),
             &[
                 n(0),
@@ -840,6 +864,20 @@ fn message_samples() -> Vec<Sample> {
                 receipt.to_vec(),
             ],
         ),
+        sample(
+            "progress.nothing",
+            "Progress: to account 1, key number 0, for whom the server has nothing of this author's",
+            Frame::Progress(Progress {
+                to,
+                key: 0,
+                stored: Position::default(),
+                delivered: Position::default(),
+                expired: (Position::default(), Position::default()),
+                online: false,
+                receipt: [0; 16],
+            }),
+            &[n(0), n(1), vec![0; 10], vec![0; 16]],
+        ),
         not(
             "entry-refused.no-recipient",
             "EntryRefused: to account 1, epoch 3, number 7: NoRecipient",
@@ -853,7 +891,7 @@ fn message_samples() -> Vec<Sample> {
         not("entry-refused.key-changed", "EntryRefused: KeyChanged", EntryRefusal::KeyChanged, 5),
         sample(
             "former",
-            "Former: what follows of account 0, alice, is sealed with a key that counts up from 20",
+            "Former: the Mail of account 0, alice, that follows was sealed with the key 20 21 … 3f",
             Frame::Former(Former {
                 account: from,
                 key: PublicKey(count(0x20)),
@@ -863,7 +901,7 @@ fn message_samples() -> Vec<Sample> {
         ),
         sample(
             "mail",
-            "Mail: place 2^40 + 9 behind 2^40 + 8, from account 0, by the key that begins 20 21 22 23, epoch 3, number 7, 350 bytes in all, from 320 on",
+            "Mail: place 2^40 + 9 behind 2^40 + 8, from account 0, key tag 0x23222120, epoch 3, number 7, 350 bytes in all, from 320 on",
             Frame::Mail(mail),
             &[
                 n(RUN + 9),
@@ -956,19 +994,19 @@ fn room_samples() -> Vec<Sample> {
         ),
         sample(
             "deposit.room",
-            "Deposit: to room 3, epoch 3, number 7, six before it do not count, 16 bytes, not sealed",
+            "Deposit: to room 3, epoch 3, number 7, key number 0, six before it do not count, 16 bytes in all, from 0 on, not sealed",
             Frame::Deposit(deposit),
             &[n(1), n(3), n(3), n(7), n(0), n(6), n(16), n(0), counted(SAID)],
         ),
         sample(
             "room-entry",
-            "RoomEntry: room 3, entry 301, of run 50…57 and behind one of it, said by bob, 16 bytes in all, from 0 on",
+            "RoomEntry: room 3, entry 301, of run 50…57 as the one before it, said by bob, 16 bytes in all, from 0 on",
             Frame::RoomEntry(entry),
             &[n(3), n(301), SERVER.0.to_vec(), n(0), counted(b"bob"), n(16), n(0), counted(SAID)],
         ),
         sample(
             "room-entry.first",
-            "RoomEntry: the same, of run 50…57 and behind one of run 30…37",
+            "RoomEntry: the same, but the one before it is of run 30…37, whose tag is 30 31 32 33",
             Frame::RoomEntry(RoomEntry { previous: Some(CLIENT.tag()), ..entry }),
             &[
                 n(3),
@@ -1034,6 +1072,7 @@ fn room_samples() -> Vec<Sample> {
 #[test]
 fn every_frame() {
     let mut file = Vectors::new("frames.txt", "Each frame whole: its type, its length, its body.");
+    file.remark("Run 30…37 is the eight bytes 30 31 … 37, in hex, and run 50…57 is 50 51 … 57.");
     let samples: Vec<Sample> =
         [link_samples(), registration_samples(), message_samples(), room_samples()]
             .into_iter()
@@ -1063,5 +1102,47 @@ fn every_frame() {
     for kind in 0..=u8::MAX {
         let tried = samples.iter().any(|sample| sample.frame.kind() == kind);
         assert_eq!(Frame::size_bound(kind).is_some(), tried, "type {kind:#04x}");
+    }
+}
+
+// -------------------------------------------------------------------- document
+
+/// The table of frames in the document has the sizes of the code, and its examples are
+/// vectors.
+#[test]
+fn the_document_says_the_same() {
+    let docs = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs");
+    let text = fs::read_to_string(docs.join("PROTOCOL.md")).unwrap();
+    let mut told = 0;
+    for line in text.lines() {
+        let cells: Vec<_> = line.split('|').map(str::trim).collect();
+        let ["", kind, _, _, size, ""] = cells[..] else { continue };
+        let kind = kind.strip_prefix("0x").map(|kind| u8::from_str_radix(kind, 16));
+        let Some(Ok(kind)) = kind.filter(|_| !size.is_empty()) else { continue };
+        // What a frame quotes, in the smallest packet.
+        let quoted = match size.split_once(" + ") {
+            None => 0,
+            Some((_, "piece")) => FRAGMENT_UNIT,
+            Some((_, of)) => of.split(' ').find_map(|word| word.parse().ok()).unwrap(),
+        };
+        let head: usize = size.split(' ').next().unwrap().parse().unwrap();
+        assert_eq!(Frame::size_bound(kind), Some(head + quoted), "{line}");
+        told += 1;
+    }
+    assert_eq!(told, (0..=u8::MAX).filter(|kind| Frame::size_bound(*kind).is_some()).count());
+
+    if writes() {
+        // Other tests are at it.
+        return;
+    }
+    let files = ["handshake.txt", "peer.txt", "mail.txt", "frames.txt"];
+    let read = |file| fs::read_to_string(docs.join("vectors").join(file)).unwrap();
+    let vectors = files.map(read).concat();
+    let (_, examples) = text.split_once("\n## 14. ").unwrap();
+    let is_hex = |word: &&str| word.len() > 8 && word.bytes().all(|b| b.is_ascii_hexdigit());
+    let found: Vec<_> = examples.split([' ', '`', '\n']).filter(is_hex).collect();
+    assert!(found.len() > 30);
+    for hex in found {
+        assert!(vectors.contains(hex), "{hex} is in no vector");
     }
 }
