@@ -168,11 +168,19 @@ pub(crate) struct MailRecord {
 pub(crate) struct PairRecord {
     /// The number of the recipient's key that `stored` is about.
     pub(crate) key: u32,
-    /// In the newest epoch that was taken in.
+    /// Saved up to here; in the newest epoch that was taken in since the key was renewed.
     pub(crate) stored: Position,
     pub(crate) delivered: Position,
     pub(crate) expired: (Position, Position),
     pub(crate) receipt: [u8; 16],
+}
+
+impl PairRecord {
+    /// The recipient has another key. What is sealed to the one before nobody can read, of
+    /// whatever epoch: only what was handed over or expired is settled.
+    pub(crate) fn renew(&mut self, key: u32) {
+        (self.key, self.stored) = (key, self.delivered.max(self.expired.1));
+    }
 }
 
 /// What a client keeps of a conversation, in `Log::Conversations`.

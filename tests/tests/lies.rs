@@ -135,3 +135,33 @@ fn a_receipt_is_for_what_it_names() {
     assert_eq!(shown(&world, BOB).last().unwrap().1, "two");
     assert_eq!(verdicts(&world, ALICE).last(), Some(&Verdict::Delivered));
 }
+
+/// A cursor that no message can have is not believed: written down, it would make the whole
+/// conversation unreadable after the next start.
+#[test]
+fn a_cursor_beyond_all_numbers_damages_nothing() {
+    let mut world = without_bob();
+    hold(
+        &mut world,
+        ALICE,
+        |frame| matches!(frame, Frame::Progress(p) if p.stored.number != Number(0)),
+    );
+    say(&mut world, ALICE, BOB, "do you hear me?");
+    let honest = world.intercepted();
+    let lie = honest.with_lies(|frame| match frame {
+        Frame::Progress(progress) => {
+            let stored = Position { number: Number(1 << 40), ..progress.stored };
+            Some(Frame::Progress(Progress { stored, ..*progress }))
+        }
+        _ => None,
+    });
+    world.deliver(&lie);
+    world.run(SHORTLY);
+    world.crash(ALICE);
+    world.boot(ALICE);
+    world.register(ALICE);
+    world.register(BOB);
+    world.run(60 * SECOND);
+    assert!(!world.nodes[ALICE].told.iter().any(|told| told.event == Event::Damaged));
+    assert_eq!(shown(&world, BOB), [("alice".into(), "do you hear me?".into())]);
+}

@@ -446,6 +446,7 @@ impl<'a> Receiver<'a> for Engine<'a> {
 
     fn take_frame(&mut self, link: Id<ClientLink>, number: u64, frame: &Frame<'_>) -> Taken {
         let home = self.state.home.link() == Some(link);
+        let registered = self.state.home.online() == Some(link);
         match frame {
             Frame::Ack(ack) => {
                 let Self { links, messages, peers, state, .. } = self;
@@ -484,6 +485,12 @@ impl<'a> Receiver<'a> for Engine<'a> {
             Frame::PasswordWanted(wanted) if home => self.password_wanted(wanted),
             Frame::Deregistered(()) if home => self.deregistered(),
             Frame::Roster(page) if home => self.roster(page),
+            // Whose numbers these are, the Registered says, which is on its way.
+            Frame::Progress(_) | Frame::EntryRefused(_) | Frame::Former(_) | Frame::Mail(_)
+                if home && !registered =>
+            {
+                Taken::NoRoom
+            }
             Frame::Progress(progress) if home => self.progress(link, progress),
             Frame::EntryRefused(refused) if home => self.entry_refused(refused),
             Frame::Former(former) if home => self.former(link, former),

@@ -429,7 +429,8 @@ impl Engine<'_> {
             (cursor.have, cursor.at, cursor.ended) = (page.base, 0, false);
         }
         cursor.ended |= page.last;
-        if page.low.0 <= cursor.at {
+        // A page of an earlier pass that comes late says nothing of this one.
+        if page.base == cursor.have && page.low.0 <= cursor.at {
             cursor.at = cursor.at.max(page.high.0);
             if page.last {
                 (cursor.have, cursor.at) = (page.upto, 0);

@@ -183,14 +183,18 @@ impl Engine<'_> {
                     if !peer.recorded {
                         // Its messages failed with it, and the next one asks again.
                         peer.conversation = None;
-                    } else if !stored {
-                        peer.window.resave = true;
+                    } else {
+                        peer.window.resave = !stored;
+                    }
+                    let Some(id) = self.peers.slab.id_at(slot) else { return };
+                    if self.peers.get(id).is_some_and(|peer| peer.window.resave) {
+                        // Those that have something to be done are looked at then.
+                        self.state.active.push_back(&mut self.peers.slab, id);
                         let at = self.state.now + AGAIN;
                         self.state.retry_at.get_or_insert(at);
                     }
-                    if let Some(id) = self.peers.slab.id_at(slot) {
-                        self.consider_fetch(id);
-                    }
+                    self.consider_fetch(id);
+                    self.consider_idle(id);
                 }
             }
             asker::MESSAGE => {

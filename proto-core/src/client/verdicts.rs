@@ -6,7 +6,7 @@ use crate::{
     record::Settled,
     session,
     storage::Id,
-    wire::{EntryRefusal, EntryRefused, Progress, Receipt},
+    wire::{CloseReason, EntryRefusal, EntryRefused, Progress, Receipt},
 };
 
 use super::{
@@ -35,6 +35,10 @@ impl Engine<'_> {
     /// A cursor about another copy of the outbox does not speak for this one: the server may
     /// have lost what this one gave it before it got that.
     pub(super) fn progress(&mut self, link: Id<ClientLink>, progress: &Progress) -> Taken {
+        let Progress { stored, delivered, expired, .. } = progress;
+        if ![stored, delivered, &expired.0, &expired.1].into_iter().all(|cursor| cursor.fits()) {
+            return Taken::Close(CloseReason::Malformed);
+        }
         // Who is not on the roster yet is asked after once they are.
         let Some(id) = self.peers.by_recipient(progress.to) else { return Taken::Done };
         let Some(peer) = self.peers.get(id) else { return Taken::Done };

@@ -524,9 +524,10 @@ impl Engine<'_> {
     }
 
     /// A conversation in which nothing is open needs no more attention.
-    fn consider_idle(&mut self, id: Id<Peer>) {
+    pub(super) fn consider_idle(&mut self, id: Id<Peer>) {
         let Some(peer) = self.peers.get(id) else { return };
-        if peer.outbox.is_empty() && !peer.has_shelved() && !peer.has_behind() {
+        let is_open = !peer.outbox.is_empty() || peer.has_shelved() || peer.has_behind();
+        if !is_open && !peer.window.resave {
             self.state.active.remove(&mut self.peers.slab, id);
         }
     }

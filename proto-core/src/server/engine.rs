@@ -522,7 +522,7 @@ fn settle(
             list.push_back(entries, id);
         }
         (Token::Former(id), Fate::Lost) => {
-            if let Some(entry) = entries.get_mut(id) {
+            if let Some(entry) = entries.get_mut(id).filter(|entry| entry.queued.is_linked()) {
                 entry.former = true;
                 let index = entry.index;
                 member.sending.insert_where(entries, id, |other| other.index > index);

@@ -3,7 +3,7 @@
 
 use crate::{
     host::Ask,
-    id::{Account, Number, Recipient},
+    id::{Account, Recipient},
     link::Packet,
     storage::Id,
     wire::{Frame, Inquire, Progress},
@@ -39,8 +39,7 @@ impl Engine<'_> {
         };
         let mut record = record;
         if record.key != key {
-            // What is sealed to the key before nobody can read: it is not saved any more.
-            (record.key, record.stored.number) = (key, Number(0));
+            record.renew(key);
         }
         let Some(pair) = self.pairs.get_mut(id) else { return };
         pair.loaded = true;
@@ -101,7 +100,7 @@ impl Engine<'_> {
                 }
             }
             let Some(pair) = self.pairs.get_mut(id).filter(|pair| pair.loaded) else { continue };
-            (pair.record.key, pair.record.stored.number) = (key, Number(0));
+            pair.record.renew(key);
             pair.taken = pair.safe();
             self.save_pair(id);
             self.owe_progress(id);

@@ -122,6 +122,8 @@ impl Engine<'_> {
         let last = refused.and_then(|refused| refused.back(&mut self.entries));
         let told = last.and_then(|id| self.entries.get(id));
         if told.is_some_and(|entry| (entry.to, entry.position) == (deposit.to, position)) {
+            // Its first piece may come behind others.
+            self.return_credit(link, deposit);
             return Taken::Done;
         }
         let stage = Stage::Refused(reason);
