@@ -180,11 +180,11 @@ impl Engine<'_> {
                     peer.forget.answer(serial);
                 } else if peer.save.answer(serial) {
                     peer.recorded |= stored;
-                    if !peer.recorded {
+                    if peer.recorded {
+                        peer.window.resave = !stored;
+                    } else {
                         // Its messages failed with it, and the next one asks again.
                         peer.conversation = None;
-                    } else {
-                        peer.window.resave = !stored;
                     }
                     let Some(id) = self.peers.slab.id_at(slot) else { return };
                     if self.peers.get(id).is_some_and(|peer| peer.window.resave) {
