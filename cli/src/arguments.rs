@@ -8,10 +8,10 @@ use std::{
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use proto_core::{id::Nick, server::Config};
 
-use crate::{address::Address, names::own_nick};
-
-/// The port of a server, unless told otherwise.
-pub(crate) const DEFAULT_PORT: u16 = 12345;
+use crate::{
+    address::{Address, DEFAULT_PORT},
+    names::own_nick,
+};
 
 /// The longest that a room's messages can be kept: a hundred years.
 const MAX_DAYS: i64 = 36_500;
