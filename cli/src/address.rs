@@ -10,7 +10,8 @@ use std::{
 use proto_core::id::PublicKey;
 use transport_mio::key_text::{self, KeyTextError};
 
-use crate::arguments::DEFAULT_PORT;
+/// The port of an address that names none.
+pub(crate) const DEFAULT_PORT: u16 = 12345;
 
 /// A server's address.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,10 +8,10 @@ use std::{
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use proto_core::{id::Nick, server::Config};
 
-use crate::address::Address;
-
-/// The port of a server, unless told otherwise.
-pub(crate) const DEFAULT_PORT: u16 = 12345;
+use crate::{
+    address::{Address, DEFAULT_PORT},
+    names::own_nick,
+};
 
 /// The longest that a room's messages can be kept: a hundred years.
 const MAX_DAYS: i64 = 36_500;
@@ -155,7 +155,7 @@ pub(crate) enum AccountsForm {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Args)]
 pub(crate) struct Whom {
     /// The nick
-    #[arg(value_parser = nick)]
+    #[arg(value_parser = Nick::new)]
     pub(crate) nick: Nick,
 }
 
@@ -163,7 +163,7 @@ pub(crate) struct Whom {
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
 pub(crate) struct Host {
     /// Your nick: letters, digits, '_', '-' and '.'
-    #[arg(value_parser = nick)]
+    #[arg(value_parser = own_nick)]
     pub(crate) nick: Nick,
     #[command(flatten)]
     pub(crate) server: Server,
@@ -183,7 +183,7 @@ pub(crate) struct Secret {
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
 pub(crate) struct Join {
     /// Your nick: letters, digits, '_', '-' and '.'
-    #[arg(value_parser = nick)]
+    #[arg(value_parser = own_nick)]
     pub(crate) nick: Nick,
     /// The server: an IP address or a name, the port if it is not 12345, and its key, without
     /// which whoever answers there first is trusted and remembered
@@ -378,15 +378,11 @@ fn classic_client(words: &[String], secret: Secret) -> Result<ClassicClient, cla
         .parse()
         .map_err(|_| wrong("<SERVER-IP>", ip, "an IP address is like 127.0.0.1 or ::1"))?;
     Ok(ClassicClient {
-        nick: nick(name).map_err(|why| wrong("<NICK>", name, &why))?,
+        nick: own_nick(name).map_err(|why| wrong("<NICK>", name, &why.to_string()))?,
         server: (address, port("<SERVER-PORT>", server_port)?).into(),
         port: port("<CLIENT-PORT>", client_port)?,
         secret,
     })
-}
-
-fn nick(text: &str) -> Result<Nick, String> {
-    Nick::new(text).map_err(|why| why.to_string())
 }
 
 fn port() -> clap::builder::RangedI64ValueParser<u16> {
@@ -452,6 +448,9 @@ mod tests {
             (tool.port, tool.what),
             (9000, AccountsForm::Ban(Whom { nick: named("mallory") }))
         );
+        // Another program may have given it.
+        let Role::Accounts(tool) = role("accounts remove send") else { panic!() };
+        assert_eq!(tool.what, AccountsForm::Remove(Whom { nick: named("send") }));
         let Role::Server(by_password) = role("server --accounts password") else { panic!() };
         assert_eq!(by_password.accounts, Accounts::Password);
         let Role::ClassicClient(client) = role("-c x 127.0.0.1 6000 6061 --password-fd 3") else {

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use proto_core::id::{NameError, Nick, RoomName};
 
+use crate::names::{WrongName, chosen_room};
+
 /// What `/help` shows.
 pub(crate) const HELP: [&str; 24] = [
     "send <nick> <text>   say something to someone          send bob are you there?",
@@ -87,7 +89,7 @@ pub(crate) enum Command {
 }
 
 /// A word where a room's name is due: the name, if it can be one.
-pub(crate) type RoomWord = Result<RoomName, NameError>;
+pub(crate) type RoomWord = Result<RoomName, WrongName>;
 
 /// What is missing of something to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,9 +150,9 @@ impl Command {
             "DM" => Self::direct(rest)?,
             "PM" | "send_all" => Self::send_all(rest),
             "EX" => nothing_after(rest, Self::Quit)?,
-            "create_group" => Self::Create(room(rest)?),
+            "create_group" => Self::Create(chosen(rest)?),
             "list_groups" => nothing_after(rest, Self::Rooms)?,
-            "join_group" => Self::Join(room(rest)?),
+            "join_group" => Self::Join(chosen(rest)?),
             "leave_group" => Self::Leave(room_if_any(rest)?),
             "list_members" => Self::Members(room_if_any(rest)?),
             "send_group" => Self::say(rest)?,
@@ -164,9 +166,9 @@ impl Command {
         Ok(match word {
             "all" | "pm" => Self::send_all(rest),
             "dm" => Self::direct(rest)?,
-            "create" => Self::Create(room(rest)?),
+            "create" => Self::Create(chosen(rest)?),
             "rooms" => nothing_after(rest, Self::Rooms)?,
-            "join" => Self::Join(room(rest)?),
+            "join" => Self::Join(chosen(rest)?),
             "leave" => Self::Leave(room_if_any(rest)?),
             "members" => Self::Members(room_if_any(rest)?),
             "say" => Self::say(rest)?,
@@ -251,15 +253,19 @@ fn nothing_after<T>(rest: &str, command: T) -> Result<T, WrongInput> {
     if rest.trim().is_empty() { Ok(command) } else { Err(WrongInput) }
 }
 
-/// A room's name, as it is or as it is shown: with a `#`.
-fn room(rest: &str) -> Result<RoomWord, WrongInput> {
-    room_if_any(rest)?.ok_or(WrongInput)
+/// The name of a room to make or enter.
+fn chosen(rest: &str) -> Result<RoomWord, WrongInput> {
+    room_word(rest)?.map(chosen_room).ok_or(WrongInput)
 }
 
 fn room_if_any(rest: &str) -> Result<Option<RoomWord>, WrongInput> {
+    Ok(room_word(rest)?.map(|name| Ok(RoomName::new(name)?)))
+}
+
+/// A room's name, as it is or as it is shown: with a `#`.
+fn room_word(rest: &str) -> Result<Option<&str>, WrongInput> {
     let word = only_word(rest)?;
-    let name = word.strip_prefix('#').unwrap_or(word);
-    Ok((!word.is_empty()).then(|| RoomName::new(name)))
+    Ok((!word.is_empty()).then(|| word.strip_prefix('#').unwrap_or(word)))
 }
 
 fn seconds(rest: &str) -> Result<Duration, WrongInput> {
@@ -328,7 +334,9 @@ mod tests {
             (&["/leave #g"], Command::Leave(Some(Ok(name("g"))))),
             (&["list_members", "/members"], Command::Members(None)),
             (&["list_members g", "/members g"], Command::Members(Some(Ok(name("g"))))),
-            (&["/join who"], Command::Join(Err(NameError::Reserved))),
+            (&["/join who", "join_group #Who"], Command::Join(Err(WrongName::Reserved))),
+            (&["/create all"], Command::Create(Err(WrongName::Reserved))),
+            (&["/join a;b"], Command::Join(Err(WrongName::Syntax(NameError::Character)))),
             (&["EX", "/ex"], Command::Quit),
             (&["PM", "send_all ", "/all"], Command::Ask(Missing::TextForAll)),
             (&["DM", "/dm"], Command::Ask(Missing::Recipient)),
@@ -342,6 +350,24 @@ mod tests {
             for line in lines {
                 assert_eq!(parse(line), Ok(Some(command.clone())), "{line:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_command_is_one_whatever_others_are_named() {
+        let say = |text: &str| text.to_owned();
+        for (line, command) in [
+            ("/all hi", Command::SendAll(say("hi"))),
+            ("all hi", Command::Plain(say("all hi"))),
+            ("send all hi", Command::Send { to: Ok(nick("all")), text: say("hi") }),
+            ("DM PM hi", Command::Send { to: Ok(nick("PM")), text: say("hi") }),
+            ("dereg dereg", Command::Deregister(Whose::Other)),
+            ("/history who", Command::History(Source::Named(nick("who")))),
+            ("/history #who", Command::History(Source::Room(name("who")))),
+            ("/leave who", Command::Leave(Some(Ok(name("who"))))),
+            ("/members #all", Command::Members(Some(Ok(name("all"))))),
+        ] {
+            assert_eq!(parse(line), Ok(Some(command)), "{line:?}");
         }
     }
 

@@ -8,6 +8,7 @@ mod classic;
 mod command;
 mod input;
 mod modern;
+mod names;
 mod notice;
 mod password;
 mod run;

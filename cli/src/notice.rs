@@ -12,7 +12,7 @@ use proto_core::{
     },
 };
 
-use crate::safe_text::SafeText;
+use crate::{names::WrongName, safe_text::SafeText};
 
 /// Says things in one form's words.
 pub(crate) trait Face {
@@ -93,11 +93,13 @@ pub(crate) enum Notice<'a> {
     },
     /// A message was not even taken.
     NotSent {
-        /// To whom, if that can be anyone.
-        to: Option<To>,
+        /// To whom.
+        to: To,
         /// Why.
         why: SayError,
     },
+    /// A message was for a word that cannot be a nick.
+    NoNick(NameError),
     /// The client is offline, as asked.
     Offline {
         /// The server said that it knows.
@@ -331,7 +333,7 @@ pub(crate) enum RoomNotice<'a> {
     /// This client could not keep another room.
     Full,
     /// The word cannot be a room's name.
-    BadName(NameError),
+    BadName(WrongName),
 }
 
 /// A room in the list of all.

@@ -120,13 +120,13 @@ pub(crate) fn plain(notice: &Notice<'_>) -> Option<String> {
                 "{missing} messages from {from} are missing here; ask them to send them again"
             ));
         }
-        Notice::NotSent { to: Some(to), why: SayError::Unknown } => {
+        Notice::NotSent { to, why: SayError::Unknown } => {
             return Some(format!(
                 "nobody here goes by {}; nothing was sent, /who lists the nicks",
                 whom(to)
             ));
         }
-        Notice::NotSent { to: Some(to @ To::Room(_)), why: SayError::NotMember } => {
+        Notice::NotSent { to: to @ To::Room(_), why: SayError::NotMember } => {
             let room = whom(to);
             return Some(format!(
                 "you are not in {room}; nothing was sent, /join {room} enters it"
@@ -136,6 +136,7 @@ pub(crate) fn plain(notice: &Notice<'_>) -> Option<String> {
             return Some(format!("{why}, say it in pieces"));
         }
         Notice::NotSent { why, .. } => return Some(why.to_string()),
+        Notice::NoNick(why) => return Some(format!("{why}; nothing was sent")),
         Notice::ServerClosed { why, offline } => return Some(closed(*why, *offline)),
         Notice::WrongServerKey { advice } => {
             return Some(format!(

@@ -93,7 +93,7 @@ impl fmt::Debug for Incarnation {
 pub const MAX_NAME: usize = 32;
 
 /// A name that a person goes by: 1–32 ASCII letters, digits, `_`, `-` or `.`,
-/// starting with a letter or digit, and no word that is a command.
+/// starting with a letter or digit.
 ///
 /// ASCII on purpose: no two nicks can look alike in different scripts. The case
 /// is kept for display; two nicks that differ in case only are the same nick.
@@ -111,8 +111,6 @@ pub enum NameError {
     Length,
     /// It has a character that names do not have.
     Character,
-    /// It is a command's word.
-    Reserved,
 }
 
 impl fmt::Display for NameError {
@@ -122,48 +120,11 @@ impl fmt::Display for NameError {
             Self::Character => {
                 "a name is made of the letters a-z, digits, '_', '-' and '.', and starts with a letter or digit"
             }
-            Self::Reserved => "that word is a command and cannot be a name",
         })
     }
 }
 
 impl core::error::Error for NameError {}
-
-/// Command words; a line that starts with one must never be ambiguous.
-const RESERVED: [&str; 32] = [
-    "reg",
-    "dereg",
-    "send",
-    "saved_m",
-    "send_all",
-    "send_group",
-    "pm",
-    "dm",
-    "ex",
-    "all",
-    "who",
-    "help",
-    "quit",
-    "wait",
-    "create",
-    "rooms",
-    "join",
-    "leave",
-    "members",
-    "say",
-    "away",
-    "history",
-    "server",
-    "lobby",
-    "create_group",
-    "join_group",
-    "leave_group",
-    "list_groups",
-    "list_members",
-    "accounts",
-    "here",
-    "password",
-];
 
 macro_rules! name {
     ($name:ident) => {
@@ -233,9 +194,6 @@ impl Word {
         let allowed = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
         if !first.is_ascii_alphanumeric() || !source.iter().all(allowed) {
             return Err(NameError::Character);
-        }
-        if RESERVED.iter().any(|word| word.eq_ignore_ascii_case(text)) {
-            return Err(NameError::Reserved);
         }
         Ok(Self { length: source.len() as u8, bytes })
     }
@@ -390,7 +348,7 @@ mod tests {
 
     #[test]
     fn nicks_are_restricted() {
-        for good in ["x", "Alice", "c1", "a.b-c_d", &"n".repeat(32)] {
+        for good in ["x", "Alice", "c1", "a.b-c_d", "send", &"n".repeat(32)] {
             assert_eq!(Nick::new(good).unwrap().as_str(), good);
         }
         for (bad, why) in [
@@ -400,7 +358,6 @@ mod tests {
             ("a b", NameError::Character),
             ("-a", NameError::Character),
             ("\u{1b}[2J", NameError::Character),
-            ("DEREG", NameError::Reserved),
         ] {
             assert_eq!(Nick::new(bad).unwrap_err(), why, "{bad:?}");
         }

@@ -11,7 +11,11 @@ use std::{
 };
 
 use jiff::{Timestamp, tz::TimeZone};
-use proto_core::{id::Nick, server::Operation, time::UnixTime};
+use proto_core::{
+    id::Nick,
+    server::{OperateError, Operation},
+    time::UnixTime,
+};
 use transport_mio::{
     control::{self, ControlError, Request},
     directories::{Directories, DirectoryError},
@@ -58,6 +62,9 @@ pub(crate) enum RunError {
         /// What the system said.
         cause: io::Error,
     },
+    /// Nobody has the nick that an operator named.
+    #[error("nobody has that nick; `udpchat accounts list` shows who has one")]
+    NoAccount,
     /// An operator's request.
     #[error(transparent)]
     Control(#[from] ControlError),
@@ -158,7 +165,10 @@ fn run_accounts(directories: &Directories, tool: AccountsTool) -> Result<Exit, R
         AccountsForm::Ban(Whom { nick }) => Request::Operate(Operation::Ban, nick),
         AccountsForm::Unban(Whom { nick }) => Request::Operate(Operation::Unban, nick),
     };
-    let reply = control::ask(&directories.existing_server(tool.port), &request)?;
+    let reply = match control::ask(&directories.existing_server(tool.port), &request) {
+        Err(ControlError::Account(OperateError::Unknown)) => return Err(RunError::NoAccount),
+        reply => reply?,
+    };
     let now = UnixTime(Timestamp::now().as_microsecond().unsigned_abs());
     let lines = accounts::lines(&request, &reply, now, &TimeZone::system());
     let mut out = io::stdout().lock();

@@ -2,7 +2,7 @@
 
 use proto_core::{
     client::{CommandError, SayError, To},
-    id::{NameError, PublicKey, RoomName},
+    id::{PublicKey, RoomName},
     time::Instant,
 };
 
@@ -68,10 +68,17 @@ impl Session {
             }
         };
         match command {
-            Command::Send { to, text } => {
-                return self.say(chat, at, to.map(To::Peer), text);
+            Command::Send { to: Ok(nick), text } => {
+                return self.say(chat, at, To::Peer(*nick), text);
             }
-            Command::SendAll(text) => return self.say(chat, at, Ok(To::Lobby), text),
+            Command::Send { .. } if self.phase == Phase::Offline => {
+                return self.cannot_offline(at);
+            }
+            Command::Send { to: Err(why), .. } => {
+                self.refused |= self.scripted;
+                self.tell(at, Notice::NoNick(*why));
+            }
+            Command::SendAll(text) => return self.say(chat, at, To::Lobby, text),
             Command::SayHere(text) => return self.say_here(chat, at, text),
             Command::Plain(text) if self.rooms.entered.is_some() => {
                 return self.say_here(chat, at, text);
@@ -111,19 +118,12 @@ impl Session {
         Done::Yes
     }
 
-    pub(super) fn say(
-        &mut self,
-        chat: &mut impl Chat,
-        at: Moment,
-        to: Result<To, NameError>,
-        text: &str,
-    ) -> Done {
+    pub(super) fn say(&mut self, chat: &mut impl Chat, at: Moment, to: To, text: &str) -> Done {
         if self.phase == Phase::Offline {
             return self.cannot_offline(at);
         }
-        let said = to.map_err(SayError::Nick).and_then(|to| Ok((to, chat.say(to, text)?)));
-        match said {
-            Ok((to, id)) => {
+        match chat.say(to, text) {
+            Ok(id) => {
                 let text = SafeText::new(text.as_bytes()).excerpt(EXCERPT);
                 // What is said in a room needs the server at once.
                 let deposited = to.is_room().then_some(at.now);
@@ -135,10 +135,10 @@ impl Session {
                 self.crowded.get_or_insert(Crowded::Since(at.now));
                 return Done::NotYet;
             }
-            Err(why) if self.may_be_member_soon(to.ok(), why) => return Done::NotYet,
+            Err(why) if self.may_be_member_soon(to, why) => return Done::NotYet,
             Err(why) => {
                 self.refused |= self.scripted;
-                self.tell(at, Notice::NotSent { to: to.ok(), why });
+                self.tell(at, Notice::NotSent { to, why });
             }
         }
         Done::Yes

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use proto_core::{
     client::{CommandError, RoomView, SayError, To},
-    id::{NameError, RoomName},
+    id::RoomName,
     time::Instant,
     wire::{GoneReason, Retention, RoomRefusal, Wish},
 };
 
 use crate::{
     command::RoomWord,
+    names::WrongName,
     notice::{ListedRoom, Notice, RoomMessage, RoomNotice},
     safe_text::SafeText,
 };
@@ -74,7 +75,7 @@ impl Session {
     /// Says something in a room that has been entered, and in none otherwise.
     pub(super) fn say_here(&mut self, chat: &mut impl Chat, at: Moment, text: &str) -> Done {
         match self.rooms.entered {
-            Some(room) => self.say(chat, at, Ok(To::Room(room)), text),
+            Some(room) => self.say(chat, at, To::Room(room), text),
             None => self.refuse(at, RoomNotice::NotInside),
         }
     }
@@ -133,10 +134,8 @@ impl Session {
 
     /// Whether a message that was refused so may be taken when the server has named more
     /// of the user's rooms.
-    pub(super) fn may_be_member_soon(&self, to: Option<To>, why: SayError) -> bool {
-        why == SayError::NotMember
-            && to.is_some_and(|to| to.is_room())
-            && self.rooms.coming.is_some()
+    pub(super) fn may_be_member_soon(&self, to: To, why: SayError) -> bool {
+        why == SayError::NotMember && to.is_room() && self.rooms.coming.is_some()
     }
 
     /// A wish was answered.
@@ -249,7 +248,7 @@ impl Session {
         Done::Yes
     }
 
-    fn bad_name(&mut self, at: Moment, why: NameError) -> Done {
+    fn bad_name(&mut self, at: Moment, why: WrongName) -> Done {
         self.refuse(at, RoomNotice::BadName(why))
     }
 

@@ -22,7 +22,7 @@ use core::{fmt, net::SocketAddr, time::Duration};
 
 use crate::{
     host::{Action, Judgement, Machine, Records, Resume, StoreError, Ticket},
-    id::{NameError, Nick, Position, PublicKey},
+    id::{Nick, Position, PublicKey},
     link::{Drops, Link},
     password::MAX_PASSWORD,
     role::{StartError, grant},
@@ -424,8 +424,6 @@ impl core::error::Error for PasswordError {}
 pub enum SayError {
     /// The client is offline, or has not been registered in this run yet.
     Offline,
-    /// The nick cannot be one.
-    Nick(NameError),
     /// Nobody holds that nick.
     Unknown,
     /// The client is no member of that room.
@@ -447,7 +445,6 @@ impl fmt::Display for SayError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Offline => f.write_str("you are offline; nothing was sent"),
-            Self::Nick(why) => write!(f, "{why}; nothing was sent"),
             Self::Unknown => f.write_str("nobody here has that nick; nothing was sent"),
             Self::NotMember => f.write_str("you are not in that room; nothing was sent"),
             Self::Oneself => f.write_str("that is your own nick; nothing was sent"),

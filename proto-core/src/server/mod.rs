@@ -304,7 +304,7 @@ pub enum OperateError {
 impl fmt::Display for OperateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Unknown => "nobody has that nick; `udpchat accounts list` shows who has one",
+            Self::Unknown => "nobody has that nick",
             Self::Starting => "the server is still reading its accounts; try again in a moment",
             Self::Busy => "the server is busy with an account; try again in a moment",
         })

@@ -331,3 +331,11 @@ fn a_failing_disk_is_told_of_now_and_then() {
     world.event(Event::StoreFailed);
     assert_eq!(world.seen().len(), 1);
 }
+
+#[test]
+fn whoever_has_a_command_for_a_nick_is_spoken_to_all_the_same() {
+    let mut world = world().online(&[("all", true)]);
+    world.line("send all psst");
+    world.line("/all hi");
+    assert_eq!(world.asked(), ["say all psst", "say everyone hi"]);
+}

@@ -187,6 +187,7 @@ fn each_refusal_says_what_to_do() {
     }
     for (line, said) in [
         ("/join who", "that word is a command"),
+        ("send a;b hi", "starts with a letter or digit; nothing was sent"),
         ("/leave", "you have entered no room"),
         ("/leave h", "you are not in #h"),
         ("/say hi", "you have entered no room"),
