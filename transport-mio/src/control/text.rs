@@ -124,7 +124,7 @@ mod tests {
         for request in [Request::List, Request::Operate(Operation::Unban, nick)] {
             assert_eq!(Request::parse(&request.to_line()), Some(request));
         }
-        for wrong in ["", "list alice", "ban", "ban send", "bann alice", "ban alice bob"] {
+        for wrong in ["", "list alice", "ban", "ban -", "bann alice", "ban alice bob"] {
             assert_eq!(Request::parse(wrong), None, "{wrong}");
         }
         let account = Account {
