@@ -10,7 +10,10 @@ use crate::{
     time::Instant,
 };
 
-use super::{Event, Message, MessageId, Peer, To, engine::Engine, history::Reader, message::Stage};
+use super::{
+    Event, Message, MessageId, Peer, To, engine::Engine, history::Reader, message::Stage,
+    window::READ_AHEAD,
+};
 
 /// Who asked: the part of a ticket that says which table its slot is in.
 mod asker {
@@ -113,7 +116,7 @@ impl Engine<'_> {
         }
         while let Some(peer) = self.state.telling_peers.front() {
             if let Some(found) = self.peers.get_mut(peer) {
-                if let Some((position, verdict)) = found.window.telling.take() {
+                if let Some((position, verdict)) = found.window.next_verdict() {
                     let (recipient, to) = (found.log, found.with);
                     let id = MessageId { recipient, position };
                     self.shelved_told(peer, position);
@@ -258,8 +261,15 @@ impl Engine<'_> {
                 }
                 self.load_next(What::Outbox { of, number, from: 1 });
             }
-            (What::Outbox { of, number, .. }, Some((at, bytes))) => {
-                self.load_message(of, number, at, bytes);
+            (What::Outbox { of, number, mut from }, Some(_)) => {
+                for (at, bytes) in loaded.records {
+                    if *at < from {
+                        continue;
+                    }
+                    let next = self.resume_message(of, Position::from_record_number(*at), bytes);
+                    from = next.to_record_number().saturating_add(1);
+                }
+                self.load_next(What::Outbox { of, number, from });
             }
             (What::Outbox { of, number, .. }, None) => {
                 let last = Position::from_record_number(head);
@@ -362,7 +372,8 @@ impl Engine<'_> {
             let peer = self.peers.get_mut(id)?;
             peer.window.asked(ticket.serial, from);
             let from = from.to_record_number().saturating_add(1);
-            return Some(Request::Read { ticket, log: Log::Outbox(peer.log), from, most: 1 });
+            let log = Log::Outbox(peer.log);
+            return Some(Request::Read { ticket, log, from, most: READ_AHEAD });
         }
         None
     }
@@ -371,13 +382,13 @@ impl Engine<'_> {
         let ticket = self.ticket(asker::LOADING, 0);
         self.state.loading.ask = Ask::Asked(ticket.serial);
         let key = |of| self.peers.get(of).map_or(self.links.state.identity.public(), |p| p.log);
-        let (log, from) = match self.state.loading.what {
-            What::Conversation { from } => (Log::Conversations, from),
-            What::Inbox { of, .. } => (Log::Inbox(key(of)), u64::MAX),
-            What::Outbox { of, from, .. } => (Log::Outbox(key(of)), from),
-            What::Done => (Log::Conversations, u64::MAX),
+        let (log, from, most) = match self.state.loading.what {
+            What::Conversation { from } => (Log::Conversations, from, 1),
+            What::Inbox { of, .. } => (Log::Inbox(key(of)), u64::MAX, 1),
+            What::Outbox { of, from, .. } => (Log::Outbox(key(of)), from, READ_AHEAD),
+            What::Done => (Log::Conversations, u64::MAX, 1),
         };
-        Request::Read { ticket, log, from, most: 1 }
+        Request::Read { ticket, log, from, most }
     }
 
     fn ticket(&mut self, asker: u8, slot: u32) -> Ticket {
@@ -433,15 +444,6 @@ impl Engine<'_> {
     /// An epoch is of an earlier run.
     fn pass_epoch(&mut self, epoch: Epoch) {
         self.state.former = self.state.former.max(epoch);
-    }
-
-    fn load_message(&mut self, of: Id<Peer>, number: u64, at: u64, bytes: &[u8]) {
-        let next = self.resume_message(of, Position::from_record_number(at), bytes);
-        self.load_next(What::Outbox {
-            of,
-            number,
-            from: next.to_record_number().saturating_add(1),
-        });
     }
 
     /// The next thing to tell of a message; `None` when all is told.

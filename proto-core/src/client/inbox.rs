@@ -20,8 +20,9 @@ use super::{
     message::{MailPlace, Stage},
 };
 
-/// Messages of one author that may be under way into the inbox at a time.
-const ARRIVING: u16 = 64;
+/// Messages of one author that may be under way into the inbox at a time: of a table that is
+/// longer than that, a quarter at most.
+const ARRIVING: (usize, usize) = (16, 512);
 
 /// How long to wait before the inbox is asked again to keep what it could not.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -557,9 +558,9 @@ impl Engine<'_> {
         position: Position,
         (total, early): (u16, bool),
     ) -> Option<Id<Message>> {
-        let limit = ARRIVING - u16::from(early);
-        let arriving = self.peers.get(peer_id)?.arriving;
-        if arriving >= limit || !self.room_for(total.into(), early) {
+        let limit = (self.messages.capacity() / 4).clamp(ARRIVING.0, ARRIVING.1);
+        let arriving = usize::from(self.peers.get(peer_id)?.arriving);
+        if arriving + usize::from(early) >= limit || !self.room_for(total.into(), early) {
             return None;
         }
         let peer = self.peers.get_mut(peer_id)?;

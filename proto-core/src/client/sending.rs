@@ -18,7 +18,7 @@ use super::{
 
 /// Deposits of one conversation that the server has not taken over at most: half of what
 /// it holds for one.
-const UNDER_WAY: u32 = 32;
+const UNDER_WAY: u32 = 128;
 
 /// Bytes of a `Say` or `Deposit` frame's body that are not the piece.
 const SAY_HEADER: usize = 4 * 5 + 10 + 3 * 3;

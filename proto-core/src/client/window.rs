@@ -28,6 +28,9 @@ use super::{
 /// while half of it is, and beyond.
 const MOST: [usize; 3] = [256, 64, 8];
 
+/// How many messages of an outbox are read at once.
+pub(super) const READ_AHEAD: usize = 64;
+
 /// What is settled is forgotten by the store in steps of so many.
 const FORGET: u64 = 32;
 
@@ -51,8 +54,8 @@ pub(super) struct Window {
     /// What became of those that are shelved.
     pub(super) settled: Settled,
     pub(super) fetch: Ask,
-    /// What became of the first that is shelved, to be told.
-    pub(super) telling: Option<(Position, Verdict)>,
+    /// What became of the first that are shelved, to be told.
+    telling: Option<Verdicts>,
     /// The store failed at its last request, or there was no room for the answer: it is asked
     /// again later.
     pub(super) failed: bool,
@@ -64,7 +67,24 @@ pub(super) struct Window {
     pub(super) blocked: bool,
 }
 
+/// The same became of all messages from one to another of one epoch.
+#[derive(Clone, Copy, Debug)]
+struct Verdicts {
+    next: Position,
+    last: Position,
+    verdict: Verdict,
+}
+
 impl Window {
+    /// The next that is to be told of what became of shelved messages.
+    pub(super) fn next_verdict(&mut self) -> Option<(Position, Verdict)> {
+        let told = self.telling.take()?;
+        if told.next < told.last {
+            self.telling = Some(Verdicts { next: after(told.next), ..told });
+        }
+        Some((told.next, told.verdict))
+    }
+
     /// The store is asked for what is behind `from`.
     pub(super) fn asked(&mut self, serial: u32, from: Position) {
         (self.fetch, self.from) = (Ask::Asked(serial), from);
@@ -217,40 +237,70 @@ impl Engine<'_> {
             self.fetch_later(id);
             return;
         };
-        let record =
-            loaded.first().map(|(number, bytes)| (Position::from_record_number(number), bytes));
+        let records = loaded.records.iter();
+        let mut records =
+            records.map(|(number, bytes)| (Position::from_record_number(*number), *bytes));
         if peer.can_settle() && from == peer.done {
-            self.settle_shelved(id, record);
+            self.settle_shelved(id, records);
         } else if from == peer.behind_what() {
-            match record {
+            match records.next() {
                 Some((position, bytes)) => self.take_turn(id, position, bytes),
                 None => self.nothing_behind(id),
+            }
+            for (position, bytes) in records {
+                if !self.peers.get(id).is_some_and(|peer| self.goes_on(peer, position)) {
+                    break;
+                }
+                self.take_turn(id, position, bytes);
             }
         }
         let last = |peer: &Peer| peer.has_behind() && peer.window.loaded >= peer.last;
         if self.peers.get(id).is_some_and(last) {
             self.nothing_behind(id);
         }
-        self.consider_fetch(id);
-        self.consider_idle(id);
+        self.clear_front(id);
     }
 
-    /// What became of the first shelved message is told.
-    fn settle_shelved(&mut self, id: Id<Peer>, record: Option<(Position, &[u8])>) {
+    /// One more message that was read together with others has its turn.
+    fn goes_on(&self, peer: &Peer, position: Position) -> bool {
+        let is_next = peer.has_behind() && peer.behind_what() < position;
+        is_next && !peer.window.failed && !self.is_crowded() && self.has_turn(peer)
+    }
+
+    /// What became of the first shelved messages is told.
+    fn settle_shelved<'r>(
+        &mut self,
+        id: Id<Peer>,
+        mut records: impl Iterator<Item = (Position, &'r [u8])>,
+    ) {
         let boot = self.state.boot;
         let Some(peer) = self.peers.get_mut(id) else { return };
-        let Some((position, bytes)) = record.filter(|(at, _)| *at <= peer.window.shelved) else {
+        let first = records.next().filter(|(at, _)| *at <= peer.window.shelved);
+        let Some((position, bytes)) = first else {
             peer.done = peer.window.shelved;
             self.forget_done(id);
             self.clear_front(id);
             return;
         };
-        let own = record::decode::<OutboxRecord>(bytes).and_then(|(header, _)| header.verdict);
-        match (own, peer.window.settled.verdict(position)) {
+        let own =
+            |bytes| record::decode::<OutboxRecord>(bytes).and_then(|(header, _)| header.verdict);
+        match (own(bytes), peer.window.settled.verdict(position)) {
             (Some((_, told)), _) if told == boot => self.shelved_told(id, position),
-            (Some((verdict, _)), _) | (None, Some(verdict)) => {
-                peer.window.telling = Some((position, verdict));
-                self.state.telling_peers.push_back(&mut self.peers.slab, id);
+            (Some((verdict, _)), _) => self.tell_verdicts(id, position, position, verdict),
+            (None, Some(verdict)) => {
+                let window = &peer.window;
+                let mut last = position;
+                for (next, bytes) in records {
+                    let same = next == after(last)
+                        && next <= window.shelved
+                        && own(bytes).is_none()
+                        && window.settled.verdict(next) == Some(verdict);
+                    if !same {
+                        break;
+                    }
+                    last = next;
+                }
+                self.tell_verdicts(id, position, last, verdict);
             }
             // All that is settled is told.
             (None, None) => {
@@ -260,6 +310,13 @@ impl Engine<'_> {
                     self.forget_done(id);
                 }
             }
+        }
+    }
+
+    fn tell_verdicts(&mut self, id: Id<Peer>, next: Position, last: Position, verdict: Verdict) {
+        if let Some(peer) = self.peers.get_mut(id) {
+            peer.window.telling = Some(Verdicts { next, last, verdict });
+            self.state.telling_peers.push_back(&mut self.peers.slab, id);
         }
     }
 
@@ -506,6 +563,10 @@ impl Engine<'_> {
                 Stage::Stored if idle => (false, message.position),
                 _ => break,
             };
+            if found.has_behind() && position > found.behind_what() {
+                // Those before it are in the store only: no cursor may pass them.
+                break;
+            }
             found.outbox.pop_front(&mut self.messages);
             self.messages.remove(id);
             if settled && !found.has_shelved() {
@@ -582,6 +643,11 @@ impl Engine<'_> {
         let at = self.state.now + RETRY;
         self.state.retry_at.get_or_insert(at);
     }
+}
+
+/// The next place in the same epoch.
+fn after(position: Position) -> Position {
+    Position { number: position.number.next(), ..position }
 }
 
 /// The last place before another.

@@ -21,7 +21,7 @@ use super::{
 };
 
 /// Deposits of one pair that may be under way at a time.
-const PAIR_ENTRIES: u16 = 64;
+const PAIR_ENTRIES: u16 = 256;
 
 /// How long a deposit waits for its missing pieces or predecessors. Its author,
 /// told nothing, sends it again.

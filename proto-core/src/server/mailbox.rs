@@ -19,7 +19,7 @@ use super::{
 };
 
 /// Entries of one mailbox in memory at a time.
-const WINDOW: u8 = 16;
+const WINDOW: u16 = 256;
 
 /// Bytes of a `Mail` frame's body that are not the piece.
 const MAIL_HEADER: usize = 3 * 10 + 3 * 5 + 3 * 3;
@@ -104,20 +104,17 @@ impl Engine<'_> {
             self.mail_unread(link);
             return;
         };
-        let (record, head) = (loaded.first(), loaded.last);
-        let taken = match record {
-            None => {
-                // Unless more went there since it was asked.
-                member.mailbox.backlog = member.mailbox.fell_behind;
-                true
-            }
-            Some((index, bytes)) => self.take_mail(link, account, index, bytes),
-        };
+        if loaded.records.is_empty() {
+            // Unless more went there since it was asked.
+            member.mailbox.backlog = member.mailbox.fell_behind;
+        }
+        let mut records = loaded.records.iter();
+        let taken = records.all(|(index, bytes)| self.take_mail(link, account, *index, bytes));
         if !taken {
-            self.stall(link);
+            self.wait_for_room(link);
         }
         if let Registration::Looking { account, returning } = registration {
-            let waiting = if record.is_some() { head } else { 0 };
+            let waiting = if loaded.records.is_empty() { 0 } else { loaded.last };
             if let Some(member) = self.member(link).filter(|_| waiting != 0) {
                 member.mailbox.empty = Empty::NotYet;
             }
@@ -398,6 +395,15 @@ impl Engine<'_> {
         if mailbox.empty == Empty::NotYet && !mailbox.backlog && mailbox.queue.is_empty() {
             mailbox.empty = Empty::Owed;
             self.links.wake(link);
+        }
+    }
+
+    /// There was no room for all of what was read: the rest is read again when something of it is
+    /// acknowledged, or a little later.
+    fn wait_for_room(&mut self, link: Id<ServerLink>) {
+        match self.member(link) {
+            Some(member) if member.mailbox.queued > 0 => member.mailbox.backlog = true,
+            _ => self.stall(link),
         }
     }
 

@@ -254,7 +254,11 @@ impl Engine<'_> {
         };
         let whole = loaded.at(wanted).and_then(record::decode::<EntryRecord>);
         let there = match whole {
-            Some((record, body)) => self.recall(number, wanted, &record, body),
+            Some((record, body)) => {
+                let there = self.recall(number, wanted, &record, body);
+                self.recall_ahead(number, loaded);
+                there
+            }
             // What was given up meanwhile is not missed.
             None if wanted < first => true,
             None => {
@@ -499,6 +503,19 @@ impl Engine<'_> {
         let Ok(id) = self.entries.insert(entry) else { return false };
         self.remember(id, room);
         true
+    }
+
+    /// Puts those that were read behind the one that is wanted there too, while there is plenty
+    /// of room: they must not drive that one out.
+    fn recall_ahead(&mut self, room: Room, loaded: Records<'_>) {
+        for (index, bytes) in loaded.records.iter().skip(1) {
+            let is_plenty = self.entries.len() * 2 < self.entries.capacity()
+                && self.pool.used() * 2 < self.pool.capacity();
+            match record::decode::<EntryRecord>(bytes).filter(|_| is_plenty) {
+                Some((record, body)) if self.recall(room, *index, &record, body) => {}
+                _ => return,
+            }
+        }
     }
 
     /// Keeps an entry in memory for its readers, within half of what memory there is.

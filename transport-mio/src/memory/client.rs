@@ -28,7 +28,7 @@ impl ClientSizes {
     /// For a roster of so many people, with the customary rest: 128 sessions, and 1,024
     /// messages, 1 MiB of text in all.
     pub const fn for_peers(peers: usize) -> Self {
-        Self { peers, links: 128, messages: 1024, blocks: 4096, packets: 1024 }
+        Self { peers, links: 128, messages: 2048, blocks: 4096, packets: 1024 }
     }
 }
 
