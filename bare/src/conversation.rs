@@ -25,7 +25,7 @@ const TEXT: usize = 200;
 pub const WORK: usize = record_bound(TEXT + 8 + 96);
 
 type ServerTables = server::Fixed<8, 8, 8, 32, 32, WORK>;
-type ClientTables = client::Fixed<4, 8, 8, 32, 16, WORK>;
+type ClientTables = client::Fixed<4, 8, 4, 4, 32, 16, WORK>;
 type LentServer = Server<&'static mut ServerTables>;
 type LentClient = Client<&'static mut ClientTables>;
 

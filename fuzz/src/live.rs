@@ -23,7 +23,7 @@ use crate::{
 
 /// Fewer pairs than the ends can make, so that they give way to each other.
 type ServerMemory = server::Fixed<8, 8, 4, 32, 16, { record_bound(2048) }>;
-type ClientMemory = client::Fixed<4, PEERS, 8, 32, 16, { record_bound(2048) }>;
+type ClientMemory = client::Fixed<4, PEERS, 8, 8, 32, 16, { record_bound(2048) }>;
 
 /// People and rooms that a client has room for.
 const PEERS: usize = 8;
@@ -311,7 +311,7 @@ impl World<Client<ClientMemory>> {
         }
         if self.role.open_messages() == OpenMessages::default() {
             let usage = self.role.usage();
-            assert_eq!(usage.messages.0, 0, "messages are left behind");
+            assert_eq!(usage.outgoing.0 + usage.incoming.0, 0, "messages are left behind");
             assert!(usage.blocks.0 <= PEERS, "blocks are left behind");
         }
     }

@@ -103,7 +103,7 @@ fn serve(socket: UdpSocket) -> io::Result<()> {
 fn chat(nick: Nick, server: SocketAddr, mut say: Option<(Nick, &str)>) -> io::Result<()> {
     let (identity, seed, resume) = fresh()?;
     let config = client::Config::new(nick, server, None);
-    let memory = Box::new(client::Fixed::<4, 8, 16, 64, 32, 1024>::new());
+    let memory = Box::new(client::Fixed::<4, 8, 16, 16, 64, 32, 1024>::new());
     let client = Client::new(config, identity, seed, resume, now(), memory);
     let mut host = Host::new(client.map_err(io::Error::other)?, UdpSocket::bind("127.0.0.1:0")?);
     host.role.register(now()).map_err(io::Error::other)?;

@@ -20,7 +20,7 @@ use proto_core::{
 };
 
 type ServerMemory = server::Fixed<8, 8, 16, 64, 64, 1024>;
-type ClientMemory = client::Fixed<4, 8, 16, 64, 32, 1024>;
+type ClientMemory = client::Fixed<4, 8, 16, 16, 64, 32, 1024>;
 
 /// Datagrams under way: from, to, bytes.
 type Wire = VecDeque<(SocketAddr, SocketAddr, Vec<u8>)>;

@@ -44,7 +44,7 @@
 //! # fn fresh() -> [u8; 32] { [7; 32] }
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! // The host's part: memory, a key, fresh randomness, the clocks, where the server is.
-//! let memory = Box::new(Fixed::<4, 8, 16, 64, 32, 1024>::new());
+//! let memory = Box::new(Fixed::<4, 8, 16, 16, 64, 32, 1024>::new());
 //! let identity = Identity::new(SecretKey(fresh()), &Portable);
 //! let mut now = Instant::from_micros(0);
 //! let resume = Resume { boot: 1, clock: WallClock { at: now, unix: UnixTime(0) } };

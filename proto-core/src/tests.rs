@@ -30,9 +30,9 @@ use crate::{
 };
 
 type ServerMemory = server::Fixed<8, 8, 16, 64, 64, 4096>;
-type ClientMemory = client::Fixed<4, 8, 16, 64, 32, 4096>;
+type ClientMemory = client::Fixed<4, 8, 16, 16, 64, 32, 4096>;
 /// Its records have bodies of at most 600 bytes.
-type SmallMemory = client::Fixed<4, 8, 16, 64, 32, { record_bound(600) }>;
+type SmallMemory = client::Fixed<4, 8, 16, 16, 64, 32, { record_bound(600) }>;
 
 /// Where each is.
 const SERVER: u16 = 1;
@@ -412,7 +412,7 @@ impl<T: server::Storage> server::Storage for Shortened<T> {
 
 /// No table much longer than it must be.
 type ExactServer = server::Fixed<2, 1, 4, 8, 1, { record_bound(105) }>;
-type ExactClient = client::Fixed<4, 1, 4, 8, 1, { record_bound(105) }>;
+type ExactClient = client::Fixed<4, 1, 2, 4, 8, 1, { record_bound(105) }>;
 
 #[test]
 fn tables_that_do_not_fit_together_are_refused_by_name() {
@@ -462,7 +462,7 @@ fn a_body_longer_than_can_be_saved_takes_no_place() {
     }
     let is_first = |event: &Event| matches!(event, Event::Message { .. });
     assert!(world.heard.iter().any(is_first), "{:?}", world.heard);
-    assert_eq!(world.bob.usage().messages.0, 0, "nothing waits for what cannot be");
+    assert_eq!(world.bob.usage().incoming.0, 0, "nothing waits for what cannot be");
 }
 
 #[test]

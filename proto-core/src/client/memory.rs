@@ -10,7 +10,7 @@ use crate::{
     timers::TimerCell,
 };
 
-use super::{ClientLink, Message, Peer, conversation::ClientRole};
+use super::{ClientLink, Incoming, Outgoing, Peer, conversation::ClientRole};
 
 /// The slices that a client lives in. Their lengths are its capacities.
 #[allow(missing_debug_implementations)] // megabytes
@@ -27,8 +27,10 @@ pub struct Tables<'a> {
     pub by_nick: &'a mut [Bucket],
     /// [`crate::storage::Index::buckets`] for the peers.
     pub by_account: &'a mut [Bucket],
-    /// Messages on their way out or in.
-    pub messages: &'a mut [Slot<Message>],
+    /// Messages on their way out.
+    pub outgoing: &'a mut [Slot<Outgoing>],
+    /// Messages on their way in.
+    pub incoming: &'a mut [Slot<Incoming>],
     /// Message bodies.
     pub blocks: &'a mut [Block],
     /// Room for one record: [`crate::record::record_bound`] of the longest sealed message.
@@ -46,7 +48,8 @@ impl Tables<'_> {
             ("by_key", self.by_key.len(), Index::buckets(peers)),
             ("by_nick", self.by_nick.len(), Index::buckets(peers)),
             ("by_account", self.by_account.len(), Index::buckets(peers)),
-            ("messages", self.messages.len(), 4),
+            ("outgoing", self.outgoing.len(), 2),
+            ("incoming", self.incoming.len(), 4),
             ("blocks", self.blocks.len(), 1),
             ("work", self.work.len(), LEAST_WORK),
         ];
@@ -79,7 +82,8 @@ impl<P: DerefMut<Target: Storage>> Storage for P {
 pub struct Fixed<
     const LINKS: usize,
     const PEERS: usize,
-    const MESSAGES: usize,
+    const OUTGOING: usize,
+    const INCOMING: usize,
     const BLOCKS: usize,
     const SENT: usize,
     const WORK: usize,
@@ -98,7 +102,8 @@ pub struct Fixed<
     by_key: [[Bucket; 2]; PEERS],
     by_nick: [[Bucket; 2]; PEERS],
     by_account: [[Bucket; 2]; PEERS],
-    messages: [Slot<Message>; MESSAGES],
+    outgoing: [Slot<Outgoing>; OUTGOING],
+    incoming: [Slot<Incoming>; INCOMING],
     blocks: [Block; BLOCKS],
     work: [u8; WORK],
 }
@@ -106,11 +111,12 @@ pub struct Fixed<
 impl<
     const LINKS: usize,
     const PEERS: usize,
-    const MESSAGES: usize,
+    const OUTGOING: usize,
+    const INCOMING: usize,
     const BLOCKS: usize,
     const SENT: usize,
     const WORK: usize,
-> Fixed<LINKS, PEERS, MESSAGES, BLOCKS, SENT, WORK>
+> Fixed<LINKS, PEERS, OUTGOING, INCOMING, BLOCKS, SENT, WORK>
 {
     /// Untouched memory.
     #[must_use]
@@ -132,7 +138,8 @@ impl<
             by_key: [[None; 2]; PEERS],
             by_nick: [[None; 2]; PEERS],
             by_account: [[None; 2]; PEERS],
-            messages: [const { Slot::EMPTY }; MESSAGES],
+            outgoing: [const { Slot::EMPTY }; OUTGOING],
+            incoming: [const { Slot::EMPTY }; INCOMING],
             blocks: [const { Block::EMPTY }; BLOCKS],
             work: [0; WORK],
         }
@@ -142,11 +149,12 @@ impl<
 impl<
     const LINKS: usize,
     const PEERS: usize,
-    const MESSAGES: usize,
+    const OUTGOING: usize,
+    const INCOMING: usize,
     const BLOCKS: usize,
     const SENT: usize,
     const WORK: usize,
-> Default for Fixed<LINKS, PEERS, MESSAGES, BLOCKS, SENT, WORK>
+> Default for Fixed<LINKS, PEERS, OUTGOING, INCOMING, BLOCKS, SENT, WORK>
 {
     fn default() -> Self {
         Self::new()
@@ -156,11 +164,12 @@ impl<
 impl<
     const LINKS: usize,
     const PEERS: usize,
-    const MESSAGES: usize,
+    const OUTGOING: usize,
+    const INCOMING: usize,
     const BLOCKS: usize,
     const SENT: usize,
     const WORK: usize,
-> Storage for Fixed<LINKS, PEERS, MESSAGES, BLOCKS, SENT, WORK>
+> Storage for Fixed<LINKS, PEERS, OUTGOING, INCOMING, BLOCKS, SENT, WORK>
 {
     fn tables(&mut self) -> Tables<'_> {
         Tables {
@@ -180,7 +189,8 @@ impl<
             by_key: self.by_key.as_flattened_mut(),
             by_nick: self.by_nick.as_flattened_mut(),
             by_account: self.by_account.as_flattened_mut(),
-            messages: &mut self.messages,
+            outgoing: &mut self.outgoing,
+            incoming: &mut self.incoming,
             blocks: &mut self.blocks,
             work: &mut self.work,
         }

@@ -9,10 +9,10 @@ use crate::{
 };
 
 use super::{
-    ClientLink, Deposit, Message, Peer, Verdict,
+    ClientLink, Deposit, Outgoing, Peer, Verdict,
     conversation::{ClientRole, Token},
     engine::Engine,
-    message::Stage,
+    outgoing::Stage,
     peer::Path,
 };
 
@@ -57,11 +57,11 @@ impl Engine<'_> {
     ) {
         while let Some(found) = self.links.get_mut(link) {
             let Some(id) = found.role.sending.front() else { return };
-            let Some(message) = self.messages.get_mut(id) else { return };
+            let Some(message) = self.outgoing.get_mut(id) else { return };
             let total = usize::from(message.total);
             let sendable = matches!(message.stage, Stage::Open | Stage::Deposited);
-            if !sendable || message.units.is_empty() {
-                found.role.sending.pop_front(&mut self.messages);
+            if !sendable || message.todo.is_empty() {
+                found.role.sending.pop_front(&mut self.outgoing);
                 continue;
             }
             if total > found.credit.longest() {
@@ -70,25 +70,25 @@ impl Engine<'_> {
             }
             let room = packet.room().saturating_sub(SAY_HEADER);
             let mut piece = [0; 8 * FRAGMENT_UNIT];
-            let Some(run) = message.units.first_run(total, room.min(piece.len())) else { return };
+            let Some(run) = message.todo.first_run(total, room.min(piece.len())) else { return };
             if message.link != Some(link) {
                 if !found.credit.spend(total) {
                     return;
                 }
                 message.link = Some(link);
             }
-            message.units.remove(run);
+            message.todo.remove(run);
             let piece = piece.get_mut(..run.len(total)).unwrap_or_default();
             self.pool.read(&message.body, run.offset(), piece);
             message.ventured |= message.stage == Stage::Open;
             let Some(frame) = self.message_frame(id, run.offset(), piece) else { return };
             if !packet.push(&frame, Token::Piece(id, run)) {
-                if let Some(message) = self.messages.get_mut(id) {
-                    message.units.insert(run);
+                if let Some(message) = self.outgoing.get_mut(id) {
+                    message.todo.insert(run);
                 }
                 return;
             }
-            if let Some(message) = self.messages.get_mut(id)
+            if let Some(message) = self.outgoing.get_mut(id)
                 && (message.since.is_none() || message.stage == Stage::Deposited)
             {
                 // For a receipt from the first datagram on, for the server from the last.
@@ -128,7 +128,7 @@ impl Engine<'_> {
         let (link, mut at) = (peer.link, peer.outbox.front());
         let (now, epoch) = (self.state.now, self.sent_epoch(id));
         while let Some(message_id) = at {
-            let Some(message) = self.messages.get_mut(message_id) else { break };
+            let Some(message) = self.outgoing.get_mut(message_id) else { break };
             if Some(message.position.epoch) > epoch {
                 break;
             }
@@ -172,7 +172,7 @@ impl Engine<'_> {
         let mut under_way = 0;
         let home = self.home_of(id);
         while let Some(message_id) = at {
-            let Some(message) = self.messages.get(message_id) else { break };
+            let Some(message) = self.outgoing.get(message_id) else { break };
             under_way += u32::from(message.stage.is_unsaved());
             if Some(message.position.epoch) > epoch || under_way > UNDER_WAY {
                 break;
@@ -185,7 +185,7 @@ impl Engine<'_> {
                 self.seal(message_id, why);
             }
             let Some(home) = home else { continue };
-            if let Some(message) = self.messages.get_mut(message_id)
+            if let Some(message) = self.outgoing.get_mut(message_id)
                 && message.stage == Stage::Deposited
                 && message.link != Some(home)
             {
@@ -208,12 +208,12 @@ impl Engine<'_> {
         let home = self.home_of(id);
         let mut at = self.peers.get(id).and_then(|peer| peer.outbox.front());
         while let Some(message_id) = at {
-            let Some(message) = self.messages.get_mut(message_id) else { break };
+            let Some(message) = self.outgoing.get_mut(message_id) else { break };
             at = message.of_peer.next();
             if message.stage == Stage::Deposited {
                 message.since = None;
                 if let Some(home) = home {
-                    message.units = Units::all(message.total.into());
+                    message.todo = Units::all(message.total.into());
                     self.enqueue(message_id, home);
                     self.expect_answer();
                 }
@@ -222,15 +222,15 @@ impl Engine<'_> {
         self.rearm(id);
     }
 
-    fn seal(&mut self, id: Id<Message>, why: Deposit) {
-        let Some(message) = self.messages.get_mut(id) else { return };
+    fn seal(&mut self, id: Id<Outgoing>, why: Deposit) {
+        let Some(message) = self.outgoing.get_mut(id) else { return };
         let Some(peer) = self.peers.get_mut(message.peer) else { return };
         if let (true, Some(contact)) =
             (message.sending.is_linked(), peer.link.and_then(|link| self.links.links.get_mut(link)))
         {
-            contact.role.sending.remove(&mut self.messages, id);
+            contact.role.sending.remove(&mut self.outgoing, id);
         }
-        let Some(message) = self.messages.get_mut(id) else { return };
+        let Some(message) = self.outgoing.get_mut(id) else { return };
         if peer.with.is_room() {
             // Its members are many: the server reads it.
             message.stage = Stage::Deposited;
@@ -263,30 +263,30 @@ impl Engine<'_> {
         message.link = None;
         message.news.deposited = Some(why);
         peer.relayed = false;
-        self.tell(id);
+        self.tell_outgoing(id);
     }
 
     /// Puts a message on the list of what a link has to send.
-    pub(super) fn enqueue(&mut self, id: Id<Message>, link: Id<ClientLink>) {
-        let Some(message) = self.messages.get_mut(id) else { return };
+    pub(super) fn enqueue(&mut self, id: Id<Outgoing>, link: Id<ClientLink>) {
+        let Some(message) = self.outgoing.get_mut(id) else { return };
         if message.link != Some(link) {
-            message.units = Units::all(message.total.into());
+            message.todo = Units::all(message.total.into());
             // A server that crashed meanwhile may have handed it over, and not know.
             message.ventured |= message.link.is_some();
         }
         if let Some(found) = self.links.get_mut(link) {
-            found.role.sending.push_back(&mut self.messages, id);
+            found.role.sending.push_back(&mut self.outgoing, id);
             self.links.wake(link);
         }
     }
 
     fn message_frame<'p>(
         &self,
-        id: Id<Message>,
+        id: Id<Outgoing>,
         offset: usize,
         piece: &'p [u8],
     ) -> Option<Frame<'p>> {
-        let message = self.messages.get(id)?;
+        let message = self.outgoing.get(id)?;
         let Position { epoch, number } = message.position;
         let (skip, total, offset) = (self.skip(id), message.total, offset as u16);
         Some(if message.stage == Stage::Open {
@@ -301,12 +301,12 @@ impl Engine<'_> {
     }
 
     /// How many numbers right before a message its reader must not wait for.
-    fn skip(&self, id: Id<Message>) -> u32 {
-        let Some(message) = self.messages.get(id) else { return 0 };
+    fn skip(&self, id: Id<Outgoing>) -> u32 {
+        let Some(message) = self.outgoing.get(id) else { return 0 };
         let Position { epoch, number } = message.position;
         let Some(outbox) = self.peers.get(message.peer).map(|peer| peer.outbox) else { return 0 };
         let mut at = outbox.before(id, &message.of_peer);
-        while let Some((id, before)) = at.and_then(|id| Some((id, self.messages.get(id)?))) {
+        while let Some((id, before)) = at.and_then(|id| Some((id, self.outgoing.get(id)?))) {
             if before.position.epoch != epoch {
                 break;
             }

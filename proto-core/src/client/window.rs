@@ -20,8 +20,8 @@ use crate::{
 };
 
 use super::{
-    ClientLink, Event, Failure, Message, OpenMessages, Peer, Verdict, engine::Engine,
-    message::Stage, outbox::RETRY, peer::Path,
+    ClientLink, Event, Failure, OpenMessages, Outgoing, Peer, Verdict, engine::Engine,
+    outbox::RETRY, outgoing::Stage, peer::Path,
 };
 
 /// The most messages of one conversation in memory: while a quarter of the table is used,
@@ -147,7 +147,7 @@ impl Engine<'_> {
 
     /// What comes from others must always find some room.
     pub(super) fn is_crowded(&self) -> bool {
-        self.messages.len() * 4 >= self.messages.capacity() * 3
+        self.outgoing.len() * 4 >= self.outgoing.capacity() * 3
             || self.pool.used() * 4 >= self.pool.capacity() * 3
     }
 
@@ -207,7 +207,7 @@ impl Engine<'_> {
 
     /// One more message of a conversation may be in memory.
     pub(super) fn has_turn(&self, peer: &Peer) -> bool {
-        let (used, all) = (self.messages.len(), self.messages.capacity());
+        let (used, all) = (self.outgoing.len(), self.outgoing.capacity());
         let [few, some, many] = MOST;
         let most = if used * 4 < all {
             few
@@ -217,7 +217,7 @@ impl Engine<'_> {
             many
         };
         let (mut at, mut count) = (peer.outbox.front(), 0);
-        while let Some(message) = at.and_then(|id| self.messages.get(id)) {
+        while let Some(message) = at.and_then(|id| self.outgoing.get(id)) {
             count += usize::from(message.stage.is_in_turn());
             if count >= most {
                 return false;
@@ -376,10 +376,10 @@ impl Engine<'_> {
     }
 
     /// A message that is in memory still to be told of has its turn.
-    fn fill(&mut self, id: Id<Peer>, known: Id<Message>, bytes: &[u8]) {
+    fn fill(&mut self, id: Id<Peer>, known: Id<Outgoing>, bytes: &[u8]) {
         let text = record::decode::<OutboxRecord>(bytes).map(|(_, text)| text);
         let body = text.and_then(|text| self.body_with_room(text));
-        let Some(message) = self.messages.get_mut(known) else { return };
+        let Some(message) = self.outgoing.get_mut(known) else { return };
         let position = message.position;
         match (text, body) {
             (None, _) => {
@@ -404,26 +404,26 @@ impl Engine<'_> {
         position: Position,
         verdict: Option<Verdict>,
         body: &[u8],
-    ) -> Option<Id<Message>> {
-        if self.messages.is_full() {
+    ) -> Option<Id<Outgoing>> {
+        if self.outgoing.is_full() {
             return None;
         }
         let stage = verdict.map_or(Stage::Open, Stage::Done);
         let kept = if verdict.is_none() { self.body_with_room(body)? } else { Body::EMPTY };
-        let mut message = Message::new(id, position, stage, kept, body.len() as u16);
+        let mut message = Outgoing::new(id, position, stage, kept, body.len() as u16);
         message.time = Said::from_body(body).map_or(UnixTime(0), |said| said.time);
         let peer = self.peers.get_mut(id)?;
         message.ventured = position <= peer.window.ventured;
-        let added = self.messages.insert(message).ok()?;
+        let added = self.outgoing.insert(message).ok()?;
         let mut outbox = peer.outbox;
         let mut at = outbox.front();
-        while let Some(next) = at.and_then(|id| self.messages.get(id)) {
+        while let Some(next) = at.and_then(|id| self.outgoing.get(id)) {
             if next.position > position {
                 break;
             }
             at = next.of_peer.next();
         }
-        outbox.insert_before(&mut self.messages, at, added);
+        outbox.insert_before(&mut self.outgoing, at, added);
         self.peers.get_mut(id)?.outbox = outbox;
         self.loaded_upto(id, position);
         self.state.active.push_back(&mut self.peers.slab, id);
@@ -502,7 +502,7 @@ impl Engine<'_> {
         peer.window.loaded = peer.window.loaded.min(from);
         let mut at = peer.outbox.front();
         while let Some(message_id) = at {
-            let Some(message) = self.messages.get(message_id) else { return };
+            let Some(message) = self.outgoing.get(message_id) else { return };
             at = message.of_peer.next();
             let stage = message.stage;
             if message.position <= from || !(stage.is_in_turn() || stage == Stage::Stored) {
@@ -510,8 +510,8 @@ impl Engine<'_> {
             }
             self.state.unsaved += usize::from(stage == Stage::Stored);
             self.unlist(message_id);
-            self.free_body(message_id);
-            if let Some(message) = self.messages.get_mut(message_id) {
+            self.free_outgoing(message_id);
+            if let Some(message) = self.outgoing.get_mut(message_id) {
                 message.stage = Stage::Behind;
                 message.news.stored = false;
                 (message.link, message.since) = (None, None);
@@ -525,15 +525,15 @@ impl Engine<'_> {
     }
 
     /// A message that is not in turn leaves memory, once its user was told of it.
-    pub(super) fn put_back(&mut self, id: Id<Message>) {
-        let idle = |m: &&Message| m.stage == Stage::Behind && !m.telling.is_linked();
-        let Some(message) = self.messages.get(id).filter(idle) else { return };
+    pub(super) fn put_back(&mut self, id: Id<Outgoing>) {
+        let idle = |m: &&Outgoing| m.stage == Stage::Behind && !m.telling.is_linked();
+        let Some(message) = self.outgoing.get(id).filter(idle) else { return };
         let peer = message.peer;
-        self.free_body(id);
+        self.free_outgoing(id);
         if let Some(peer) = self.peers.get_mut(peer) {
-            peer.outbox.remove(&mut self.messages, id);
+            peer.outbox.remove(&mut self.outgoing, id);
         }
-        self.messages.remove(id);
+        self.outgoing.remove(id);
         self.consider_fetch(peer);
     }
 
@@ -554,7 +554,7 @@ impl Engine<'_> {
         loop {
             let Some(found) = self.peers.get_mut(peer) else { return };
             let Some(id) = found.outbox.front() else { break };
-            let Some(message) = self.messages.get(id) else { return };
+            let Some(message) = self.outgoing.get(id) else { return };
             let idle = !message.telling.is_linked()
                 && !message.asking.is_linked()
                 && message.ask == Ask::Idle;
@@ -567,8 +567,8 @@ impl Engine<'_> {
                 // Those before it are in the store only: no cursor may pass them.
                 break;
             }
-            found.outbox.pop_front(&mut self.messages);
-            self.messages.remove(id);
+            found.outbox.pop_front(&mut self.outgoing);
+            self.outgoing.remove(id);
             if settled && !found.has_shelved() {
                 (found.done, found.window.shelved) = (position, position);
                 self.forget_done(peer);
@@ -600,10 +600,10 @@ impl Engine<'_> {
         }
     }
 
-    fn in_outbox(&self, id: Id<Peer>, position: Position) -> Option<(Id<Message>, Stage)> {
+    fn in_outbox(&self, id: Id<Peer>, position: Position) -> Option<(Id<Outgoing>, Stage)> {
         let mut at = self.peers.get(id)?.outbox.front();
         while let Some(id) = at {
-            let message = self.messages.get(id)?;
+            let message = self.outgoing.get(id)?;
             if message.position == position {
                 return Some((id, message.stage));
             }

@@ -32,7 +32,7 @@ pub use units::{Run, Units};
 
 pub(crate) use credit::Credit;
 pub(crate) use dial::Whom;
-pub(crate) use links::{Admit, Expired, HOME, Incoming, LinkConfig, Links, LinksState};
+pub(crate) use links::{Admit, Arrival, Expired, HOME, LinkConfig, Links, LinksState};
 pub(crate) use memory::LinkHeads;
 pub(crate) use packet::Packet;
 
