@@ -5,7 +5,7 @@ use core::time::Duration;
 use crate::{
     host::{Ask, Records},
     id::{MessageName, Position},
-    link::{Packet, Units},
+    link::{Packet, Piece},
     record::BODY_HEADER,
     role::is_room_to_wait,
     session::{self, MAIL_OVERHEAD},
@@ -35,20 +35,17 @@ impl Engine<'_> {
         };
         let Some(peer) = self.peers.get(peer_id) else { return Taken::NoRoom };
         let position = Position::new(say.epoch, say.number);
-        let total = usize::from(say.total);
-        let run = Units::run(usize::from(say.offset), say.piece.len(), total);
-        let sane =
-            total > BODY_HEADER && total <= self.longest_body().min(MAX_BODY - MAIL_OVERHEAD);
-        let Some(run) = run.filter(|_| sane && position.is_sound()) else {
-            return Taken::Close(CloseReason::Malformed);
-        };
+        let bounds = BODY_HEADER + 1..=self.longest_body().min(MAX_BODY - MAIL_OVERHEAD);
+        let piece = Piece::new(say.total, say.offset, say.piece);
+        let piece = piece.filter(|piece| bounds.contains(&piece.total()) && position.is_sound());
+        let Some(piece) = piece else { return Taken::Close(CloseReason::Malformed) };
         if peer.has_passed(position, peer.asked) {
             if peer.has_passed(position, peer.kept) {
                 self.owe_receipt(link);
             }
             if let Some(found) = self.links.get_mut(link).filter(|_| say.offset == 0) {
                 // Nothing of it is kept: the credit it was sent on is free again.
-                found.credit.release(total);
+                found.credit.release(piece.total());
                 self.links.wake(link);
             }
             return Taken::Done;
@@ -63,15 +60,12 @@ impl Engine<'_> {
         let Some(message) = id.and_then(|id| self.incoming.get_mut(id)) else {
             return Taken::NoRoom;
         };
-        if message.total != say.total {
-            return Taken::Close(CloseReason::Malformed);
-        }
         // What counts before it may have changed since it was sent the last time.
         message.skip = message.skip.max(say.skip);
-        message.have.insert(run);
-        self.pool.write(&mut message.body, run.offset(), say.piece);
-        if message.have == Units::all(total) && message.stage == Stage::Arriving {
-            message.stage = Stage::Whole;
+        match piece.put(&mut self.pool, &mut message.body, &mut message.have) {
+            Some(true) if message.stage == Stage::Arriving => message.stage = Stage::Whole,
+            Some(_) => {}
+            None => return Taken::Close(CloseReason::Malformed),
         }
         self.take_in(peer_id);
         Taken::Done
@@ -79,12 +73,11 @@ impl Engine<'_> {
 
     /// A piece of a mailbox entry.
     pub(super) fn mail(&mut self, link: Id<ClientLink>, mail: &Mail<'_>) -> Taken {
-        let total = usize::from(mail.total);
-        let run = Units::run(usize::from(mail.offset), mail.piece.len(), total);
         let position = Position::new(mail.epoch, mail.number);
-        let Some(run) = run.filter(|_| total <= self.longest_body() && position.is_sound()) else {
-            return Taken::Close(CloseReason::Malformed);
-        };
+        let longest = self.longest_body();
+        let piece = Piece::new(mail.total, mail.offset, mail.piece);
+        let piece = piece.filter(|piece| piece.total() <= longest && position.is_sound());
+        let Some(piece) = piece else { return Taken::Close(CloseReason::Malformed) };
         let Some(contact) = self.links.get(link).map(|link| &link.role) else {
             return Taken::Done;
         };
@@ -105,6 +98,7 @@ impl Engine<'_> {
         };
         let id = known.or_else(|| {
             let (peer, key) = author?;
+            let total = piece.total();
             let body = self.room_for(total, early).then(|| self.pool.allocate(total))??;
             let mut message = Incoming::new(peer, position, body, mail.total);
             message.by = Some(key);
@@ -125,13 +119,10 @@ impl Engine<'_> {
         let Some(message) = id.and_then(|id| self.incoming.get_mut(id)) else {
             return Taken::NoRoom;
         };
-        if message.total != mail.total {
-            return Taken::Close(CloseReason::Malformed);
-        }
-        message.have.insert(run);
-        self.pool.write(&mut message.body, run.offset(), mail.piece);
-        if message.have == Units::all(total) {
-            message.stage = Stage::Whole;
+        match piece.put(&mut self.pool, &mut message.body, &mut message.have) {
+            Some(true) => message.stage = Stage::Whole,
+            Some(false) => {}
+            None => return Taken::Close(CloseReason::Malformed),
         }
         self.follow_chain(link);
         Taken::Done

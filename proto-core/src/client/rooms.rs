@@ -3,7 +3,7 @@
 
 use crate::{
     id::{Account, Epoch, Incarnation, Number, Position, PublicKey, Recipient, Room, RunTag},
-    link::{Packet, Units},
+    link::{Packet, Piece},
     record::BODY_HEADER,
     storage::{Body, Id},
     wire::{
@@ -157,10 +157,9 @@ impl Engine<'_> {
 
     /// A piece of an entry of a room's log.
     pub(super) fn room_entry(&mut self, link: Id<ClientLink>, entry: &RoomEntry<'_>) -> Taken {
-        let total = usize::from(entry.total);
-        let run = Units::run(usize::from(entry.offset), entry.piece.len(), total);
-        let sound = total > BODY_HEADER && total <= self.longest_body();
-        let Some(run) = run.filter(|_| sound) else {
+        let bounds = BODY_HEADER + 1..=self.longest_body();
+        let piece = Piece::new(entry.total, entry.offset, entry.piece);
+        let Some(piece) = piece.filter(|piece| bounds.contains(&piece.total())) else {
             return Taken::Close(CloseReason::Malformed);
         };
         // That this client is a member is on its way.
@@ -179,17 +178,16 @@ impl Engine<'_> {
         let Some(message_id) = known.or_else(added) else { return Taken::NoRoom };
         let own = entry.from == self.state.config.nick;
         let Some(message) = self.incoming.get_mut(message_id) else { return Taken::NoRoom };
-        if message.total != entry.total || message.said.is_some_and(|said| said.run != entry.run) {
+        if message.said.is_some_and(|said| said.run != entry.run) {
             return Taken::Close(CloseReason::Malformed);
         }
         message.by_server = true;
-
         message.said =
             Some(Said { author: entry.from, own, run: entry.run, previous: entry.previous });
-        message.have.insert(run);
-        self.pool.write(&mut message.body, run.offset(), entry.piece);
-        if message.have == Units::all(total) && message.stage == Stage::Arriving {
-            message.stage = Stage::Whole;
+        match piece.put(&mut self.pool, &mut message.body, &mut message.have) {
+            Some(true) if message.stage == Stage::Arriving => message.stage = Stage::Whole,
+            Some(_) => {}
+            None => return Taken::Close(CloseReason::Malformed),
         }
         self.take_in_room(id);
         Taken::Done

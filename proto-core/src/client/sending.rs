@@ -1,11 +1,11 @@
 //! What the client's user said, on its way: directly, or sealed and by way of the server.
 
 use crate::{
-    id::{MessageName, Position},
+    id::{MessageName, Position, Recipient},
     link::{Packet, Units, Whom},
     session,
     storage::Id,
-    wire::{Deposit as DepositFrame, EntryRefusal, FRAGMENT_UNIT, Frame, Inquire, Say},
+    wire::{Deposit as DepositFrame, EntryRefusal, Frame, Inquire, Say},
 };
 
 use super::{
@@ -68,29 +68,25 @@ impl Engine<'_> {
                 self.done(id, Verdict::Refused(EntryRefusal::TooLong));
                 continue;
             }
-            let room = packet.room().saturating_sub(SAY_HEADER);
-            let mut piece = [0; 8 * FRAGMENT_UNIT];
-            let Some(run) = message.todo.first_run(total, room.min(piece.len())) else { return };
+            let Some(run) = packet.next_run(message.todo, total, SAY_HEADER) else { return };
             if message.link != Some(link) {
                 if !found.credit.spend(total) {
                     return;
                 }
                 message.link = Some(link);
             }
-            message.todo.remove(run);
-            let piece = piece.get_mut(..run.len(total)).unwrap_or_default();
-            self.pool.read(&message.body, run.offset(), piece);
             message.ventured |= message.stage == Stage::Open;
-            let Some(frame) = self.message_frame(id, run.offset(), piece) else { return };
-            if !packet.push(&frame, Token::Piece(id, run)) {
-                if let Some(message) = self.outgoing.get_mut(id) {
-                    message.todo.insert(run);
-                }
+            let (Some(head), Some(message)) = (self.head_of(id), self.outgoing.get(id)) else {
+                return;
+            };
+            let body = (&self.pool, &message.body);
+            let token = Token::Piece(id, run);
+            if !packet.push_piece(body, (total, run), |at, piece| head.frame(at, piece), token) {
                 return;
             }
-            if let Some(message) = self.outgoing.get_mut(id)
-                && (message.since.is_none() || message.stage == Stage::Deposited)
-            {
+            let Some(message) = self.outgoing.get_mut(id) else { return };
+            message.todo.remove(run);
+            if message.since.is_none() || message.stage == Stage::Deposited {
                 // For a receipt from the first datagram on, for the server from the last.
                 message.since = Some(self.state.now);
                 let peer = message.peer;
@@ -280,24 +276,19 @@ impl Engine<'_> {
         }
     }
 
-    fn message_frame<'p>(
-        &self,
-        id: Id<Outgoing>,
-        offset: usize,
-        piece: &'p [u8],
-    ) -> Option<Frame<'p>> {
+    /// What each frame with a piece of a message says of it.
+    fn head_of(&self, id: Id<Outgoing>) -> Option<Head> {
         let message = self.outgoing.get(id)?;
-        let Position { epoch, number } = message.position;
-        let (skip, total, offset) = (self.skip(id), message.total, offset as u16);
-        Some(if message.stage == Stage::Open {
-            Frame::Say(Say { epoch, number, skip, total, offset, piece })
-        } else {
-            let peer = self.peers.get(message.peer)?;
-            let to = peer.recipient?;
-            // Until what was sealed to the key before is back, all of it is.
-            let key = peer.former.map_or(peer.key_number, |(_, number)| number);
-            Frame::Deposit(DepositFrame { to, epoch, number, key, skip, total, offset, piece })
-        })
+        let peer = self.peers.get(message.peer)?;
+        let to = match message.stage {
+            Stage::Open => None,
+            _ => {
+                // Until what was sealed to the key before is back, all of it is.
+                let key = peer.former.map_or(peer.key_number, |(_, number)| number);
+                Some((peer.recipient?, key))
+            }
+        };
+        Some(Head { to, position: message.position, skip: self.skip(id), total: message.total })
     }
 
     /// How many numbers right before a message its reader must not wait for.
@@ -323,5 +314,26 @@ impl Engine<'_> {
             at = outbox.before(id, &before.of_peer);
         }
         number.0.saturating_sub(1).min(u32::MAX.into()) as u32
+    }
+}
+
+/// What each frame with a piece of a message says of it; `to` whom, and sealed to which of their
+/// keys, if it goes by way of the server.
+struct Head {
+    to: Option<(Recipient, u32)>,
+    position: Position,
+    skip: u32,
+    total: u16,
+}
+
+impl Head {
+    fn frame<'p>(&self, offset: u16, piece: &'p [u8]) -> Frame<'p> {
+        let Self { position: Position { epoch, number }, skip, total, .. } = *self;
+        match self.to {
+            None => Frame::Say(Say { epoch, number, skip, total, offset, piece }),
+            Some((to, key)) => {
+                Frame::Deposit(DepositFrame { to, epoch, number, key, skip, total, offset, piece })
+            }
+        }
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     record::{self, MailRecord},
     storage::Id,
     time::UnixTime,
-    wire::{FRAGMENT_UNIT, Former, Frame, Mail, MailAck, RegisterRefusal},
+    wire::{Former, Frame, Mail, MailAck, RegisterRefusal},
 };
 
 use super::{
@@ -219,9 +219,7 @@ impl Engine<'_> {
                 entry.former = false;
             }
             let total = entry.body.len();
-            let room = packet.room().saturating_sub(MAIL_HEADER);
-            let mut piece = [0; 128 * FRAGMENT_UNIT / 16];
-            let Some(run) = entry.todo.first_run(total, room.min(piece.len())) else {
+            let Some(run) = packet.next_run(entry.todo, total, MAIL_HEADER) else {
                 if !entry.todo.is_empty() {
                     return;
                 }
@@ -234,23 +232,27 @@ impl Engine<'_> {
                 }
                 entry.credited = true;
             }
-            let length = self.pool.read(
-                &entry.body,
-                run.offset(),
-                piece.get_mut(..run.len(total)).unwrap_or_default(),
-            );
-            let mail = Mail {
-                index: entry.index,
-                previous: entry.previous,
-                from: entry.from,
-                key: entry.by.tag(),
-                epoch: entry.position.epoch,
-                number: entry.position.number,
+            let head = &*entry;
+            let frame = Mail {
+                index: head.index,
+                previous: head.previous,
+                from: head.from,
+                key: head.by.tag(),
+                epoch: head.position.epoch,
+                number: head.position.number,
                 total: total as u16,
-                offset: run.offset() as u16,
-                piece: piece.get(..length).unwrap_or_default(),
+                offset: 0,
+                piece: &[],
             };
-            if !packet.push(&Frame::Mail(mail), Token::Piece(id, run)) {
+            let body = (&self.pool, &head.body);
+            let token = Token::Piece(id, run);
+            let written = packet.push_piece(
+                body,
+                (total, run),
+                |offset, piece| Frame::Mail(Mail { offset, piece, ..frame }),
+                token,
+            );
+            if !written {
                 return;
             }
             entry.todo.remove(run);

@@ -12,7 +12,7 @@ use crate::{
     role::is_room_to_wait,
     storage::{Id, Index, Pool, Slab},
     time::Instant,
-    wire::{EntryRefusal, FRAGMENT_UNIT, Frame, Gone, GoneReason, Joined, Read, RoomEntry},
+    wire::{EntryRefusal, Frame, Gone, GoneReason, Joined, Read, RoomEntry},
 };
 
 use super::{
@@ -452,29 +452,32 @@ impl Engine<'_> {
                 found.role.short = total as u16;
                 return Turned::Full;
             }
-            let mut piece = [0; 8 * FRAGMENT_UNIT];
-            let room_for = packet.room().saturating_sub(ROOM_HEADER).min(piece.len());
             let left = Units::all_after(total, membership.cursor.done());
             if left.is_empty() {
                 // Pieces were lost of an entry so far back that they count as this one's.
                 membership.cursor.sent(index, None);
                 continue;
             }
-            let Some(run) = left.first_run(total, room_for) else { return Turned::Full };
-            let piece = piece.get_mut(..run.len(total)).unwrap_or_default();
-            self.pool.read(&entry.body, run.offset(), piece);
-            let said = RoomEntry {
+            let Some(run) = packet.next_run(left, total, ROOM_HEADER) else {
+                return Turned::Full;
+            };
+            let frame = RoomEntry {
                 room,
                 index: self::index(index),
                 run: entry.run,
                 previous: entry.before.map(|run| run.tag()),
                 from,
                 total: total as u16,
-                offset: run.offset() as u16,
-                piece,
+                offset: 0,
+                piece: &[],
             };
-            let token = Token::Entry { reader: id, index: index as u8, run };
-            if !packet.push(&Frame::RoomEntry(said), token) {
+            let written = packet.push_piece(
+                (&self.pool, &entry.body),
+                (total, run),
+                |offset, piece| Frame::RoomEntry(RoomEntry { offset, piece, ..frame }),
+                Token::Entry { reader: id, index: index as u8, run },
+            );
+            if !written {
                 return Turned::Full;
             }
             let whole = run.offset() + run.len(total) >= total;
