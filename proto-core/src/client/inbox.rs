@@ -51,7 +51,7 @@ impl Engine<'_> {
             return Taken::Done;
         }
         let early = !peer.is_next(position, say.skip);
-        let known = self.arriving(peer_id, |m| m.mail.is_none() && m.position == position);
+        let known = self.waiting_of(peer_id, |message| message.position == position);
         let id = known.or_else(|| {
             let added = self.add_arriving(link, peer_id, position, (say.total, early))?;
             self.state.waiting.push_back(&mut self.incoming, added);
@@ -365,6 +365,9 @@ impl Engine<'_> {
             if self.unseal(id) {
                 // It came directly too, and is on its way into the inbox.
                 self.await_inbox(peer_id, id);
+                if let Some(peer) = self.peers.get_mut(peer_id) {
+                    peer.has_copies = true;
+                }
             } else {
                 // It was passed over before, and nothing of it will ever be in the inbox.
                 self.pass_over(id);
@@ -425,10 +428,8 @@ impl Engine<'_> {
     pub(super) fn take_in(&mut self, peer_id: Id<Peer>) {
         loop {
             let Some(peer) = self.peers.get(peer_id) else { return };
-            let next = self.arriving(peer_id, |message| {
-                message.stage == Stage::Whole
-                    && message.mail.is_none()
-                    && peer.is_next(message.position, message.skip)
+            let next = self.waiting_of(peer_id, |message| {
+                message.stage == Stage::Whole && peer.is_next(message.position, message.skip)
             });
             let Some(id) = next else { return };
             let Some(position) = self.incoming.get(id).map(|message| message.position) else {
@@ -482,12 +483,16 @@ impl Engine<'_> {
 
     /// What came twice is settled once its other copy is in the inbox.
     fn settle_repeated(&mut self, peer_id: Id<Peer>) {
-        let Some(peer) = self.peers.get(peer_id) else { return };
+        let Some(peer) = self.peers.get_mut(peer_id) else { return };
+        if self.state.waiting.is_empty() && !core::mem::take(&mut peer.has_copies) {
+            return;
+        }
         let mut at = peer.inbox.front();
         while let Some(id) = at {
             let Some(message) = self.incoming.get(id) else { return };
             at = message.of_peer.next();
-            let Some(peer) = self.peers.get(peer_id) else { return };
+            let Some(peer) = self.peers.get_mut(peer_id) else { return };
+            peer.has_copies |= message.stage == Stage::Whole && message.mail.is_some();
             let repeated = matches!(message.stage, Stage::Whole | Stage::Arriving)
                 && peer.has_passed(message.position, peer.kept);
             if repeated {
@@ -524,6 +529,18 @@ impl Engine<'_> {
                 }
             }
         }
+    }
+
+    /// What an author said directly that is not whole, or waits for others before it.
+    fn waiting_of(&self, peer: Id<Peer>, is: impl Fn(&Incoming) -> bool) -> Option<Id<Incoming>> {
+        let mut at = self.state.waiting.front();
+        while let Some((id, message)) = at.and_then(|id| Some((id, self.incoming.get(id)?))) {
+            if message.peer == peer && is(message) {
+                return Some(id);
+            }
+            at = message.chained.next();
+        }
+        None
     }
 
     pub(super) fn arriving(

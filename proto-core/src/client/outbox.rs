@@ -383,9 +383,11 @@ impl Engine<'_> {
     /// The epoch that is being sent: a later one waits until its reader has, or may pass
     /// over, all of this, since a cursor in it speaks for all before.
     pub(super) fn sent_epoch(&self, peer: Id<Peer>) -> Option<Epoch> {
-        let mut at = self.peers.get(peer)?.outbox.front();
+        let peer = self.peers.get(peer)?;
+        let mut at = peer.outbox.front();
         while let Some(message) = at.and_then(|id| self.outgoing.get(id)) {
-            if message.stage.is_unsaved() || message.is_undecided() {
+            let is_only = message.position.epoch == peer.last.epoch;
+            if is_only || message.stage.is_unsaved() || message.is_undecided() {
                 return Some(message.position.epoch);
             }
             at = message.of_peer.next();
@@ -404,12 +406,13 @@ impl Engine<'_> {
     /// When a conversation must be looked at again.
     pub(super) fn rearm(&mut self, id: Id<Peer>) {
         let config = &self.state.config;
-        let expiry = self.first_unsaved(id).filter(|m| self.may_expire(m)).map(|message| {
+        let first = self.first_unsaved(id);
+        let expiry = first.filter(|m| self.may_expire(m)).map(|message| {
             // The wall clock may have jumped: what is over is over in a moment, not in the past.
             let left = config.expiry.saturating_sub(self.unix().since(message.time));
             self.state.now + left.max(MOMENT)
         });
-        let patience = self.first_unsaved(id).and_then(|message| {
+        let patience = first.and_then(|message| {
             let path = self.peers.get(id)?.path;
             let home = &self.state.home;
             let span = match (message.stage, path) {

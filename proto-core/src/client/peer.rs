@@ -67,6 +67,8 @@ pub struct Peer {
     pub(super) inbox: List<Incoming, incoming::OfPeer>,
     /// How many those are.
     pub(super) arriving: u16,
+    /// Some of them may be mail that came directly too.
+    pub(super) has_copies: bool,
     /// Of a person: the inbox was asked to keep all up to here, and has all up to here.
     pub(super) asked: Position,
     pub(super) kept: Position,
@@ -216,6 +218,7 @@ impl Peer {
             window: Window::default(),
             inbox: List::NEW,
             arriving: 0,
+            has_copies: false,
             asked: Position::default(),
             kept: Position::default(),
             reader: Reader::default(),

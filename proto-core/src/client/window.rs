@@ -216,6 +216,9 @@ impl Engine<'_> {
         } else {
             many
         };
+        if used < most {
+            return true;
+        }
         let (mut at, mut count) = (peer.outbox.front(), 0);
         while let Some(message) = at.and_then(|id| self.outgoing.get(id)) {
             count += usize::from(message.stage.is_in_turn());
