@@ -346,7 +346,7 @@ impl Engine<'_> {
                 if first && !self.state.home.is_leaving() && !self.is_from_before(peer_id) =>
             {
                 self.enqueue(id, link);
-                self.rearm(peer_id);
+                self.rearm_for(id);
             }
             _ => self.pump(peer_id),
         }
@@ -401,6 +401,17 @@ impl Engine<'_> {
 
     pub(super) fn first_unsaved(&self, peer: Id<Peer>) -> Option<&Outgoing> {
         self.first_where(peer, Stage::is_unsaved).map(|(_, message)| message)
+    }
+
+    /// When a conversation must be looked at again, if a message decides that: the first that is
+    /// neither settled nor saved by the server does.
+    pub(super) fn rearm_for(&mut self, id: Id<Outgoing>) {
+        let Some(message) = self.outgoing.get(id) else { return };
+        let Some(peer) = self.peers.get(message.peer) else { return };
+        let before = peer.outbox.before(id, &message.of_peer).and_then(|id| self.outgoing.get(id));
+        if before.is_none_or(|before| !before.stage.is_unsaved()) {
+            self.rearm(message.peer);
+        }
     }
 
     /// When a conversation must be looked at again.

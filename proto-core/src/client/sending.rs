@@ -89,8 +89,7 @@ impl Engine<'_> {
             if message.since.is_none() || message.stage == Stage::Deposited {
                 // For a receipt from the first datagram on, for the server from the last.
                 message.since = Some(self.state.now);
-                let peer = message.peer;
-                self.rearm(peer);
+                self.rearm_for(id);
             }
         }
     }
@@ -115,7 +114,10 @@ impl Engine<'_> {
     /// What is next to be sent was said in an epoch that is over.
     pub(super) fn is_from_before(&self, id: Id<Peer>) -> bool {
         let epoch = self.state.epoch;
-        self.first_unsaved(id).is_some_and(|message| message.position.epoch < epoch)
+        let is_old = |message: &Outgoing| message.position.epoch < epoch;
+        let oldest = self.peers.get(id).and_then(|peer| peer.outbox.front());
+        oldest.and_then(|id| self.outgoing.get(id)).is_some_and(is_old)
+            && self.first_unsaved(id).is_some_and(is_old)
     }
 
     /// Sends what is open directly, as far as there is a link.

@@ -24,9 +24,9 @@ use super::{
     outbox::RETRY, outgoing::Stage, peer::Path,
 };
 
-/// The most messages of one conversation in memory: while a quarter of the table is used,
-/// while half of it is, and beyond.
-const MOST: [usize; 3] = [256, 64, 8];
+/// The most messages of one conversation in memory: while less than half of the table is used,
+/// less than five eighths, and beyond.
+const MOST: [usize; 3] = [512, 64, 8];
 
 /// How many messages of an outbox are read at once.
 pub(super) const READ_AHEAD: usize = 64;
@@ -209,9 +209,9 @@ impl Engine<'_> {
     pub(super) fn has_turn(&self, peer: &Peer) -> bool {
         let (used, all) = (self.outgoing.len(), self.outgoing.capacity());
         let [few, some, many] = MOST;
-        let most = if used * 4 < all {
+        let most = if used * 2 < all {
             few
-        } else if used * 2 < all {
+        } else if used * 8 < all * 5 {
             some
         } else {
             many
