@@ -10,6 +10,7 @@ use proto_core::{
     client::{self, Client, Event, Verdict},
     host::{Action, Machine, Records, Resume},
     id::{Nick, PublicKey, SecretKey},
+    random::Seed,
     record::record_bound,
     server::{self, Server},
     session::{Identity, Portable},
@@ -73,31 +74,40 @@ const fn at(port: u16) -> SocketAddr {
 const START: Instant = Instant::from_micros(0);
 const RESUME: Resume = Resume { boot: 1, clock: WallClock { at: START, unix: UnixTime(0) } };
 
-/// A device takes its key and seed from its own randomness; here they are constants.
-fn identity(n: u8) -> (Identity, [u8; 32]) {
-    (Identity::new(SecretKey([n; 32]), &Portable), [n; 32])
+/// Writes randomness from a source that gives nothing twice.
+pub type Fill = fn(&mut [u8]) -> Result<(), NoRandomness>;
+
+/// The source of randomness failed.
+pub struct NoRandomness;
+
+/// A new identity, and the randomness of a run. A real device keeps its identity.
+fn draw(fill: Fill) -> Result<(Identity, Seed), NoRandomness> {
+    let mut key = SecretKey([0; 32]);
+    fill(&mut key.0)?;
+    Ok((Identity::new(key, &Portable), Seed::draw(fill)?))
 }
 
 // Not inlined: what moves over the stack while a role is made is gone before anything is said.
 #[inline(never)]
 fn new_server(
     (tables, place): &'static mut (ServerTables, MaybeUninit<LentServer>),
+    fill: Fill,
 ) -> Option<&'static mut LentServer> {
     let config = server::Config { text: TEXT as u32, ..server::Config::default() };
-    let (identity, seed) = identity(1);
+    let (identity, seed) = draw(fill).ok()?;
     Some(place.write(Server::new(config, identity, seed, RESUME, START, tables).ok()?))
 }
 
 #[inline(never)]
 fn new_client(
     (tables, place): &'static mut (ClientTables, MaybeUninit<LentClient>),
+    fill: Fill,
     nick: &str,
-    n: u8,
     server: PublicKey,
 ) -> Option<&'static mut LentClient> {
     let config = client::Config::new(Nick::new(nick).ok()?, at(SERVER), Some(server));
     let config = client::Config { text: TEXT as u32, ..config };
-    let (identity, seed) = identity(n);
+    let (identity, seed) = draw(fill).ok()?;
     Some(place.write(Client::new(config, identity, seed, RESUME, START, tables).ok()?))
 }
 
@@ -127,8 +137,8 @@ struct World {
 const SAID: [&str; 2] = ["hello", "for later"];
 
 /// `None` if it did not go as it should.
-pub fn converse(memory: &'static mut Memory) -> Option<()> {
-    let mut world = World::new(memory)?;
+pub fn converse(memory: &'static mut Memory, fill: Fill) -> Option<()> {
+    let mut world = World::new(memory, fill)?;
     let bob = Nick::new("bob").ok()?;
 
     world.bob.register(world.now).ok()?;
@@ -146,15 +156,15 @@ pub fn converse(memory: &'static mut Memory) -> Option<()> {
 }
 
 impl World {
-    fn new(memory: &'static mut Memory) -> Option<Self> {
+    fn new(memory: &'static mut Memory, fill: Fill) -> Option<Self> {
         let Memory { server, alice, bob, stores, scratch } = memory;
-        let server = new_server(server)?;
+        let server = new_server(server, fill)?;
         let key = server.key();
         Some(Self {
             now: START,
             server,
-            alice: new_client(alice, "alice", 2, key)?,
-            bob: new_client(bob, "bob", 3, key)?,
+            alice: new_client(alice, fill, "alice", key)?,
+            bob: new_client(bob, fill, "bob", key)?,
             stores: stores.each_mut(),
             scratch,
             under_way: None,

@@ -17,7 +17,7 @@ use proto_core::{
 };
 
 use crate::{
-    outside::{Answer, Outside, Request, address, end_identity, plaintext, role_identity},
+    outside::{Answer, Outside, Request, address, end_identity, plaintext, role_identity, seed},
     steps::{End, Step, Steps},
 };
 
@@ -357,7 +357,7 @@ fn start_server(outside: &Outside, logins: Logins) -> Server<ServerMemory> {
         ..server::Config::default()
     };
     let memory = ServerMemory::new();
-    Server::new(config, role_identity(), [1; 32], outside.resume(), outside.now, memory)
+    Server::new(config, role_identity(), seed(1), outside.resume(), outside.now, memory)
         .expect("its tables fit together")
 }
 
@@ -424,7 +424,7 @@ fn start_client(outside: &Outside) -> Client<ClientMemory> {
     let key = end_identity(End::First).public();
     let config = client::Config::new(nick, address(End::First), Some(key));
     let memory = ClientMemory::new();
-    Client::new(config, role_identity(), [1; 32], outside.resume(), outside.now, memory)
+    Client::new(config, role_identity(), seed(1), outside.resume(), outside.now, memory)
         .expect("its tables fit together")
 }
 

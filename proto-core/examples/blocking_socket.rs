@@ -3,12 +3,11 @@
 //!
 //! `cargo run -p proto-core --example blocking_socket`
 use std::net::{SocketAddr, UdpSocket};
-use std::{
-    collections::BTreeMap, fmt::Debug, fs::File, io, io::Read, sync::LazyLock, thread, time,
-};
+use std::{collections::BTreeMap, fmt::Debug, io, sync::LazyLock, thread, time};
 
 use proto_core::client::{self, Client, Event, Verdict};
 use proto_core::host::{Action, Log, Machine, Records, Resume};
+use proto_core::random::Seed;
 use proto_core::server::{self, Server};
 use proto_core::time::{Instant, UnixTime, WallClock};
 use proto_core::wire::MAX_DATAGRAM;
@@ -20,12 +19,13 @@ fn now() -> Instant {
 }
 
 /// A new identity, a seed, and all that is known of earlier runs: nothing.
-fn fresh() -> io::Result<(Identity, [u8; 32], Resume)> {
-    let mut bytes = [[0; 32]; 2];
-    File::open("/dev/urandom")?.read_exact(bytes.as_flattened_mut())?;
+fn fresh() -> io::Result<(Identity, Seed, Resume)> {
+    let mut key = SecretKey([0; 32]);
+    getrandom::fill(&mut key.0)?;
+    let seed = Seed::draw(getrandom::fill)?;
     let unix = time::UNIX_EPOCH.elapsed().unwrap_or_default().as_micros() as u64;
     let resume = Resume { boot: 1, clock: WallClock { at: now(), unix: UnixTime(unix) } };
-    Ok((Identity::new(SecretKey(bytes[0]), &Portable), bytes[1], resume))
+    Ok((Identity::new(key, &Portable), seed, resume))
 }
 
 /// A role, its socket, and a store that lasts as long as the program.

@@ -4,15 +4,16 @@
 //! `cargo run -p proto-core --example in_memory`
 use std::{
     collections::{BTreeMap, VecDeque},
+    error::Error,
     fmt::Debug,
     net::SocketAddr,
 };
 
 use proto_core::{
-    StartError,
     client::{self, Client},
     host::{Action, Log, Machine, Records, Resume},
     id::{Nick, SecretKey},
+    random::Seed,
     server::{self, Server},
     session::{Identity, Portable},
     time::{Instant, UnixTime, WallClock},
@@ -90,24 +91,31 @@ fn arrived(wire: &mut Wire, at: SocketAddr) -> Vec<(SocketAddr, Vec<u8>)> {
     here.into_iter().map(|(from, _, datagram)| (from, datagram)).collect()
 }
 
-fn main() -> Result<(), StartError> {
+/// A new identity. A real host keeps its own, or nobody knows it again.
+fn identity() -> Result<Identity, getrandom::Error> {
+    let mut key = SecretKey([0; 32]);
+    getrandom::fill(&mut key.0)?;
+    Ok(Identity::new(key, &Portable))
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
     let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
-    // Nobody else is here: a real host draws key and seed from the system's generator.
-    let identity = |n| Identity::new(SecretKey([n; 32]), &Portable);
     let mut now = Instant::default();
     let resume = Resume { boot: 1, clock: WallClock { at: now, unix: UnixTime(0) } };
     let (config, memory) = (server::Config::default(), Box::new(ServerMemory::new()));
-    let server = Server::new(config, identity(1), [1; 32], resume, now, memory)?;
+    let server =
+        Server::new(config, identity()?, Seed::draw(getrandom::fill)?, resume, now, memory)?;
     let key = Some(server.key());
-    let client = |n, nick| {
-        let config = client::Config::new(Nick::new(nick).expect("a nick"), at(1), key);
-        Client::new(config, identity(n), [n; 32], resume, now, Box::new(ClientMemory::new()))
+    let client = |nick| -> Result<_, Box<dyn Error>> {
+        let config = client::Config::new(Nick::new(nick)?, at(1), key);
+        let (seed, memory) = (Seed::draw(getrandom::fill)?, Box::new(ClientMemory::new()));
+        Ok(Client::new(config, identity()?, seed, resume, now, memory)?)
     };
     let mut server = Node { at: at(1), role: server, store: Store::default() };
-    let mut x = Node { at: at(2), role: client(2, "x")?, store: Store::default() };
-    let mut y = Node { at: at(3), role: client(3, "y")?, store: Store::default() };
+    let mut x = Node { at: at(2), role: client("x")?, store: Store::default() };
+    let mut y = Node { at: at(3), role: client("y")?, store: Store::default() };
     for node in [&mut x, &mut y] {
-        node.role.register(now).expect("it is offline");
+        node.role.register(now)?;
     }
     let (wire, mut said) = (&mut Wire::new(), false);
     while now < Instant::from_micros(2_000_000) {

@@ -3,6 +3,7 @@
 use std::{
     boxed::Box,
     collections::{BTreeMap, VecDeque},
+    convert::Infallible,
     net::SocketAddr,
     vec,
     vec::Vec,
@@ -16,7 +17,7 @@ use crate::{
     },
     host::{Action, Log, Machine, Records, Resume, Ticket},
     id::{Account, Epoch, Incarnation, Nick, Number, Position, PublicKey, RoomName, SecretKey},
-    random::Random,
+    random::{Random, Seed},
     record::{
         Access, AccountRecord, ConversationRecord, EntryRecord, InboxRecord, MailRecord,
         MemberRecord, OutboxRecord, PairRecord, PlaceRecord, RoomRecord, SelfRecord, Sentence,
@@ -38,6 +39,15 @@ type SmallMemory = client::Fixed<4, 8, 16, 64, 32, { record_bound(600) }>;
 const SERVER: u16 = 1;
 const ALICE: u16 = 2;
 const BOB: u16 = 3;
+
+/// The same each time.
+fn seed_of(n: u8) -> Seed {
+    let Ok(seed) = Seed::draw(|bytes| {
+        bytes.fill(n);
+        Ok::<_, Infallible>(())
+    });
+    seed
+}
 
 /// A log's head and its records.
 type Numbered = (u64, BTreeMap<u64, Vec<u8>>);
@@ -244,11 +254,11 @@ impl<M: client::Storage> World<M> {
         let now = Instant::default();
         let resume = Resume { boot, clock: WallClock { at: now, unix: UnixTime(1 << 50) } };
         let identity = |n| Identity::new(SecretKey([n; 32]), &Portable);
-        let seed = |n| [n ^ seed; 32];
+        let fixed = |n| seed_of(n ^ seed);
         let server = Server::new(
             server::Config::default(),
             identity(1),
-            seed(1),
+            fixed(1),
             resume,
             now,
             Box::new(ServerMemory::new()),
@@ -260,11 +270,11 @@ impl<M: client::Storage> World<M> {
         };
         let memory_of_alice = Box::new(ClientMemory::new());
         let alice =
-            Client::new(config("alice"), identity(2), seed(2), resume, now, memory_of_alice)
+            Client::new(config("alice"), identity(2), fixed(2), resume, now, memory_of_alice)
                 .unwrap();
-        let bob = Client::new(config("bob"), identity(3), seed(3), resume, now, memory).unwrap();
+        let bob = Client::new(config("bob"), identity(3), fixed(3), resume, now, memory).unwrap();
         let (wire, heard) = (VecDeque::new(), Vec::new());
-        let outside = Outside { now, stores, wire, dice: Random::new(seed(9)) };
+        let outside = Outside { now, stores, wire, dice: Random::new(fixed(9)) };
         Self { server, alice, bob, heard, outside }
     }
 
@@ -421,11 +431,11 @@ fn tables_that_do_not_fit_together_are_refused_by_name() {
     let config = client::Config::new(Nick::new("alice").unwrap(), at(SERVER), None);
     let client = |boot, memory| {
         let resume = Resume { boot, clock };
-        Client::new(config, identity(), [1; 32], resume, Instant::default(), memory).map(|_| ())
+        Client::new(config, identity(), seed_of(1), resume, Instant::default(), memory).map(|_| ())
     };
     let server = |boot, memory| {
         let (config, resume) = (server::Config::default(), Resume { boot, clock });
-        Server::new(config, identity(), [1; 32], resume, Instant::default(), memory).map(|_| ())
+        Server::new(config, identity(), seed_of(1), resume, Instant::default(), memory).map(|_| ())
     };
     let of_client = |which| Shortened(Box::new(ExactClient::new()), which);
     let of_server = |which| Shortened(Box::new(ExactServer::new()), which);

@@ -24,7 +24,7 @@ use rustix::{
     net::{MMsgHdr, SendAncillaryBuffer, SendFlags, SocketAddrAny, sendmmsg},
     time::{ClockId, clock_gettime},
 };
-use transport_mio::{endpoint::ServerEndpoint, memory::ServerSizes};
+use transport_mio::{endpoint::ServerEndpoint, identity, memory::ServerSizes};
 
 /// Bytes of text in a message: a short line.
 const BYTES: usize = 40;
@@ -131,7 +131,7 @@ impl Town {
             sinks: (0..SINKS).map(sink).collect(),
             members: Vec::new(),
             by_session: HashMap::new(),
-            dice: Random::new([9; 32]),
+            dice: Random::new(identity::seed().expect("the system has a generator")),
             said: 0,
             run: Incarnation::NONE,
             _directory: directory,

@@ -25,6 +25,7 @@ use crate::{
     id::{Nick, Position, PublicKey},
     link::{Drops, Link},
     password::MAX_PASSWORD,
+    random::Seed,
     role::{StartError, grant},
     session::Identity,
     time::{Instant, UnixTime, WallClock},
@@ -124,15 +125,14 @@ pub struct Client<S: Storage> {
 }
 
 impl<S: Storage> Client<S> {
-    /// A client that begins by reading its durable state, offline. `seed` is fresh
-    /// randomness from the host.
+    /// A client that begins by reading its durable state, offline.
     ///
     /// # Errors
     /// [`StartError`] says what is wrong with what the host gives it.
     pub fn new(
         config: Config,
         identity: Identity,
-        seed: [u8; 32],
+        seed: Seed,
         resume: Resume,
         now: Instant,
         mut storage: S,

@@ -15,8 +15,8 @@
 //! # Duties of a host
 //! - **Time.** `now` never goes back. [`crate::time::Instant`] is monotonic and counts while the
 //!   machine sleeps, if the system has such a clock.
-//! - **Randomness.** The seed is fresh from the system's generator at each start. Two runs with one
-//!   seed and one boot number would use a nonce twice.
+//! - **Randomness.** The [`Seed`](crate::random::Seed) is drawn from the system's generator at each
+//!   start. Two runs with one seed and one boot number would use a nonce twice.
 //! - **The boot number** in [`Resume`] is made durable before the role is made, and never used again.
 //! - **The store** keeps the contract that [`Log`] has: durable in the order asked for, and
 //!   after a failure nothing asked before the role was told of it may succeed.

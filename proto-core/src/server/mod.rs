@@ -28,6 +28,7 @@ use crate::{
     host::{Action, Judgement, Machine, Records, Resume, StoreError, Ticket},
     id::{Account, Nick, PublicKey},
     link::{Drops, Link},
+    random::Seed,
     record::Sentence,
     role::{StartError, grant},
     session::Identity,
@@ -116,15 +117,14 @@ pub struct Server<S: Storage> {
 }
 
 impl<S: Storage> Server<S> {
-    /// A server that begins by reading its accounts from the store. `seed` is
-    /// fresh randomness from the host.
+    /// A server that begins by reading its accounts from the store.
     ///
     /// # Errors
     /// [`StartError`] says what is wrong with what the host gives it.
     pub fn new(
         config: Config,
         identity: Identity,
-        seed: [u8; 32],
+        seed: Seed,
         resume: Resume,
         now: Instant,
         mut storage: S,
