@@ -316,6 +316,8 @@ impl<M: client::Storage> World<M> {
     }
 }
 
+mod lending;
+
 /// Memory of which one table is a third as long as it should be.
 struct Shortened<T>(Box<T>, usize);
 

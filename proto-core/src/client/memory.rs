@@ -5,8 +5,8 @@ use core::ops::DerefMut;
 use crate::{
     host::Resume,
     link::{Dial, LinkTables, Remembered, SentPacket},
-    role::{LEAST_WORK, StartError, check_start, link_needs},
-    storage::{Block, Bucket, Index, Slot},
+    role::{LEAST_WORK, StartError, check_start, link_needs, untouched_links},
+    storage::{Block, Bucket, Index, Slab, Slot},
     timers::TimerCell,
 };
 
@@ -36,7 +36,7 @@ pub struct Tables<'a> {
 }
 
 impl Tables<'_> {
-    /// They fit together, and what a role resumes with is sound.
+    /// They fit together, nobody has used them, and what a role resumes with is sound. O(1).
     pub(super) fn check(&self, resume: &Resume) -> Result<(), StartError> {
         let peers = self.peers.len();
         let own = [
@@ -50,7 +50,16 @@ impl Tables<'_> {
             ("blocks", self.blocks.len(), 1),
             ("work", self.work.len(), LEAST_WORK),
         ];
-        check_start(resume, &[&link_needs(&self.links, LEAST_LINKS), &own])
+        // The others are used only with one of these.
+        let untouched = [
+            ("peers", Slab::is_untouched(self.peers)),
+            ("messages", Slab::is_untouched(self.messages)),
+        ];
+        check_start(
+            resume,
+            &[&link_needs(&self.links, LEAST_LINKS), &own],
+            &[&untouched_links(&self.links), &untouched],
+        )
     }
 }
 
@@ -58,7 +67,8 @@ impl Tables<'_> {
 /// confirmed yet.
 const LEAST_LINKS: usize = 4;
 
-/// Lends a client its memory, the same each time.
+/// Lends a client its memory, the same each time, and to no other role: memory that a role has used
+/// is of no use to another, which refuses it with [`StartError::Used`].
 pub trait Storage {
     /// The slices, as they were left the last time.
     fn tables(&mut self) -> Tables<'_>;
@@ -71,7 +81,8 @@ impl<P: DerefMut<Target: Storage>> Storage for P {
     }
 }
 
-/// Memory of a size fixed at compile time: a `static`, lent as `&mut`.
+/// Memory of a size fixed at compile time: a `static`, lent as `&mut`. To lend it again when its
+/// role is gone, make it new: `*memory = Fixed::new()`.
 ///
 /// `WORK` is [`crate::record::record_bound`] of the longest sealed message: its text, 8 bytes of
 /// time and 96 of seal.

@@ -4,8 +4,8 @@ use core::ops::DerefMut;
 
 use crate::{
     link::{LinkTables, Remembered, SentPacket},
-    role::{LEAST_WORK, StartError, check_start, link_needs},
-    storage::{Block, Bucket, Index, Slot},
+    role::{LEAST_WORK, StartError, check_start, link_needs, untouched_links},
+    storage::{Block, Bucket, Index, Slab, Slot},
     timers::TimerCell,
 };
 
@@ -50,7 +50,7 @@ pub struct Tables<'a> {
 }
 
 impl Tables<'_> {
-    /// They fit together, and what a role resumes with is sound.
+    /// They fit together, nobody has used them, and what a role resumes with is sound. O(1).
     pub(super) fn check(&self, resume: &Resume) -> Result<(), StartError> {
         let (accounts, entries, pairs) =
             (self.accounts.len(), self.entries.len(), self.pairs.len());
@@ -75,7 +75,19 @@ impl Tables<'_> {
             ("work", self.work.len(), LEAST_WORK),
         ];
         // One of a client, and one that is not confirmed yet.
-        check_start(resume, &[&link_needs(&self.links, 2), &own])
+        // The others are used only with one of these.
+        let untouched = [
+            ("versions", Versions::is_untouched(self.versions)),
+            ("entries", Slab::is_untouched(self.entries)),
+            ("pairs", Slab::is_untouched(self.pairs)),
+            ("rooms.rooms", Slab::is_untouched(self.rooms.rooms)),
+            ("rooms.members", Slab::is_untouched(self.rooms.members)),
+        ];
+        check_start(
+            resume,
+            &[&link_needs(&self.links, 2), &own],
+            &[&untouched_links(&self.links), &untouched],
+        )
     }
 }
 
@@ -90,7 +102,8 @@ impl Sizes {
     }
 }
 
-/// Lends a server its memory, the same each time.
+/// Lends a server its memory, the same each time, and to no other role: memory that a role has used
+/// is of no use to another, which refuses it with [`StartError::Used`].
 pub trait Storage {
     /// The slices, as they were left the last time.
     fn tables(&mut self) -> Tables<'_>;
@@ -103,7 +116,8 @@ impl<P: DerefMut<Target: Storage>> Storage for P {
     }
 }
 
-/// Memory of a size fixed at compile time: a `static`, lent as `&mut`.
+/// Memory of a size fixed at compile time: a `static`, lent as `&mut`. To lend it again when its
+/// role is gone, make it new: `*memory = Fixed::new()`.
 ///
 /// `ACCOUNTS` is a power of two; there are as many rooms, and twice as many places in them. `WORK` is [`crate::record::record_bound`] of the longest sealed
 /// message: its text, 8 bytes of time and 96 of seal.
