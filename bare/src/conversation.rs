@@ -11,9 +11,9 @@ use proto_core::{
     host::{Action, Machine, Records, Resume},
     id::{Nick, PublicKey, SecretKey},
     random::Seed,
-    record::record_bound,
     server::{self, Server},
     session::{Identity, Portable},
+    text_bound,
     time::{Instant, UnixTime, WallClock},
     wire::MAX_DATAGRAM,
 };
@@ -22,11 +22,27 @@ use crate::store::Store;
 
 /// The longest text, in bytes.
 const TEXT: usize = 200;
-/// The longest record: text, 8 bytes of time, 96 of seal.
-pub const WORK: usize = record_bound(TEXT + 8 + 96);
+/// The longest record, in bytes.
+pub const WORK: usize = text_bound(TEXT);
 
-type ServerTables = server::Fixed<8, 8, 8, 32, 32, WORK>;
-type ClientTables = client::Fixed<4, 8, 8, 32, 16, WORK>;
+type ServerTables = server::Fixed<
+    server::fixed::Links<8>,
+    server::fixed::Accounts<8>,
+    server::fixed::Rooms<8>,
+    server::fixed::Members<16>,
+    server::fixed::Entries<8>,
+    server::fixed::Blocks<32>,
+    server::fixed::Packets<32>,
+    server::fixed::Work<WORK>,
+>;
+type ClientTables = client::Fixed<
+    client::fixed::Links<4>,
+    client::fixed::Peers<8>,
+    client::fixed::Messages<8>,
+    client::fixed::Blocks<32>,
+    client::fixed::Packets<16>,
+    client::fixed::Work<WORK>,
+>;
 type LentServer = Server<&'static mut ServerTables>;
 type LentClient = Client<&'static mut ClientTables>;
 

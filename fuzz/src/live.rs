@@ -22,8 +22,24 @@ use crate::{
 };
 
 /// Fewer pairs than the ends can make, so that they give way to each other.
-type ServerMemory = server::Fixed<8, 8, 4, 32, 16, { record_bound(2048) }>;
-type ClientMemory = client::Fixed<4, PEERS, 8, 32, 16, { record_bound(2048) }>;
+type ServerMemory = server::Fixed<
+    server::fixed::Links<8>,
+    server::fixed::Accounts<8>,
+    server::fixed::Rooms<8>,
+    server::fixed::Members<16>,
+    server::fixed::Entries<4>,
+    server::fixed::Blocks<32>,
+    server::fixed::Packets<16>,
+    server::fixed::Work<{ record_bound(2048) }>,
+>;
+type ClientMemory = client::Fixed<
+    client::fixed::Links<4>,
+    client::fixed::Peers<PEERS>,
+    client::fixed::Messages<8>,
+    client::fixed::Blocks<32>,
+    client::fixed::Packets<16>,
+    client::fixed::Work<{ record_bound(2048) }>,
+>;
 
 /// People and rooms that a client has room for.
 const PEERS: usize = 8;

@@ -11,7 +11,26 @@ use proto_core::random::Seed;
 use proto_core::server::{self, Server};
 use proto_core::time::{Instant, UnixTime, WallClock};
 use proto_core::wire::MAX_DATAGRAM;
-use proto_core::{id::Nick, id::SecretKey, session::Identity, session::Portable};
+use proto_core::{id::Nick, id::SecretKey, session::Identity, session::Portable, text_bound};
+
+type ServerMemory = server::Fixed<
+    server::fixed::Links<8>,
+    server::fixed::Accounts<8>,
+    server::fixed::Rooms<4>,
+    server::fixed::Members<16>,
+    server::fixed::Entries<16>,
+    server::fixed::Blocks<64>,
+    server::fixed::Packets<64>,
+    server::fixed::Work<{ text_bound(400) }>,
+>;
+type ClientMemory = client::Fixed<
+    client::fixed::Links<4>,
+    client::fixed::Peers<8>,
+    client::fixed::Messages<16>,
+    client::fixed::Blocks<64>,
+    client::fixed::Packets<32>,
+    client::fixed::Work<{ text_bound(400) }>,
+>;
 
 fn now() -> Instant {
     static START: LazyLock<time::Instant> = LazyLock::new(time::Instant::now);
@@ -91,7 +110,7 @@ impl<M: Machine<Event: Debug>> Host<M> {
 
 fn serve(socket: UdpSocket) -> io::Result<()> {
     let ((identity, seed, resume), config) = (fresh()?, server::Config::default());
-    let memory = Box::new(server::Fixed::<8, 8, 16, 64, 64, 1024>::new());
+    let memory = Box::new(ServerMemory::new());
     let server = Server::new(config, identity, seed, resume, now(), memory);
     let mut host = Host::new(server.map_err(io::Error::other)?, socket);
     loop {
@@ -103,7 +122,7 @@ fn serve(socket: UdpSocket) -> io::Result<()> {
 fn chat(nick: Nick, server: SocketAddr, mut say: Option<(Nick, &str)>) -> io::Result<()> {
     let (identity, seed, resume) = fresh()?;
     let config = client::Config::new(nick, server, None);
-    let memory = Box::new(client::Fixed::<4, 8, 16, 64, 32, 1024>::new());
+    let memory = Box::new(ClientMemory::new());
     let client = Client::new(config, identity, seed, resume, now(), memory);
     let mut host = Host::new(client.map_err(io::Error::other)?, UdpSocket::bind("127.0.0.1:0")?);
     host.role.register(now()).map_err(io::Error::other)?;

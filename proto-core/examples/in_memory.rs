@@ -16,12 +16,29 @@ use proto_core::{
     random::Seed,
     server::{self, Server},
     session::{Identity, Portable},
+    text_bound,
     time::{Instant, UnixTime, WallClock},
     wire::MAX_DATAGRAM,
 };
 
-type ServerMemory = server::Fixed<8, 8, 16, 64, 64, 1024>;
-type ClientMemory = client::Fixed<4, 8, 16, 64, 32, 1024>;
+type ServerMemory = server::Fixed<
+    server::fixed::Links<8>,
+    server::fixed::Accounts<8>,
+    server::fixed::Rooms<4>,
+    server::fixed::Members<16>,
+    server::fixed::Entries<16>,
+    server::fixed::Blocks<64>,
+    server::fixed::Packets<64>,
+    server::fixed::Work<{ text_bound(400) }>,
+>;
+type ClientMemory = client::Fixed<
+    client::fixed::Links<4>,
+    client::fixed::Peers<8>,
+    client::fixed::Messages<16>,
+    client::fixed::Blocks<64>,
+    client::fixed::Packets<32>,
+    client::fixed::Work<{ text_bound(400) }>,
+>;
 
 /// Datagrams under way: from, to, bytes.
 type Wire = VecDeque<(SocketAddr, SocketAddr, Vec<u8>)>;

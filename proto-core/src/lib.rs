@@ -35,17 +35,23 @@
 //! # A host
 //! What a host owes a role in return is in [`host`].
 //! ```
-//! use proto_core::client::{Client, Config, Event, Fixed};
+//! use proto_core::client::{Client, Config, Event};
+//! use proto_core::client::fixed::{Blocks, Fixed, Links, Messages, Packets, Peers, Work};
 //! use proto_core::host::{Action, Machine, Records, Resume};
 //! use proto_core::id::{Nick, SecretKey};
 //! use proto_core::random::Seed;
 //! use proto_core::session::{Identity, Portable};
-//! use proto_core::{time::{Instant, UnixTime, WallClock}, wire::MAX_DATAGRAM};
+//! use proto_core::{text_bound, time::{Instant, UnixTime, WallClock}, wire::MAX_DATAGRAM};
+//!
+//! /// What it can hold at a time, and the longest text.
+//! type Memory = Fixed<
+//!     Links<4>, Peers<8>, Messages<16>, Blocks<64>, Packets<32>, Work<{ text_bound(400) }>,
+//! >;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! // The host's part: memory, a key, fresh randomness, the clocks, where the server is. A real
 //! // one draws its key once and keeps it, and counts its boots.
-//! let memory = Box::new(Fixed::<4, 8, 16, 64, 32, 1024>::new());
+//! let memory = Box::new(Memory::new());
 //! let mut key = SecretKey([0; 32]);
 //! getrandom::fill(&mut key.0)?;
 //! let identity = Identity::new(key, &Portable);
@@ -105,4 +111,4 @@ pub mod time;
 pub mod timers;
 pub mod wire;
 
-pub use role::StartError;
+pub use role::{StartError, text_bound};

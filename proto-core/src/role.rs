@@ -6,7 +6,8 @@ use core::fmt;
 use crate::{
     host::Resume,
     link::{Link, LinkTables, Links, Remembered, Role},
-    record::record_bound,
+    record::{BODY_HEADER, record_bound},
+    session::MAIL_OVERHEAD,
     storage::{Id, Index, Pool, Slab},
     time::Instant,
     wire::{CloseReason, Frame, FrameError, Frames, MAX_BODY},
@@ -54,8 +55,14 @@ impl core::error::Error for StartError {}
 /// A table: its name, its length, and how long it must be at least.
 pub(crate) type Need = (&'static str, usize, usize);
 
-/// The least length of `work`: some text fits, with its author's time and a seal.
-pub(crate) const LEAST_WORK: usize = record_bound(105);
+/// The most bytes of a record with a text of up to `text` bytes, its author's time and a seal: what
+/// a role's working memory needs.
+pub const fn text_bound(text: usize) -> usize {
+    record_bound(BODY_HEADER + text + MAIL_OVERHEAD)
+}
+
+/// The least length of `work`: some text fits.
+pub(crate) const LEAST_WORK: usize = text_bound(1);
 
 /// A table's name, and whether it was never used.
 pub(crate) type Untouched = (&'static str, bool);

@@ -13,6 +13,7 @@ use crate::{
     StartError,
     client::{
         self, Client, Event, To, Verdict,
+        fixed::{Blocks, Links, Messages, Packets, Peers, Work},
         history::{History, Span},
     },
     host::{Action, Log, Machine, Records, Resume, Ticket},
@@ -26,14 +27,32 @@ use crate::{
     server::{self, Server},
     session::{Identity, Portable},
     storage::{Block, Pool, PoolHead},
+    text_bound,
     time::{Instant, UnixTime, WallClock},
     wire::{MAX_DATAGRAM, Wish},
 };
 
-type ServerMemory = server::Fixed<8, 8, 16, 64, 64, 4096>;
-type ClientMemory = client::Fixed<4, 8, 16, 64, 32, 4096>;
+type ServerMemory = server::Fixed<
+    server::fixed::Links<8>,
+    server::fixed::Accounts<8>,
+    server::fixed::Rooms<8>,
+    server::fixed::Members<16>,
+    server::fixed::Entries<16>,
+    Blocks<64>,
+    server::fixed::Packets<64>,
+    Work<4096>,
+>;
+type ClientMemory =
+    client::Fixed<Links<4>, Peers<8>, Messages<16>, Blocks<64>, Packets<32>, Work<4096>>;
 /// Its records have bodies of at most 600 bytes.
-type SmallMemory = client::Fixed<4, 8, 16, 64, 32, { record_bound(600) }>;
+type SmallMemory = client::Fixed<
+    Links<4>,
+    Peers<8>,
+    Messages<16>,
+    Blocks<64>,
+    Packets<32>,
+    Work<{ record_bound(600) }>,
+>;
 
 /// Where each is.
 const SERVER: u16 = 1;
@@ -423,8 +442,18 @@ impl<T: server::Storage> server::Storage for Shortened<T> {
 }
 
 /// No table much longer than it must be.
-type ExactServer = server::Fixed<2, 1, 4, 8, 1, { record_bound(105) }>;
-type ExactClient = client::Fixed<4, 1, 4, 8, 1, { record_bound(105) }>;
+type ExactServer = server::Fixed<
+    server::fixed::Links<2>,
+    server::fixed::Accounts<1>,
+    server::fixed::Rooms<1>,
+    server::fixed::Members<2>,
+    server::fixed::Entries<4>,
+    Blocks<8>,
+    server::fixed::Packets<1>,
+    Work<{ text_bound(1) }>,
+>;
+type ExactClient =
+    client::Fixed<Links<4>, Peers<1>, Messages<4>, Blocks<8>, Packets<1>, Work<{ text_bound(1) }>>;
 
 #[test]
 fn tables_that_do_not_fit_together_are_refused_by_name() {

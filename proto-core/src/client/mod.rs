@@ -3,6 +3,7 @@
 mod conversation;
 mod engine;
 mod event;
+pub mod fixed;
 pub(crate) mod history;
 mod home;
 mod host;
@@ -33,7 +34,8 @@ use crate::{
 };
 
 pub use event::{Deposit, Event, Failure, Refusal, To, Verdict};
-pub use memory::{Fixed, Storage, Tables};
+pub use fixed::Fixed;
+pub use memory::{Storage, Tables};
 pub use message::Message;
 pub use peer::Peer;
 

@@ -6,6 +6,7 @@ mod deposits;
 mod engine;
 mod entry;
 mod event;
+pub mod fixed;
 mod host;
 mod mailbox;
 mod member;
@@ -40,8 +41,9 @@ pub use crate::record::Access;
 pub use accounts::AccountSlot;
 pub use entry::{Entry, Pair};
 pub use event::Event;
+pub use fixed::Fixed;
 pub use member::Member;
-pub use memory::{Fixed, Sizes, Storage, Tables};
+pub use memory::{Sizes, Storage, Tables};
 pub use room::{Membership, RoomRow, RoomTables};
 
 use engine::{Engine, State};
