@@ -120,10 +120,20 @@ pub enum Status {
 }
 
 /// A client.
-#[derive(Debug)]
 pub struct Client<S: Storage> {
     state: State,
     storage: S,
+}
+
+// Of any memory, and without what nobody is to read in a log.
+impl<S: Storage> fmt::Debug for Client<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("config", &self.state.kept.config)
+            .field("status", &self.status())
+            .field("now", &self.state.kept.now)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<S: Storage> Client<S> {

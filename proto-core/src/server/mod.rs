@@ -112,10 +112,20 @@ impl Default for Config {
 }
 
 /// A server.
-#[derive(Debug)]
 pub struct Server<S: Storage> {
     state: State,
     storage: S,
+}
+
+// Of any memory, and without what nobody is to read in a log.
+impl<S: Storage> fmt::Debug for Server<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("config", &self.state.kept.config)
+            .field("key", &self.key())
+            .field("now", &self.state.kept.now)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<S: Storage> Server<S> {

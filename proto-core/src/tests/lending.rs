@@ -1,4 +1,4 @@
-//! Memory that is lent a second time.
+//! Memory lent to roles: once, and a second time.
 
 use std::{format, string::String};
 
@@ -117,6 +117,18 @@ fn stores() -> [Store; 3] {
 
 fn is_used<R>(started: Result<R, StartError>) -> bool {
     matches!(started.err(), Some(StartError::Used { .. }))
+}
+
+#[test]
+fn a_role_can_be_shown_whatever_its_memory_is() {
+    let (mut of_client, mut of_server) =
+        (Box::new(ClientMemory::new()), Box::new(ServerMemory::new()));
+    let shown = format!("{of_client:?}");
+    assert!(shown.contains("links: Links<4>, peers: Peers<8>"), "{shown}");
+    let shown = format!("{:?}", start_client(&mut *of_client).unwrap());
+    assert!(shown.starts_with("Client { config: Config { nick: bob, "), "{shown}");
+    let shown = format!("{:?}", start_server(&mut *of_server).unwrap());
+    assert!(shown.starts_with("Server { config: Config { "), "{shown}");
 }
 
 #[test]
