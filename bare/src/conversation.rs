@@ -109,7 +109,8 @@ fn new_server(
     (tables, place): &'static mut (ServerTables, MaybeUninit<LentServer>),
     fill: Fill,
 ) -> Option<&'static mut LentServer> {
-    let config = server::Config { text: TEXT as u32, ..server::Config::default() };
+    let mut config = server::Config::default();
+    config.text = TEXT as u32;
     let (identity, seed) = draw(fill).ok()?;
     Some(place.write(Server::new(config, identity, seed, RESUME, START, tables).ok()?))
 }
@@ -121,8 +122,8 @@ fn new_client(
     nick: &str,
     server: PublicKey,
 ) -> Option<&'static mut LentClient> {
-    let config = client::Config::new(Nick::new(nick).ok()?, at(SERVER), Some(server));
-    let config = client::Config { text: TEXT as u32, ..config };
+    let mut config = client::Config::new(Nick::new(nick).ok()?, at(SERVER), Some(server));
+    config.text = TEXT as u32;
     let (identity, seed) = draw(fill).ok()?;
     Some(place.write(Client::new(config, identity, seed, RESUME, START, tables).ok()?))
 }

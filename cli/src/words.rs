@@ -81,6 +81,9 @@ pub(crate) fn retention(kept: Retention) -> String {
     )
 }
 
+/// For what the core may learn to tell, and has no words here.
+const NO_WORDS: &str = "the reason is one that this program has no words for";
+
 /// Why a message was refused, and what to do.
 pub(crate) fn refusal(why: Refusal) -> &'static str {
     match why {
@@ -92,6 +95,7 @@ pub(crate) fn refusal(why: Refusal) -> &'static str {
         Refusal::Superseded => {
             "a later copy of you has written to them since; whether this one arrived is not known here"
         }
+        _ => NO_WORDS,
     }
 }
 
@@ -102,6 +106,7 @@ pub(crate) fn failure(why: Failure) -> &'static str {
             "it could not be saved on your own disk first; see to that, and send it again"
         }
         Failure::Damaged => "it is damaged on your own disk; write it again",
+        _ => NO_WORDS,
     }
 }
 
@@ -198,6 +203,7 @@ fn room(notice: &RoomNotice<'_>) -> Option<String> {
                     format!("{they_are} damaged on the server's disk; tell its operator")
                 }
                 (GoneReason::TooLong, _) => format!("{they_are} longer than this client takes"),
+                _ => NO_WORDS.to_owned(),
             };
             format!("{missing} {messages} to {} can no longer be read: {why}", whom(room))
         }
@@ -238,6 +244,7 @@ fn room_refusal(room: Option<&RoomName>, why: RoomRefusal) -> String {
         RoomRefusal::Store => {
             "the server could not save that; tell its operator, and try again".to_owned()
         }
+        _ => format!("{room}: {NO_WORDS}"),
     }
 }
 
@@ -259,6 +266,7 @@ fn register_refusal(why: RegisterRefusal) -> &'static str {
         RegisterRefusal::Exhausted => {
             "your key has used up all that it can be started with; use another --data-dir"
         }
+        _ => NO_WORDS,
     }
 }
 
@@ -309,6 +317,7 @@ fn closed(why: CloseReason, offline: bool) -> String {
         CloseReason::Unsupported | CloseReason::Malformed => {
             "the server does not understand this version of udpchat; use the same on both sides"
         }
+        _ => NO_WORDS,
     };
     let next =
         if offline { "you are offline, `reg` tries again" } else { "trying to reach it again" };

@@ -364,14 +364,12 @@ pub fn wish(which: u8) -> Wish {
 const HASH: &[u8] = &[7; 32];
 
 fn start_server(outside: &Outside, logins: Logins) -> Server<ServerMemory> {
-    let config = server::Config {
-        // Little enough is kept, and for short enough, for entries to go.
-        room: Retention { entries: 5, bytes: 1500, age: 40 },
-        mail: Duration::from_secs(100),
-        members: 2,
-        logins,
-        ..server::Config::default()
-    };
+    let mut config = server::Config::default();
+    // Little enough is kept, and for short enough, for entries to go.
+    config.room = Retention { entries: 5, bytes: 1500, age: 40 };
+    config.mail = Duration::from_secs(100);
+    config.members = 2;
+    config.logins = logins;
     let memory = ServerMemory::new();
     Server::new(config, role_identity(), seed(1), outside.resume(), outside.now, memory)
         .expect("its tables fit together")

@@ -164,7 +164,8 @@ impl Town {
         // Nobody falls silent while the others come, and nothing but Pings is at issue:
         // roster changes are never pushed.
         let never = Duration::from_hours(1000);
-        let config = Config { idle: never, push: never, ..Config::default() };
+        let mut config = Config::default();
+        (config.idle, config.push) = (never, never);
         let server = Server::new(
             config,
             us,

@@ -111,11 +111,12 @@ struct Member {
 impl Town {
     fn of(members: usize) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let sizes =
-            ServerSizes { packets: 4 * members, ..ServerSizes::for_clients(members + SINKS) };
+        let mut sizes = ServerSizes::for_clients(members + SINKS);
+        sizes.packets = 4 * members;
         // No roster changes are pushed: they are not what is measured.
         let never = Duration::from_hours(1);
-        let config = Config { push: never, idle: never, ..Config::default() };
+        let mut config = Config::default();
+        (config.push, config.idle) = (never, never);
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let server = ServerEndpoint::open(directory.path(), loopback, &sizes, config)
             .expect("a server on loopback");

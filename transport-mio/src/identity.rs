@@ -12,6 +12,7 @@ use crate::files;
 
 /// Why there is no identity to use. An existing file is never changed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum IdentityError {
     /// Others can read or write the file.
     #[error(

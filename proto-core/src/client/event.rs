@@ -83,6 +83,7 @@ impl From<RoomName> for To {
 
 /// Something that happened at a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Event {
     /// The durable state was read.
     Ready,
@@ -234,6 +235,7 @@ pub enum Event {
 
 /// Why a message goes by way of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Deposit {
     /// Its recipient is known to be offline.
     Offline,
@@ -264,6 +266,7 @@ pub enum Verdict {
 
 /// How a client's own store failed a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Failure {
     /// It could not be saved in the outbox, so it was not sent.
     Unsaved,

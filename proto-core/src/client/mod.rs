@@ -44,8 +44,9 @@ use engine::{Engine, State};
 /// A link as a client keeps it.
 pub type ClientLink = Link<conversation::ClientRole>;
 
-/// What a client goes by. [`Config::new`] is right for most.
+/// What a client goes by. [`Config::new`] is right for most; its fields can be set one by one.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Config {
     /// The nick to register.
     pub nick: Nick,
@@ -106,6 +107,7 @@ pub struct MessageId {
 
 /// Where a client is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Status {
     /// Reading its durable state.
     Loading,
@@ -376,6 +378,7 @@ pub struct OpenMessages {
 
 /// Why a command does nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CommandError {
     /// The client is online, or about to be.
     Online,
@@ -408,6 +411,7 @@ impl core::error::Error for CommandError {}
 
 /// Why a password is not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PasswordError {
     /// None is asked for.
     NotWanted,
@@ -433,6 +437,7 @@ impl core::error::Error for PasswordError {}
 
 /// Why a message is not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SayError {
     /// The client is offline, or has not been registered in this run yet.
     Offline,
@@ -475,6 +480,7 @@ impl core::error::Error for SayError {}
 
 /// How full the tables are: what is used, and what there is.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Usage {
     /// Sessions.
     pub links: (usize, usize),

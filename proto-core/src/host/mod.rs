@@ -22,6 +22,12 @@
 //!   after a failure nothing asked before the role was told of it may succeed.
 //! - **Each request is answered**, with a failure if need be: the role waits for it.
 //! - **The secret key** and the store are readable by their owner only.
+//!
+//! # What may grow
+//! What a role tells (events, errors, reasons, statistics) and what it can be configured with is
+//! `#[non_exhaustive]`: it grows without breaking a host, which passes over what it does not know.
+//! What a host must do or give is exhaustive, so that it is asked about at compile time: [`Action`],
+//! [`Log`], [`Judgement`], [`Resume`], [`Records`].
 
 mod action;
 mod resume;

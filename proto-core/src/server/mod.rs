@@ -51,8 +51,9 @@ use engine::{Engine, State};
 /// A link as the server keeps it.
 pub type ServerLink = Link<member::ServerRole>;
 
-/// What a server goes by. [`Config::default`] is right for most.
+/// What a server goes by. [`Config::default`] is right for most; its fields can be set one by one.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Config {
     /// The round-trip time assumed before the first sample.
     pub initial_rtt: Duration,
@@ -304,6 +305,7 @@ pub enum Operation {
 
 /// Why nothing is done to an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OperateError {
     /// Nobody has that nick.
     Unknown,
@@ -327,6 +329,7 @@ impl core::error::Error for OperateError {}
 
 /// How full the tables are: what is used, and what there is.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Usage {
     /// Sessions.
     pub links: (usize, usize),

@@ -37,6 +37,7 @@ mod file {
 
 /// Why an endpoint does not start.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StartError {
     /// The socket.
     #[error(transparent)]
