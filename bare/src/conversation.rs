@@ -14,7 +14,7 @@ use proto_core::{
     server::{self, Server},
     session::{Identity, Portable},
     text_bound,
-    time::{Instant, UnixTime, WallClock},
+    time::{Instant, WallClock},
     wire::MAX_DATAGRAM,
 };
 
@@ -88,7 +88,7 @@ const fn at(port: u16) -> SocketAddr {
 }
 
 const START: Instant = Instant::from_micros(0);
-const RESUME: Resume = Resume { boot: 1, clock: WallClock { at: START, unix: UnixTime(0) } };
+const RESUME: Resume = Resume { boot: 1, clock: WallClock::UNKNOWN };
 
 /// Writes randomness from a source that gives nothing twice.
 pub type Fill = fn(&mut [u8]) -> Result<(), NoRandomness>;

@@ -22,6 +22,9 @@ use crate::{
 /// What is shown for a time that no calendar has: a peer may claim anything.
 const NO_TIME: &str = "at no possible time";
 
+/// What is shown for the time of who has no clock.
+const UNKNOWN_TIME: &str = "--:--";
+
 /// A time as the classic client shows it: UTC, to the microsecond.
 pub(crate) fn utc(time: UnixTime) -> String {
     format(time, &TimeZone::UTC, "%Y-%m-%d %H:%M:%S.%6f")
@@ -29,6 +32,9 @@ pub(crate) fn utc(time: UnixTime) -> String {
 
 /// A time as people read it at `now`: the hour, and the day if it is another one.
 pub(crate) fn clock(time: UnixTime, now: UnixTime, zone: &TimeZone) -> String {
+    if time == UnixTime::UNKNOWN {
+        return UNKNOWN_TIME.to_owned();
+    }
     let day = "%Y-%m-%d";
     let is_today = format(time, zone, day) == format(now, zone, day);
     format(time, zone, if is_today { "%H:%M" } else { "%Y-%m-%d %H:%M" })
@@ -359,6 +365,7 @@ mod tests {
         let zone = TimeZone::fixed(jiff::tz::offset(2));
         let time = UnixTime(1_497_408_017_501_063);
         assert_eq!(clock(time, time, &zone), "04:40");
+        assert_eq!(clock(UnixTime::UNKNOWN, time, &zone), "--:--");
         assert_eq!(clock(time, UnixTime(time.0 + 86_400_000_000), &zone), "2017-06-14 04:40");
     }
 }

@@ -154,7 +154,7 @@ impl Outside {
 
     pub(crate) fn resume(&self) -> Resume {
         // So early that it makes no numbers.
-        let unix = UnixTime(0);
+        let unix = UnixTime(1);
         let at = Instant::from_micros(1_000_000);
         Resume { boot: self.boot, clock: WallClock { at, unix } }
     }

@@ -17,7 +17,7 @@ use proto_core::{
     server::{self, Server},
     session::{Identity, Portable},
     text_bound,
-    time::{Instant, UnixTime, WallClock},
+    time::{Instant, WallClock},
     wire::MAX_DATAGRAM,
 };
 
@@ -118,7 +118,7 @@ fn identity() -> Result<Identity, getrandom::Error> {
 fn main() -> Result<(), Box<dyn Error>> {
     let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
     let mut now = Instant::default();
-    let resume = Resume { boot: 1, clock: WallClock { at: now, unix: UnixTime(0) } };
+    let resume = Resume { boot: 1, clock: WallClock::UNKNOWN };
     let (config, memory) = (server::Config::default(), Box::new(ServerMemory::new()));
     let server =
         Server::new(config, identity()?, Seed::draw(getrandom::fill)?, resume, now, memory)?;

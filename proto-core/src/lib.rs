@@ -41,7 +41,7 @@
 //! use proto_core::id::{Nick, SecretKey};
 //! use proto_core::random::Seed;
 //! use proto_core::session::{Identity, Portable};
-//! use proto_core::{text_bound, time::{Instant, UnixTime, WallClock}, wire::MAX_DATAGRAM};
+//! use proto_core::{text_bound, time::{Instant, WallClock}, wire::MAX_DATAGRAM};
 //!
 //! /// What it can hold at a time, and the longest text.
 //! type Memory = Fixed<
@@ -57,7 +57,7 @@
 //! let identity = Identity::new(key, &Portable);
 //! let seed = Seed::draw(getrandom::fill)?;
 //! let mut now = Instant::from_micros(0);
-//! let resume = Resume { boot: 1, clock: WallClock { at: now, unix: UnixTime(0) } };
+//! let resume = Resume { boot: 1, clock: WallClock::UNKNOWN };
 //! let config = Config::new(Nick::new("alice")?, "127.0.0.1:12345".parse()?, None);
 //! let mut client = Client::new(config, identity, seed, resume, now, memory)?;
 //!

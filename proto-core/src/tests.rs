@@ -335,6 +335,7 @@ impl<M: client::Storage> World<M> {
     }
 }
 
+mod clock;
 mod lending;
 
 /// Memory of which one table is a third as long as it should be.
@@ -457,7 +458,7 @@ type ExactClient =
 
 #[test]
 fn tables_that_do_not_fit_together_are_refused_by_name() {
-    let clock = WallClock { at: Instant::default(), unix: UnixTime(0) };
+    let clock = WallClock::UNKNOWN;
     let identity = || Identity::new(SecretKey([1; 32]), &Portable);
     let config = client::Config::new(Nick::new("alice").unwrap(), at(SERVER), None);
     let client = |boot, memory| {

@@ -17,7 +17,7 @@ use proto_core::{
     server::{Config, Member, Server, ServerLink},
     session::{Identity, Initiator, Keys, Offer, Portable, Suite},
     storage::Slot,
-    time::{Instant, UnixTime, WallClock},
+    time::{Instant, WallClock},
     wire::{
         Ack, Datagram, Frame, FrameWriter, Frames, Hello, HelloTo, Init, MAX_DATAGRAM,
         PacketHeader, Register, VERSION,
@@ -158,7 +158,7 @@ struct Townsman {
 impl Town {
     fn of(count: usize) -> Self {
         let now = Instant::from_micros(0);
-        let resume = Resume { boot: 1, clock: WallClock { at: now, unix: UnixTime(0) } };
+        let resume = Resume { boot: 1, clock: WallClock::UNKNOWN };
         let us = Identity::new(SecretKey([1; 32]), &Shortcut);
         let memory = ServerMemory::new(&ServerSizes::for_clients(count));
         // Nobody falls silent while the others come, and nothing but Pings is at issue:

@@ -152,7 +152,7 @@ pub enum Event {
         from: Nick,
         /// Its place among all that they wrote.
         position: Position,
-        /// When they wrote it, by their clock.
+        /// When they wrote it, by their clock; [`UnixTime::UNKNOWN`] if they have none.
         time: UnixTime,
         /// It was saved at the server, or relayed by it.
         by_server: bool,
@@ -176,7 +176,7 @@ pub enum Event {
         index: u64,
         /// Who said it.
         from: Nick,
-        /// When, by their clock.
+        /// When, by their clock; [`UnixTime::UNKNOWN`] if they have none.
         time: UnixTime,
     },
     /// A room's log is not the one that this client has read: the server's store was put back, or

@@ -14,7 +14,8 @@
 //!
 //! # Duties of a host
 //! - **Time.** `now` never goes back. [`crate::time::Instant`] is monotonic and counts while the
-//!   machine sleeps, if the system has such a clock.
+//!   machine sleeps, if the system has such a clock. Who has no wall clock says so:
+//!   [`WallClock::UNKNOWN`].
 //! - **Randomness.** The [`Seed`](crate::random::Seed) is drawn from the system's generator at each
 //!   start. Two runs with one seed and one boot number would use a nonce twice.
 //! - **The boot number** in [`Resume`] is made durable before the role is made, and never used again.
@@ -81,7 +82,7 @@ pub trait Machine {
     /// The host is about to end: the others are told, and what is not durable is forgotten.
     fn shut_down(&mut self, now: Instant);
 
-    /// The wall clock was set.
+    /// The wall clock was set, or is not known any more.
     fn set_clock(&mut self, clock: WallClock);
 
     /// The next thing that is owed, with whatever is due at `now`; `None` when there is nothing
