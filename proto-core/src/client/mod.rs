@@ -22,7 +22,7 @@ mod window;
 use core::{fmt, net::SocketAddr, time::Duration};
 
 use crate::{
-    host::{Action, Judgement, Machine, Records, Resume, StoreError, Ticket},
+    host::{Action, Judgement, Machine, Owed, Records, Resume, StoreError, Ticket},
     id::{Nick, Position, PublicKey},
     link::{Drops, Link},
     password::MAX_PASSWORD,
@@ -125,6 +125,8 @@ pub enum Status {
 pub struct Client<S: Storage> {
     state: State,
     storage: S,
+    /// Requests that the host was given and has not answered.
+    unanswered: usize,
 }
 
 // Of any memory, and without what nobody is to read in a log.
@@ -134,6 +136,7 @@ impl<S: Storage> fmt::Debug for Client<S> {
             .field("config", &self.state.kept.config)
             .field("status", &self.status())
             .field("now", &self.state.kept.now)
+            .field("unanswered", &self.unanswered)
             .finish_non_exhaustive()
     }
 }
@@ -155,7 +158,8 @@ impl<S: Storage> Client<S> {
         tables.check(&resume)?;
         let credit = grant(config.credit, tables.work.len(), tables.blocks.len());
         let config = Config { credit, ..config };
-        Ok(Self { state: State::new(config, identity, seed, resume, now), storage })
+        let state = State::new(config, identity, seed, resume, now);
+        Ok(Self { state, storage, unanswered: 0 })
     }
 
     /// Goes online. While the durable state is still being read, as soon as it is.
@@ -298,6 +302,7 @@ impl<S: Storage> Machine for Client<S> {
     }
 
     fn handle_stored(&mut self, now: Instant, ticket: Ticket, result: Result<(), StoreError>) {
+        self.unanswered = self.unanswered.saturating_sub(1);
         self.engine(now).handle_stored(ticket, result.is_ok());
     }
 
@@ -307,6 +312,7 @@ impl<S: Storage> Machine for Client<S> {
         ticket: Ticket,
         result: Result<Records<'_>, StoreError>,
     ) {
+        self.unanswered = self.unanswered.saturating_sub(1);
         let records = result.ok().and_then(|records| records.checked(0));
         self.engine(now).handle_read(ticket, records);
     }
@@ -326,15 +332,21 @@ impl<S: Storage> Machine for Client<S> {
         now: Instant,
         scratch: &'b mut [u8; MAX_DATAGRAM],
     ) -> Option<Action<'b, Event>> {
-        let mut engine = self.engine(now);
+        self.state.kept.now = now;
+        let mut engine = Engine::new(&mut self.state, self.storage.tables());
         engine.handle_timeouts();
         let owed = engine.next_owed(scratch)?;
+        self.unanswered += usize::from(matches!(owed, Owed::Request(_)));
         Some(owed.lend(engine.work, scratch, (&[], None)))
     }
 
     fn deadline(&mut self) -> Option<Instant> {
         let now = self.state.kept.now;
         self.engine(now).deadline()
+    }
+
+    fn unanswered(&self) -> usize {
+        self.unanswered
     }
 }
 

@@ -21,7 +21,8 @@
 //! - **The boot number** in [`Resume`] is made durable before the role is made, and never used again.
 //! - **The store** keeps the contract that [`Log`] has: durable in the order asked for, and
 //!   after a failure nothing asked before the role was told of it may succeed.
-//! - **Each request is answered**, with a failure if need be: the role waits for it.
+//! - **Each request is answered once**, with a failure if need be: the role waits for it, for ever,
+//!   without a deadline. [`Machine::unanswered`] tells how many it waits for.
 //! - **The secret key** and the store are readable by their owner only.
 //!
 //! # What may grow
@@ -97,4 +98,8 @@ pub trait Machine {
     /// When to call [`Self::poll`] at the latest, without another input. O(1). After `poll` gave
     /// `None` at `now`, it is later than `now`.
     fn deadline(&mut self) -> Option<Instant>;
+
+    /// How many requests were made of the host and are not answered: every `Put`, `Trim`, `Read`
+    /// and `Judge`. Exact if none is answered twice.
+    fn unanswered(&self) -> usize;
 }

@@ -26,7 +26,7 @@ mod versions;
 use core::{fmt, net::SocketAddr, time::Duration};
 
 use crate::{
-    host::{Action, Judgement, Machine, Records, Resume, StoreError, Ticket},
+    host::{Action, Judgement, Machine, Owed, Records, Resume, StoreError, Ticket},
     id::{Account, Nick, PublicKey},
     link::{Drops, Link},
     random::Seed,
@@ -116,6 +116,8 @@ impl Default for Config {
 pub struct Server<S: Storage> {
     state: State,
     storage: S,
+    /// Requests that the host was given and has not answered.
+    unanswered: usize,
 }
 
 // Of any memory, and without what nobody is to read in a log.
@@ -125,6 +127,7 @@ impl<S: Storage> fmt::Debug for Server<S> {
             .field("config", &self.state.kept.config)
             .field("key", &self.key())
             .field("now", &self.state.kept.now)
+            .field("unanswered", &self.unanswered)
             .finish_non_exhaustive()
     }
 }
@@ -146,7 +149,8 @@ impl<S: Storage> Server<S> {
         tables.check(&resume)?;
         let credit = grant(config.credit, tables.work.len(), tables.blocks.len());
         let config = Config { credit, ..config };
-        Ok(Self { state: State::new(config, identity, seed, resume, now), storage })
+        let state = State::new(config, identity, seed, resume, now);
+        Ok(Self { state, storage, unanswered: 0 })
     }
 
     /// Does something to the account that has `nick`, whether its holder is online or not.
@@ -227,6 +231,7 @@ impl<S: Storage> Machine for Server<S> {
     }
 
     fn handle_stored(&mut self, now: Instant, ticket: Ticket, result: Result<(), StoreError>) {
+        self.unanswered = self.unanswered.saturating_sub(1);
         self.engine(now).handle_stored(ticket, result.is_ok());
     }
 
@@ -236,11 +241,13 @@ impl<S: Storage> Machine for Server<S> {
         ticket: Ticket,
         result: Result<Records<'_>, StoreError>,
     ) {
+        self.unanswered = self.unanswered.saturating_sub(1);
         let records = result.ok().and_then(|records| records.checked(0));
         self.engine(now).handle_read(ticket, records);
     }
 
     fn handle_judged(&mut self, now: Instant, ticket: Ticket, judgement: Judgement<'_>) {
+        self.unanswered = self.unanswered.saturating_sub(1);
         self.engine(now).handle_judged(ticket, judgement);
     }
 
@@ -257,15 +264,21 @@ impl<S: Storage> Machine for Server<S> {
         now: Instant,
         scratch: &'b mut [u8; MAX_DATAGRAM],
     ) -> Option<Action<'b, Event>> {
-        let mut engine = self.engine(now);
+        self.state.kept.now = now;
+        let mut engine = Engine::new(&mut self.state, self.storage.tables());
         engine.handle_timeouts();
         let owed = engine.next_owed(scratch)?;
+        self.unanswered += usize::from(matches!(owed, Owed::Request(_)));
         Some(owed.lend(engine.work, scratch, engine.state.passwords.lent()))
     }
 
     fn deadline(&mut self) -> Option<Instant> {
         let now = self.state.kept.now;
         self.engine(now).deadline()
+    }
+
+    fn unanswered(&self) -> usize {
+        self.unanswered
     }
 }
 

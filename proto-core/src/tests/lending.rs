@@ -1,4 +1,4 @@
-//! Memory lent to roles: once, and a second time.
+//! Memory lent to roles, once and a second time, and what a role shows.
 
 use std::{format, string::String};
 
@@ -129,6 +129,30 @@ fn a_role_can_be_shown_whatever_its_memory_is() {
     assert!(shown.starts_with("Client { config: Config { nick: bob, "), "{shown}");
     let shown = format!("{:?}", start_server(&mut *of_server).unwrap());
     assert!(shown.starts_with("Server { config: Config { "), "{shown}");
+}
+
+#[test]
+fn requests_that_are_not_answered_are_counted() {
+    let mut scratch = [0; MAX_DATAGRAM];
+    let mut world = World::new(1, Default::default(), Box::new(ClientMemory::new()), 0);
+    world.register();
+    assert!(world.say(To::Lobby, "hello", 100));
+    (0..10).for_each(|_| world.step());
+    assert_eq!((world.server.unanswered(), world.alice.unanswered()), (0, 0));
+    let (now, mut asked) = (world.outside.now, Vec::new());
+    for text in ["one", "two", "three"] {
+        world.alice.say(now, To::Lobby, text).unwrap();
+    }
+    while let Some(action) = world.alice.poll(now, &mut scratch) {
+        if let Action::Put { ticket, .. } = action {
+            asked.push(ticket);
+        }
+    }
+    assert_eq!(world.alice.unanswered(), 3);
+    for (left, ticket) in (0..3).rev().zip(asked) {
+        world.alice.handle_stored(now, ticket, Ok(()));
+        assert_eq!(world.alice.unanswered(), left);
+    }
 }
 
 #[test]
