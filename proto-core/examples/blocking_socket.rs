@@ -1,6 +1,9 @@
 //! A host over blocking sockets, with the deadline as read timeout: a server and two clients, each
 //! in a thread of its own, until one knows that the other got its message.
 //!
+//! Their stores last as long as the program, and answer at once. One that lasts longer is in the
+//! example `tokio_chat`.
+//!
 //! `cargo run -p proto-core --example blocking_socket`
 use std::net::{SocketAddr, UdpSocket};
 use std::{collections::BTreeMap, fmt::Debug, io, sync::LazyLock, thread, time};

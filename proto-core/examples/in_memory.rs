@@ -1,5 +1,6 @@
 //! A host without sockets, clock or disk: it carries datagrams between a server and two clients
-//! in memory, on a clock that it moves itself, and keeps what is to be durable in maps.
+//! in memory, on a clock that it moves itself, and keeps what is to be durable in maps: it lasts
+//! as long as the program. A store that lasts longer is in the example `tokio_chat`.
 //!
 //! `cargo run -p proto-core --example in_memory`
 use std::{

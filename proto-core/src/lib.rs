@@ -33,7 +33,8 @@
 //!    online and has the host `Put` it into the mailbox if not; `Progress` tells the author.
 //!
 //! # A host
-//! What a host owes a role in return is in [`host`].
+//! What a host owes a role in return is in [`host`]. The examples are hosts: `in_memory` without
+//! sockets, `blocking_socket` on threads, `tokio_chat` on tokio with a durable store.
 //! ```
 //! use proto_core::client::{Client, Config, Event};
 //! use proto_core::client::fixed::{Blocks, Fixed, Links, Messages, Packets, Peers, Work};
