@@ -38,7 +38,8 @@ type ServerTables = server::Fixed<
 type ClientTables = client::Fixed<
     client::fixed::Links<4>,
     client::fixed::Peers<8>,
-    client::fixed::Messages<8>,
+    client::fixed::Outgoing<4>,
+    client::fixed::Incoming<4>,
     client::fixed::Blocks<32>,
     client::fixed::Packets<16>,
     client::fixed::Work<WORK>,

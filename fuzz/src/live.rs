@@ -35,7 +35,8 @@ type ServerMemory = server::Fixed<
 type ClientMemory = client::Fixed<
     client::fixed::Links<4>,
     client::fixed::Peers<PEERS>,
-    client::fixed::Messages<8>,
+    client::fixed::Outgoing<8>,
+    client::fixed::Incoming<8>,
     client::fixed::Blocks<32>,
     client::fixed::Packets<16>,
     client::fixed::Work<{ record_bound(2048) }>,
@@ -327,7 +328,7 @@ impl World<Client<ClientMemory>> {
         }
         if self.role.open_messages() == OpenMessages::default() {
             let usage = self.role.usage();
-            assert_eq!(usage.messages.0, 0, "messages are left behind");
+            assert_eq!(usage.outgoing.0 + usage.incoming.0, 0, "messages are left behind");
             assert!(usage.blocks.0 <= PEERS, "blocks are left behind");
         }
     }

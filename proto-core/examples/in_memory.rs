@@ -35,7 +35,8 @@ type ServerMemory = server::Fixed<
 type ClientMemory = client::Fixed<
     client::fixed::Links<4>,
     client::fixed::Peers<8>,
-    client::fixed::Messages<16>,
+    client::fixed::Outgoing<16>,
+    client::fixed::Incoming<16>,
     client::fixed::Blocks<64>,
     client::fixed::Packets<32>,
     client::fixed::Work<{ text_bound(400) }>,

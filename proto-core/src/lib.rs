@@ -37,7 +37,9 @@
 //! sockets, `blocking_socket` on threads, `tokio_chat` on tokio with a durable store.
 //! ```
 //! use proto_core::client::{Client, Config, Event};
-//! use proto_core::client::fixed::{Blocks, Fixed, Links, Messages, Packets, Peers, Work};
+//! use proto_core::client::fixed::{
+//!     Blocks, Fixed, Incoming, Links, Outgoing, Packets, Peers, Work,
+//! };
 //! use proto_core::host::{Action, Machine, Records, Resume};
 //! use proto_core::id::{Nick, SecretKey};
 //! use proto_core::random::Seed;
@@ -46,7 +48,8 @@
 //!
 //! /// What it can hold at a time, and the longest text.
 //! type Memory = Fixed<
-//!     Links<4>, Peers<8>, Messages<16>, Blocks<64>, Packets<32>, Work<{ text_bound(400) }>,
+//!     Links<4>, Peers<8>, Outgoing<16>, Incoming<16>, Blocks<64>, Packets<32>,
+//!     Work<{ text_bound(400) }>,
 //! >;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {

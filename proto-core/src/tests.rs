@@ -13,7 +13,7 @@ use crate::{
     StartError,
     client::{
         self, Client, Event, To, Verdict,
-        fixed::{Blocks, Links, Messages, Packets, Peers, Work},
+        fixed::{Blocks, Incoming, Links, Outgoing, Packets, Peers, Work},
         history::{History, Span},
     },
     host::{Action, Log, Machine, Records, Resume, Ticket},
@@ -42,13 +42,21 @@ type ServerMemory = server::Fixed<
     server::fixed::Packets<64>,
     Work<4096>,
 >;
-type ClientMemory =
-    client::Fixed<Links<4>, Peers<8>, Messages<16>, Blocks<64>, Packets<32>, Work<4096>>;
+type ClientMemory = client::Fixed<
+    Links<4>,
+    Peers<8>,
+    Outgoing<16>,
+    Incoming<16>,
+    Blocks<64>,
+    Packets<32>,
+    Work<4096>,
+>;
 /// Its records have bodies of at most 600 bytes.
 type SmallMemory = client::Fixed<
     Links<4>,
     Peers<8>,
-    Messages<16>,
+    Outgoing<16>,
+    Incoming<16>,
     Blocks<64>,
     Packets<32>,
     Work<{ record_bound(600) }>,
@@ -453,8 +461,15 @@ type ExactServer = server::Fixed<
     server::fixed::Packets<1>,
     Work<{ text_bound(1) }>,
 >;
-type ExactClient =
-    client::Fixed<Links<4>, Peers<1>, Messages<4>, Blocks<8>, Packets<1>, Work<{ text_bound(1) }>>;
+type ExactClient = client::Fixed<
+    Links<4>,
+    Peers<1>,
+    Outgoing<2>,
+    Incoming<4>,
+    Blocks<8>,
+    Packets<1>,
+    Work<{ text_bound(1) }>,
+>;
 
 #[test]
 fn tables_that_do_not_fit_together_are_refused_by_name() {
@@ -504,7 +519,7 @@ fn a_body_longer_than_can_be_saved_takes_no_place() {
     }
     let is_first = |event: &Event| matches!(event, Event::Message { .. });
     assert!(world.heard.iter().any(is_first), "{:?}", world.heard);
-    assert_eq!(world.bob.usage().messages.0, 0, "nothing waits for what cannot be");
+    assert_eq!(world.bob.usage().incoming.0, 0, "nothing waits for what cannot be");
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub struct Room {
     pub dials: usize,
     /// Accounts of a server, peers of a client.
     pub people: usize,
-    /// Messages in memory.
+    /// Messages in memory, of a client each way.
     pub messages: usize,
     /// Blocks of 256 bytes of message bodies.
     pub blocks: usize,
@@ -171,7 +171,8 @@ pub struct ClientMemory {
     by_key: Vec<Bucket>,
     by_nick: Vec<Bucket>,
     by_account: Vec<Bucket>,
-    messages: Vec<Slot<client::Message>>,
+    outgoing: Vec<Slot<client::Outgoing>>,
+    incoming: Vec<Slot<client::Incoming>>,
     blocks: Vec<Block>,
     work: Vec<u8>,
 }
@@ -187,7 +188,8 @@ impl ClientMemory {
             by_key: buckets(people),
             by_nick: buckets(people),
             by_account: buckets(people),
-            messages: filled(messages, || Slot::EMPTY),
+            outgoing: filled(messages.max(2), || Slot::EMPTY),
+            incoming: filled(messages.max(4), || Slot::EMPTY),
             blocks: filled(blocks, || Block::EMPTY),
             work: vec![0; work],
         }
@@ -203,7 +205,8 @@ impl client::Storage for ClientMemory {
             by_key: &mut self.by_key,
             by_nick: &mut self.by_nick,
             by_account: &mut self.by_account,
-            messages: &mut self.messages,
+            outgoing: &mut self.outgoing,
+            incoming: &mut self.incoming,
             blocks: &mut self.blocks,
             work: &mut self.work,
         }

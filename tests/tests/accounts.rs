@@ -594,7 +594,7 @@ fn restless(seed: u64) {
 #[test]
 fn two_restless_devices_lose_nothing_on_a_bad_network() {
     let worlds = std::env::var("UDPCHAT_WORLDS").ok().and_then(|text| text.parse().ok());
-    for seed in runner::first()..worlds.unwrap_or(40) {
+    for seed in runner::first()..worlds.unwrap_or(200) {
         if let Err(panic) = std::panic::catch_unwind(|| restless(seed)) {
             eprintln!("seed {seed}:");
             for line in last_lines() {

@@ -90,7 +90,7 @@ fn any_number_of_messages_may_wait_for_the_absent_and_each_has_its_last_word() {
     assert_eq!(delivered(&chat).len(), texts.len() + 1);
     let alice = chat.at("alice");
     let usage = chat.world.nodes[alice].client().expect("alice runs").usage();
-    assert_eq!((usage.messages.0, usage.blocks.0), (0, 0), "nothing is left in memory");
+    assert_eq!((usage.outgoing.0, usage.blocks.0), (0, 0), "nothing is left in memory");
 }
 
 #[test]

@@ -21,7 +21,7 @@ use data_encoding::BASE32_NOPAD;
 use proto_core::{
     client::{
         Client, Config, Event, Status, To,
-        fixed::{Blocks, Fixed, Links, Messages, Packets, Peers, Work},
+        fixed::{Blocks, Fixed, Incoming, Links, Outgoing, Packets, Peers, Work},
     },
     host::{Action, Machine, Resume},
     id::{Nick, PublicKey, SecretKey},
@@ -48,7 +48,8 @@ const TEXT: usize = 4096;
 type Memory = Fixed<
     Links<16>,
     Peers<256>,
-    Messages<64>,
+    Outgoing<64>,
+    Incoming<64>,
     Blocks<512>,
     Packets<128>,
     Work<{ text_bound(TEXT) }>,

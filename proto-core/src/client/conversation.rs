@@ -7,8 +7,9 @@ use crate::{
 };
 
 use super::{
-    Message, Peer,
-    message::{Chained, Sending},
+    Incoming, Outgoing, Peer,
+    incoming::{Acking, Chained},
+    outgoing::Sending,
     peer::{Inquiring, Reading},
 };
 
@@ -29,9 +30,9 @@ pub enum Token {
     /// How far a peer's messages are in the inbox.
     Receipt,
     /// A piece of a message.
-    Piece(Id<Message>, Run),
+    Piece(Id<Outgoing>, Run),
     /// That a mailbox entry is in the inbox.
-    MailAck(Id<Message>),
+    MailAck(Id<Incoming>),
     /// A question after deposits.
     Inquiry(Id<Peer>),
     /// How far a room is in the inbox.
@@ -52,12 +53,12 @@ pub struct Contact {
     /// The peer is to be told how far its messages are in the inbox.
     pub(super) receipt: bool,
     /// Messages with pieces to send.
-    pub(super) sending: List<Message, Sending>,
+    pub(super) sending: List<Outgoing, Sending>,
     /// Mail to acknowledge, mail whose acknowledgement is under way, and mail whose
     /// acknowledgement arrived.
-    pub(super) acks: List<Message, Sending>,
-    pub(super) acking: List<Message, Sending>,
-    pub(super) acked: List<Message, Sending>,
+    pub(super) acks: List<Incoming, Acking>,
+    pub(super) acking: List<Incoming, Acking>,
+    pub(super) acked: List<Incoming, Acking>,
     /// Peers to ask the server about.
     pub(super) inquiries: List<Peer, Inquiring>,
     /// Rooms of which the server is to be told how far they are in the inbox.
@@ -66,7 +67,7 @@ pub struct Contact {
     pub(super) command: bool,
     pub(super) away: bool,
     /// Mail that waits for what comes before it, and the last that did not have to.
-    pub(super) mail: List<Message, Chained>,
+    pub(super) mail: List<Incoming, Chained>,
     pub(super) last_mail: u64,
     /// Who wrote mail under a key that is not the account's any more: the server says it ahead
     /// of the mail.

@@ -7,7 +7,7 @@ use crate::{
     host::Owed,
     host::Resume,
     id::{Epoch, Incarnation, PublicKey},
-    link::{Admit, Expired, Fate, HOME, Incoming, LinkConfig, LinkHeads, Links, LinksState},
+    link::{Admit, Arrival, Expired, Fate, HOME, LinkConfig, LinkHeads, Links, LinksState},
     random::{Random, Seed},
     role::Receiver,
     session::Identity,
@@ -20,12 +20,12 @@ use crate::{
 pub(super) use crate::role::Taken;
 
 use super::{
-    ClientLink, Config, Event, Message, Peer, Tables,
+    ClientLink, Config, Event, Incoming, Outgoing, Peer, Tables,
     conversation::{ClientRole, Contact, Token},
     home::Home,
     host::Loading,
-    message::{Asking, Chained, Stage, Telling},
-    peer::{Active, Fetching, Joined, Peers},
+    incoming, outgoing,
+    peer::{self, Active, Fetching, Joined, Peers},
     rooms::Wishes,
 };
 
@@ -47,7 +47,8 @@ struct Heads {
     hash: [u8; 16],
     peers: SlabHead,
     peer_timers: u32,
-    messages: SlabHead,
+    outgoing: SlabHead,
+    incoming: SlabHead,
     pool: PoolHead,
 }
 
@@ -71,10 +72,12 @@ pub(super) struct Kept {
     pub(super) unsaved: usize,
     /// The number of the next conversation's record.
     pub(super) next_conversation: u64,
-    pub(super) asking_messages: List<Message, Asking>,
-    pub(super) asking_peers: List<Peer, Asking>,
-    pub(super) telling_messages: List<Message, Telling>,
-    pub(super) telling_peers: List<Peer, Telling>,
+    pub(super) asking_outgoing: List<Outgoing, outgoing::Asking>,
+    pub(super) asking_incoming: List<Incoming, incoming::Asking>,
+    pub(super) asking_peers: List<Peer, peer::Asking>,
+    pub(super) telling_outgoing: List<Outgoing, outgoing::Telling>,
+    pub(super) telling_incoming: List<Incoming, incoming::Telling>,
+    pub(super) telling_peers: List<Peer, peer::Telling>,
     pub(super) active: List<Peer, Active>,
     /// Whose outbox is to be read on as soon as there is room.
     pub(super) fetching: List<Peer, Fetching>,
@@ -83,16 +86,18 @@ pub(super) struct Kept {
     pub(super) wishes: Wishes,
     /// What came directly and waits for its pieces or for others before it: of whatever came
     /// last, its author can be made to give it to the server.
-    pub(super) waiting: List<Message, Chained>,
-    /// What the host could not keep, in the order in which it was asked to.
-    pub(super) unkept: List<Message, Asking>,
+    pub(super) waiting: List<Incoming, incoming::Chained>,
+    /// What the host could not keep, in the order in which it was asked to; and what became of
+    /// messages that it could not save.
+    pub(super) unkept: List<Incoming, incoming::Asking>,
+    pub(super) unsettled: List<Outgoing, outgoing::Asking>,
     /// Messages that the host could not keep are tried again then.
     pub(super) retry_at: Option<Instant>,
     pub(super) serial: u32,
     /// Bytes in `work` that the last action lends.
     pub(super) lent: usize,
     /// The message whose text was lent goes with the next call.
-    pub(super) finished: Option<Id<Message>>,
+    pub(super) finished: Option<Id<Incoming>>,
 }
 
 impl State {
@@ -124,7 +129,8 @@ impl State {
                 hash,
                 peers: SlabHead::NEW,
                 peer_timers: 0,
-                messages: SlabHead::NEW,
+                outgoing: SlabHead::NEW,
+                incoming: SlabHead::NEW,
                 pool: PoolHead::NEW,
             },
             kept: Kept {
@@ -139,9 +145,11 @@ impl State {
                 loading: Loading::start(),
                 unsaved: 0,
                 next_conversation: 2,
-                asking_messages: List::NEW,
+                asking_outgoing: List::NEW,
+                asking_incoming: List::NEW,
                 asking_peers: List::NEW,
-                telling_messages: List::NEW,
+                telling_outgoing: List::NEW,
+                telling_incoming: List::NEW,
                 telling_peers: List::NEW,
                 active: List::NEW,
                 fetching: List::NEW,
@@ -149,6 +157,7 @@ impl State {
                 wishes: Wishes::default(),
                 waiting: List::NEW,
                 unkept: List::NEW,
+                unsettled: List::NEW,
                 retry_at: None,
                 serial: 0,
                 lent: 0,
@@ -164,7 +173,8 @@ pub(super) struct Engine<'a> {
     pub(super) links: Links<'a, ClientRole>,
     pub(super) peers: Peers<'a>,
     pub(super) peer_timers: Timers<'a>,
-    pub(super) messages: Slab<'a, Message>,
+    pub(super) outgoing: Slab<'a, Outgoing>,
+    pub(super) incoming: Slab<'a, Incoming>,
     pub(super) pool: Pool<'a>,
     pub(super) work: &'a mut [u8],
 }
@@ -188,7 +198,8 @@ impl<'a> Engine<'a> {
                 by_account: Index::new(tables.by_account, heads.hash),
             },
             peer_timers: Timers::new(tables.peer_timers, &mut heads.peer_timers),
-            messages: Slab::new(tables.messages, &mut heads.messages),
+            outgoing: Slab::new(tables.outgoing, &mut heads.outgoing),
+            incoming: Slab::new(tables.incoming, &mut heads.incoming),
             pool: Pool::new(tables.blocks, &mut heads.pool),
             work: tables.work,
         }
@@ -212,10 +223,10 @@ impl<'a> Engine<'a> {
             peer.map_or(Admit::No, |peer| Admit::Yes { dial: peer.dial })
         };
         match links.receive(state.now, from, datagram, admit) {
-            Incoming::Nothing => {}
-            Incoming::Reply(reply) => return Some(reply),
-            Incoming::Established { link, purpose } => self.established(link, purpose),
-            Incoming::Packet { link, number, confirmed, plaintext } => {
+            Arrival::Nothing => {}
+            Arrival::Reply(reply) => return Some(reply),
+            Arrival::Established { link, purpose } => self.established(link, purpose),
+            Arrival::Packet { link, number, confirmed, plaintext } => {
                 if confirmed {
                     self.called_by_peer(link);
                 }
@@ -229,9 +240,9 @@ impl<'a> Engine<'a> {
     pub(super) fn handle_timeouts(&mut self) {
         let now = self.state.now;
         loop {
-            let Self { links, messages, peers, .. } = self;
+            let Self { links, outgoing, incoming, peers, .. } = self;
             let visit = &mut |contact: &mut Contact, token, fate| {
-                settle(contact, messages, peers, token, fate);
+                settle(contact, (outgoing, incoming), peers, token, fate);
             };
             match links.timeout(now, visit) {
                 Some(Expired::Nothing) => {}
@@ -256,6 +267,7 @@ impl<'a> Engine<'a> {
         if self.state.retry_at.is_some_and(|at| at <= now) {
             self.state.retry_at = None;
             self.keep_again();
+            self.save_verdicts_again();
             self.fetch_again();
         }
         self.home_timeout();
@@ -313,9 +325,11 @@ impl<'a> Engine<'a> {
 
     fn is_owing(&self) -> bool {
         self.state.finished.is_some()
-            || !self.state.asking_messages.is_empty()
+            || !self.state.asking_outgoing.is_empty()
+            || !self.state.asking_incoming.is_empty()
             || !self.state.asking_peers.is_empty()
-            || !self.state.telling_messages.is_empty()
+            || !self.state.telling_outgoing.is_empty()
+            || !self.state.telling_incoming.is_empty()
             || !self.state.telling_peers.is_empty()
             || self.may_fetch()
             || self.state.loading.is_owed()
@@ -449,9 +463,9 @@ impl<'a> Receiver<'a> for Engine<'a> {
         let registered = self.state.home.online() == Some(link);
         match frame {
             Frame::Ack(ack) => {
-                let Self { links, messages, peers, state, .. } = self;
+                let Self { links, outgoing, incoming, peers, state, .. } = self;
                 let visit = &mut |contact: &mut Contact, token, fate| {
-                    settle(contact, messages, peers, token, fate);
+                    settle(contact, (outgoing, incoming), peers, token, fate);
                 };
                 if !links.acknowledged(link, ack, state.now, visit) {
                     return Taken::Close(CloseReason::Malformed);
@@ -524,7 +538,7 @@ impl<'a> Receiver<'a> for Engine<'a> {
 /// What a packet carried arrived or was lost: what was lost is owed again.
 fn settle(
     contact: &mut Contact,
-    messages: &mut Slab<'_, Message>,
+    (outgoing, incoming): (&mut Slab<'_, Outgoing>, &mut Slab<'_, Incoming>),
     peers: &mut Peers<'_>,
     token: Token,
     fate: Fate,
@@ -534,31 +548,31 @@ fn settle(
         (Token::Receipt, Fate::Lost) => contact.receipt = true,
         (Token::Piece(id, run), Fate::Lost) => {
             // What went directly may have been deposited since: then this link is done with it.
-            if let Some(message) = messages.get_mut(id)
+            if let Some(message) = outgoing.get_mut(id)
                 && match message.stage {
-                    Stage::Open => contact.peer.is_some(),
-                    Stage::Deposited => contact.peer.is_none(),
+                    outgoing::Stage::Open => contact.peer.is_some(),
+                    outgoing::Stage::Deposited => contact.peer.is_none(),
                     _ => false,
                 }
             {
-                message.units.insert(run);
+                message.todo.insert(run);
                 // Ahead of what comes after it: there may be room for what is next only. And ahead
                 // of those that wait for the credit that comes back once this one is whole.
                 let (peer, position, link) = (message.peer, message.position, message.link);
-                contact.sending.insert_where(messages, id, |other| {
+                contact.sending.insert_where(outgoing, id, |other| {
                     other.link != link || other.peer == peer && other.position > position
                 });
             }
         }
         (Token::MailAck(id), fate) => {
-            let Some(message) = messages.get_mut(id).filter(|m| m.mail.is_some()) else { return };
+            let Some(message) = incoming.get_mut(id).filter(|m| m.mail.is_some()) else { return };
             if fate == Fate::Acked {
                 message.mail = None;
             }
-            List::remove_from_either([&mut contact.acks, &mut contact.acking], messages, id);
+            List::remove_from_either([&mut contact.acks, &mut contact.acking], incoming, id);
             // Its memory is given back right after, where the pool is at hand.
             let list = if fate == Fate::Acked { &mut contact.acked } else { &mut contact.acks };
-            list.push_back(messages, id);
+            list.push_back(incoming, id);
         }
         (Token::Inquiry(id), Fate::Lost) => contact.inquiries.push_back(&mut peers.slab, id),
         (Token::Read(id), Fate::Lost) => contact.reads.push_back(&mut peers.slab, id),

@@ -2,12 +2,16 @@
 //!
 //! Each capacity is a type of its own:
 //! ```
-//! use proto_core::{client::fixed::{Blocks, Fixed, Links, Messages, Packets, Peers, Work}, text_bound};
+//! use proto_core::{
+//!     client::fixed::{Blocks, Fixed, Incoming, Links, Outgoing, Packets, Peers, Work},
+//!     text_bound,
+//! };
 //!
 //! type Memory = Fixed<
 //!     Links<4>,
 //!     Peers<8>,
-//!     Messages<16>,
+//!     Outgoing<16>,
+//!     Incoming<16>,
 //!     Blocks<64>,
 //!     Packets<32>,
 //!     Work<{ text_bound(400) }>,
@@ -21,8 +25,9 @@
 //! | capacity | bytes | one for |
 //! |---|---|---|
 //! | [`Links`] | 1,110 | each session, with the server or a peer; 4 at least |
-//! | [`Peers`] | 990 | each person and room that is known |
-//! | [`Messages`] | 320 | each message on its way out or in; 4 at least |
+//! | [`Peers`] | 1,000 | each person and room that is known |
+//! | [`Outgoing`] | 180 | each message on its way out; 2 at least |
+//! | [`Incoming`] | 290 | each message on its way in; 4 at least |
 //! | [`Blocks`] | 260 | each 256 bytes of those messages |
 //! | [`Packets`] | 190 | each packet in flight |
 //! | [`Work`] | 1 | each byte of the longest record |
@@ -37,9 +42,11 @@ use crate::{
 };
 
 use super::{
-    ClientLink, Message, Peer,
+    ClientLink, Peer,
     conversation::ClientRole,
-    memory::{LEAST_LINKS, LEAST_MESSAGES, Storage, Tables},
+    incoming,
+    memory::{LEAST_INCOMING, LEAST_LINKS, LEAST_OUTGOING, Storage, Tables},
+    outgoing,
 };
 
 pub use crate::storage::{Blocks, Work};
@@ -47,13 +54,14 @@ pub use crate::storage::{Blocks, Work};
 /// Memory of a size fixed at compile time: a `static`, or in a `Box`. To lend it again when its
 /// role is gone, make it new: `*memory = Memory::new()`.
 ///
-/// The capacities come in this order: [`Links`], [`Peers`], [`Messages`], [`Blocks`], [`Packets`],
+/// The capacities come in this order: [`Links`], [`Peers`], [`Outgoing`], [`Incoming`], [`Blocks`], [`Packets`],
 /// [`Work`].
 #[derive(Debug)]
-pub struct Fixed<L, P, M, B, S, W> {
+pub struct Fixed<L, P, O, I, B, S, W> {
     links: L,
     peers: P,
-    messages: M,
+    outgoing: O,
+    incoming: I,
     blocks: B,
     packets: S,
     work: W,
@@ -117,16 +125,29 @@ impl<const N: usize> fmt::Debug for Peers<N> {
     }
 }
 
-/// Room for `N` messages on their way out or in. Further ones wait in the store.
-pub struct Messages<const N: usize>([Slot<Message>; N]);
+/// Room for `N` messages on their way out. Further ones wait in the store.
+pub struct Outgoing<const N: usize>([Slot<outgoing::Outgoing>; N]);
 
-impl<const N: usize> Messages<N> {
+impl<const N: usize> Outgoing<N> {
     const NEW: Self = Self([const { Slot::EMPTY }; N]);
 }
 
-impl<const N: usize> fmt::Debug for Messages<N> {
+impl<const N: usize> fmt::Debug for Outgoing<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Messages<{N}>")
+        write!(f, "Outgoing<{N}>")
+    }
+}
+
+/// Room for `N` messages on their way in. Further ones come again when there is room.
+pub struct Incoming<const N: usize>([Slot<incoming::Incoming>; N]);
+
+impl<const N: usize> Incoming<N> {
+    const NEW: Self = Self([const { Slot::EMPTY }; N]);
+}
+
+impl<const N: usize> fmt::Debug for Incoming<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Incoming<{N}>")
     }
 }
 
@@ -147,14 +168,16 @@ impl<const N: usize> fmt::Debug for Packets<N> {
 type OfSizes<
     const LINKS: usize,
     const PEERS: usize,
-    const MESSAGES: usize,
+    const OUTGOING: usize,
+    const INCOMING: usize,
     const BLOCKS: usize,
     const PACKETS: usize,
     const WORK: usize,
 > = Fixed<
     Links<LINKS>,
     Peers<PEERS>,
-    Messages<MESSAGES>,
+    Outgoing<OUTGOING>,
+    Incoming<INCOMING>,
     Blocks<BLOCKS>,
     Packets<PACKETS>,
     Work<WORK>,
@@ -163,11 +186,12 @@ type OfSizes<
 impl<
     const LINKS: usize,
     const PEERS: usize,
-    const MESSAGES: usize,
+    const OUTGOING: usize,
+    const INCOMING: usize,
     const BLOCKS: usize,
     const PACKETS: usize,
     const WORK: usize,
-> OfSizes<LINKS, PEERS, MESSAGES, BLOCKS, PACKETS, WORK>
+> OfSizes<LINKS, PEERS, OUTGOING, INCOMING, BLOCKS, PACKETS, WORK>
 {
     /// Untouched memory.
     #[must_use]
@@ -175,7 +199,8 @@ impl<
         const {
             assert!(LINKS >= LEAST_LINKS, "the server, a peer, one to spare, one not confirmed");
             assert!(PEERS >= 1, "there is no room for anyone");
-            assert!(MESSAGES >= LEAST_MESSAGES, "a quarter of the messages is kept free");
+            assert!(OUTGOING >= LEAST_OUTGOING, "there is no room for what the user says");
+            assert!(INCOMING >= LEAST_INCOMING, "a quarter of what comes is kept free");
             assert!(BLOCKS >= 1, "there is no room for any text");
             assert!(PACKETS >= 1, "there is no room for any packet in flight");
             assert!(WORK >= LEAST_WORK, "there is no room for any record");
@@ -183,7 +208,8 @@ impl<
         Self {
             links: Links::NEW,
             peers: Peers::NEW,
-            messages: Messages::NEW,
+            outgoing: Outgoing::NEW,
+            incoming: Incoming::NEW,
             blocks: Blocks::NEW,
             packets: Packets::NEW,
             work: Work::NEW,
@@ -194,11 +220,12 @@ impl<
 impl<
     const LINKS: usize,
     const PEERS: usize,
-    const MESSAGES: usize,
+    const OUTGOING: usize,
+    const INCOMING: usize,
     const BLOCKS: usize,
     const PACKETS: usize,
     const WORK: usize,
-> Default for OfSizes<LINKS, PEERS, MESSAGES, BLOCKS, PACKETS, WORK>
+> Default for OfSizes<LINKS, PEERS, OUTGOING, INCOMING, BLOCKS, PACKETS, WORK>
 {
     fn default() -> Self {
         Self::new()
@@ -208,14 +235,15 @@ impl<
 impl<
     const LINKS: usize,
     const PEERS: usize,
-    const MESSAGES: usize,
+    const OUTGOING: usize,
+    const INCOMING: usize,
     const BLOCKS: usize,
     const PACKETS: usize,
     const WORK: usize,
-> Storage for OfSizes<LINKS, PEERS, MESSAGES, BLOCKS, PACKETS, WORK>
+> Storage for OfSizes<LINKS, PEERS, OUTGOING, INCOMING, BLOCKS, PACKETS, WORK>
 {
     fn tables(&mut self) -> Tables<'_> {
-        let Self { links, peers, messages, blocks, packets, work } = self;
+        let Self { links, peers, outgoing, incoming, blocks, packets, work } = self;
         Tables {
             links: LinkTables {
                 links: &mut links.links,
@@ -233,7 +261,8 @@ impl<
             by_key: peers.by_key.as_flattened_mut(),
             by_nick: peers.by_nick.as_flattened_mut(),
             by_account: peers.by_account.as_flattened_mut(),
-            messages: &mut messages.0,
+            outgoing: &mut outgoing.0,
+            incoming: &mut incoming.0,
             blocks: &mut blocks.0,
             work: &mut work.0,
         }
@@ -251,7 +280,8 @@ mod tests {
         for (name, bytes) in [
             ("Links", size_of::<Links<1>>()),
             ("Peers", size_of::<Peers<1>>()),
-            ("Messages", size_of::<Messages<1>>()),
+            ("Outgoing", size_of::<Outgoing<1>>()),
+            ("Incoming", size_of::<Incoming<1>>()),
             ("Blocks", size_of::<Blocks<1>>()),
             ("Packets", size_of::<Packets<1>>()),
             ("Work", size_of::<Work<1>>()),

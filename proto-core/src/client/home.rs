@@ -15,7 +15,7 @@ use super::{
     conversation::{ClientRole, Token},
     engine::{Engine, Taken},
     login::Login,
-    message::Stage,
+    outgoing::Stage,
 };
 
 /// Tries with a wrong key after which the server counts as another one.

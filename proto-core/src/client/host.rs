@@ -10,14 +10,18 @@ use crate::{
     time::Instant,
 };
 
-use super::{Event, Message, MessageId, Peer, To, engine::Engine, history::Reader, message::Stage};
+use super::{
+    Event, Incoming, MessageId, Outgoing, Peer, To, engine::Engine, history::Reader, incoming,
+    outgoing, window::READ_AHEAD,
+};
 
 /// Who asked: the part of a ticket that says which table its slot is in.
 mod asker {
     pub(super) const SELF: u8 = 1;
     pub(super) const CONVERSATION: u8 = 2;
     pub(super) const FORGET: u8 = 3;
-    pub(super) const MESSAGE: u8 = 4;
+    pub(super) const OUTGOING: u8 = 4;
+    pub(super) const INCOMING: u8 = 8;
     pub(super) const LOADING: u8 = 5;
     pub(super) const FETCH: u8 = 6;
     pub(super) const LOOK: u8 = 7;
@@ -94,8 +98,11 @@ impl Engine<'_> {
             }
             self.state.asking_peers.pop_front(&mut self.peers.slab);
         }
-        if let Some(message) = self.state.asking_messages.pop_front(&mut self.messages) {
-            return self.request_message(message);
+        if let Some(message) = self.state.asking_outgoing.pop_front(&mut self.outgoing) {
+            return self.request_outgoing(message);
+        }
+        if let Some(message) = self.state.asking_incoming.pop_front(&mut self.incoming) {
+            return self.request_incoming(message);
         }
         if let Some(request) = self.request_fetch() {
             return Some(request);
@@ -113,7 +120,7 @@ impl Engine<'_> {
         }
         while let Some(peer) = self.state.telling_peers.front() {
             if let Some(found) = self.peers.get_mut(peer) {
-                if let Some((position, verdict)) = found.window.telling.take() {
+                if let Some((position, verdict)) = found.window.next_verdict() {
                     let (recipient, to) = (found.log, found.with);
                     let id = MessageId { recipient, position };
                     self.shelved_told(peer, position);
@@ -136,17 +143,16 @@ impl Engine<'_> {
             }
             self.state.telling_peers.pop_front(&mut self.peers.slab);
         }
-        while let Some(id) = self.state.telling_messages.front() {
-            if let Some(event) = self.message_event(id) {
+        while let Some(id) = self.state.telling_outgoing.front() {
+            if let Some(event) = self.outgoing_event(id) {
                 return Some(event);
             }
-            self.state.telling_messages.pop_front(&mut self.messages);
-            let Some(message) = self.messages.get(id) else { continue };
+            self.state.telling_outgoing.pop_front(&mut self.outgoing);
+            let Some(message) = self.outgoing.get(id) else { continue };
             let peer = message.peer;
             match message.stage {
-                Stage::Done(_) | Stage::Stored => self.clear_front(peer),
-                Stage::Behind => self.put_back(id),
-                Stage::Kept if message.mail.is_none() => self.came_told(id),
+                outgoing::Stage::Done(_) | outgoing::Stage::Stored => self.clear_front(peer),
+                outgoing::Stage::Behind => self.put_back(id),
                 _ => {}
             }
             // What that led to may want something from the host first.
@@ -154,11 +160,25 @@ impl Engine<'_> {
                 return Some(event);
             }
         }
+        while let Some(id) = self.state.telling_incoming.front() {
+            if let Some(event) = self.incoming_event(id) {
+                return Some(event);
+            }
+            self.state.telling_incoming.pop_front(&mut self.incoming);
+            let Some(message) = self.incoming.get(id) else { continue };
+            if message.stage == incoming::Stage::Kept && message.mail.is_none() {
+                self.came_told(id);
+            }
+        }
         None
     }
 
-    pub(super) fn tell(&mut self, id: Id<Message>) {
-        self.state.telling_messages.push_back(&mut self.messages, id);
+    pub(super) fn tell_outgoing(&mut self, id: Id<Outgoing>) {
+        self.state.telling_outgoing.push_back(&mut self.outgoing, id);
+    }
+
+    pub(super) fn tell_incoming(&mut self, id: Id<Incoming>) {
+        self.state.telling_incoming.push_back(&mut self.incoming, id);
     }
 
     pub(super) fn save_self(&mut self) {
@@ -197,15 +217,18 @@ impl Engine<'_> {
                     self.consider_idle(id);
                 }
             }
-            asker::MESSAGE => {
-                let Some(id) = self.messages.id_at(slot) else { return };
-                let Some(message) = self.messages.get_mut(id) else { return };
-                if !message.ask.answer(serial) {
-                    return;
+            asker::OUTGOING => {
+                let id = self.outgoing.id_at(slot);
+                let answered = |message: &mut Outgoing| message.ask.answer(serial);
+                if let Some(id) = id.filter(|id| self.outgoing.get_mut(*id).is_some_and(answered)) {
+                    self.outbox_saved(id, stored);
                 }
-                match message.stage {
-                    Stage::Keeping => self.inbox_saved(id, stored),
-                    _ => self.outbox_saved(id, stored),
+            }
+            asker::INCOMING => {
+                let id = self.incoming.id_at(slot);
+                let answered = |message: &mut Incoming| message.ask.answer(serial);
+                if let Some(id) = id.filter(|id| self.incoming.get_mut(*id).is_some_and(answered)) {
+                    self.inbox_saved(id, stored);
                 }
             }
             _ => {}
@@ -222,9 +245,9 @@ impl Engine<'_> {
             return;
         }
         if ticket.asker == asker::LOOK {
-            let id = self.messages.id_at(ticket.slot);
-            let answered = |message: &mut Message| message.ask.answer(ticket.serial);
-            if let Some(id) = id.filter(|id| self.messages.get_mut(*id).is_some_and(answered)) {
+            let id = self.incoming.id_at(ticket.slot);
+            let answered = |message: &mut Incoming| message.ask.answer(ticket.serial);
+            if let Some(id) = id.filter(|id| self.incoming.get_mut(*id).is_some_and(answered)) {
                 self.looked(id, loaded);
             }
             return;
@@ -258,8 +281,15 @@ impl Engine<'_> {
                 }
                 self.load_next(What::Outbox { of, number, from: 1 });
             }
-            (What::Outbox { of, number, .. }, Some((at, bytes))) => {
-                self.load_message(of, number, at, bytes);
+            (What::Outbox { of, number, mut from }, Some(_)) => {
+                for (at, bytes) in loaded.records {
+                    if *at < from {
+                        continue;
+                    }
+                    let next = self.resume_message(of, Position::from_record_number(*at), bytes);
+                    from = next.to_record_number().saturating_add(1);
+                }
+                self.load_next(What::Outbox { of, number, from });
             }
             (What::Outbox { of, number, .. }, None) => {
                 let last = Position::from_record_number(head);
@@ -319,37 +349,37 @@ impl Engine<'_> {
         None
     }
 
-    fn request_message(&mut self, id: Id<Message>) -> Option<Request> {
-        let ticket = self.ticket(asker::MESSAGE, id.slot());
-        let message = self.messages.get_mut(id)?;
+    fn request_outgoing(&mut self, id: Id<Outgoing>) -> Option<Request> {
+        let ticket = self.ticket(asker::OUTGOING, id.slot());
+        let boot = self.state.boot;
+        let message = self.outgoing.get_mut(id)?;
         message.ask = Ask::Asked(ticket.serial);
-        let key = self.peers.get(message.peer)?.log;
+        let log = Log::Outbox(self.peers.get(message.peer)?.log);
         let number = message.position.to_record_number();
-        if message.stage == Stage::Looking {
-            let ticket = Ticket { asker: asker::LOOK, ..ticket };
-            return Some(Request::Read { ticket, log: Log::Inbox(key), from: number, most: 1 });
-        }
-        let total = usize::from(message.total);
-        let (log, length) = match message.stage {
-            Stage::Keeping => {
-                let header = InboxRecord { saved: message.by_server, author: message.author };
-                let length = record::encode(self.work, &header, &self.pool, &message.body, total)?;
-                (Log::Inbox(key), length)
-            }
-            Stage::Saving => {
-                let header = OutboxRecord { verdict: None };
-                let length = record::encode(self.work, &header, &self.pool, &message.body, total)?;
-                (Log::Outbox(key), length)
-            }
-            stage => {
-                let boot = self.state.boot;
-                let verdict =
-                    if let Stage::Done(verdict) = stage { Some((verdict, boot)) } else { None };
-                let header = OutboxRecord { verdict };
-                let length = record::encode(self.work, &header, &self.pool, &Body::EMPTY, 0)?;
-                (Log::Outbox(key), length)
-            }
+        let (verdict, body, total) = match message.stage {
+            outgoing::Stage::Saving => (None, &message.body, message.total.into()),
+            outgoing::Stage::Done(verdict) => (Some((verdict, boot)), &Body::EMPTY, 0),
+            _ => (None, &Body::EMPTY, 0),
         };
+        let header = OutboxRecord { verdict };
+        let length = record::encode(self.work, &header, &self.pool, body, total)?;
+        Some(Request::Put { ticket, log, number, length })
+    }
+
+    fn request_incoming(&mut self, id: Id<Incoming>) -> Option<Request> {
+        let ticket = self.ticket(asker::INCOMING, id.slot());
+        let message = self.incoming.get_mut(id)?;
+        message.ask = Ask::Asked(ticket.serial);
+        let log = Log::Inbox(self.peers.get(message.peer)?.log);
+        let number = message.position.to_record_number();
+        if message.stage == incoming::Stage::Looking {
+            let ticket = Ticket { asker: asker::LOOK, ..ticket };
+            return Some(Request::Read { ticket, log, from: number, most: 1 });
+        }
+        let author = message.said.map(|said| said.author);
+        let header = InboxRecord { saved: message.by_server, author };
+        let total = message.total.into();
+        let length = record::encode(self.work, &header, &self.pool, &message.body, total)?;
         Some(Request::Put { ticket, log, number, length })
     }
 
@@ -362,7 +392,8 @@ impl Engine<'_> {
             let peer = self.peers.get_mut(id)?;
             peer.window.asked(ticket.serial, from);
             let from = from.to_record_number().saturating_add(1);
-            return Some(Request::Read { ticket, log: Log::Outbox(peer.log), from, most: 1 });
+            let log = Log::Outbox(peer.log);
+            return Some(Request::Read { ticket, log, from, most: READ_AHEAD });
         }
         None
     }
@@ -371,13 +402,13 @@ impl Engine<'_> {
         let ticket = self.ticket(asker::LOADING, 0);
         self.state.loading.ask = Ask::Asked(ticket.serial);
         let key = |of| self.peers.get(of).map_or(self.links.state.identity.public(), |p| p.log);
-        let (log, from) = match self.state.loading.what {
-            What::Conversation { from } => (Log::Conversations, from),
-            What::Inbox { of, .. } => (Log::Inbox(key(of)), u64::MAX),
-            What::Outbox { of, from, .. } => (Log::Outbox(key(of)), from),
-            What::Done => (Log::Conversations, u64::MAX),
+        let (log, from, most) = match self.state.loading.what {
+            What::Conversation { from } => (Log::Conversations, from, 1),
+            What::Inbox { of, .. } => (Log::Inbox(key(of)), u64::MAX, 1),
+            What::Outbox { of, from, .. } => (Log::Outbox(key(of)), from, READ_AHEAD),
+            What::Done => (Log::Conversations, u64::MAX, 1),
         };
-        Request::Read { ticket, log, from, most: 1 }
+        Request::Read { ticket, log, from, most }
     }
 
     fn ticket(&mut self, asker: u8, slot: u32) -> Ticket {
@@ -435,41 +466,40 @@ impl Engine<'_> {
         self.state.former = self.state.former.max(epoch);
     }
 
-    fn load_message(&mut self, of: Id<Peer>, number: u64, at: u64, bytes: &[u8]) {
-        let next = self.resume_message(of, Position::from_record_number(at), bytes);
-        self.load_next(What::Outbox {
-            of,
-            number,
-            from: next.to_record_number().saturating_add(1),
-        });
-    }
-
-    /// The next thing to tell of a message; `None` when all is told.
-    fn message_event(&mut self, id: Id<Message>) -> Option<Event> {
-        let message = self.messages.get_mut(id)?;
+    /// The next thing to tell of a message of the user's; `None` when all is told.
+    fn outgoing_event(&mut self, id: Id<Outgoing>) -> Option<Event> {
+        let message = self.outgoing.get_mut(id)?;
         let peer = self.peers.get(message.peer)?;
         let to = peer.with;
-        let name = MessageId { recipient: peer.log, position: message.position };
+        let id = MessageId { recipient: peer.log, position: message.position };
         let news = &mut message.news;
         if core::mem::take(&mut news.accepted) {
-            return Some(Event::Accepted { id: name, to });
+            return Some(Event::Accepted { id, to });
         }
         if let Some(why) = news.deposited.take() {
-            return Some(Event::Deposited { id: name, to, why });
+            return Some(Event::Deposited { id, to, why });
         }
         if core::mem::take(&mut news.stored) {
-            return Some(Event::Verdict { id: name, to, verdict: super::Verdict::Stored });
+            return Some(Event::Verdict { id, to, verdict: super::Verdict::Stored });
         }
-        if core::mem::take(&mut news.verdict)
-            && let Stage::Done(verdict) = message.stage
-        {
-            return Some(Event::Verdict { id: name, to, verdict });
+        match message.stage {
+            outgoing::Stage::Done(verdict) if core::mem::take(&mut news.verdict) => {
+                Some(Event::Verdict { id, to, verdict })
+            }
+            _ => None,
         }
+    }
+
+    /// The next thing to tell of a message that came; `None` when all is told.
+    fn incoming_event(&mut self, id: Id<Incoming>) -> Option<Event> {
+        let message = self.incoming.get_mut(id)?;
+        let with = self.peers.get(message.peer)?.with;
         let missing = core::mem::take(&mut message.missing);
-        if let (true, true, To::Peer(from)) = (missing > 0, news.came, to) {
+        if let (true, true, To::Peer(from)) = (missing > 0, message.came, with) {
             return Some(Event::Gap { from, missing });
         }
-        if !core::mem::take(&mut news.came) || message.unreadable || message.own {
+        let own = message.said.is_some_and(|said| said.own);
+        if !core::mem::take(&mut message.came) || message.unreadable || own {
             return None;
         }
         let mut time = [0; BODY_HEADER];
@@ -479,11 +509,11 @@ impl Engine<'_> {
         self.state.lent = self.pool.read(&message.body, BODY_HEADER, text);
         self.state.finished = Some(id);
         let time = crate::time::UnixTime(u64::from_le_bytes(time));
-        if let Some(from) = message.author {
+        if let Some(said) = message.said {
             let index = message.position.number.0;
-            return Some(Event::RoomMessage { room: to, index, from, time });
+            return Some(Event::RoomMessage { room: with, index, from: said.author, time });
         }
-        let To::Peer(from) = to else { return None };
+        let To::Peer(from) = with else { return None };
         Some(Event::Message {
             from,
             position: message.position,

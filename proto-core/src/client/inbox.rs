@@ -5,23 +5,24 @@ use core::time::Duration;
 use crate::{
     host::{Ask, Records},
     id::{MessageName, Position},
-    link::{Packet, Units},
+    link::{Packet, Piece},
     record::BODY_HEADER,
     role::is_room_to_wait,
     session::{self, MAIL_OVERHEAD},
-    storage::{Id, List, Pool},
+    storage::{Body, Id, List, Pool},
     wire::{CloseReason, Frame, MAX_BODY, Mail, MailAck, Receipt, Say},
 };
 
 use super::{
-    ClientLink, Event, Message, Peer,
+    ClientLink, Event, Incoming, Peer,
     conversation::{ClientRole, Token},
     engine::{Engine, Taken},
-    message::{MailPlace, Stage},
+    incoming::{Mail as MailPlace, Stage},
 };
 
-/// Messages of one author that may be under way into the inbox at a time.
-const ARRIVING: u16 = 64;
+/// Messages of one author that may be under way into the inbox at a time: of a table that is
+/// longer than that, a quarter at most.
+const ARRIVING: (usize, usize) = (16, 512);
 
 /// How long to wait before the inbox is asked again to keep what it could not.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -34,20 +35,17 @@ impl Engine<'_> {
         };
         let Some(peer) = self.peers.get(peer_id) else { return Taken::NoRoom };
         let position = Position::new(say.epoch, say.number);
-        let total = usize::from(say.total);
-        let run = Units::run(usize::from(say.offset), say.piece.len(), total);
-        let sane =
-            total > BODY_HEADER && total <= self.longest_body().min(MAX_BODY - MAIL_OVERHEAD);
-        let Some(run) = run.filter(|_| sane && position.is_sound()) else {
-            return Taken::Close(CloseReason::Malformed);
-        };
+        let bounds = BODY_HEADER + 1..=self.longest_body().min(MAX_BODY - MAIL_OVERHEAD);
+        let piece = Piece::new(say.total, say.offset, say.piece);
+        let piece = piece.filter(|piece| bounds.contains(&piece.total()) && position.is_sound());
+        let Some(piece) = piece else { return Taken::Close(CloseReason::Malformed) };
         if peer.has_passed(position, peer.asked) {
             if peer.has_passed(position, peer.kept) {
                 self.owe_receipt(link);
             }
             if let Some(found) = self.links.get_mut(link).filter(|_| say.offset == 0) {
                 // Nothing of it is kept: the credit it was sent on is free again.
-                found.credit.release(total);
+                found.credit.release(piece.total());
                 self.links.wake(link);
             }
             return Taken::Done;
@@ -56,21 +54,18 @@ impl Engine<'_> {
         let known = self.arriving(peer_id, |m| m.mail.is_none() && m.position == position);
         let id = known.or_else(|| {
             let added = self.add_arriving(link, peer_id, position, (say.total, early))?;
-            self.state.waiting.push_back(&mut self.messages, added);
+            self.state.waiting.push_back(&mut self.incoming, added);
             Some(added)
         });
-        let Some(message) = id.and_then(|id| self.messages.get_mut(id)) else {
+        let Some(message) = id.and_then(|id| self.incoming.get_mut(id)) else {
             return Taken::NoRoom;
         };
-        if message.total != say.total {
-            return Taken::Close(CloseReason::Malformed);
-        }
         // What counts before it may have changed since it was sent the last time.
         message.skip = message.skip.max(say.skip);
-        message.units.insert(run);
-        self.pool.write(&mut message.body, run.offset(), say.piece);
-        if message.units == Units::all(total) && message.stage == Stage::Arriving {
-            message.stage = Stage::Whole;
+        match piece.put(&mut self.pool, &mut message.body, &mut message.have) {
+            Some(true) if message.stage == Stage::Arriving => message.stage = Stage::Whole,
+            Some(_) => {}
+            None => return Taken::Close(CloseReason::Malformed),
         }
         self.take_in(peer_id);
         Taken::Done
@@ -78,12 +73,11 @@ impl Engine<'_> {
 
     /// A piece of a mailbox entry.
     pub(super) fn mail(&mut self, link: Id<ClientLink>, mail: &Mail<'_>) -> Taken {
-        let total = usize::from(mail.total);
-        let run = Units::run(usize::from(mail.offset), mail.piece.len(), total);
         let position = Position::new(mail.epoch, mail.number);
-        let Some(run) = run.filter(|_| total <= self.longest_body() && position.is_sound()) else {
-            return Taken::Close(CloseReason::Malformed);
-        };
+        let longest = self.longest_body();
+        let piece = Piece::new(mail.total, mail.offset, mail.piece);
+        let piece = piece.filter(|piece| piece.total() <= longest && position.is_sound());
+        let Some(piece) = piece else { return Taken::Close(CloseReason::Malformed) };
         let Some(contact) = self.links.get(link).map(|link| &link.role) else {
             return Taken::Done;
         };
@@ -96,7 +90,7 @@ impl Engine<'_> {
         let mut at = contact.mail.front();
         let known = loop {
             let Some(id) = at else { break None };
-            let Some(message) = self.messages.get(id) else { break None };
+            let Some(message) = self.incoming.get(id) else { break None };
             if message.mail.is_some_and(|place| place.index == mail.index) {
                 break Some(id);
             }
@@ -104,41 +98,39 @@ impl Engine<'_> {
         };
         let id = known.or_else(|| {
             let (peer, key) = author?;
+            let total = piece.total();
             let body = self.room_for(total, early).then(|| self.pool.allocate(total))??;
-            let mut message = Message::new(peer, position, Stage::Arriving, body, mail.total);
+            let mut message = Incoming::new(peer, position, body, mail.total);
             message.by = Some(key);
             message.mail = Some(MailPlace { index: mail.index, previous: mail.previous });
             message.by_server = true;
             message.waited = mail.index <= self.state.home.waiting();
             message.link = Some(link);
-            let id = match self.messages.insert(message) {
+            let id = match self.incoming.insert(message) {
                 Ok(id) => id,
                 Err(message) => {
                     self.pool.free(message.body);
                     return None;
                 }
             };
-            self.links.get_mut(link)?.role.mail.push_back(&mut self.messages, id);
+            self.links.get_mut(link)?.role.mail.push_back(&mut self.incoming, id);
             Some(id)
         });
-        let Some(message) = id.and_then(|id| self.messages.get_mut(id)) else {
+        let Some(message) = id.and_then(|id| self.incoming.get_mut(id)) else {
             return Taken::NoRoom;
         };
-        if message.total != mail.total {
-            return Taken::Close(CloseReason::Malformed);
-        }
-        message.units.insert(run);
-        self.pool.write(&mut message.body, run.offset(), mail.piece);
-        if message.units == Units::all(total) {
-            message.stage = Stage::Whole;
+        match piece.put(&mut self.pool, &mut message.body, &mut message.have) {
+            Some(true) => message.stage = Stage::Whole,
+            Some(false) => {}
+            None => return Taken::Close(CloseReason::Malformed),
         }
         self.follow_chain(link);
         Taken::Done
     }
 
     /// The inbox has a message, or could not take it.
-    pub(super) fn inbox_saved(&mut self, id: Id<Message>, saved: bool) {
-        let Some(message) = self.messages.get_mut(id).filter(|m| m.stage == Stage::Keeping) else {
+    pub(super) fn inbox_saved(&mut self, id: Id<Incoming>, saved: bool) {
+        let Some(message) = self.incoming.get_mut(id).filter(|m| m.stage == Stage::Keeping) else {
             return;
         };
         if !saved {
@@ -147,10 +139,10 @@ impl Engine<'_> {
             return;
         }
         message.stage = Stage::Kept;
-        message.news.came = true;
+        message.came = true;
         let (peer_id, position, mail) = (message.peer, message.position, message.mail);
         self.forget_arriving(id);
-        self.tell(id);
+        self.tell_incoming(id);
         let Some(peer) = self.peers.get_mut(peer_id) else { return };
         if peer.with.is_room() {
             self.owe_read(peer_id);
@@ -167,8 +159,8 @@ impl Engine<'_> {
     }
 
     /// The host's user was told of a message that came.
-    pub(super) fn came_told(&mut self, id: Id<Message>) {
-        let Some(message) = self.messages.get(id) else { return };
+    pub(super) fn came_told(&mut self, id: Id<Incoming>) {
+        let Some(message) = self.incoming.get(id) else { return };
         if message.mail.is_none() {
             self.discard(id);
         } else {
@@ -181,14 +173,14 @@ impl Engine<'_> {
     pub(super) fn keep_again(&mut self) {
         while let Some(first) = self.state.unkept.front() {
             let next = self.first_unkept_beside(first);
-            self.state.unkept.remove(&mut self.messages, next);
-            let Some(message) = self.messages.get_mut(next) else { return };
+            self.state.unkept.remove(&mut self.incoming, next);
+            let Some(message) = self.incoming.get_mut(next) else { return };
             if message.stage == Stage::Unkept {
                 message.stage = Stage::Keeping;
             }
             message.ask = Ask::Owed;
             let peer = message.peer;
-            self.state.asking_messages.push_back(&mut self.messages, next);
+            self.state.asking_incoming.push_back(&mut self.incoming, next);
             // What says where it belongs may have failed with it, and is to be there first.
             self.begin_conversation(peer);
             let resave = |peer: &mut Peer| core::mem::take(&mut peer.window.resave);
@@ -199,10 +191,10 @@ impl Engine<'_> {
     }
 
     /// Of what could not be kept of the same conversation, what was said first.
-    fn first_unkept_beside(&self, id: Id<Message>) -> Id<Message> {
-        let Some(mut first) = self.messages.get(id) else { return id };
+    fn first_unkept_beside(&self, id: Id<Incoming>) -> Id<Incoming> {
+        let Some(mut first) = self.incoming.get(id) else { return id };
         let (mut found, mut at) = (id, first.asking.next());
-        while let Some((id, message)) = at.and_then(|id| Some((id, self.messages.get(id)?))) {
+        while let Some((id, message)) = at.and_then(|id| Some((id, self.incoming.get(id)?))) {
             at = message.asking.next();
             let beside = message.peer == first.peer && message.stage == first.stage;
             if beside && message.position < first.position {
@@ -215,12 +207,12 @@ impl Engine<'_> {
     /// Mail that the server knows to be in the inbox goes.
     pub(super) fn free_acknowledged(&mut self, link: Id<ClientLink>) {
         while let Some(found) = self.links.get_mut(link) {
-            let Some(id) = found.role.acked.pop_front(&mut self.messages) else { return };
-            let Some(message) = self.messages.get(id) else { continue };
+            let Some(id) = found.role.acked.pop_front(&mut self.incoming) else { return };
+            let Some(message) = self.incoming.get(id) else { continue };
             // It may not be told yet.
-            if !message.news.came && self.state.finished != Some(id) {
+            if !message.came && self.state.finished != Some(id) {
                 self.release(id);
-                self.messages.remove(id);
+                self.incoming.remove(id);
             }
         }
     }
@@ -232,17 +224,17 @@ impl Engine<'_> {
         self.leave_rooms(link);
         let Some(found) = self.links.get_mut(link) else { return };
         let mut contact = core::mem::take(&mut found.role);
-        while contact.sending.pop_front(&mut self.messages).is_some() {}
+        while contact.sending.pop_front(&mut self.outgoing).is_some() {}
         while contact.inquiries.pop_front(&mut self.peers.slab).is_some() {}
         while contact.reads.pop_front(&mut self.peers.slab).is_some() {}
-        while let Some(id) = contact.mail.pop_front(&mut self.messages) {
+        while let Some(id) = contact.mail.pop_front(&mut self.incoming) {
             self.discard(id);
         }
         for mut list in [contact.acks, contact.acking, contact.acked] {
-            while let Some(id) = list.pop_front(&mut self.messages) {
-                let Some(message) = self.messages.get_mut(id) else { continue };
+            while let Some(id) = list.pop_front(&mut self.incoming) {
+                let Some(message) = self.incoming.get_mut(id) else { continue };
                 message.mail = None;
-                if !message.news.came && self.state.finished != Some(id) {
+                if !message.came && self.state.finished != Some(id) {
                     self.discard(id);
                 }
             }
@@ -253,7 +245,7 @@ impl Engine<'_> {
         }
         let mut at = self.peers.get(peer_id).and_then(|peer| peer.inbox.front());
         while let Some(id) = at {
-            let Some(message) = self.messages.get(id) else { return };
+            let Some(message) = self.incoming.get(id) else { return };
             at = message.of_peer.next();
             let unfinished = matches!(message.stage, Stage::Arriving | Stage::Whole);
             if unfinished && message.mail.is_none() && message.link == Some(link) {
@@ -280,16 +272,16 @@ impl Engine<'_> {
                 return;
             }
             if let Some(found) = self.links.get_mut(link) {
-                found.role.acks.pop_front(&mut self.messages);
-                found.role.acking.push_back(&mut self.messages, id);
+                found.role.acks.pop_front(&mut self.incoming);
+                found.role.acking.push_back(&mut self.incoming, id);
             }
         }
     }
 
     /// A receipt that the author can check, for an entry that was read; zeros for one
     /// that could not be.
-    fn mail_ack(&self, id: Id<Message>) -> Option<MailAck> {
-        let message = self.messages.get(id)?;
+    fn mail_ack(&self, id: Id<Incoming>) -> Option<MailAck> {
+        let message = self.incoming.get(id)?;
         let author = message.by.or_else(|| Some(self.peers.get(message.peer)?.key))?;
         let identity = &self.links.state.identity;
         let name = MessageName { author, recipient: identity.public(), position: message.position };
@@ -305,16 +297,16 @@ impl Engine<'_> {
             let mut at = contact.mail.front();
             let next = loop {
                 let Some(id) = at else { return };
-                let Some(message) = self.messages.get(id) else { return };
+                let Some(message) = self.incoming.get(id) else { return };
                 let follows = message.mail.is_some_and(|m| m.previous == contact.last_mail);
                 if follows && message.stage == Stage::Whole {
                     break id;
                 }
                 at = message.chained.next();
             };
-            contact.mail.remove(&mut self.messages, next);
+            contact.mail.remove(&mut self.incoming, next);
             contact.last_mail = self
-                .messages
+                .incoming
                 .get(next)
                 .and_then(|message| message.mail)
                 .map_or(contact.last_mail, |place| place.index);
@@ -323,8 +315,8 @@ impl Engine<'_> {
     }
 
     /// Takes a mailbox entry whose turn it is.
-    fn take_mail(&mut self, id: Id<Message>) {
-        let Some(message) = self.messages.get_mut(id) else { return };
+    fn take_mail(&mut self, id: Id<Incoming>) {
+        let Some(message) = self.incoming.get_mut(id) else { return };
         let (peer_id, position) = (message.peer, message.position);
         let Some(peer) = self.peers.get(peer_id) else { return };
         if peer.has_passed(position, peer.kept) {
@@ -333,7 +325,7 @@ impl Engine<'_> {
             // One cursor says nothing of the epochs before it: the inbox knows.
             message.stage = Stage::Looking;
             message.ask = Ask::Owed;
-            self.state.asking_messages.push_back(&mut self.messages, id);
+            self.state.asking_incoming.push_back(&mut self.incoming, id);
         } else {
             self.take_new_mail(id);
         }
@@ -341,8 +333,8 @@ impl Engine<'_> {
 
     /// The inbox's first record at or after the place of a mailbox entry of an epoch that is
     /// over; `None` if the store failed.
-    pub(super) fn looked(&mut self, id: Id<Message>, loaded: Option<Records<'_>>) {
-        let Some(message) = self.messages.get_mut(id).filter(|m| m.stage == Stage::Looking) else {
+    pub(super) fn looked(&mut self, id: Id<Incoming>, loaded: Option<Records<'_>>) {
+        let Some(message) = self.incoming.get_mut(id).filter(|m| m.stage == Stage::Looking) else {
             return;
         };
         let number = message.position.to_record_number();
@@ -357,7 +349,7 @@ impl Engine<'_> {
             }
             None => {
                 self.state.home.tell(Event::StoreFailed);
-                self.state.unkept.push_back(&mut self.messages, id);
+                self.state.unkept.push_back(&mut self.incoming, id);
                 let at = self.state.now + AGAIN;
                 self.state.retry_at.get_or_insert(at);
             }
@@ -365,8 +357,8 @@ impl Engine<'_> {
     }
 
     /// Opens a mailbox entry that the inbox does not have.
-    fn take_new_mail(&mut self, id: Id<Message>) {
-        let Some(message) = self.messages.get(id) else { return };
+    fn take_new_mail(&mut self, id: Id<Incoming>) {
+        let Some(message) = self.incoming.get(id) else { return };
         let (peer_id, position) = (message.peer, message.position);
         let Some(peer) = self.peers.get_mut(peer_id) else { return };
         if peer.has_passed(position, peer.asked) {
@@ -382,37 +374,37 @@ impl Engine<'_> {
         let missing = peer.missing(position);
         peer.ask_to_keep(position);
         let opened = self.unseal(id);
-        let Some(message) = self.messages.get_mut(id) else { return };
+        let Some(message) = self.incoming.get_mut(id) else { return };
         message.missing = missing + u64::from(!opened);
         if opened {
             self.await_inbox(peer_id, id);
             self.keep(id);
         } else {
-            message.news.came = true;
-            self.tell(id);
+            message.came = true;
+            self.tell_incoming(id);
             self.pass_over(id);
         }
     }
 
     /// Counts mail to what is not in the inbox yet.
-    fn await_inbox(&mut self, peer: Id<Peer>, id: Id<Message>) {
+    fn await_inbox(&mut self, peer: Id<Peer>, id: Id<Incoming>) {
         if let Some(peer) = self.peers.get_mut(peer) {
-            peer.inbox.push_back(&mut self.messages, id);
+            peer.inbox.push_back(&mut self.incoming, id);
             peer.arriving += 1;
         }
     }
 
     /// Acknowledges mail that cannot be read.
-    fn pass_over(&mut self, id: Id<Message>) {
-        if let Some(message) = self.messages.get_mut(id) {
+    fn pass_over(&mut self, id: Id<Incoming>) {
+        if let Some(message) = self.incoming.get_mut(id) {
             message.unreadable = true;
         }
         self.keep_quietly(id);
     }
 
     /// Puts the plaintext in the place of the sealed body.
-    fn unseal(&mut self, id: Id<Message>) -> bool {
-        let Some(message) = self.messages.get_mut(id) else { return false };
+    fn unseal(&mut self, id: Id<Incoming>) -> bool {
+        let Some(message) = self.incoming.get_mut(id) else { return false };
         let by = message.by.or_else(|| Some(self.peers.get(message.peer)?.key));
         let Some(author) = by else { return false };
         let identity = &self.links.state.identity;
@@ -439,7 +431,7 @@ impl Engine<'_> {
                     && peer.is_next(message.position, message.skip)
             });
             let Some(id) = next else { return };
-            let Some(position) = self.messages.get(id).map(|message| message.position) else {
+            let Some(position) = self.incoming.get(id).map(|message| message.position) else {
                 return;
             };
             if peer.has_passed(position, peer.asked) {
@@ -452,7 +444,7 @@ impl Engine<'_> {
             if let Some(peer) = self.peers.get_mut(peer_id) {
                 peer.ask_to_keep(position);
             }
-            if let Some(message) = self.messages.get_mut(id) {
+            if let Some(message) = self.incoming.get_mut(id) {
                 message.missing = missing;
             }
             self.wait_no_more(id);
@@ -461,28 +453,28 @@ impl Engine<'_> {
     }
 
     /// Asks the inbox to keep a message, behind all that it was asked to keep before.
-    pub(super) fn keep(&mut self, id: Id<Message>) {
+    pub(super) fn keep(&mut self, id: Id<Incoming>) {
         if !self.state.unkept.is_empty() {
             self.keep_later(id);
-        } else if let Some(message) = self.messages.get_mut(id) {
+        } else if let Some(message) = self.incoming.get_mut(id) {
             message.stage = Stage::Keeping;
             message.ask = Ask::Owed;
-            self.state.asking_messages.push_back(&mut self.messages, id);
+            self.state.asking_incoming.push_back(&mut self.incoming, id);
         }
     }
 
-    fn keep_later(&mut self, id: Id<Message>) {
-        if let Some(message) = self.messages.get_mut(id) {
+    fn keep_later(&mut self, id: Id<Incoming>) {
+        if let Some(message) = self.incoming.get_mut(id) {
             message.stage = Stage::Unkept;
-            self.state.unkept.push_back(&mut self.messages, id);
+            self.state.unkept.push_back(&mut self.incoming, id);
             let at = self.state.now + AGAIN;
             self.state.retry_at.get_or_insert(at);
         }
     }
 
     /// Mail that needs no word to the user, only one to the server.
-    fn keep_quietly(&mut self, id: Id<Message>) {
-        if let Some(message) = self.messages.get_mut(id) {
+    fn keep_quietly(&mut self, id: Id<Incoming>) {
+        if let Some(message) = self.incoming.get_mut(id) {
             message.stage = Stage::Kept;
         }
         self.owe_mail_ack(id);
@@ -493,7 +485,7 @@ impl Engine<'_> {
         let Some(peer) = self.peers.get(peer_id) else { return };
         let mut at = peer.inbox.front();
         while let Some(id) = at {
-            let Some(message) = self.messages.get(id) else { return };
+            let Some(message) = self.incoming.get(id) else { return };
             at = message.of_peer.next();
             let Some(peer) = self.peers.get(peer_id) else { return };
             let repeated = matches!(message.stage, Stage::Whole | Stage::Arriving)
@@ -513,20 +505,20 @@ impl Engine<'_> {
         }
     }
 
-    fn owe_mail_ack(&mut self, id: Id<Message>) {
-        let source = self.messages.get(id).and_then(|message| message.link);
+    fn owe_mail_ack(&mut self, id: Id<Incoming>) {
+        let source = self.incoming.get(id).and_then(|message| message.link);
         match source.and_then(|link| self.links.get_mut(link)).filter(|link| link.is_live()) {
             Some(found) => {
-                found.role.acks.push_back(&mut self.messages, id);
+                found.role.acks.push_back(&mut self.incoming, id);
                 if let Some(link) = source {
                     self.links.wake(link);
                 }
             }
             // The server hands it over again, and hears then that it is known.
             None => {
-                if let Some(message) = self.messages.get_mut(id) {
+                if let Some(message) = self.incoming.get_mut(id) {
                     message.mail = None;
-                    if !message.news.came {
+                    if !message.came {
                         self.discard(id);
                     }
                 }
@@ -537,11 +529,11 @@ impl Engine<'_> {
     pub(super) fn arriving(
         &self,
         peer: Id<Peer>,
-        is: impl Fn(&Message) -> bool,
-    ) -> Option<Id<Message>> {
+        is: impl Fn(&Incoming) -> bool,
+    ) -> Option<Id<Incoming>> {
         let mut at = self.peers.get(peer)?.inbox.front();
         while let Some(id) = at {
-            let message = self.messages.get(id)?;
+            let message = self.incoming.get(id)?;
             if is(message) {
                 return Some(id);
             }
@@ -556,20 +548,20 @@ impl Engine<'_> {
         peer_id: Id<Peer>,
         position: Position,
         (total, early): (u16, bool),
-    ) -> Option<Id<Message>> {
-        let limit = ARRIVING - u16::from(early);
-        let arriving = self.peers.get(peer_id)?.arriving;
-        if arriving >= limit || !self.room_for(total.into(), early) {
+    ) -> Option<Id<Incoming>> {
+        let limit = (self.incoming.capacity() / 4).clamp(ARRIVING.0, ARRIVING.1);
+        let arriving = usize::from(self.peers.get(peer_id)?.arriving);
+        if arriving + usize::from(early) >= limit || !self.room_for(total.into(), early) {
             return None;
         }
         let peer = self.peers.get_mut(peer_id)?;
         let body = self.pool.allocate(total.into())?;
-        let mut message = Message::new(peer_id, position, Stage::Arriving, body, total);
+        let mut message = Incoming::new(peer_id, position, body, total);
         message.link = Some(link);
-        match self.messages.insert(message) {
+        match self.incoming.insert(message) {
             Ok(id) => {
                 peer.arriving += 1;
-                peer.inbox.push_back(&mut self.messages, id);
+                peer.inbox.push_back(&mut self.incoming, id);
                 Some(id)
             }
             Err(message) => {
@@ -590,44 +582,46 @@ impl Engine<'_> {
     /// is no room.
     fn room_for(&mut self, bytes: usize, early: bool) -> bool {
         if early {
-            return is_room_to_wait(&self.messages, &self.pool, bytes, self.longest_body());
+            return is_room_to_wait(&self.incoming, &self.pool, bytes, self.longest_body());
         }
         loop {
             let blocks = self.pool.capacity() - self.pool.used();
-            if !self.messages.is_full() && blocks >= Pool::blocks(bytes) {
+            if !self.incoming.is_full() && blocks >= Pool::blocks(bytes) {
                 return true;
             }
-            let Some(newest) = self.state.waiting.back(&mut self.messages) else { return false };
+            let Some(newest) = self.state.waiting.back(&mut self.incoming) else { return false };
             self.forget_arriving(newest);
             self.discard(newest);
         }
     }
 
     /// Takes a message off its author's list of what is not in the inbox yet.
-    pub(super) fn forget_arriving(&mut self, id: Id<Message>) {
+    pub(super) fn forget_arriving(&mut self, id: Id<Incoming>) {
         self.wait_no_more(id);
-        let Some(message) = self.messages.get(id).filter(|m| m.of_peer.is_linked()) else { return };
+        let Some(message) = self.incoming.get(id).filter(|m| m.of_peer.is_linked()) else { return };
         if let Some(peer) = self.peers.get_mut(message.peer) {
             peer.arriving -= 1;
-            peer.inbox.remove(&mut self.messages, id);
+            peer.inbox.remove(&mut self.incoming, id);
         }
     }
 
     /// What came directly waits for nothing more.
-    fn wait_no_more(&mut self, id: Id<Message>) {
-        if self.messages.get(id).is_some_and(|message| message.mail.is_none()) {
-            self.state.waiting.remove(&mut self.messages, id);
+    fn wait_no_more(&mut self, id: Id<Incoming>) {
+        if self.incoming.get(id).is_some_and(|message| message.mail.is_none()) {
+            self.state.waiting.remove(&mut self.incoming, id);
         }
     }
 
     /// Gives a message's memory back, and its length as credit to where it came from.
-    fn release(&mut self, id: Id<Message>) {
-        let Some(message) = self.messages.get_mut(id) else { return };
+    fn release(&mut self, id: Id<Incoming>) {
+        let Some(message) = self.incoming.get_mut(id) else { return };
         let (link, length) = (message.link.take(), message.body.len());
         // How far a room is read says what is free of its credit.
         let in_room = self.peers.get(message.peer).is_some_and(|peer| peer.with.is_room());
         let link = link.filter(|_| !in_room);
-        self.free_body(id);
+        if let Some(message) = self.incoming.get_mut(id) {
+            self.pool.free(core::mem::replace(&mut message.body, Body::EMPTY));
+        }
         if let Some((id, link)) = link.and_then(|id| Some((id, self.links.get_mut(id)?))) {
             link.credit.release(length);
             if link.credit.is_owed() {
@@ -637,9 +631,9 @@ impl Engine<'_> {
     }
 
     /// Drops a message that nobody is to hear of.
-    pub(super) fn discard(&mut self, id: Id<Message>) {
+    pub(super) fn discard(&mut self, id: Id<Incoming>) {
         self.release(id);
-        List::remove(&mut self.state.telling_messages, &mut self.messages, id);
-        self.messages.remove(id);
+        List::remove(&mut self.state.telling_incoming, &mut self.incoming, id);
+        self.incoming.remove(id);
     }
 }

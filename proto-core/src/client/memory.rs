@@ -10,7 +10,7 @@ use crate::{
     timers::TimerCell,
 };
 
-use super::{Message, Peer, conversation::ClientRole};
+use super::{Incoming, Outgoing, Peer, conversation::ClientRole};
 
 /// The slices that a client lives in. Their lengths are its capacities.
 #[allow(missing_debug_implementations)] // megabytes
@@ -27,8 +27,10 @@ pub struct Tables<'a> {
     pub by_nick: &'a mut [Bucket],
     /// [`crate::storage::Index::buckets`] for the peers.
     pub by_account: &'a mut [Bucket],
-    /// Messages on their way out or in.
-    pub messages: &'a mut [Slot<Message>],
+    /// Messages on their way out.
+    pub outgoing: &'a mut [Slot<Outgoing>],
+    /// Messages on their way in.
+    pub incoming: &'a mut [Slot<Incoming>],
     /// Message bodies.
     pub blocks: &'a mut [Block],
     /// Room for one record: [`crate::record::record_bound`] of the longest sealed message.
@@ -46,14 +48,16 @@ impl Tables<'_> {
             ("by_key", self.by_key.len(), Index::buckets(peers)),
             ("by_nick", self.by_nick.len(), Index::buckets(peers)),
             ("by_account", self.by_account.len(), Index::buckets(peers)),
-            ("messages", self.messages.len(), LEAST_MESSAGES),
+            ("outgoing", self.outgoing.len(), LEAST_OUTGOING),
+            ("incoming", self.incoming.len(), LEAST_INCOMING),
             ("blocks", self.blocks.len(), 1),
             ("work", self.work.len(), LEAST_WORK),
         ];
         // The others are used only with one of these.
         let untouched = [
             ("peers", Slab::is_untouched(self.peers)),
-            ("messages", Slab::is_untouched(self.messages)),
+            ("outgoing", Slab::is_untouched(self.outgoing)),
+            ("incoming", Slab::is_untouched(self.incoming)),
         ];
         check_start(
             resume,
@@ -67,8 +71,11 @@ impl Tables<'_> {
 /// confirmed yet.
 pub(super) const LEAST_LINKS: usize = 4;
 
-/// The least number of messages: a quarter of them is kept free.
-pub(super) const LEAST_MESSAGES: usize = 4;
+/// The least number of messages on their way out.
+pub(super) const LEAST_OUTGOING: usize = 2;
+
+/// The least number of messages on their way in: a quarter of them is kept free.
+pub(super) const LEAST_INCOMING: usize = 4;
 
 /// Lends a client its memory, the same each time, and to no other role: memory that a role has used
 /// is of no use to another, which refuses it with [`StartError::Used`].

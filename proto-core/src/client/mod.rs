@@ -8,10 +8,11 @@ pub(crate) mod history;
 mod home;
 mod host;
 mod inbox;
+mod incoming;
 mod login;
 mod memory;
-mod message;
 mod outbox;
+mod outgoing;
 mod peer;
 mod rooms;
 mod sending;
@@ -35,8 +36,9 @@ use crate::{
 
 pub use event::{Deposit, Event, Failure, Refusal, To, Verdict};
 pub use fixed::Fixed;
+pub use incoming::Incoming;
 pub use memory::{Storage, Tables};
-pub use message::Message;
+pub use outgoing::Outgoing;
 pub use peer::Peer;
 
 use engine::{Engine, State};
@@ -240,7 +242,8 @@ impl<S: Storage> Client<S> {
         let engine = self.engine(now);
         Usage {
             links: (engine.links.links.len(), engine.links.links.capacity()),
-            messages: (engine.messages.len(), engine.messages.capacity()),
+            outgoing: (engine.outgoing.len(), engine.outgoing.capacity()),
+            incoming: (engine.incoming.len(), engine.incoming.capacity()),
             blocks: (engine.pool.used(), engine.pool.capacity()),
         }
     }
@@ -496,8 +499,10 @@ impl core::error::Error for SayError {}
 pub struct Usage {
     /// Sessions.
     pub links: (usize, usize),
-    /// Messages in memory.
-    pub messages: (usize, usize),
+    /// Messages of the user's own in memory.
+    pub outgoing: (usize, usize),
+    /// Messages that came, in memory.
+    pub incoming: (usize, usize),
     /// Blocks of 256 bytes of message bodies.
     pub blocks: (usize, usize),
 }

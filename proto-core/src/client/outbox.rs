@@ -13,8 +13,8 @@ use crate::{
 };
 
 use super::{
-    Deposit, Failure, Message, MessageId, Peer, SayError, To, Verdict, engine::Engine,
-    message::Stage, peer::Path,
+    Deposit, Failure, MessageId, Outgoing, Peer, SayError, To, Verdict, engine::Engine,
+    outgoing::Stage, peer::Path,
 };
 
 /// How long a deposit waits for a word from a server that is there before it is
@@ -52,15 +52,15 @@ impl Engine<'_> {
     }
 
     /// A message is durable in the outbox, or could not be made so.
-    pub(super) fn outbox_saved(&mut self, id: Id<Message>, saved: bool) {
-        let Some(message) = self.messages.get_mut(id) else { return };
+    pub(super) fn outbox_saved(&mut self, id: Id<Outgoing>, saved: bool) {
+        let Some(message) = self.outgoing.get_mut(id) else { return };
         match (message.stage, saved) {
             (Stage::Saving, true) => {
                 message.news.accepted = true;
                 let (peer, position) = (message.peer, message.position);
-                self.tell(id);
+                self.tell_outgoing(id);
                 if self.takes_turn(peer) {
-                    if let Some(message) = self.messages.get_mut(id) {
+                    if let Some(message) = self.outgoing.get_mut(id) {
                         message.stage = Stage::Open;
                     }
                     self.loaded_upto(peer, position);
@@ -79,7 +79,7 @@ impl Engine<'_> {
             (Stage::Done(_), true) => {
                 message.news.verdict = true;
                 let (peer, given_up) = (message.peer, message.stage.is_given_up());
-                self.tell(id);
+                self.tell_outgoing(id);
                 if given_up {
                     // Those after it waited for its number, which is passed over now.
                     self.deposit_again(peer);
@@ -88,7 +88,7 @@ impl Engine<'_> {
             }
             _ => {
                 self.state.home.tell(super::Event::StoreFailed);
-                self.state.unkept.push_back(&mut self.messages, id);
+                self.state.unsettled.push_back(&mut self.outgoing, id);
                 let at = self.state.now + RETRY;
                 self.state.retry_at.get_or_insert(at);
             }
@@ -134,7 +134,7 @@ impl Engine<'_> {
     fn refuse_gone(&mut self, id: Id<Peer>) {
         let mut at = self.peers.get(id).and_then(|peer| peer.outbox.front());
         while let Some(message_id) = at {
-            let Some(message) = self.messages.get(message_id) else { return };
+            let Some(message) = self.outgoing.get(message_id) else { return };
             at = message.of_peer.next();
             if message.stage.is_open() && message.stage != Stage::Saving {
                 self.done(message_id, Verdict::Refused(EntryRefusal::NoRecipient));
@@ -166,7 +166,7 @@ impl Engine<'_> {
             let Some(found) = self.peers.get(id) else { return };
             peer = found.active.next();
             let mut at = found.outbox.front();
-            while let Some(message) = at.and_then(|id| self.messages.get_mut(id)) {
+            while let Some(message) = at.and_then(|id| self.outgoing.get_mut(id)) {
                 at = message.of_peer.next();
                 message.since = None;
             }
@@ -264,10 +264,10 @@ impl Engine<'_> {
         self.pool.write(&mut body, BODY_HEADER, text);
         let peer = self.peers.get_mut(id)?;
         let total = (BODY_HEADER + text.len()) as u16;
-        let mut message = Message::new(id, position, Stage::Saving, body, total);
+        let mut message = Outgoing::new(id, position, Stage::Saving, body, total);
         message.time = time;
         message.ask = Ask::Owed;
-        let added = match self.messages.insert(message) {
+        let added = match self.outgoing.insert(message) {
             Ok(added) => added,
             Err(message) => {
                 self.pool.free(message.body);
@@ -278,10 +278,10 @@ impl Engine<'_> {
             peer.window.former = peer.last.epoch;
         }
         peer.last = position;
-        peer.outbox.push_back(&mut self.messages, added);
+        peer.outbox.push_back(&mut self.outgoing, added);
         self.begin_conversation(id);
         self.state.active.push_back(&mut self.peers.slab, id);
-        self.state.asking_messages.push_back(&mut self.messages, added);
+        self.state.asking_outgoing.push_back(&mut self.outgoing, added);
         self.state.unsaved += 1;
         let recipient = self.peers.get(id)?.log;
         Some(MessageId { recipient, position })
@@ -304,24 +304,24 @@ impl Engine<'_> {
         !peer.has_behind() && !self.is_crowded() && self.has_turn(peer)
     }
 
-    fn fall_behind(&mut self, id: Id<Message>) {
-        let Some(message) = self.messages.get_mut(id) else { return };
+    fn fall_behind(&mut self, id: Id<Outgoing>) {
+        let Some(message) = self.outgoing.get_mut(id) else { return };
         message.stage = Stage::Behind;
         if let Some(peer) = self.peers.get_mut(message.peer) {
             peer.window.behind += 1;
         }
-        self.free_body(id);
+        self.free_outgoing(id);
     }
 
     /// A deposit was sent in this session.
-    fn is_on_its_way(&self, message: &Message) -> bool {
+    fn is_on_its_way(&self, message: &Outgoing) -> bool {
         let home = self.state.home.online();
         home.is_some() && message.link == home
     }
 
     /// Whether the author's own clock may say that a message expired: the clock may be wrong, so
     /// only of what nobody can have, or if there is nobody to ask.
-    fn may_expire(&self, message: &Message) -> bool {
+    fn may_expire(&self, message: &Outgoing) -> bool {
         let lost = || {
             let recipient = self.peers.get(message.peer).and_then(|peer| peer.recipient);
             self.state.home.knows_roster() && recipient.is_none()
@@ -334,12 +334,12 @@ impl Engine<'_> {
     }
 
     /// Sends a message that just became durable.
-    fn start(&mut self, id: Id<Message>) {
-        let Some(peer_id) = self.messages.get(id).map(|message| message.peer) else { return };
+    fn start(&mut self, id: Id<Outgoing>) {
+        let Some(peer_id) = self.outgoing.get(id).map(|message| message.peer) else { return };
         let Some(peer) = self.peers.get(peer_id) else { return };
         let epoch = self.sent_epoch(peer_id);
         let first =
-            self.messages.get(id).is_some_and(|message| Some(message.position.epoch) == epoch);
+            self.outgoing.get(id).is_some_and(|message| Some(message.position.epoch) == epoch);
         match (peer.path, peer.link) {
             // The common case goes past all that is under way already.
             (Path::Direct, Some(link))
@@ -353,14 +353,14 @@ impl Engine<'_> {
     }
 
     /// Takes a message off the list of what its link has to send.
-    pub(super) fn unlist(&mut self, id: Id<Message>) {
-        let Some(message) = self.messages.get(id).filter(|m| m.sending.is_linked()) else { return };
+    pub(super) fn unlist(&mut self, id: Id<Outgoing>) {
+        let Some(message) = self.outgoing.get(id).filter(|m| m.sending.is_linked()) else { return };
         let link = match message.stage {
             Stage::Deposited => self.state.home.link(),
             _ => self.peers.get(message.peer).and_then(|peer| peer.link),
         };
         if let Some(found) = link.and_then(|link| self.links.get_mut(link)) {
-            found.role.sending.remove(&mut self.messages, id);
+            found.role.sending.remove(&mut self.outgoing, id);
         }
     }
 
@@ -368,10 +368,10 @@ impl Engine<'_> {
         &self,
         peer: Id<Peer>,
         is: impl Fn(Stage) -> bool,
-    ) -> Option<(Id<Message>, &Message)> {
+    ) -> Option<(Id<Outgoing>, &Outgoing)> {
         let mut at = self.peers.get(peer)?.outbox.front();
         while let Some(id) = at {
-            let message = self.messages.get(id)?;
+            let message = self.outgoing.get(id)?;
             if is(message.stage) {
                 return Some((id, message));
             }
@@ -384,7 +384,7 @@ impl Engine<'_> {
     /// over, all of this, since a cursor in it speaks for all before.
     pub(super) fn sent_epoch(&self, peer: Id<Peer>) -> Option<Epoch> {
         let mut at = self.peers.get(peer)?.outbox.front();
-        while let Some(message) = at.and_then(|id| self.messages.get(id)) {
+        while let Some(message) = at.and_then(|id| self.outgoing.get(id)) {
             if message.stage.is_unsaved() || message.is_undecided() {
                 return Some(message.position.epoch);
             }
@@ -393,11 +393,11 @@ impl Engine<'_> {
         None
     }
 
-    pub(super) fn first_open(&self, peer: Id<Peer>) -> Option<&Message> {
+    pub(super) fn first_open(&self, peer: Id<Peer>) -> Option<&Outgoing> {
         self.first_where(peer, Stage::is_open).map(|(_, message)| message)
     }
 
-    pub(super) fn first_unsaved(&self, peer: Id<Peer>) -> Option<&Message> {
+    pub(super) fn first_unsaved(&self, peer: Id<Peer>) -> Option<&Outgoing> {
         self.first_where(peer, Stage::is_unsaved).map(|(_, message)| message)
     }
 
@@ -429,8 +429,8 @@ impl Engine<'_> {
         Some(body)
     }
 
-    pub(super) fn free_body(&mut self, id: Id<Message>) {
-        if let Some(message) = self.messages.get_mut(id) {
+    pub(super) fn free_outgoing(&mut self, id: Id<Outgoing>) {
+        if let Some(message) = self.outgoing.get_mut(id) {
             self.pool.free(core::mem::replace(&mut message.body, Body::EMPTY));
         }
     }

@@ -14,7 +14,8 @@ use crate::{
 use super::{
     ClientLink, To,
     history::Reader,
-    message::{Asking, Message, OfPeer, Telling},
+    incoming::{self, Incoming},
+    outgoing::{self, Outgoing},
     window::Window,
 };
 
@@ -54,7 +55,7 @@ pub struct Peer {
     /// The store has that record.
     pub(super) recorded: bool,
     /// What this client's user said that is not settled, in order.
-    pub(super) outbox: List<Message, OfPeer>,
+    pub(super) outbox: List<Outgoing, outgoing::OfPeer>,
     /// The last number that was used.
     pub(super) last: Position,
     pub(super) path: Path,
@@ -63,7 +64,7 @@ pub struct Peer {
     /// Which part of the outbox is in memory.
     pub(super) window: Window,
     /// What they said that is not in the inbox yet.
-    pub(super) inbox: List<Message, OfPeer>,
+    pub(super) inbox: List<Incoming, incoming::OfPeer>,
     /// How many those are.
     pub(super) arriving: u16,
     /// Of a person: the inbox was asked to keep all up to here, and has all up to here.
@@ -130,6 +131,10 @@ impl PeerNews {
 }
 
 /// The lists that peers are in.
+#[derive(Debug)]
+pub(super) struct Asking;
+#[derive(Debug)]
+pub(super) struct Telling;
 #[derive(Debug)]
 pub(super) struct Active;
 #[derive(Debug)]

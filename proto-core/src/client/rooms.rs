@@ -3,7 +3,7 @@
 
 use crate::{
     id::{Account, Epoch, Incarnation, Number, Position, PublicKey, Recipient, Room, RunTag},
-    link::{Packet, Units},
+    link::{Packet, Piece},
     record::BODY_HEADER,
     storage::{Body, Id},
     wire::{
@@ -13,11 +13,11 @@ use crate::{
 };
 
 use super::{
-    ClientLink, CommandError, Event, Message, Peer, RoomView, To,
+    ClientLink, CommandError, Event, Incoming, Peer, RoomView, To,
     conversation::{ClientRole, Token},
     engine::{Engine, Taken},
     history::{Before, Turn},
-    message::Stage,
+    incoming::{Said, Stage},
 };
 
 /// What the user wishes of the server's rooms.
@@ -157,10 +157,9 @@ impl Engine<'_> {
 
     /// A piece of an entry of a room's log.
     pub(super) fn room_entry(&mut self, link: Id<ClientLink>, entry: &RoomEntry<'_>) -> Taken {
-        let total = usize::from(entry.total);
-        let run = Units::run(usize::from(entry.offset), entry.piece.len(), total);
-        let sound = total > BODY_HEADER && total <= self.longest_body();
-        let Some(run) = run.filter(|_| sound) else {
+        let bounds = BODY_HEADER + 1..=self.longest_body();
+        let piece = Piece::new(entry.total, entry.offset, entry.piece);
+        let Some(piece) = piece.filter(|piece| bounds.contains(&piece.total())) else {
             return Taken::Close(CloseReason::Malformed);
         };
         // That this client is a member is on its way.
@@ -178,16 +177,17 @@ impl Engine<'_> {
         let added = || self.add_arriving(link, id, position, (entry.total, early));
         let Some(message_id) = known.or_else(added) else { return Taken::NoRoom };
         let own = entry.from == self.state.config.nick;
-        let Some(message) = self.messages.get_mut(message_id) else { return Taken::NoRoom };
-        if message.total != entry.total || known.is_some() && message.run != entry.run {
+        let Some(message) = self.incoming.get_mut(message_id) else { return Taken::NoRoom };
+        if message.said.is_some_and(|said| said.run != entry.run) {
             return Taken::Close(CloseReason::Malformed);
         }
-        (message.author, message.own, message.by_server) = (Some(entry.from), own, true);
-        (message.run, message.previous) = (entry.run, entry.previous);
-        message.units.insert(run);
-        self.pool.write(&mut message.body, run.offset(), entry.piece);
-        if message.units == Units::all(total) && message.stage == Stage::Arriving {
-            message.stage = Stage::Whole;
+        message.by_server = true;
+        message.said =
+            Some(Said { author: entry.from, own, run: entry.run, previous: entry.previous });
+        match piece.put(&mut self.pool, &mut message.body, &mut message.have) {
+            Some(true) if message.stage == Stage::Arriving => message.stage = Stage::Whole,
+            Some(_) => {}
+            None => return Taken::Close(CloseReason::Malformed),
         }
         self.take_in_room(id);
         Taken::Done
@@ -225,19 +225,19 @@ impl Engine<'_> {
             let Some(next) = self.peers.get(id).map(|peer| peer.reader.cursor() + 1) else {
                 return;
             };
-            let whole = |message: &Message| {
+            let whole = |message: &Incoming| {
                 message.stage == Stage::Whole && message.position.number.0 == next
             };
             let Some(message_id) = self.arriving(id, whole) else { return };
-            let Some(message) = self.messages.get(message_id) else { return };
-            let (run, previous) = (message.run, message.previous);
+            let said = self.incoming.get(message_id).and_then(|message| message.said);
+            let Some(Said { run, previous, .. }) = said else { return };
             if self.room_turn(id, next, run, previous) != Turn::Next {
                 return;
             }
             let Some(peer) = self.peers.get_mut(id) else { return };
             let place = peer.reader.take(next, run);
             peer.news.reset |= place.reset;
-            if let Some(message) = self.messages.get_mut(message_id) {
+            if let Some(message) = self.incoming.get_mut(message_id) {
                 message.position = place.position;
             }
             if place.begins {
@@ -391,7 +391,7 @@ impl Engine<'_> {
     /// How far a room is in the inbox, durably.
     fn read_upto(&self, peer: &Peer) -> u64 {
         let (mut upto, mut at) = (peer.reader.cursor(), peer.inbox.front());
-        while let Some(message) = at.and_then(|id| self.messages.get(id)) {
+        while let Some(message) = at.and_then(|id| self.incoming.get(id)) {
             at = message.of_peer.next();
             if !message.is_unfinished() {
                 upto = upto.min(message.position.number.0.saturating_sub(1));
@@ -489,9 +489,9 @@ impl Engine<'_> {
         self.discard_arriving(id, |message| message.position.number.0 <= cursor);
     }
 
-    fn discard_arriving(&mut self, id: Id<Peer>, is: impl Fn(&Message) -> bool) {
+    fn discard_arriving(&mut self, id: Id<Peer>, is: impl Fn(&Incoming) -> bool) {
         let mut at = self.peers.get(id).and_then(|peer| peer.inbox.front());
-        while let Some((id, message)) = at.and_then(|id| Some((id, self.messages.get(id)?))) {
+        while let Some((id, message)) = at.and_then(|id| Some((id, self.incoming.get(id)?))) {
             at = message.of_peer.next();
             if message.is_unfinished() && is(message) {
                 self.forget_arriving(id);

@@ -1,24 +1,24 @@
 //! What the client's user said, on its way: directly, or sealed and by way of the server.
 
 use crate::{
-    id::{MessageName, Position},
+    id::{MessageName, Position, Recipient},
     link::{Packet, Units, Whom},
     session,
     storage::Id,
-    wire::{Deposit as DepositFrame, EntryRefusal, FRAGMENT_UNIT, Frame, Inquire, Say},
+    wire::{Deposit as DepositFrame, EntryRefusal, Frame, Inquire, Say},
 };
 
 use super::{
-    ClientLink, Deposit, Message, Peer, Verdict,
+    ClientLink, Deposit, Outgoing, Peer, Verdict,
     conversation::{ClientRole, Token},
     engine::Engine,
-    message::Stage,
+    outgoing::Stage,
     peer::Path,
 };
 
 /// Deposits of one conversation that the server has not taken over at most: half of what
 /// it holds for one.
-const UNDER_WAY: u32 = 32;
+const UNDER_WAY: u32 = 128;
 
 /// Bytes of a `Say` or `Deposit` frame's body that are not the piece.
 const SAY_HEADER: usize = 4 * 5 + 10 + 3 * 3;
@@ -57,40 +57,36 @@ impl Engine<'_> {
     ) {
         while let Some(found) = self.links.get_mut(link) {
             let Some(id) = found.role.sending.front() else { return };
-            let Some(message) = self.messages.get_mut(id) else { return };
+            let Some(message) = self.outgoing.get_mut(id) else { return };
             let total = usize::from(message.total);
             let sendable = matches!(message.stage, Stage::Open | Stage::Deposited);
-            if !sendable || message.units.is_empty() {
-                found.role.sending.pop_front(&mut self.messages);
+            if !sendable || message.todo.is_empty() {
+                found.role.sending.pop_front(&mut self.outgoing);
                 continue;
             }
             if total > found.credit.longest() {
                 self.done(id, Verdict::Refused(EntryRefusal::TooLong));
                 continue;
             }
-            let room = packet.room().saturating_sub(SAY_HEADER);
-            let mut piece = [0; 8 * FRAGMENT_UNIT];
-            let Some(run) = message.units.first_run(total, room.min(piece.len())) else { return };
+            let Some(run) = packet.next_run(message.todo, total, SAY_HEADER) else { return };
             if message.link != Some(link) {
                 if !found.credit.spend(total) {
                     return;
                 }
                 message.link = Some(link);
             }
-            message.units.remove(run);
-            let piece = piece.get_mut(..run.len(total)).unwrap_or_default();
-            self.pool.read(&message.body, run.offset(), piece);
             message.ventured |= message.stage == Stage::Open;
-            let Some(frame) = self.message_frame(id, run.offset(), piece) else { return };
-            if !packet.push(&frame, Token::Piece(id, run)) {
-                if let Some(message) = self.messages.get_mut(id) {
-                    message.units.insert(run);
-                }
+            let (Some(head), Some(message)) = (self.head_of(id), self.outgoing.get(id)) else {
+                return;
+            };
+            let body = (&self.pool, &message.body);
+            let token = Token::Piece(id, run);
+            if !packet.push_piece(body, (total, run), |at, piece| head.frame(at, piece), token) {
                 return;
             }
-            if let Some(message) = self.messages.get_mut(id)
-                && (message.since.is_none() || message.stage == Stage::Deposited)
-            {
+            let Some(message) = self.outgoing.get_mut(id) else { return };
+            message.todo.remove(run);
+            if message.since.is_none() || message.stage == Stage::Deposited {
                 // For a receipt from the first datagram on, for the server from the last.
                 message.since = Some(self.state.now);
                 let peer = message.peer;
@@ -128,7 +124,7 @@ impl Engine<'_> {
         let (link, mut at) = (peer.link, peer.outbox.front());
         let (now, epoch) = (self.state.now, self.sent_epoch(id));
         while let Some(message_id) = at {
-            let Some(message) = self.messages.get_mut(message_id) else { break };
+            let Some(message) = self.outgoing.get_mut(message_id) else { break };
             if Some(message.position.epoch) > epoch {
                 break;
             }
@@ -172,7 +168,7 @@ impl Engine<'_> {
         let mut under_way = 0;
         let home = self.home_of(id);
         while let Some(message_id) = at {
-            let Some(message) = self.messages.get(message_id) else { break };
+            let Some(message) = self.outgoing.get(message_id) else { break };
             under_way += u32::from(message.stage.is_unsaved());
             if Some(message.position.epoch) > epoch || under_way > UNDER_WAY {
                 break;
@@ -185,7 +181,7 @@ impl Engine<'_> {
                 self.seal(message_id, why);
             }
             let Some(home) = home else { continue };
-            if let Some(message) = self.messages.get_mut(message_id)
+            if let Some(message) = self.outgoing.get_mut(message_id)
                 && message.stage == Stage::Deposited
                 && message.link != Some(home)
             {
@@ -208,12 +204,12 @@ impl Engine<'_> {
         let home = self.home_of(id);
         let mut at = self.peers.get(id).and_then(|peer| peer.outbox.front());
         while let Some(message_id) = at {
-            let Some(message) = self.messages.get_mut(message_id) else { break };
+            let Some(message) = self.outgoing.get_mut(message_id) else { break };
             at = message.of_peer.next();
             if message.stage == Stage::Deposited {
                 message.since = None;
                 if let Some(home) = home {
-                    message.units = Units::all(message.total.into());
+                    message.todo = Units::all(message.total.into());
                     self.enqueue(message_id, home);
                     self.expect_answer();
                 }
@@ -222,15 +218,15 @@ impl Engine<'_> {
         self.rearm(id);
     }
 
-    fn seal(&mut self, id: Id<Message>, why: Deposit) {
-        let Some(message) = self.messages.get_mut(id) else { return };
+    fn seal(&mut self, id: Id<Outgoing>, why: Deposit) {
+        let Some(message) = self.outgoing.get_mut(id) else { return };
         let Some(peer) = self.peers.get_mut(message.peer) else { return };
         if let (true, Some(contact)) =
             (message.sending.is_linked(), peer.link.and_then(|link| self.links.links.get_mut(link)))
         {
-            contact.role.sending.remove(&mut self.messages, id);
+            contact.role.sending.remove(&mut self.outgoing, id);
         }
-        let Some(message) = self.messages.get_mut(id) else { return };
+        let Some(message) = self.outgoing.get_mut(id) else { return };
         if peer.with.is_room() {
             // Its members are many: the server reads it.
             message.stage = Stage::Deposited;
@@ -263,50 +259,45 @@ impl Engine<'_> {
         message.link = None;
         message.news.deposited = Some(why);
         peer.relayed = false;
-        self.tell(id);
+        self.tell_outgoing(id);
     }
 
     /// Puts a message on the list of what a link has to send.
-    pub(super) fn enqueue(&mut self, id: Id<Message>, link: Id<ClientLink>) {
-        let Some(message) = self.messages.get_mut(id) else { return };
+    pub(super) fn enqueue(&mut self, id: Id<Outgoing>, link: Id<ClientLink>) {
+        let Some(message) = self.outgoing.get_mut(id) else { return };
         if message.link != Some(link) {
-            message.units = Units::all(message.total.into());
+            message.todo = Units::all(message.total.into());
             // A server that crashed meanwhile may have handed it over, and not know.
             message.ventured |= message.link.is_some();
         }
         if let Some(found) = self.links.get_mut(link) {
-            found.role.sending.push_back(&mut self.messages, id);
+            found.role.sending.push_back(&mut self.outgoing, id);
             self.links.wake(link);
         }
     }
 
-    fn message_frame<'p>(
-        &self,
-        id: Id<Message>,
-        offset: usize,
-        piece: &'p [u8],
-    ) -> Option<Frame<'p>> {
-        let message = self.messages.get(id)?;
-        let Position { epoch, number } = message.position;
-        let (skip, total, offset) = (self.skip(id), message.total, offset as u16);
-        Some(if message.stage == Stage::Open {
-            Frame::Say(Say { epoch, number, skip, total, offset, piece })
-        } else {
-            let peer = self.peers.get(message.peer)?;
-            let to = peer.recipient?;
-            // Until what was sealed to the key before is back, all of it is.
-            let key = peer.former.map_or(peer.key_number, |(_, number)| number);
-            Frame::Deposit(DepositFrame { to, epoch, number, key, skip, total, offset, piece })
-        })
+    /// What each frame with a piece of a message says of it.
+    fn head_of(&self, id: Id<Outgoing>) -> Option<Head> {
+        let message = self.outgoing.get(id)?;
+        let peer = self.peers.get(message.peer)?;
+        let to = match message.stage {
+            Stage::Open => None,
+            _ => {
+                // Until what was sealed to the key before is back, all of it is.
+                let key = peer.former.map_or(peer.key_number, |(_, number)| number);
+                Some((peer.recipient?, key))
+            }
+        };
+        Some(Head { to, position: message.position, skip: self.skip(id), total: message.total })
     }
 
     /// How many numbers right before a message its reader must not wait for.
-    fn skip(&self, id: Id<Message>) -> u32 {
-        let Some(message) = self.messages.get(id) else { return 0 };
+    fn skip(&self, id: Id<Outgoing>) -> u32 {
+        let Some(message) = self.outgoing.get(id) else { return 0 };
         let Position { epoch, number } = message.position;
         let Some(outbox) = self.peers.get(message.peer).map(|peer| peer.outbox) else { return 0 };
         let mut at = outbox.before(id, &message.of_peer);
-        while let Some((id, before)) = at.and_then(|id| Some((id, self.messages.get(id)?))) {
+        while let Some((id, before)) = at.and_then(|id| Some((id, self.outgoing.get(id)?))) {
             if before.position.epoch != epoch {
                 break;
             }
@@ -323,5 +314,26 @@ impl Engine<'_> {
             at = outbox.before(id, &before.of_peer);
         }
         number.0.saturating_sub(1).min(u32::MAX.into()) as u32
+    }
+}
+
+/// What each frame with a piece of a message says of it; `to` whom, and sealed to which of their
+/// keys, if it goes by way of the server.
+struct Head {
+    to: Option<(Recipient, u32)>,
+    position: Position,
+    skip: u32,
+    total: u16,
+}
+
+impl Head {
+    fn frame<'p>(&self, offset: u16, piece: &'p [u8]) -> Frame<'p> {
+        let Self { position: Position { epoch, number }, skip, total, .. } = *self;
+        match self.to {
+            None => Frame::Say(Say { epoch, number, skip, total, offset, piece }),
+            Some((to, key)) => {
+                Frame::Deposit(DepositFrame { to, epoch, number, key, skip, total, offset, piece })
+            }
+        }
     }
 }

@@ -10,7 +10,7 @@ use crate::{
 use super::{
     ClientLink, Peer, To,
     engine::{Engine, Taken},
-    message::Stage,
+    outgoing::Stage,
 };
 
 impl Engine<'_> {

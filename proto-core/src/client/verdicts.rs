@@ -10,9 +10,9 @@ use crate::{
 };
 
 use super::{
-    ClientLink, Message, Peer, Verdict,
+    ClientLink, Outgoing, Peer, Verdict,
     engine::{Engine, Taken},
-    message::Stage,
+    outgoing::Stage,
     peer::Path,
 };
 
@@ -80,7 +80,7 @@ impl Engine<'_> {
         let position = Position::new(refused.epoch, refused.number);
         let mut at = self.peers.get(peer).and_then(|peer| peer.outbox.front());
         while let Some(id) = at {
-            let Some(message) = self.messages.get(id) else { break };
+            let Some(message) = self.outgoing.get(id) else { break };
             at = message.of_peer.next();
             if message.position == position && message.stage == Stage::Deposited {
                 if refused.reason == EntryRefusal::KeyChanged {
@@ -144,11 +144,11 @@ impl Engine<'_> {
         &mut self,
         peer: Id<Peer>,
         cursor: Position,
-        verdict: impl Fn(&Message) -> Option<Verdict>,
+        verdict: impl Fn(&Outgoing) -> Option<Verdict>,
     ) {
         let mut at = self.peers.get(peer).and_then(|peer| peer.outbox.front());
         while let Some(id) = at {
-            let Some(message) = self.messages.get(id) else { break };
+            let Some(message) = self.outgoing.get(id) else { break };
             at = message.of_peer.next();
             if message.position > cursor {
                 break;
@@ -183,7 +183,7 @@ impl Engine<'_> {
         let mut at = self.peers.get(peer).and_then(|peer| peer.outbox.front());
         let mut news = false;
         while let Some(id) = at {
-            let Some(message) = self.messages.get(id) else { break };
+            let Some(message) = self.outgoing.get(id) else { break };
             at = message.of_peer.next();
             if message.position > cursor {
                 break;
@@ -193,13 +193,13 @@ impl Engine<'_> {
             }
             if message.stage == Stage::Deposited {
                 self.unlist(id);
-                self.free_body(id);
-                if let Some(message) = self.messages.get_mut(id) {
+                self.free_outgoing(id);
+                if let Some(message) = self.outgoing.get_mut(id) {
                     message.stage = Stage::Stored;
                     message.news.stored = true;
                 }
                 news = true;
-                self.tell(id);
+                self.tell_outgoing(id);
                 self.state.unsaved -= 1;
             }
         }
@@ -214,7 +214,7 @@ impl Engine<'_> {
     /// The server sends deposits on to their recipient before it has saved them.
     fn venture(&mut self, peer: Id<Peer>) {
         let mut at = self.peers.get(peer).and_then(|peer| peer.outbox.front());
-        while let Some(message) = at.and_then(|id| self.messages.get_mut(id)) {
+        while let Some(message) = at.and_then(|id| self.outgoing.get_mut(id)) {
             at = message.of_peer.next();
             message.ventured |= message.stage == Stage::Deposited;
         }
@@ -223,7 +223,7 @@ impl Engine<'_> {
     /// A conversation got on: the next in line has as long again.
     pub(super) fn move_up(&mut self, peer: Id<Peer>) {
         if let Some((next, _)) = self.first_where(peer, Stage::is_unsaved)
-            && let Some(message) = self.messages.get_mut(next)
+            && let Some(message) = self.outgoing.get_mut(next)
         {
             message.since = message.since.map(|_| self.state.now);
             if message.since.is_none() {
@@ -235,10 +235,10 @@ impl Engine<'_> {
     }
 
     /// What became of a message is known.
-    pub(super) fn done(&mut self, id: Id<Message>, verdict: Verdict) {
+    pub(super) fn done(&mut self, id: Id<Outgoing>, verdict: Verdict) {
         self.unlist(id);
-        self.free_body(id);
-        let Some(message) = self.messages.get_mut(id) else { return };
+        self.free_outgoing(id);
+        let Some(message) = self.outgoing.get_mut(id) else { return };
         self.state.unsaved -= usize::from(message.stage.is_unsaved());
         let saved = message.stage != Stage::Saving;
         message.stage = Stage::Done(verdict);
@@ -246,16 +246,23 @@ impl Engine<'_> {
             self.save_verdict(id);
         } else {
             message.news.verdict = true;
-            self.tell(id);
+            self.tell_outgoing(id);
         }
         self.consider_leaving();
     }
 
     /// What became of a message is to be durable, and told then.
-    pub(super) fn save_verdict(&mut self, id: Id<Message>) {
-        if let Some(message) = self.messages.get_mut(id) {
+    pub(super) fn save_verdict(&mut self, id: Id<Outgoing>) {
+        if let Some(message) = self.outgoing.get_mut(id) {
             message.ask = Ask::Owed;
-            self.state.asking_messages.push_back(&mut self.messages, id);
+            self.state.asking_outgoing.push_back(&mut self.outgoing, id);
+        }
+    }
+
+    /// Asks the host again to save what became of messages, where it failed.
+    pub(super) fn save_verdicts_again(&mut self) {
+        while let Some(id) = self.state.unsettled.pop_front(&mut self.outgoing) {
+            self.save_verdict(id);
         }
     }
 
@@ -267,7 +274,7 @@ impl Engine<'_> {
             return;
         };
         let mut at = peer.outbox.front();
-        while let Some(message) = at.and_then(|id| self.messages.get(id)) {
+        while let Some(message) = at.and_then(|id| self.outgoing.get(id)) {
             if matches!(message.stage, Stage::Deposited | Stage::Stored) {
                 return;
             }

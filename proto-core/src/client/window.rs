@@ -20,13 +20,16 @@ use crate::{
 };
 
 use super::{
-    ClientLink, Event, Failure, Message, OpenMessages, Peer, Verdict, engine::Engine,
-    message::Stage, outbox::RETRY, peer::Path,
+    ClientLink, Event, Failure, OpenMessages, Outgoing, Peer, Verdict, engine::Engine,
+    outbox::RETRY, outgoing::Stage, peer::Path,
 };
 
 /// The most messages of one conversation in memory: while a quarter of the table is used,
 /// while half of it is, and beyond.
 const MOST: [usize; 3] = [256, 64, 8];
+
+/// How many messages of an outbox are read at once.
+pub(super) const READ_AHEAD: usize = 64;
 
 /// What is settled is forgotten by the store in steps of so many.
 const FORGET: u64 = 32;
@@ -51,8 +54,8 @@ pub(super) struct Window {
     /// What became of those that are shelved.
     pub(super) settled: Settled,
     pub(super) fetch: Ask,
-    /// What became of the first that is shelved, to be told.
-    pub(super) telling: Option<(Position, Verdict)>,
+    /// What became of the first that are shelved, to be told.
+    telling: Option<Verdicts>,
     /// The store failed at its last request, or there was no room for the answer: it is asked
     /// again later.
     pub(super) failed: bool,
@@ -64,7 +67,24 @@ pub(super) struct Window {
     pub(super) blocked: bool,
 }
 
+/// The same became of all messages from one to another of one epoch.
+#[derive(Clone, Copy, Debug)]
+struct Verdicts {
+    next: Position,
+    last: Position,
+    verdict: Verdict,
+}
+
 impl Window {
+    /// The next that is to be told of what became of shelved messages.
+    pub(super) fn next_verdict(&mut self) -> Option<(Position, Verdict)> {
+        let told = self.telling.take()?;
+        if told.next < told.last {
+            self.telling = Some(Verdicts { next: after(told.next), ..told });
+        }
+        Some((told.next, told.verdict))
+    }
+
     /// The store is asked for what is behind `from`.
     pub(super) fn asked(&mut self, serial: u32, from: Position) {
         (self.fetch, self.from) = (Ask::Asked(serial), from);
@@ -127,7 +147,7 @@ impl Engine<'_> {
 
     /// What comes from others must always find some room.
     pub(super) fn is_crowded(&self) -> bool {
-        self.messages.len() * 4 >= self.messages.capacity() * 3
+        self.outgoing.len() * 4 >= self.outgoing.capacity() * 3
             || self.pool.used() * 4 >= self.pool.capacity() * 3
     }
 
@@ -187,7 +207,7 @@ impl Engine<'_> {
 
     /// One more message of a conversation may be in memory.
     pub(super) fn has_turn(&self, peer: &Peer) -> bool {
-        let (used, all) = (self.messages.len(), self.messages.capacity());
+        let (used, all) = (self.outgoing.len(), self.outgoing.capacity());
         let [few, some, many] = MOST;
         let most = if used * 4 < all {
             few
@@ -197,7 +217,7 @@ impl Engine<'_> {
             many
         };
         let (mut at, mut count) = (peer.outbox.front(), 0);
-        while let Some(message) = at.and_then(|id| self.messages.get(id)) {
+        while let Some(message) = at.and_then(|id| self.outgoing.get(id)) {
             count += usize::from(message.stage.is_in_turn());
             if count >= most {
                 return false;
@@ -217,40 +237,70 @@ impl Engine<'_> {
             self.fetch_later(id);
             return;
         };
-        let record =
-            loaded.first().map(|(number, bytes)| (Position::from_record_number(number), bytes));
+        let records = loaded.records.iter();
+        let mut records =
+            records.map(|(number, bytes)| (Position::from_record_number(*number), *bytes));
         if peer.can_settle() && from == peer.done {
-            self.settle_shelved(id, record);
+            self.settle_shelved(id, records);
         } else if from == peer.behind_what() {
-            match record {
+            match records.next() {
                 Some((position, bytes)) => self.take_turn(id, position, bytes),
                 None => self.nothing_behind(id),
+            }
+            for (position, bytes) in records {
+                if !self.peers.get(id).is_some_and(|peer| self.goes_on(peer, position)) {
+                    break;
+                }
+                self.take_turn(id, position, bytes);
             }
         }
         let last = |peer: &Peer| peer.has_behind() && peer.window.loaded >= peer.last;
         if self.peers.get(id).is_some_and(last) {
             self.nothing_behind(id);
         }
-        self.consider_fetch(id);
-        self.consider_idle(id);
+        self.clear_front(id);
     }
 
-    /// What became of the first shelved message is told.
-    fn settle_shelved(&mut self, id: Id<Peer>, record: Option<(Position, &[u8])>) {
+    /// One more message that was read together with others has its turn.
+    fn goes_on(&self, peer: &Peer, position: Position) -> bool {
+        let is_next = peer.has_behind() && peer.behind_what() < position;
+        is_next && !peer.window.failed && !self.is_crowded() && self.has_turn(peer)
+    }
+
+    /// What became of the first shelved messages is told.
+    fn settle_shelved<'r>(
+        &mut self,
+        id: Id<Peer>,
+        mut records: impl Iterator<Item = (Position, &'r [u8])>,
+    ) {
         let boot = self.state.boot;
         let Some(peer) = self.peers.get_mut(id) else { return };
-        let Some((position, bytes)) = record.filter(|(at, _)| *at <= peer.window.shelved) else {
+        let first = records.next().filter(|(at, _)| *at <= peer.window.shelved);
+        let Some((position, bytes)) = first else {
             peer.done = peer.window.shelved;
             self.forget_done(id);
             self.clear_front(id);
             return;
         };
-        let own = record::decode::<OutboxRecord>(bytes).and_then(|(header, _)| header.verdict);
-        match (own, peer.window.settled.verdict(position)) {
+        let own =
+            |bytes| record::decode::<OutboxRecord>(bytes).and_then(|(header, _)| header.verdict);
+        match (own(bytes), peer.window.settled.verdict(position)) {
             (Some((_, told)), _) if told == boot => self.shelved_told(id, position),
-            (Some((verdict, _)), _) | (None, Some(verdict)) => {
-                peer.window.telling = Some((position, verdict));
-                self.state.telling_peers.push_back(&mut self.peers.slab, id);
+            (Some((verdict, _)), _) => self.tell_verdicts(id, position, position, verdict),
+            (None, Some(verdict)) => {
+                let window = &peer.window;
+                let mut last = position;
+                for (next, bytes) in records {
+                    let same = next == after(last)
+                        && next <= window.shelved
+                        && own(bytes).is_none()
+                        && window.settled.verdict(next) == Some(verdict);
+                    if !same {
+                        break;
+                    }
+                    last = next;
+                }
+                self.tell_verdicts(id, position, last, verdict);
             }
             // All that is settled is told.
             (None, None) => {
@@ -260,6 +310,13 @@ impl Engine<'_> {
                     self.forget_done(id);
                 }
             }
+        }
+    }
+
+    fn tell_verdicts(&mut self, id: Id<Peer>, next: Position, last: Position, verdict: Verdict) {
+        if let Some(peer) = self.peers.get_mut(id) {
+            peer.window.telling = Some(Verdicts { next, last, verdict });
+            self.state.telling_peers.push_back(&mut self.peers.slab, id);
         }
     }
 
@@ -319,10 +376,10 @@ impl Engine<'_> {
     }
 
     /// A message that is in memory still to be told of has its turn.
-    fn fill(&mut self, id: Id<Peer>, known: Id<Message>, bytes: &[u8]) {
+    fn fill(&mut self, id: Id<Peer>, known: Id<Outgoing>, bytes: &[u8]) {
         let text = record::decode::<OutboxRecord>(bytes).map(|(_, text)| text);
         let body = text.and_then(|text| self.body_with_room(text));
-        let Some(message) = self.messages.get_mut(known) else { return };
+        let Some(message) = self.outgoing.get_mut(known) else { return };
         let position = message.position;
         match (text, body) {
             (None, _) => {
@@ -347,26 +404,26 @@ impl Engine<'_> {
         position: Position,
         verdict: Option<Verdict>,
         body: &[u8],
-    ) -> Option<Id<Message>> {
-        if self.messages.is_full() {
+    ) -> Option<Id<Outgoing>> {
+        if self.outgoing.is_full() {
             return None;
         }
         let stage = verdict.map_or(Stage::Open, Stage::Done);
         let kept = if verdict.is_none() { self.body_with_room(body)? } else { Body::EMPTY };
-        let mut message = Message::new(id, position, stage, kept, body.len() as u16);
+        let mut message = Outgoing::new(id, position, stage, kept, body.len() as u16);
         message.time = Said::from_body(body).map_or(UnixTime(0), |said| said.time);
         let peer = self.peers.get_mut(id)?;
         message.ventured = position <= peer.window.ventured;
-        let added = self.messages.insert(message).ok()?;
+        let added = self.outgoing.insert(message).ok()?;
         let mut outbox = peer.outbox;
         let mut at = outbox.front();
-        while let Some(next) = at.and_then(|id| self.messages.get(id)) {
+        while let Some(next) = at.and_then(|id| self.outgoing.get(id)) {
             if next.position > position {
                 break;
             }
             at = next.of_peer.next();
         }
-        outbox.insert_before(&mut self.messages, at, added);
+        outbox.insert_before(&mut self.outgoing, at, added);
         self.peers.get_mut(id)?.outbox = outbox;
         self.loaded_upto(id, position);
         self.state.active.push_back(&mut self.peers.slab, id);
@@ -445,7 +502,7 @@ impl Engine<'_> {
         peer.window.loaded = peer.window.loaded.min(from);
         let mut at = peer.outbox.front();
         while let Some(message_id) = at {
-            let Some(message) = self.messages.get(message_id) else { return };
+            let Some(message) = self.outgoing.get(message_id) else { return };
             at = message.of_peer.next();
             let stage = message.stage;
             if message.position <= from || !(stage.is_in_turn() || stage == Stage::Stored) {
@@ -453,8 +510,8 @@ impl Engine<'_> {
             }
             self.state.unsaved += usize::from(stage == Stage::Stored);
             self.unlist(message_id);
-            self.free_body(message_id);
-            if let Some(message) = self.messages.get_mut(message_id) {
+            self.free_outgoing(message_id);
+            if let Some(message) = self.outgoing.get_mut(message_id) {
                 message.stage = Stage::Behind;
                 message.news.stored = false;
                 (message.link, message.since) = (None, None);
@@ -468,15 +525,15 @@ impl Engine<'_> {
     }
 
     /// A message that is not in turn leaves memory, once its user was told of it.
-    pub(super) fn put_back(&mut self, id: Id<Message>) {
-        let idle = |m: &&Message| m.stage == Stage::Behind && !m.telling.is_linked();
-        let Some(message) = self.messages.get(id).filter(idle) else { return };
+    pub(super) fn put_back(&mut self, id: Id<Outgoing>) {
+        let idle = |m: &&Outgoing| m.stage == Stage::Behind && !m.telling.is_linked();
+        let Some(message) = self.outgoing.get(id).filter(idle) else { return };
         let peer = message.peer;
-        self.free_body(id);
+        self.free_outgoing(id);
         if let Some(peer) = self.peers.get_mut(peer) {
-            peer.outbox.remove(&mut self.messages, id);
+            peer.outbox.remove(&mut self.outgoing, id);
         }
-        self.messages.remove(id);
+        self.outgoing.remove(id);
         self.consider_fetch(peer);
     }
 
@@ -497,7 +554,7 @@ impl Engine<'_> {
         loop {
             let Some(found) = self.peers.get_mut(peer) else { return };
             let Some(id) = found.outbox.front() else { break };
-            let Some(message) = self.messages.get(id) else { return };
+            let Some(message) = self.outgoing.get(id) else { return };
             let idle = !message.telling.is_linked()
                 && !message.asking.is_linked()
                 && message.ask == Ask::Idle;
@@ -506,8 +563,12 @@ impl Engine<'_> {
                 Stage::Stored if idle => (false, message.position),
                 _ => break,
             };
-            found.outbox.pop_front(&mut self.messages);
-            self.messages.remove(id);
+            if found.has_behind() && position > found.behind_what() {
+                // Those before it are in the store only: no cursor may pass them.
+                break;
+            }
+            found.outbox.pop_front(&mut self.outgoing);
+            self.outgoing.remove(id);
             if settled && !found.has_shelved() {
                 (found.done, found.window.shelved) = (position, position);
                 self.forget_done(peer);
@@ -539,10 +600,10 @@ impl Engine<'_> {
         }
     }
 
-    fn in_outbox(&self, id: Id<Peer>, position: Position) -> Option<(Id<Message>, Stage)> {
+    fn in_outbox(&self, id: Id<Peer>, position: Position) -> Option<(Id<Outgoing>, Stage)> {
         let mut at = self.peers.get(id)?.outbox.front();
         while let Some(id) = at {
-            let message = self.messages.get(id)?;
+            let message = self.outgoing.get(id)?;
             if message.position == position {
                 return Some((id, message.stage));
             }
@@ -582,6 +643,11 @@ impl Engine<'_> {
         let at = self.state.now + RETRY;
         self.state.retry_at.get_or_insert(at);
     }
+}
+
+/// The next place in the same epoch.
+fn after(position: Position) -> Position {
+    Position { number: position.number.next(), ..position }
 }
 
 /// The last place before another.

@@ -15,7 +15,7 @@ use super::{
     credit::Credit,
     dial::{Dial, Whom},
     link::{Flow, Link, Phase, Role},
-    links::{Admit, Expired, Forge, HOME, Incoming, LinkConfig, Links, LinksState, UNCONFIRMED},
+    links::{Admit, Arrival, Expired, Forge, HOME, LinkConfig, Links, LinksState, UNCONFIRMED},
 };
 
 impl<R: Role> Links<'_, R> {
@@ -189,7 +189,7 @@ impl<R: Role> Links<'_, R> {
         now: Instant,
         from: SocketAddr,
         accept: Accept<'_>,
-    ) -> Incoming<'d, R> {
+    ) -> Arrival<'d, R> {
         let found = self.find_dial(accept.session.0);
         let identity = &self.state.identity;
         let finished = found.and_then(|id| {
@@ -200,13 +200,13 @@ impl<R: Role> Links<'_, R> {
         });
         let Some((dial, purpose, datagram, keys, theirs, peer)) = finished else {
             self.state.drops.unauthentic += 1;
-            return Incoming::Nothing;
+            return Arrival::Nothing;
         };
         let used = self.find(accept.session.0).is_some();
         let room = purpose == HOME && self.state.live < self.live_limit() || self.has_spare();
         if used || !room || self.links.is_full() {
             self.state.drops.no_room += 1;
-            return Incoming::Nothing;
+            return Arrival::Nothing;
         }
         self.hang_up(dial);
         let link = Link {
@@ -229,10 +229,10 @@ impl<R: Role> Links<'_, R> {
             starved: false,
             role: R::State::default(),
         };
-        let Some(id) = self.add(link) else { return Incoming::Nothing };
+        let Some(id) = self.add(link) else { return Arrival::Nothing };
         self.state.live += 1;
         self.wake(id);
-        Incoming::Established { link: id, purpose }
+        Arrival::Established { link: id, purpose }
     }
 
     pub(super) fn unanswered(&mut self, slot: u32, now: Instant) -> Expired<R> {

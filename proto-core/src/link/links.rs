@@ -160,7 +160,7 @@ pub(crate) enum Admit {
 }
 
 /// What a datagram brought.
-pub(crate) enum Incoming<'d, R: Role> {
+pub(crate) enum Arrival<'d, R: Role> {
     /// Nothing that concerns the role.
     Nothing,
     /// A Retry for whom it came from, written over it.
@@ -211,11 +211,11 @@ impl<R: Role> Links<'_, R> {
         from: SocketAddr,
         datagram: &'d mut [u8],
         admit: &mut dyn FnMut(&PublicKey) -> Admit,
-    ) -> Incoming<'d, R> {
+    ) -> Arrival<'d, R> {
         if let Some(hello) = Hello::parse(datagram) {
             return match self.hello(now, from, hello) {
-                Some(retry) => Incoming::Reply(retry.encode_over(datagram)),
-                None => Incoming::Nothing,
+                Some(retry) => Arrival::Reply(retry.encode_over(datagram)),
+                None => Arrival::Nothing,
             };
         }
         match Datagram::parse(datagram) {
@@ -227,7 +227,7 @@ impl<R: Role> Links<'_, R> {
                 self.state.drops.malformed += 1;
             }
         }
-        Incoming::Nothing
+        Arrival::Nothing
     }
 
     /// The packet's content was taken in whole: acknowledge it.
@@ -430,23 +430,23 @@ impl<R: Role> Links<'_, R> {
         now: Instant,
         header: PacketHeader,
         sealed: &'d mut [u8],
-    ) -> Incoming<'d, R> {
+    ) -> Arrival<'d, R> {
         let suite = self.state.identity.suite();
         let Some(id) = self.find(header.session.0) else {
             self.state.drops.no_session += 1;
-            return Incoming::Nothing;
+            return Arrival::Nothing;
         };
         let full = !self.has_spare();
-        let Some(link) = self.links.get_mut(id) else { return Incoming::Nothing };
+        let Some(link) = self.links.get_mut(id) else { return Arrival::Nothing };
         let plaintext = match link.keys.open.open(suite, header, sealed) {
             Ok(plaintext) => plaintext,
             Err(OpenError::Replayed) => {
                 self.state.drops.replayed += 1;
-                return Incoming::Nothing;
+                return Arrival::Nothing;
             }
             Err(OpenError::Unauthentic) => {
                 self.state.drops.unauthentic += 1;
-                return Incoming::Nothing;
+                return Arrival::Nothing;
             }
         };
         (link.heard, link.answered) = (now, true);
@@ -454,26 +454,26 @@ impl<R: Role> Links<'_, R> {
         if confirmed {
             self.unlist(id);
         }
-        let Some(link) = self.links.get_mut(id) else { return Incoming::Nothing };
+        let Some(link) = self.links.get_mut(id) else { return Arrival::Nothing };
         if let Phase::Closing { owed, .. } = &mut link.phase {
             *owed = true;
             self.wake(id);
-            return Incoming::Nothing;
+            return Arrival::Nothing;
         }
         if confirmed {
             if full {
                 self.state.drops.no_room += 1;
                 self.close(id, CloseReason::Full, now);
-                return Incoming::Nothing;
+                return Arrival::Nothing;
             }
             let rtt = self.state.config.initial_rtt;
-            let Some(link) = self.links.get_mut(id) else { return Incoming::Nothing };
+            let Some(link) = self.links.get_mut(id) else { return Arrival::Nothing };
             link.phase = Phase::Live(Flow::new(rtt, link.datagram));
             self.state.live += 1;
             self.state.unconfirmed -= 1;
         }
         self.reschedule(id, now);
-        Incoming::Packet { link: id, number: header.counter, confirmed, plaintext }
+        Arrival::Packet { link: id, number: header.counter, confirmed, plaintext }
     }
 
     fn link_timeout(&mut self, id: Id<Link<R>>, now: Instant, visit: Visit<'_, R>) -> Expired<R> {

@@ -15,6 +15,7 @@ mod link;
 mod links;
 mod memory;
 mod packet;
+mod pieces;
 mod received;
 mod recovery;
 mod rtt;
@@ -32,9 +33,10 @@ pub use units::{Run, Units};
 
 pub(crate) use credit::Credit;
 pub(crate) use dial::Whom;
-pub(crate) use links::{Admit, Expired, HOME, Incoming, LinkConfig, Links, LinksState};
+pub(crate) use links::{Admit, Arrival, Expired, HOME, LinkConfig, Links, LinksState};
 pub(crate) use memory::LinkHeads;
 pub(crate) use packet::Packet;
+pub(crate) use pieces::Piece;
 
 use received::Received;
 use recovery::{Carried, Recovery, Timeout};

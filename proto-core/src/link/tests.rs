@@ -8,7 +8,7 @@ use core::{
 use std::{collections::VecDeque, vec, vec::Vec};
 
 use super::{
-    Admit, Dial, HOME, Incoming, Link, LinkConfig, LinkHeads, LinkTables, Links, LinksState,
+    Admit, Arrival, Dial, HOME, Link, LinkConfig, LinkHeads, LinkTables, Links, LinksState,
     Remembered, Role, SentPacket, Whom,
 };
 use crate::{
@@ -148,16 +148,16 @@ impl Endpoint {
         let now = self.now;
         let mut links = self.links();
         match links.receive(now, from, &mut datagram, &mut |_| Admit::Yes { dial: None }) {
-            Incoming::Packet { link, number, .. } => {
+            Arrival::Packet { link, number, .. } => {
                 links.accept(link, number, true, now);
                 links.get(link).map(|link| link.peer)
             }
-            Incoming::Reply(reply) => {
+            Arrival::Reply(reply) => {
                 let reply = (from, reply.to_vec());
                 self.replies.push_back(reply);
                 None
             }
-            Incoming::Nothing | Incoming::Established { .. } => None,
+            Arrival::Nothing | Arrival::Established { .. } => None,
         }
     }
 

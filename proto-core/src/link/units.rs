@@ -71,6 +71,11 @@ impl Units {
         (count > 0).then_some(Run { count, ..whole })
     }
 
+    /// It has all of a run.
+    pub(crate) fn contains(self, run: Run) -> bool {
+        Self::of(run) & !self.0 == 0
+    }
+
     /// Adds a run.
     pub fn insert(&mut self, run: Run) {
         self.0 |= Self::of(run);

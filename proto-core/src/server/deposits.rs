@@ -5,7 +5,7 @@
 use crate::{
     host::Ask,
     id::{Account, Incarnation, Position, PublicKey, Recipient},
-    link::Units,
+    link::{Piece, Units},
     record::{BODY_HEADER, Sentence, record_bound},
     session::MAIL_OVERHEAD,
     storage::{Body, Id, Node},
@@ -21,7 +21,7 @@ use super::{
 };
 
 /// Deposits of one pair that may be under way at a time.
-const PAIR_ENTRIES: u16 = 64;
+const PAIR_ENTRIES: u16 = 256;
 
 /// How long a deposit waits for its missing pieces or predecessors. Its author,
 /// told nothing, sends it again.
@@ -39,15 +39,15 @@ impl Engine<'_> {
         deposit: &Deposit<'_>,
     ) -> Taken {
         let Some(author) = self.author(link) else { return Taken::NoRoom };
-        let total = usize::from(deposit.total);
         let position = Position::new(deposit.epoch, deposit.number);
-        let run = Units::run(usize::from(deposit.offset), deposit.piece.len(), total);
         let least = match deposit.to {
             Recipient::Account(_) => MAIL_OVERHEAD + BODY_HEADER,
             Recipient::Room(_) => BODY_HEADER,
         };
-        let sound = total > least && total <= self.longest_body() && position.is_sound();
-        let Some(run) = run.filter(|_| sound) else {
+        let bounds = least + 1..=self.longest_body();
+        let piece = Piece::new(deposit.total, deposit.offset, deposit.piece);
+        let piece = piece.filter(|piece| bounds.contains(&piece.total()) && position.is_sound());
+        let Some(piece) = piece else {
             return Taken::Close(crate::wire::CloseReason::Malformed);
         };
         if let Err(reason) = self.may_deposit(author, deposit.to) {
@@ -56,7 +56,7 @@ impl Engine<'_> {
         if deposit.key != self.recipient_key(deposit.to) {
             return self.refuse_of(link, None, deposit, EntryRefusal::KeyChanged);
         }
-        if total - least > self.text_limit() as usize {
+        if piece.total() - least > self.text_limit() as usize {
             return self.refuse_of(link, None, deposit, EntryRefusal::TooLong);
         }
         let Some(pair_id) = self.pair(author, deposit.to) else { return Taken::NoRoom };
@@ -111,15 +111,12 @@ impl Engine<'_> {
                 entry.have = Units::NONE;
                 entry.source = Some(link);
             }
-            if entry.body.len() != total {
-                return Taken::Close(crate::wire::CloseReason::Malformed);
+            match piece.put(&mut self.pool, &mut entry.body, &mut entry.have) {
+                Some(true) => entry.stage = Stage::Waiting,
+                Some(false) => {}
+                None => return Taken::Close(crate::wire::CloseReason::Malformed),
             }
-            self.pool.write(&mut entry.body, run.offset(), deposit.piece);
-            entry.have.insert(run);
             self.entry_timers.set(id.slot(), Some(self.state.now + PATIENCE));
-            if entry.have == Units::all(total) {
-                entry.stage = Stage::Waiting;
-            }
         }
         self.take_next(pair_id);
         if self.is_held(pair_id) {

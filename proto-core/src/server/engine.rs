@@ -9,7 +9,7 @@ use zeroize::Zeroize;
 use crate::{
     host::Owed,
     id::{Account, Incarnation},
-    link::{Admit, Expired, Fate, Incoming, LinkConfig, LinkHeads, Links, LinksState},
+    link::{Admit, Arrival, Expired, Fate, LinkConfig, LinkHeads, Links, LinksState},
     random::{Random, Seed},
     role::Receiver,
     session::Identity,
@@ -235,14 +235,14 @@ impl<'a> Engine<'a> {
         let now = self.state.now;
         let admit = &mut |_: &_| if ready { Admit::Yes { dial: None } } else { Admit::No };
         match self.links.receive(now, from, datagram, admit) {
-            Incoming::Packet { link, number, plaintext, .. } => {
+            Arrival::Packet { link, number, plaintext, .. } => {
                 self.take_packet(link, number, plaintext);
                 // There may be a password in it.
                 plaintext.zeroize();
                 None
             }
-            Incoming::Reply(reply) => Some(reply),
-            Incoming::Nothing | Incoming::Established { .. } => None,
+            Arrival::Reply(reply) => Some(reply),
+            Arrival::Nothing | Arrival::Established { .. } => None,
         }
     }
 

@@ -38,6 +38,9 @@ pub(super) mod asker {
     pub(in super::super) const OPERATOR: u8 = 16;
 }
 
+/// How many records of a log are read at once: for a reader that is behind, and at the start.
+pub(super) const READ_AHEAD: usize = 32;
+
 impl Engine<'_> {
     /// The next request to the host.
     pub(super) fn next_request(&mut self) -> Option<Request> {
@@ -317,12 +320,8 @@ impl Engine<'_> {
         let membership = self.rooms.members.get_mut(id)?;
         membership.ask = Ask::Asked(ticket.serial);
         if reads {
-            return Some(Request::Read {
-                ticket,
-                log: Log::Room(room),
-                from: membership.loading,
-                most: 1,
-            });
+            let from = membership.loading;
+            return Some(Request::Read { ticket, log: Log::Room(room), from, most: READ_AHEAD });
         }
         let left = membership.standing == Standing::Leaving;
         let header = MemberRecord { since: membership.since, left };
@@ -369,7 +368,7 @@ impl Engine<'_> {
         let log = Log::Mailbox(account);
         Some(match asker {
             asker::FORGET => Request::Trim { ticket, log, upto },
-            asker::LOAD => Request::Read { ticket, log, from, most: 1 },
+            asker::LOAD => Request::Read { ticket, log, from, most: READ_AHEAD },
             _ => {
                 let found = self.links.get(id)?;
                 let sets =

@@ -8,7 +8,7 @@ use crate::{
     record::{self, MailRecord},
     storage::Id,
     time::UnixTime,
-    wire::{FRAGMENT_UNIT, Former, Frame, Mail, MailAck, RegisterRefusal},
+    wire::{Former, Frame, Mail, MailAck, RegisterRefusal},
 };
 
 use super::{
@@ -19,7 +19,7 @@ use super::{
 };
 
 /// Entries of one mailbox in memory at a time.
-const WINDOW: u8 = 16;
+const WINDOW: u16 = 256;
 
 /// Bytes of a `Mail` frame's body that are not the piece.
 const MAIL_HEADER: usize = 3 * 10 + 3 * 5 + 3 * 3;
@@ -104,20 +104,17 @@ impl Engine<'_> {
             self.mail_unread(link);
             return;
         };
-        let (record, head) = (loaded.first(), loaded.last);
-        let taken = match record {
-            None => {
-                // Unless more went there since it was asked.
-                member.mailbox.backlog = member.mailbox.fell_behind;
-                true
-            }
-            Some((index, bytes)) => self.take_mail(link, account, index, bytes),
-        };
+        if loaded.records.is_empty() {
+            // Unless more went there since it was asked.
+            member.mailbox.backlog = member.mailbox.fell_behind;
+        }
+        let mut records = loaded.records.iter();
+        let taken = records.all(|(index, bytes)| self.take_mail(link, account, *index, bytes));
         if !taken {
-            self.stall(link);
+            self.wait_for_room(link);
         }
         if let Registration::Looking { account, returning } = registration {
-            let waiting = if record.is_some() { head } else { 0 };
+            let waiting = if loaded.records.is_empty() { 0 } else { loaded.last };
             if let Some(member) = self.member(link).filter(|_| waiting != 0) {
                 member.mailbox.empty = Empty::NotYet;
             }
@@ -222,9 +219,7 @@ impl Engine<'_> {
                 entry.former = false;
             }
             let total = entry.body.len();
-            let room = packet.room().saturating_sub(MAIL_HEADER);
-            let mut piece = [0; 128 * FRAGMENT_UNIT / 16];
-            let Some(run) = entry.todo.first_run(total, room.min(piece.len())) else {
+            let Some(run) = packet.next_run(entry.todo, total, MAIL_HEADER) else {
                 if !entry.todo.is_empty() {
                     return;
                 }
@@ -237,23 +232,27 @@ impl Engine<'_> {
                 }
                 entry.credited = true;
             }
-            let length = self.pool.read(
-                &entry.body,
-                run.offset(),
-                piece.get_mut(..run.len(total)).unwrap_or_default(),
-            );
-            let mail = Mail {
-                index: entry.index,
-                previous: entry.previous,
-                from: entry.from,
-                key: entry.by.tag(),
-                epoch: entry.position.epoch,
-                number: entry.position.number,
+            let head = &*entry;
+            let frame = Mail {
+                index: head.index,
+                previous: head.previous,
+                from: head.from,
+                key: head.by.tag(),
+                epoch: head.position.epoch,
+                number: head.position.number,
                 total: total as u16,
-                offset: run.offset() as u16,
-                piece: piece.get(..length).unwrap_or_default(),
+                offset: 0,
+                piece: &[],
             };
-            if !packet.push(&Frame::Mail(mail), Token::Piece(id, run)) {
+            let body = (&self.pool, &head.body);
+            let token = Token::Piece(id, run);
+            let written = packet.push_piece(
+                body,
+                (total, run),
+                |offset, piece| Frame::Mail(Mail { offset, piece, ..frame }),
+                token,
+            );
+            if !written {
                 return;
             }
             entry.todo.remove(run);
@@ -398,6 +397,15 @@ impl Engine<'_> {
         if mailbox.empty == Empty::NotYet && !mailbox.backlog && mailbox.queue.is_empty() {
             mailbox.empty = Empty::Owed;
             self.links.wake(link);
+        }
+    }
+
+    /// There was no room for all of what was read: the rest is read again when something of it is
+    /// acknowledged, or a little later.
+    fn wait_for_room(&mut self, link: Id<ServerLink>) {
+        match self.member(link) {
+            Some(member) if member.mailbox.queued > 0 => member.mailbox.backlog = true,
+            _ => self.stall(link),
         }
     }
 

@@ -204,7 +204,7 @@ impl Reader {
 #[derive(Debug, Default)]
 pub(super) struct Mailbox {
     pub(super) queue: List<Entry, Queued>,
-    pub(super) queued: u8,
+    pub(super) queued: u16,
     /// The entry sent last in this session; 0 for none.
     pub(super) previous: u64,
     /// Where the store is read on from.

@@ -16,7 +16,7 @@ use super::{
     Event,
     accounts::Row,
     engine::Engine,
-    host::asker,
+    host::{READ_AHEAD, asker},
     passwords::Penalty,
     room::{Membership, Oldest, RoomRow, Standing},
 };
@@ -100,7 +100,10 @@ impl Engine<'_> {
                 return Request::Trim { ticket, log: Log::Mailbox(of), upto };
             }
         };
-        Request::Read { ticket, log, from, most: 1 }
+        let is_many =
+            matches!(self.state.reading.what, What::Accounts { .. } | What::Members { .. });
+        let most = if is_many { READ_AHEAD } else { 1 };
+        Request::Read { ticket, log, from, most }
     }
 
     pub(super) fn read(&mut self, loaded: Option<Records<'_>>) {
@@ -116,9 +119,11 @@ impl Engine<'_> {
         };
         let (record, head) = (loaded.first(), loaded.last);
         match (self.state.reading.what, record) {
-            (What::Accounts { .. }, Some((number, bytes))) => {
-                self.read_account(number, bytes);
-                self.read_next(What::Accounts { from: number + 1 });
+            (What::Accounts { .. }, Some(_)) => {
+                for (number, bytes) in loaded.records {
+                    self.read_account(*number, bytes);
+                    self.read_next(What::Accounts { from: number + 1 });
+                }
             }
             (What::Accounts { .. }, None) => match self.lobby() {
                 Some(of) => self.read_next(What::Beginning { of }),
@@ -151,9 +156,11 @@ impl Engine<'_> {
                 }
                 self.read_next(What::Members { of, from: 1 });
             }
-            (What::Members { of, .. }, Some((number, bytes))) => {
-                self.read_member(of, number, bytes);
-                self.read_next(What::Members { of, from: number + 1 });
+            (What::Members { of, .. }, Some(_)) => {
+                for (number, bytes) in loaded.records {
+                    self.read_member(of, *number, bytes);
+                    self.read_next(What::Members { of, from: number + 1 });
+                }
             }
             (What::Members { of, .. }, None) => {
                 let room = self.rooms.get(of).map_or(Room::LOBBY, |row| row.number);

@@ -12,7 +12,7 @@ use crate::{
     role::is_room_to_wait,
     storage::{Id, Index, Pool, Slab},
     time::Instant,
-    wire::{EntryRefusal, FRAGMENT_UNIT, Frame, Gone, GoneReason, Joined, Read, RoomEntry},
+    wire::{EntryRefusal, Frame, Gone, GoneReason, Joined, Read, RoomEntry},
 };
 
 use super::{
@@ -254,7 +254,11 @@ impl Engine<'_> {
         };
         let whole = loaded.at(wanted).and_then(record::decode::<EntryRecord>);
         let there = match whole {
-            Some((record, body)) => self.recall(number, wanted, &record, body),
+            Some((record, body)) => {
+                let there = self.recall(number, wanted, &record, body);
+                self.recall_ahead(number, loaded);
+                there
+            }
             // What was given up meanwhile is not missed.
             None if wanted < first => true,
             None => {
@@ -448,29 +452,32 @@ impl Engine<'_> {
                 found.role.short = total as u16;
                 return Turned::Full;
             }
-            let mut piece = [0; 8 * FRAGMENT_UNIT];
-            let room_for = packet.room().saturating_sub(ROOM_HEADER).min(piece.len());
             let left = Units::all_after(total, membership.cursor.done());
             if left.is_empty() {
                 // Pieces were lost of an entry so far back that they count as this one's.
                 membership.cursor.sent(index, None);
                 continue;
             }
-            let Some(run) = left.first_run(total, room_for) else { return Turned::Full };
-            let piece = piece.get_mut(..run.len(total)).unwrap_or_default();
-            self.pool.read(&entry.body, run.offset(), piece);
-            let said = RoomEntry {
+            let Some(run) = packet.next_run(left, total, ROOM_HEADER) else {
+                return Turned::Full;
+            };
+            let frame = RoomEntry {
                 room,
                 index: self::index(index),
                 run: entry.run,
                 previous: entry.before.map(|run| run.tag()),
                 from,
                 total: total as u16,
-                offset: run.offset() as u16,
-                piece,
+                offset: 0,
+                piece: &[],
             };
-            let token = Token::Entry { reader: id, index: index as u8, run };
-            if !packet.push(&Frame::RoomEntry(said), token) {
+            let written = packet.push_piece(
+                (&self.pool, &entry.body),
+                (total, run),
+                |offset, piece| Frame::RoomEntry(RoomEntry { offset, piece, ..frame }),
+                Token::Entry { reader: id, index: index as u8, run },
+            );
+            if !written {
                 return Turned::Full;
             }
             let whole = run.offset() + run.len(total) >= total;
@@ -499,6 +506,19 @@ impl Engine<'_> {
         let Ok(id) = self.entries.insert(entry) else { return false };
         self.remember(id, room);
         true
+    }
+
+    /// Puts those that were read behind the one that is wanted there too, while there is plenty
+    /// of room: they must not drive that one out.
+    fn recall_ahead(&mut self, room: Room, loaded: Records<'_>) {
+        for (index, bytes) in loaded.records.iter().skip(1) {
+            let is_plenty = self.entries.len() * 2 < self.entries.capacity()
+                && self.pool.used() * 2 < self.pool.capacity();
+            match record::decode::<EntryRecord>(bytes).filter(|_| is_plenty) {
+                Some((record, body)) if self.recall(room, *index, &record, body) => {}
+                _ => return,
+            }
+        }
     }
 
     /// Keeps an entry in memory for its readers, within half of what memory there is.

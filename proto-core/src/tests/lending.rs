@@ -32,7 +32,8 @@ fn of_client(memory: &mut ClientMemory) -> String {
             by_key,
             by_nick,
             by_account,
-            messages,
+            outgoing,
+            incoming,
             blocks,
         ]
     )

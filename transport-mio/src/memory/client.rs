@@ -1,5 +1,5 @@
 use proto_core::{
-    client::{ClientLink, Message, Peer, Storage, Tables},
+    client::{ClientLink, Incoming, Outgoing, Peer, Storage, Tables},
     link::{Dial, LinkTables, Remembered},
     record,
     storage::{Block, Bucket, Slot},
@@ -18,7 +18,7 @@ pub struct ClientSizes {
     pub peers: usize,
     /// Sessions at once: with the server, and with peers written to or hearing from.
     pub links: usize,
-    /// Messages that are on their way out or in.
+    /// Messages on their way out, and as many on their way in.
     pub messages: usize,
     /// Blocks of 256 bytes for those messages' bodies.
     pub blocks: usize,
@@ -28,7 +28,7 @@ pub struct ClientSizes {
 
 impl ClientSizes {
     /// For a roster of so many people, with the customary rest: 128 sessions, and 1,024
-    /// messages, 1 MiB of text in all.
+    /// messages each way, 1 MiB of text in all.
     pub const fn for_peers(peers: usize) -> Self {
         Self { peers, links: 128, messages: 1024, blocks: 4096, packets: 1024 }
     }
@@ -58,7 +58,8 @@ pub struct ClientMemory {
     by_key: Box<[Bucket]>,
     by_nick: Box<[Bucket]>,
     by_account: Box<[Bucket]>,
-    messages: Box<[Slot<Message>]>,
+    outgoing: Box<[Slot<Outgoing>]>,
+    incoming: Box<[Slot<Incoming>]>,
     blocks: Box<[Block]>,
     work: Box<[u8]>,
 }
@@ -82,7 +83,8 @@ impl ClientMemory {
             by_key: buckets(peers),
             by_nick: buckets(peers),
             by_account: buckets(peers),
-            messages: table(messages, || Slot::EMPTY),
+            outgoing: table(messages, || Slot::EMPTY),
+            incoming: table(messages, || Slot::EMPTY),
             blocks: table(blocks, || Block::EMPTY),
             work: table(record::record_bound(MAX_BODY), || 0),
         }
@@ -105,7 +107,8 @@ impl ClientMemory {
             TableBytes::of("by key", &self.by_key),
             TableBytes::of("by nick", &self.by_nick),
             TableBytes::of("by account", &self.by_account),
-            TableBytes::of("messages", &self.messages),
+            TableBytes::of("messages out", &self.outgoing),
+            TableBytes::of("messages in", &self.incoming),
             TableBytes::of("blocks", &self.blocks),
             TableBytes::of("work", &self.work),
         ]
@@ -131,7 +134,8 @@ impl Storage for ClientMemory {
             by_key: &mut self.by_key,
             by_nick: &mut self.by_nick,
             by_account: &mut self.by_account,
-            messages: &mut self.messages,
+            outgoing: &mut self.outgoing,
+            incoming: &mut self.incoming,
             blocks: &mut self.blocks,
             work: &mut self.work,
         }

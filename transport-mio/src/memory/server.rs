@@ -35,10 +35,10 @@ pub struct ServerSizes {
 
 impl ServerSizes {
     /// For so many clients, all of them online at times. With many of them, one in sixteen
-    /// has a message under way and one in eight a packet; few may do more each.
+    /// has a message under way and one in eight a packet; a few may have a thousand more together.
     pub const fn for_clients(clients: usize) -> Self {
-        let entries = 128 + clients / 16;
-        let (blocks, packets) = (1024 + entries, 512 + clients / 8);
+        let entries = 1024 + clients / 16;
+        let (blocks, packets) = (1024 + entries, 1024 + clients / 8);
         let (rooms, members) = (64 + clients / 64, 256 + clients / 4);
         Self { clients, accounts: clients, entries, blocks, packets, rooms, members }
     }
