@@ -10,10 +10,11 @@ use proto_core::{
     client::{self, Client, Event, Verdict},
     host::{Action, Machine, Records, Resume},
     id::{Nick, PublicKey, SecretKey},
-    record::record_bound,
+    random::Seed,
     server::{self, Server},
     session::{Identity, Portable},
-    time::{Instant, UnixTime, WallClock},
+    text_bound,
+    time::{Instant, WallClock},
     wire::MAX_DATAGRAM,
 };
 
@@ -21,11 +22,28 @@ use crate::store::Store;
 
 /// The longest text, in bytes.
 const TEXT: usize = 200;
-/// The longest record: text, 8 bytes of time, 96 of seal.
-pub const WORK: usize = record_bound(TEXT + 8 + 96);
+/// The longest record, in bytes.
+pub const WORK: usize = text_bound(TEXT);
 
-type ServerTables = server::Fixed<8, 8, 8, 32, 32, WORK>;
-type ClientTables = client::Fixed<4, 8, 4, 4, 32, 16, WORK>;
+type ServerTables = server::Fixed<
+    server::fixed::Links<8>,
+    server::fixed::Accounts<8>,
+    server::fixed::Rooms<8>,
+    server::fixed::Members<16>,
+    server::fixed::Entries<8>,
+    server::fixed::Blocks<32>,
+    server::fixed::Packets<32>,
+    server::fixed::Work<WORK>,
+>;
+type ClientTables = client::Fixed<
+    client::fixed::Links<4>,
+    client::fixed::Peers<8>,
+    client::fixed::Outgoing<4>,
+    client::fixed::Incoming<4>,
+    client::fixed::Blocks<32>,
+    client::fixed::Packets<16>,
+    client::fixed::Work<WORK>,
+>;
 type LentServer = Server<&'static mut ServerTables>;
 type LentClient = Client<&'static mut ClientTables>;
 
@@ -71,33 +89,43 @@ const fn at(port: u16) -> SocketAddr {
 }
 
 const START: Instant = Instant::from_micros(0);
-const RESUME: Resume = Resume { boot: 1, clock: WallClock { at: START, unix: UnixTime(0) } };
+const RESUME: Resume = Resume { boot: 1, clock: WallClock::UNKNOWN };
 
-/// A device takes its key and seed from its own randomness; here they are constants.
-fn identity(n: u8) -> (Identity, [u8; 32]) {
-    (Identity::new(SecretKey([n; 32]), &Portable), [n; 32])
+/// Writes randomness from a source that gives nothing twice.
+pub type Fill = fn(&mut [u8]) -> Result<(), NoRandomness>;
+
+/// The source of randomness failed.
+pub struct NoRandomness;
+
+/// A new identity, and the randomness of a run. A real device keeps its identity.
+fn draw(fill: Fill) -> Result<(Identity, Seed), NoRandomness> {
+    let mut key = SecretKey([0; 32]);
+    fill(&mut key.0)?;
+    Ok((Identity::new(key, &Portable), Seed::draw(fill)?))
 }
 
 // Not inlined: what moves over the stack while a role is made is gone before anything is said.
 #[inline(never)]
 fn new_server(
     (tables, place): &'static mut (ServerTables, MaybeUninit<LentServer>),
+    fill: Fill,
 ) -> Option<&'static mut LentServer> {
-    let config = server::Config { text: TEXT as u32, ..server::Config::default() };
-    let (identity, seed) = identity(1);
+    let mut config = server::Config::default();
+    config.text = TEXT as u32;
+    let (identity, seed) = draw(fill).ok()?;
     Some(place.write(Server::new(config, identity, seed, RESUME, START, tables).ok()?))
 }
 
 #[inline(never)]
 fn new_client(
     (tables, place): &'static mut (ClientTables, MaybeUninit<LentClient>),
+    fill: Fill,
     nick: &str,
-    n: u8,
     server: PublicKey,
 ) -> Option<&'static mut LentClient> {
-    let config = client::Config::new(Nick::new(nick).ok()?, at(SERVER), Some(server));
-    let config = client::Config { text: TEXT as u32, ..config };
-    let (identity, seed) = identity(n);
+    let mut config = client::Config::new(Nick::new(nick).ok()?, at(SERVER), Some(server));
+    config.text = TEXT as u32;
+    let (identity, seed) = draw(fill).ok()?;
     Some(place.write(Client::new(config, identity, seed, RESUME, START, tables).ok()?))
 }
 
@@ -127,8 +155,8 @@ struct World {
 const SAID: [&str; 2] = ["hello", "for later"];
 
 /// `None` if it did not go as it should.
-pub fn converse(memory: &'static mut Memory) -> Option<()> {
-    let mut world = World::new(memory)?;
+pub fn converse(memory: &'static mut Memory, fill: Fill) -> Option<()> {
+    let mut world = World::new(memory, fill)?;
     let bob = Nick::new("bob").ok()?;
 
     world.bob.register(world.now).ok()?;
@@ -146,15 +174,15 @@ pub fn converse(memory: &'static mut Memory) -> Option<()> {
 }
 
 impl World {
-    fn new(memory: &'static mut Memory) -> Option<Self> {
+    fn new(memory: &'static mut Memory, fill: Fill) -> Option<Self> {
         let Memory { server, alice, bob, stores, scratch } = memory;
-        let server = new_server(server)?;
+        let server = new_server(server, fill)?;
         let key = server.key();
         Some(Self {
             now: START,
             server,
-            alice: new_client(alice, "alice", 2, key)?,
-            bob: new_client(bob, "bob", 3, key)?,
+            alice: new_client(alice, fill, "alice", key)?,
+            bob: new_client(bob, fill, "bob", key)?,
             stores: stores.each_mut(),
             scratch,
             under_way: None,

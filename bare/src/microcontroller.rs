@@ -3,9 +3,9 @@
 
 use core::{fmt::Write, panic::PanicInfo, ptr};
 
-use cortex_m_semihosting::{debug, hio};
+use cortex_m_semihosting::{debug, hio, nr, syscall};
 
-use crate::conversation::{Memory, converse};
+use crate::conversation::{Memory, NoRandomness, converse};
 
 // Places that the linker script of cortex-m-rt names. Nothing is read from them but
 // what is left of the paint on the stack.
@@ -29,11 +29,27 @@ const PAINT: u8 = 0xcc;
 fn main() -> ! {
     // `entry` makes it a `&'static mut`, since nobody calls this twice.
     static mut MEMORY: Memory = Memory::new();
-    let done = converse(MEMORY).is_some();
+    let done = converse(MEMORY, fill).is_some();
     // What is printed is not to count as the conversation's.
     let stack = peak_stack();
     report(stack);
     leave(done)
+}
+
+/// From the computer that the emulator runs on: this board has no source of its own.
+fn fill(bytes: &mut [u8]) -> Result<(), NoRandomness> {
+    let path = c"/dev/urandom";
+    // SAFETY: the arguments are those that the call is documented with: a path that ends in
+    // a zero, how to open it, its length.
+    let file = unsafe { syscall!(OPEN, path.as_ptr(), nr::open::R_BINARY, path.count_bytes()) };
+    if file == usize::MAX {
+        return Err(NoRandomness);
+    }
+    // SAFETY: it writes at most so many bytes from there on.
+    let missing = unsafe { syscall!(READ, file, bytes.as_mut_ptr(), bytes.len()) };
+    // SAFETY: the file is open.
+    unsafe { syscall!(CLOSE, file) };
+    if missing == 0 { Ok(()) } else { Err(NoRandomness) }
 }
 
 fn report(stack: usize) {

@@ -41,13 +41,7 @@ impl ClassicServer {
         let (data, account, nick, address) = match *event {
             Event::Registered { account, nick, address, .. } => ("REG", account, nick, address),
             Event::Deregistered { account, nick, address } => ("DEREG", account, nick, address),
-            Event::Ready
-            | Event::Lost { .. }
-            | Event::RoomCreated { .. }
-            | Event::Operated { .. } => return Vec::new(),
-            Event::PutBack | Event::StoreFailed | Event::Damaged | Event::EntryDamaged { .. } => {
-                return trouble(event).into_iter().collect();
-            }
+            _ => return trouble(event).into_iter().collect(),
         };
         self.addresses.insert(account, address);
         let mut lines =
@@ -71,7 +65,6 @@ fn pair(address: SocketAddr) -> String {
 /// The words of `server`.
 pub(crate) fn line(event: &Event, now: UnixTime, zone: &TimeZone) -> Option<String> {
     let text = match event {
-        Event::Ready | Event::Operated { done: false, .. } => return None,
         Event::Registered { nick, address, returning: true, .. } => {
             format!("{nick} is online, at {address}")
         }
@@ -87,9 +80,7 @@ pub(crate) fn line(event: &Event, now: UnixTime, zone: &TimeZone) -> Option<Stri
             Operation::Unban => format!("{nick} is banned no longer"),
         },
         Event::RoomCreated { room, .. } => format!("there is a room #{room} now"),
-        Event::PutBack | Event::StoreFailed | Event::Damaged | Event::EntryDamaged { .. } => {
-            return trouble(event);
-        }
+        _ => return trouble(event),
     };
     Some(format!("{} {text}", words::clock(now, now, zone)))
 }

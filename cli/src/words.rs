@@ -22,6 +22,9 @@ use crate::{
 /// What is shown for a time that no calendar has: a peer may claim anything.
 const NO_TIME: &str = "at no possible time";
 
+/// What is shown for the time of who has no clock.
+const UNKNOWN_TIME: &str = "--:--";
+
 /// A time as the classic client shows it: UTC, to the microsecond.
 pub(crate) fn utc(time: UnixTime) -> String {
     format(time, &TimeZone::UTC, "%Y-%m-%d %H:%M:%S.%6f")
@@ -29,6 +32,9 @@ pub(crate) fn utc(time: UnixTime) -> String {
 
 /// A time as people read it at `now`: the hour, and the day if it is another one.
 pub(crate) fn clock(time: UnixTime, now: UnixTime, zone: &TimeZone) -> String {
+    if time == UnixTime::UNKNOWN {
+        return UNKNOWN_TIME.to_owned();
+    }
     let day = "%Y-%m-%d";
     let is_today = format(time, zone, day) == format(now, zone, day);
     format(time, zone, if is_today { "%H:%M" } else { "%Y-%m-%d %H:%M" })
@@ -81,6 +87,9 @@ pub(crate) fn retention(kept: Retention) -> String {
     )
 }
 
+/// For what the core may learn to tell, and has no words here.
+const NO_WORDS: &str = "the reason is one that this program has no words for";
+
 /// Why a message was refused, and what to do.
 pub(crate) fn refusal(why: Refusal) -> &'static str {
     match why {
@@ -92,6 +101,7 @@ pub(crate) fn refusal(why: Refusal) -> &'static str {
         Refusal::Superseded => {
             "a later copy of you has written to them since; whether this one arrived is not known here"
         }
+        _ => NO_WORDS,
     }
 }
 
@@ -102,6 +112,7 @@ pub(crate) fn failure(why: Failure) -> &'static str {
             "it could not be saved on your own disk first; see to that, and send it again"
         }
         Failure::Damaged => "it is damaged on your own disk; write it again",
+        _ => NO_WORDS,
     }
 }
 
@@ -198,6 +209,7 @@ fn room(notice: &RoomNotice<'_>) -> Option<String> {
                     format!("{they_are} damaged on the server's disk; tell its operator")
                 }
                 (GoneReason::TooLong, _) => format!("{they_are} longer than this client takes"),
+                _ => NO_WORDS.to_owned(),
             };
             format!("{missing} {messages} to {} can no longer be read: {why}", whom(room))
         }
@@ -238,6 +250,7 @@ fn room_refusal(room: Option<&RoomName>, why: RoomRefusal) -> String {
         RoomRefusal::Store => {
             "the server could not save that; tell its operator, and try again".to_owned()
         }
+        _ => format!("{room}: {NO_WORDS}"),
     }
 }
 
@@ -259,6 +272,7 @@ fn register_refusal(why: RegisterRefusal) -> &'static str {
         RegisterRefusal::Exhausted => {
             "your key has used up all that it can be started with; use another --data-dir"
         }
+        _ => NO_WORDS,
     }
 }
 
@@ -309,6 +323,7 @@ fn closed(why: CloseReason, offline: bool) -> String {
         CloseReason::Unsupported | CloseReason::Malformed => {
             "the server does not understand this version of udpchat; use the same on both sides"
         }
+        _ => NO_WORDS,
     };
     let next =
         if offline { "you are offline, `reg` tries again" } else { "trying to reach it again" };
@@ -350,6 +365,7 @@ mod tests {
         let zone = TimeZone::fixed(jiff::tz::offset(2));
         let time = UnixTime(1_497_408_017_501_063);
         assert_eq!(clock(time, time, &zone), "04:40");
+        assert_eq!(clock(UnixTime::UNKNOWN, time, &zone), "--:--");
         assert_eq!(clock(time, UnixTime(time.0 + 86_400_000_000), &zone), "2017-06-14 04:40");
     }
 }

@@ -18,7 +18,7 @@ mod suite;
 use proto_core::wire::{Datagram, Frame, FrameWriter, Frames, MAX_DATAGRAM};
 
 pub use live::{Scene, client, frames, nick, register, room_name, server, wish};
-pub use outside::{end_identity, plaintext, role_identity};
+pub use outside::{end_identity, plaintext, role_identity, seed};
 
 /// Reads bytes as a datagram and as frames; what is read is written back and read again.
 pub fn wire(data: &[u8]) {

@@ -17,13 +17,30 @@ use proto_core::{
 };
 
 use crate::{
-    outside::{Answer, Outside, Request, address, end_identity, plaintext, role_identity},
+    outside::{Answer, Outside, Request, address, end_identity, plaintext, role_identity, seed},
     steps::{End, Step, Steps},
 };
 
 /// Fewer pairs than the ends can make, so that they give way to each other.
-type ServerMemory = server::Fixed<8, 8, 4, 32, 16, { record_bound(2048) }>;
-type ClientMemory = client::Fixed<4, PEERS, 8, 8, 32, 16, { record_bound(2048) }>;
+type ServerMemory = server::Fixed<
+    server::fixed::Links<8>,
+    server::fixed::Accounts<8>,
+    server::fixed::Rooms<8>,
+    server::fixed::Members<16>,
+    server::fixed::Entries<4>,
+    server::fixed::Blocks<32>,
+    server::fixed::Packets<16>,
+    server::fixed::Work<{ record_bound(2048) }>,
+>;
+type ClientMemory = client::Fixed<
+    client::fixed::Links<4>,
+    client::fixed::Peers<PEERS>,
+    client::fixed::Outgoing<8>,
+    client::fixed::Incoming<8>,
+    client::fixed::Blocks<32>,
+    client::fixed::Packets<16>,
+    client::fixed::Work<{ record_bound(2048) }>,
+>;
 
 /// People and rooms that a client has room for.
 const PEERS: usize = 8;
@@ -348,16 +365,14 @@ pub fn wish(which: u8) -> Wish {
 const HASH: &[u8] = &[7; 32];
 
 fn start_server(outside: &Outside, logins: Logins) -> Server<ServerMemory> {
-    let config = server::Config {
-        // Little enough is kept, and for short enough, for entries to go.
-        room: Retention { entries: 5, bytes: 1500, age: 40 },
-        mail: Duration::from_secs(100),
-        members: 2,
-        logins,
-        ..server::Config::default()
-    };
+    let mut config = server::Config::default();
+    // Little enough is kept, and for short enough, for entries to go.
+    config.room = Retention { entries: 5, bytes: 1500, age: 40 };
+    config.mail = Duration::from_secs(100);
+    config.members = 2;
+    config.logins = logins;
     let memory = ServerMemory::new();
-    Server::new(config, role_identity(), [1; 32], outside.resume(), outside.now, memory)
+    Server::new(config, role_identity(), seed(1), outside.resume(), outside.now, memory)
         .expect("its tables fit together")
 }
 
@@ -424,7 +439,7 @@ fn start_client(outside: &Outside) -> Client<ClientMemory> {
     let key = end_identity(End::First).public();
     let config = client::Config::new(nick, address(End::First), Some(key));
     let memory = ClientMemory::new();
-    Client::new(config, role_identity(), [1; 32], outside.resume(), outside.now, memory)
+    Client::new(config, role_identity(), seed(1), outside.resume(), outside.now, memory)
         .expect("its tables fit together")
 }
 

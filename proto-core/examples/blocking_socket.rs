@@ -1,18 +1,40 @@
 //! A host over blocking sockets, with the deadline as read timeout: a server and two clients, each
 //! in a thread of its own, until one knows that the other got its message.
 //!
+//! Their stores last as long as the program, and answer at once. One that lasts longer is in the
+//! example `tokio_chat`.
+//!
 //! `cargo run -p proto-core --example blocking_socket`
 use std::net::{SocketAddr, UdpSocket};
-use std::{
-    collections::BTreeMap, fmt::Debug, fs::File, io, io::Read, sync::LazyLock, thread, time,
-};
+use std::{collections::BTreeMap, fmt::Debug, io, sync::LazyLock, thread, time};
 
 use proto_core::client::{self, Client, Event, Verdict};
 use proto_core::host::{Action, Log, Machine, Records, Resume};
+use proto_core::random::Seed;
 use proto_core::server::{self, Server};
 use proto_core::time::{Instant, UnixTime, WallClock};
 use proto_core::wire::MAX_DATAGRAM;
-use proto_core::{id::Nick, id::SecretKey, session::Identity, session::Portable};
+use proto_core::{id::Nick, id::SecretKey, session::Identity, session::Portable, text_bound};
+
+type ServerMemory = server::Fixed<
+    server::fixed::Links<8>,
+    server::fixed::Accounts<8>,
+    server::fixed::Rooms<4>,
+    server::fixed::Members<16>,
+    server::fixed::Entries<16>,
+    server::fixed::Blocks<64>,
+    server::fixed::Packets<64>,
+    server::fixed::Work<{ text_bound(400) }>,
+>;
+type ClientMemory = client::Fixed<
+    client::fixed::Links<4>,
+    client::fixed::Peers<8>,
+    client::fixed::Outgoing<16>,
+    client::fixed::Incoming<16>,
+    client::fixed::Blocks<64>,
+    client::fixed::Packets<32>,
+    client::fixed::Work<{ text_bound(400) }>,
+>;
 
 fn now() -> Instant {
     static START: LazyLock<time::Instant> = LazyLock::new(time::Instant::now);
@@ -20,12 +42,13 @@ fn now() -> Instant {
 }
 
 /// A new identity, a seed, and all that is known of earlier runs: nothing.
-fn fresh() -> io::Result<(Identity, [u8; 32], Resume)> {
-    let mut bytes = [[0; 32]; 2];
-    File::open("/dev/urandom")?.read_exact(bytes.as_flattened_mut())?;
+fn fresh() -> io::Result<(Identity, Seed, Resume)> {
+    let mut key = SecretKey([0; 32]);
+    getrandom::fill(&mut key.0)?;
+    let seed = Seed::draw(getrandom::fill)?;
     let unix = time::UNIX_EPOCH.elapsed().unwrap_or_default().as_micros() as u64;
     let resume = Resume { boot: 1, clock: WallClock { at: now(), unix: UnixTime(unix) } };
-    Ok((Identity::new(SecretKey(bytes[0]), &Portable), bytes[1], resume))
+    Ok((Identity::new(key, &Portable), seed, resume))
 }
 
 /// A role, its socket, and a store that lasts as long as the program.
@@ -91,7 +114,7 @@ impl<M: Machine<Event: Debug>> Host<M> {
 
 fn serve(socket: UdpSocket) -> io::Result<()> {
     let ((identity, seed, resume), config) = (fresh()?, server::Config::default());
-    let memory = Box::new(server::Fixed::<8, 8, 16, 64, 64, 1024>::new());
+    let memory = Box::new(ServerMemory::new());
     let server = Server::new(config, identity, seed, resume, now(), memory);
     let mut host = Host::new(server.map_err(io::Error::other)?, socket);
     loop {
@@ -103,7 +126,7 @@ fn serve(socket: UdpSocket) -> io::Result<()> {
 fn chat(nick: Nick, server: SocketAddr, mut say: Option<(Nick, &str)>) -> io::Result<()> {
     let (identity, seed, resume) = fresh()?;
     let config = client::Config::new(nick, server, None);
-    let memory = Box::new(client::Fixed::<4, 8, 16, 16, 64, 32, 1024>::new());
+    let memory = Box::new(ClientMemory::new());
     let client = Client::new(config, identity, seed, resume, now(), memory);
     let mut host = Host::new(client.map_err(io::Error::other)?, UdpSocket::bind("127.0.0.1:0")?);
     host.role.register(now()).map_err(io::Error::other)?;

@@ -1,26 +1,46 @@
 //! A host without sockets, clock or disk: it carries datagrams between a server and two clients
-//! in memory, on a clock that it moves itself, and keeps what is to be durable in maps.
+//! in memory, on a clock that it moves itself, and keeps what is to be durable in maps: it lasts
+//! as long as the program. A store that lasts longer is in the example `tokio_chat`.
 //!
 //! `cargo run -p proto-core --example in_memory`
 use std::{
     collections::{BTreeMap, VecDeque},
+    error::Error,
     fmt::Debug,
     net::SocketAddr,
 };
 
 use proto_core::{
-    StartError,
     client::{self, Client},
     host::{Action, Log, Machine, Records, Resume},
     id::{Nick, SecretKey},
+    random::Seed,
     server::{self, Server},
     session::{Identity, Portable},
-    time::{Instant, UnixTime, WallClock},
+    text_bound,
+    time::{Instant, WallClock},
     wire::MAX_DATAGRAM,
 };
 
-type ServerMemory = server::Fixed<8, 8, 16, 64, 64, 1024>;
-type ClientMemory = client::Fixed<4, 8, 16, 16, 64, 32, 1024>;
+type ServerMemory = server::Fixed<
+    server::fixed::Links<8>,
+    server::fixed::Accounts<8>,
+    server::fixed::Rooms<4>,
+    server::fixed::Members<16>,
+    server::fixed::Entries<16>,
+    server::fixed::Blocks<64>,
+    server::fixed::Packets<64>,
+    server::fixed::Work<{ text_bound(400) }>,
+>;
+type ClientMemory = client::Fixed<
+    client::fixed::Links<4>,
+    client::fixed::Peers<8>,
+    client::fixed::Outgoing<16>,
+    client::fixed::Incoming<16>,
+    client::fixed::Blocks<64>,
+    client::fixed::Packets<32>,
+    client::fixed::Work<{ text_bound(400) }>,
+>;
 
 /// Datagrams under way: from, to, bytes.
 type Wire = VecDeque<(SocketAddr, SocketAddr, Vec<u8>)>;
@@ -90,24 +110,31 @@ fn arrived(wire: &mut Wire, at: SocketAddr) -> Vec<(SocketAddr, Vec<u8>)> {
     here.into_iter().map(|(from, _, datagram)| (from, datagram)).collect()
 }
 
-fn main() -> Result<(), StartError> {
+/// A new identity. A real host keeps its own, or nobody knows it again.
+fn identity() -> Result<Identity, getrandom::Error> {
+    let mut key = SecretKey([0; 32]);
+    getrandom::fill(&mut key.0)?;
+    Ok(Identity::new(key, &Portable))
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
     let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
-    // Nobody else is here: a real host draws key and seed from the system's generator.
-    let identity = |n| Identity::new(SecretKey([n; 32]), &Portable);
     let mut now = Instant::default();
-    let resume = Resume { boot: 1, clock: WallClock { at: now, unix: UnixTime(0) } };
+    let resume = Resume { boot: 1, clock: WallClock::UNKNOWN };
     let (config, memory) = (server::Config::default(), Box::new(ServerMemory::new()));
-    let server = Server::new(config, identity(1), [1; 32], resume, now, memory)?;
+    let server =
+        Server::new(config, identity()?, Seed::draw(getrandom::fill)?, resume, now, memory)?;
     let key = Some(server.key());
-    let client = |n, nick| {
-        let config = client::Config::new(Nick::new(nick).expect("a nick"), at(1), key);
-        Client::new(config, identity(n), [n; 32], resume, now, Box::new(ClientMemory::new()))
+    let client = |nick| -> Result<_, Box<dyn Error>> {
+        let config = client::Config::new(Nick::new(nick)?, at(1), key);
+        let (seed, memory) = (Seed::draw(getrandom::fill)?, Box::new(ClientMemory::new()));
+        Ok(Client::new(config, identity()?, seed, resume, now, memory)?)
     };
     let mut server = Node { at: at(1), role: server, store: Store::default() };
-    let mut x = Node { at: at(2), role: client(2, "x")?, store: Store::default() };
-    let mut y = Node { at: at(3), role: client(3, "y")?, store: Store::default() };
+    let mut x = Node { at: at(2), role: client("x")?, store: Store::default() };
+    let mut y = Node { at: at(3), role: client("y")?, store: Store::default() };
     for node in [&mut x, &mut y] {
-        node.role.register(now).expect("it is offline");
+        node.role.register(now)?;
     }
     let (wire, mut said) = (&mut Wire::new(), false);
     while now < Instant::from_micros(2_000_000) {

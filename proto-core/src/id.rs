@@ -106,6 +106,7 @@ pub struct RoomName(Word);
 
 /// Why a text is no nick or room name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum NameError {
     /// It is empty or longer than [`MAX_NAME`] bytes.
     Length,

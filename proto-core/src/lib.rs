@@ -33,23 +33,37 @@
 //!    online and has the host `Put` it into the mailbox if not; `Progress` tells the author.
 //!
 //! # A host
-//! What a host owes a role in return is in [`host`].
+//! What a host owes a role in return is in [`host`]. The examples are hosts: `in_memory` without
+//! sockets, `blocking_socket` on threads, `tokio_chat` on tokio with a durable store.
 //! ```
-//! use proto_core::client::{Client, Config, Event, Fixed};
+//! use proto_core::client::{Client, Config, Event};
+//! use proto_core::client::fixed::{
+//!     Blocks, Fixed, Incoming, Links, Outgoing, Packets, Peers, Work,
+//! };
 //! use proto_core::host::{Action, Machine, Records, Resume};
 //! use proto_core::id::{Nick, SecretKey};
+//! use proto_core::random::Seed;
 //! use proto_core::session::{Identity, Portable};
-//! use proto_core::{time::{Instant, UnixTime, WallClock}, wire::MAX_DATAGRAM};
+//! use proto_core::{text_bound, time::{Instant, WallClock}, wire::MAX_DATAGRAM};
 //!
-//! # fn fresh() -> [u8; 32] { [7; 32] }
+//! /// What it can hold at a time, and the longest text.
+//! type Memory = Fixed<
+//!     Links<4>, Peers<8>, Outgoing<16>, Incoming<16>, Blocks<64>, Packets<32>,
+//!     Work<{ text_bound(400) }>,
+//! >;
+//!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! // The host's part: memory, a key, fresh randomness, the clocks, where the server is.
-//! let memory = Box::new(Fixed::<4, 8, 16, 16, 64, 32, 1024>::new());
-//! let identity = Identity::new(SecretKey(fresh()), &Portable);
+//! // The host's part: memory, a key, fresh randomness, the clocks, where the server is. A real
+//! // one draws its key once and keeps it, and counts its boots.
+//! let memory = Box::new(Memory::new());
+//! let mut key = SecretKey([0; 32]);
+//! getrandom::fill(&mut key.0)?;
+//! let identity = Identity::new(key, &Portable);
+//! let seed = Seed::draw(getrandom::fill)?;
 //! let mut now = Instant::from_micros(0);
-//! let resume = Resume { boot: 1, clock: WallClock { at: now, unix: UnixTime(0) } };
+//! let resume = Resume { boot: 1, clock: WallClock::UNKNOWN };
 //! let config = Config::new(Nick::new("alice")?, "127.0.0.1:12345".parse()?, None);
-//! let mut client = Client::new(config, identity, fresh(), resume, now, memory)?;
+//! let mut client = Client::new(config, identity, seed, resume, now, memory)?;
 //!
 //! let mut scratch = [0; MAX_DATAGRAM];
 //! let (mut sent, mut silent) = (0, false);
@@ -101,4 +115,4 @@ pub mod time;
 pub mod timers;
 pub mod wire;
 
-pub use role::StartError;
+pub use role::{StartError, text_bound};

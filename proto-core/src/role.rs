@@ -5,8 +5,9 @@ use core::fmt;
 
 use crate::{
     host::Resume,
-    link::{Link, LinkTables, Links, Role},
-    record::record_bound,
+    link::{Link, LinkTables, Links, Remembered, Role},
+    record::{BODY_HEADER, record_bound},
+    session::MAIL_OVERHEAD,
     storage::{Id, Index, Pool, Slab},
     time::Instant,
     wire::{CloseReason, Frame, FrameError, Frames, MAX_BODY},
@@ -25,6 +26,12 @@ pub enum StartError {
         /// How many it needs at least.
         least: usize,
     },
+    /// Another role, or this one before, has used a table: what is left in it would be taken for
+    /// this one's own. A role needs memory of its own, or such that was made new again.
+    Used {
+        /// The name of its field.
+        table: &'static str,
+    },
     /// The boot number has more than 24 bits: nothing would be above what earlier runs used.
     Boot(u64),
 }
@@ -35,6 +42,7 @@ impl fmt::Display for StartError {
             Self::Short { table, length, least } => {
                 write!(f, "the table `{table}` has {length} places and needs {least}")
             }
+            Self::Used { table } => write!(f, "the table `{table}` was used by a role before"),
             Self::Boot(boot) => {
                 write!(f, "the boot number {boot} is too large: the durable state is damaged")
             }
@@ -47,16 +55,42 @@ impl core::error::Error for StartError {}
 /// A table: its name, its length, and how long it must be at least.
 pub(crate) type Need = (&'static str, usize, usize);
 
-/// The least length of `work`: some text fits, with its author's time and a seal.
-pub(crate) const LEAST_WORK: usize = record_bound(105);
+/// The most bytes of a record with a text of up to `text` bytes, its author's time and a seal: what
+/// a role's working memory needs.
+pub const fn text_bound(text: usize) -> usize {
+    record_bound(BODY_HEADER + text + MAIL_OVERHEAD)
+}
+
+/// The least length of `work`: some text fits.
+pub(crate) const LEAST_WORK: usize = text_bound(1);
+
+/// A table's name, and whether it was never used.
+pub(crate) type Untouched = (&'static str, bool);
 
 /// Checks what a role starts with.
-pub(crate) fn check_start(resume: &Resume, needs: &[&[Need]]) -> Result<(), StartError> {
+pub(crate) fn check_start(
+    resume: &Resume,
+    needs: &[&[Need]],
+    untouched: &[&[Untouched]],
+) -> Result<(), StartError> {
     if resume.boot >> 24 != 0 {
         return Err(StartError::Boot(resume.boot));
     }
     let short = needs.iter().copied().flatten().find(|(_, length, least)| length < least);
-    short.map_or(Ok(()), |&(table, length, least)| Err(StartError::Short { table, length, least }))
+    if let Some(&(table, length, least)) = short {
+        return Err(StartError::Short { table, length, least });
+    }
+    let used = untouched.iter().copied().flatten().find(|(_, untouched)| !untouched);
+    used.map_or(Ok(()), |&(table, _)| Err(StartError::Used { table }))
+}
+
+/// Which of the tables of links were never used. The others are used only with one of these.
+pub(crate) fn untouched_links<R: Role>(tables: &LinkTables<'_, R>) -> [Untouched; 3] {
+    [
+        ("links.links", Slab::is_untouched(tables.links)),
+        ("links.dials", Slab::is_untouched(tables.dials)),
+        ("links.ephemerals", !tables.ephemerals.first().is_some_and(Remembered::is_used)),
+    ]
 }
 
 /// What the tables of links need; `links` of them at least.

@@ -3,6 +3,7 @@
 use std::{
     boxed::Box,
     collections::{BTreeMap, VecDeque},
+    convert::Infallible,
     net::SocketAddr,
     vec,
     vec::Vec,
@@ -12,11 +13,12 @@ use crate::{
     StartError,
     client::{
         self, Client, Event, To, Verdict,
+        fixed::{Blocks, Incoming, Links, Outgoing, Packets, Peers, Work},
         history::{History, Span},
     },
     host::{Action, Log, Machine, Records, Resume, Ticket},
     id::{Account, Epoch, Incarnation, Nick, Number, Position, PublicKey, RoomName, SecretKey},
-    random::Random,
+    random::{Random, Seed},
     record::{
         Access, AccountRecord, ConversationRecord, EntryRecord, InboxRecord, MailRecord,
         MemberRecord, OutboxRecord, PairRecord, PlaceRecord, RoomRecord, SelfRecord, Sentence,
@@ -25,19 +27,54 @@ use crate::{
     server::{self, Server},
     session::{Identity, Portable},
     storage::{Block, Pool, PoolHead},
+    text_bound,
     time::{Instant, UnixTime, WallClock},
     wire::{MAX_DATAGRAM, Wish},
 };
 
-type ServerMemory = server::Fixed<8, 8, 16, 64, 64, 4096>;
-type ClientMemory = client::Fixed<4, 8, 16, 16, 64, 32, 4096>;
+type ServerMemory = server::Fixed<
+    server::fixed::Links<8>,
+    server::fixed::Accounts<8>,
+    server::fixed::Rooms<8>,
+    server::fixed::Members<16>,
+    server::fixed::Entries<16>,
+    Blocks<64>,
+    server::fixed::Packets<64>,
+    Work<4096>,
+>;
+type ClientMemory = client::Fixed<
+    Links<4>,
+    Peers<8>,
+    Outgoing<16>,
+    Incoming<16>,
+    Blocks<64>,
+    Packets<32>,
+    Work<4096>,
+>;
 /// Its records have bodies of at most 600 bytes.
-type SmallMemory = client::Fixed<4, 8, 16, 16, 64, 32, { record_bound(600) }>;
+type SmallMemory = client::Fixed<
+    Links<4>,
+    Peers<8>,
+    Outgoing<16>,
+    Incoming<16>,
+    Blocks<64>,
+    Packets<32>,
+    Work<{ record_bound(600) }>,
+>;
 
 /// Where each is.
 const SERVER: u16 = 1;
 const ALICE: u16 = 2;
 const BOB: u16 = 3;
+
+/// The same each time.
+fn seed_of(n: u8) -> Seed {
+    let Ok(seed) = Seed::draw(|bytes| {
+        bytes.fill(n);
+        Ok::<_, Infallible>(())
+    });
+    seed
+}
 
 /// A log's head and its records.
 type Numbered = (u64, BTreeMap<u64, Vec<u8>>);
@@ -244,11 +281,11 @@ impl<M: client::Storage> World<M> {
         let now = Instant::default();
         let resume = Resume { boot, clock: WallClock { at: now, unix: UnixTime(1 << 50) } };
         let identity = |n| Identity::new(SecretKey([n; 32]), &Portable);
-        let seed = |n| [n ^ seed; 32];
+        let fixed = |n| seed_of(n ^ seed);
         let server = Server::new(
             server::Config::default(),
             identity(1),
-            seed(1),
+            fixed(1),
             resume,
             now,
             Box::new(ServerMemory::new()),
@@ -260,11 +297,11 @@ impl<M: client::Storage> World<M> {
         };
         let memory_of_alice = Box::new(ClientMemory::new());
         let alice =
-            Client::new(config("alice"), identity(2), seed(2), resume, now, memory_of_alice)
+            Client::new(config("alice"), identity(2), fixed(2), resume, now, memory_of_alice)
                 .unwrap();
-        let bob = Client::new(config("bob"), identity(3), seed(3), resume, now, memory).unwrap();
+        let bob = Client::new(config("bob"), identity(3), fixed(3), resume, now, memory).unwrap();
         let (wire, heard) = (VecDeque::new(), Vec::new());
-        let outside = Outside { now, stores, wire, dice: Random::new(seed(9)) };
+        let outside = Outside { now, stores, wire, dice: Random::new(fixed(9)) };
         Self { server, alice, bob, heard, outside }
     }
 
@@ -305,6 +342,9 @@ impl<M: client::Storage> World<M> {
         outside.now = next.max(outside.now);
     }
 }
+
+mod clock;
+mod lending;
 
 /// Memory of which one table is a third as long as it should be.
 struct Shortened<T>(Box<T>, usize);
@@ -411,21 +451,38 @@ impl<T: server::Storage> server::Storage for Shortened<T> {
 }
 
 /// No table much longer than it must be.
-type ExactServer = server::Fixed<2, 1, 4, 8, 1, { record_bound(105) }>;
-type ExactClient = client::Fixed<4, 1, 2, 4, 8, 1, { record_bound(105) }>;
+type ExactServer = server::Fixed<
+    server::fixed::Links<2>,
+    server::fixed::Accounts<1>,
+    server::fixed::Rooms<1>,
+    server::fixed::Members<2>,
+    server::fixed::Entries<4>,
+    Blocks<8>,
+    server::fixed::Packets<1>,
+    Work<{ text_bound(1) }>,
+>;
+type ExactClient = client::Fixed<
+    Links<4>,
+    Peers<1>,
+    Outgoing<2>,
+    Incoming<4>,
+    Blocks<8>,
+    Packets<1>,
+    Work<{ text_bound(1) }>,
+>;
 
 #[test]
 fn tables_that_do_not_fit_together_are_refused_by_name() {
-    let clock = WallClock { at: Instant::default(), unix: UnixTime(0) };
+    let clock = WallClock::UNKNOWN;
     let identity = || Identity::new(SecretKey([1; 32]), &Portable);
     let config = client::Config::new(Nick::new("alice").unwrap(), at(SERVER), None);
     let client = |boot, memory| {
         let resume = Resume { boot, clock };
-        Client::new(config, identity(), [1; 32], resume, Instant::default(), memory).map(|_| ())
+        Client::new(config, identity(), seed_of(1), resume, Instant::default(), memory).map(|_| ())
     };
     let server = |boot, memory| {
         let (config, resume) = (server::Config::default(), Resume { boot, clock });
-        Server::new(config, identity(), [1; 32], resume, Instant::default(), memory).map(|_| ())
+        Server::new(config, identity(), seed_of(1), resume, Instant::default(), memory).map(|_| ())
     };
     let of_client = |which| Shortened(Box::new(ExactClient::new()), which);
     let of_server = |which| Shortened(Box::new(ExactServer::new()), which);

@@ -47,8 +47,8 @@ impl ops::Add<Duration> for Instant {
     }
 }
 
-/// Wall-clock time in microseconds since 1970-01-01T00:00:00Z. It may jump; no
-/// timer and no order depends on it, only what is displayed and what expires.
+/// Wall-clock time in microseconds since 1970-01-01T00:00:00Z; 0 is [unknown](Self::UNKNOWN). It
+/// may jump; no timer and no order depends on it, only what is displayed and what expires.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -56,10 +56,14 @@ impl ops::Add<Duration> for Instant {
 pub struct UnixTime(pub u64);
 
 impl UnixTime {
-    /// The span since `earlier`; zero when `earlier` is later.
+    /// The time at a host without a wall clock.
+    pub const UNKNOWN: Self = Self(0);
+
+    /// The span since `earlier`; zero when `earlier` is later, or one of the two is unknown.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
-        Duration::from_micros(self.0.saturating_sub(earlier.0))
+        let known = earlier.0 != Self::UNKNOWN.0;
+        Duration::from_micros(if known { self.0.saturating_sub(earlier.0) } else { 0 })
     }
 }
 
@@ -75,6 +79,15 @@ impl ops::Add<Duration> for UnixTime {
 
 /// What ties the two clocks together: the wall-clock time at one instant. The
 /// host makes a new one when its wall clock was set.
+///
+/// A host without a wall clock passes [`Self::UNKNOWN`], or does until it has learned the time. As
+/// long as it does
+/// - what its user writes, and what a server takes in, has [`UnixTime::UNKNOWN`] as its time;
+/// - nothing expires by age: neither a message in an outbox nor a server's mail, and rooms are
+///   kept within their number of entries and bytes only. What was taken in then does not
+///   expire later either;
+/// - a server counts epochs and rooms on from what its store has. So if it is put back to a
+///   copy together with a client's, numbers may be given twice, which a clock prevents.
 #[derive(Clone, Copy, Debug)]
 pub struct WallClock {
     /// The instant at which `unix` was read.
@@ -84,8 +97,14 @@ pub struct WallClock {
 }
 
 impl WallClock {
+    /// Of a host that has none.
+    pub const UNKNOWN: Self = Self { at: Instant::from_micros(0), unix: UnixTime::UNKNOWN };
+
     /// The wall-clock time at `now`.
     pub fn unix(self, now: Instant) -> UnixTime {
+        if self.unix == UnixTime::UNKNOWN {
+            return UnixTime::UNKNOWN;
+        }
         self.unix + now.since(self.at)
     }
 }
@@ -94,5 +113,21 @@ impl fmt::Display for Instant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let micros = self.as_micros();
         write!(f, "{}.{:06}s", micros / 1_000_000, micros % 1_000_000)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_time_stays_unknown_and_nothing_is_older_than_it() {
+        let later = Instant::from_micros(7_000_000);
+        assert_eq!(WallClock::UNKNOWN.unix(later), UnixTime::UNKNOWN);
+        let known = WallClock { at: Instant::default(), unix: UnixTime(1) }.unix(later);
+        assert_eq!(known, UnixTime(7_000_001));
+        assert_eq!(known.since(UnixTime(1)), Duration::from_secs(7));
+        assert_eq!(known.since(UnixTime::UNKNOWN), Duration::ZERO);
+        assert_eq!(UnixTime::UNKNOWN.since(known), Duration::ZERO);
     }
 }

@@ -8,14 +8,16 @@
 //!
 //! `UDPCHAT_WRITE_VECTORS=1 cargo test -p proto-core --test vectors` writes the files anew.
 
-use std::{collections::BTreeMap, fmt::Write as _, fs, net::SocketAddr, path::PathBuf};
+use std::{
+    collections::BTreeMap, convert::Infallible, fmt::Write as _, fs, net::SocketAddr, path::PathBuf,
+};
 
 use proto_core::{
     id::{
         Account, Epoch, Incarnation, MessageName, Nick, Number, Position, PublicKey, Recipient,
         Room, RoomName, SecretKey, SessionId,
     },
-    random::Random,
+    random::{Random, Seed},
     session::{
         Cookies, Identity, Initiator, MAIL_OVERHEAD, Offer, Opened, Portable, Suite, check_hello,
         check_receipt, check_retry, hello_mac, open_mail, receipt, retry, seal_mail,
@@ -162,6 +164,15 @@ impl Noise {
     }
 }
 
+/// The generator that this seed stands for.
+fn generator(seed: [u8; 32]) -> Random {
+    let Ok(seed) = Seed::draw(|bytes| {
+        bytes.copy_from_slice(&seed);
+        Ok::<_, Infallible>(())
+    });
+    Random::new(seed)
+}
+
 /// The secret of an ephemeral key as this implementation derives it: `hash` is the
 /// handshake's so far, `to` the other side's key, `sealed` what the pair protects.
 fn ephemeral(
@@ -172,7 +183,7 @@ fn ephemeral(
     sealed: &[u8],
 ) -> [u8; 32] {
     let label = b"udpchat 1 ephemeral";
-    let random: [u8; 32] = Random::new(seed).bytes();
+    let random: [u8; 32] = generator(seed).bytes();
     let payload = hash(&[label, sealed]);
     let boot = BOOT.to_le_bytes();
     hmac(own, &[&label[..], &random, &boot, hash_so_far, to, &payload].concat())
@@ -248,10 +259,10 @@ fn handshake() {
     file.remark("for a Hello from 192.0.2.7, port 5000.");
     let from: SocketAddr = "192.0.2.7:5000".parse().unwrap();
     let now = Instant::from_micros(0);
-    let mut random = Random::new(count(0x80));
+    let mut random = generator(count(0x80));
     let mut cookies = Cookies::new(&mut random, now);
     let cookie = cookies.cookie(&Portable, &mut random, now, from, &hello);
-    let cookie_secret: [u8; 32] = Random::new(count(0x80)).bytes();
+    let cookie_secret: [u8; 32] = generator(count(0x80)).bytes();
     let address = [&[0; 10][..], &[0xff, 0xff, 192, 0, 2, 7], &[0x88, 0x13], &[0; 4]].concat();
     let covered = [b"udpchat 1 cookie", &address[..], &hello.header(), &[0; 16]].concat();
     assert_eq!(cookie, mac(&cookie_secret, &covered));
@@ -270,7 +281,7 @@ fn handshake() {
     file.remark("its credit is 81,920. The hash is Noise's h after the message.");
     let offer = Offer { session: SessionId(0xa3a2_a1a0), credit: 81_920 };
     let seed = count(0x40);
-    let random = &mut Random::new(seed);
+    let random = &mut generator(seed);
     let (initiator, noise) =
         Initiator::new(&client, &server_key, &hello, &answer, offer, random, BOOT).unwrap();
     let init = Init { hello, cookie, noise: &noise };
@@ -298,7 +309,7 @@ fn handshake() {
     let opened = Opened::open(&server, &init, Some(server_key)).unwrap();
     let answered = Offer { session: SessionId(0x4433_2211), credit: 81_920 };
     let seed = count(0x60);
-    let random = &mut Random::new(seed);
+    let random = &mut generator(seed);
     let (mut server_keys, memo) =
         opened.accept(&server, answered, SIZE.into(), random, BOOT).unwrap();
     let mut noise = [0; MAX_DATAGRAM];
@@ -403,7 +414,7 @@ fn handshake() {
     let Ok(Datagram::Init(found)) = Datagram::parse(&mut bytes) else { panic!("no Init") };
     assert_eq!(found.hello, hello);
     let proof = &found.cookie;
-    assert!(cookies.verify(&Portable, &mut Random::new([0; 32]), now, from, &hello, proof));
+    assert!(cookies.verify(&Portable, &mut generator([0; 32]), now, from, &hello, proof));
     let opened = Opened::open(&server, &found, Some(server_key)).unwrap();
     assert_eq!((opened.initiator(), opened.offer()), (client_key, offer));
     let mut bytes = take("accept");
@@ -512,7 +523,7 @@ fn sealed_mail_and_its_receipt() {
 
     let seed = count(0x40);
     let mut sealed = [&body[..], &[0; MAIL_OVERHEAD]].concat();
-    let length = seal_mail(&author, &name, &mut Random::new(seed), BOOT, &mut sealed, body.len());
+    let length = seal_mail(&author, &name, &mut generator(seed), BOOT, &mut sealed, body.len());
     assert_eq!(length, Some(sealed.len()));
     let mut state = Noise::new(X.as_bytes(), &prologue, &name.recipient.0);
     let one_time = ephemeral(&author_secret, seed, &state.hash, &name.recipient.0, &body);

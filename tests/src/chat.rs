@@ -245,6 +245,7 @@ impl Chat {
                     GoneReason::NotKept => "gone",
                     GoneReason::Damaged => "damaged",
                     GoneReason::TooLong => "too long",
+                    _ => "missing",
                 };
                 format!("{missing} of {} are {fate}", name(&room))
             }

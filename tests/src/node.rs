@@ -1,11 +1,12 @@
 //! A node: a host with its clocks, its store and its address, and the role it runs.
 
-use std::{collections::VecDeque, net::SocketAddr};
+use std::{collections::VecDeque, convert::Infallible, net::SocketAddr};
 
 use proto_core::{
     client,
     host::Resume,
     id::{Nick, PublicKey, SecretKey},
+    random::Seed,
     server,
     session::{Identity, Suite},
     wire::RegisterRefusal,
@@ -119,6 +120,10 @@ impl Node {
         let identity = Identity::new(SecretKey(self.secret), self.suite);
         let resume = Resume { boot: self.boots, clock: self.clock.read(now) };
         let now = self.clock.instant(now);
+        let Ok(seed) = Seed::draw(|bytes| {
+            bytes.copy_from_slice(&seed);
+            Ok::<_, Infallible>(())
+        });
         self.role = Some(match self.kind {
             Kind::Client(config) => {
                 let memory = ClientMemory::new(self.room);

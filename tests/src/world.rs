@@ -180,7 +180,8 @@ impl World {
         let suite: &'static dyn Suite = if setup.real { &REAL } else { &STAND_IN };
         let people = setup.nicks.len();
         let address = SocketAddr::from((Ipv4Addr::new(198, 51, 100, 1), 12345));
-        let mut server = server::Config { logins: setup.logins, ..server::Config::default() };
+        let mut server = server::Config::default();
+        server.logins = setup.logins;
         self.laws.passwords = setup.logins == server::Logins::Password;
         if self.faults.expiry {
             server.mail = std::time::Duration::from_mins(5);
@@ -838,8 +839,9 @@ impl World {
         (drops_after, deadline_after): (Drops, Option<Instant>),
         outcome: &Outcome,
     ) {
-        let no_room = drops.no_room;
-        let dropped = Drops { no_room, ..drops_after } != drops;
+        let mut others = drops_after;
+        others.no_room = drops.no_room;
+        let dropped = others != drops;
         if !(dropped || damaged) {
             return;
         }

@@ -17,13 +17,16 @@ use proto_core::{
     server::{Config, Member, Server, ServerLink},
     session::{Identity, Initiator, Keys, Offer, Portable, Suite},
     storage::Slot,
-    time::{Instant, UnixTime, WallClock},
+    time::{Instant, WallClock},
     wire::{
         Ack, Datagram, Frame, FrameWriter, Frames, Hello, HelloTo, Init, MAX_DATAGRAM,
         PacketHeader, Register, VERSION,
     },
 };
-use transport_mio::memory::{ServerMemory, ServerSizes};
+use transport_mio::{
+    identity,
+    memory::{ServerMemory, ServerSizes},
+};
 
 /// Datagrams in one measured round, few enough that some rounds are not interrupted, and
 /// rounds, of which the fastest counts.
@@ -155,19 +158,27 @@ struct Townsman {
 impl Town {
     fn of(count: usize) -> Self {
         let now = Instant::from_micros(0);
-        let resume = Resume { boot: 1, clock: WallClock { at: now, unix: UnixTime(0) } };
-        let identity = Identity::new(SecretKey([1; 32]), &Shortcut);
+        let resume = Resume { boot: 1, clock: WallClock::UNKNOWN };
+        let us = Identity::new(SecretKey([1; 32]), &Shortcut);
         let memory = ServerMemory::new(&ServerSizes::for_clients(count));
         // Nobody falls silent while the others come, and nothing but Pings is at issue:
         // roster changes are never pushed.
         let never = Duration::from_hours(1000);
-        let config = Config { idle: never, push: never, ..Config::default() };
-        let server = Server::new(config, identity, [1; 32], resume, now, memory);
+        let mut config = Config::default();
+        (config.idle, config.push) = (never, never);
+        let server = Server::new(
+            config,
+            us,
+            identity::seed().expect("the system has a generator"),
+            resume,
+            now,
+            memory,
+        );
         let server = server.expect("its tables fit together");
         let mut town = Self {
             server,
             clients: Vec::new(),
-            dice: Random::new([2; 32]),
+            dice: Random::new(identity::seed().expect("the system has a generator")),
             now,
             run: Incarnation::NONE,
         };
@@ -320,7 +331,7 @@ fn at(number: usize) -> SocketAddr {
 /// Both ends of a session, from a handshake.
 fn session_keys() -> (Keys, Keys) {
     use proto_core::session::{Opened, retry};
-    let mut random = Random::new([3; 32]);
+    let mut random = Random::new(identity::seed().expect("the system has a generator"));
     let [us, them] = [4, 5].map(|secret| Identity::new(SecretKey([secret; 32]), &Portable));
     let hello = Hello { version: VERSION, size: 256, random: [6; 16], to: HelloTo::Server };
     let retry = retry(&Portable, &hello, [7; 16], Some(them.public()));

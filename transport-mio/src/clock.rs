@@ -36,7 +36,7 @@ impl Clock {
 
     fn compare(&mut self, at: Instant, unix: UnixTime) -> Option<WallClock> {
         let known = self.wall.unix(at);
-        let off = unix.since(known).max(known.since(unix));
+        let off = Duration::from_micros(unix.0.abs_diff(known.0));
         (off > TOLERANCE).then(|| {
             self.wall = WallClock { at, unix };
             self.wall
@@ -44,7 +44,7 @@ impl Clock {
     }
 }
 
-/// The wall-clock time; 1970 for a clock that is set before that.
+/// The wall-clock time; unknown for a clock that is set to 1970 or before.
 fn unix() -> UnixTime {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     UnixTime::default() + since
@@ -62,7 +62,7 @@ mod tests {
         let after = |seconds| unix + Duration::from_secs(seconds);
         assert!(clock.compare(at, after(10)).is_none());
         assert!(clock.compare(at, after(11)).is_none());
-        for set_to in [after(12), unix, after(100_000)] {
+        for set_to in [after(12), unix, UnixTime::UNKNOWN, after(100_000)] {
             assert_eq!(clock.compare(at, set_to).unwrap().unix, set_to);
             assert!(clock.compare(at, set_to).is_none());
         }

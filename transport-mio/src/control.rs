@@ -83,6 +83,7 @@ impl From<AccountView> for Account {
 
 /// Why an operator's request is not done.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ControlError {
     /// There is no server's data.
     #[error(

@@ -20,6 +20,7 @@ pub struct Directories {
 
 /// Why a directory cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum DirectoryError {
     /// The system does not say where this user's data belongs.
     #[error("there is no home directory to keep data in; set HOME or pass --data-dir")]

@@ -6,12 +6,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use proto_core::id::SecretKey;
+use proto_core::{id::SecretKey, random::Seed};
 
 use crate::files;
 
 /// Why there is no identity to use. An existing file is never changed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum IdentityError {
     /// Others can read or write the file.
     #[error(
@@ -62,14 +63,22 @@ pub fn load_or_create(path: &Path) -> Result<SecretKey, IdentityError> {
     load(path)
 }
 
-/// 32 random bytes to seed the core with.
+/// A seed for the core.
 ///
 /// # Errors
 /// If the system gives no random numbers.
-pub fn seed() -> Result<[u8; 32], IdentityError> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed)?;
-    Ok(seed)
+pub fn seed() -> Result<Seed, IdentityError> {
+    Ok(Seed::draw(getrandom::fill)?)
+}
+
+/// A new secret key.
+///
+/// # Errors
+/// If the system gives no random numbers.
+pub(crate) fn draw() -> Result<SecretKey, IdentityError> {
+    let mut secret = SecretKey([0; 32]);
+    getrandom::fill(&mut secret.0)?;
+    Ok(secret)
 }
 
 fn load(path: &Path) -> Result<SecretKey, IdentityError> {
@@ -87,8 +96,7 @@ fn load(path: &Path) -> Result<SecretKey, IdentityError> {
 }
 
 fn create(path: &Path) -> Result<(), IdentityError> {
-    let mut secret = SecretKey([0; 32]);
-    getrandom::fill(&mut secret.0)?;
+    let secret = draw()?;
     let (beside, mut file) = files::create_beside(path).map_err(|cause| system(path, cause))?;
     let created = file
         .write_all(&secret.0)
@@ -108,6 +116,8 @@ fn system(path: &Path, cause: io::Error) -> IdentityError {
 #[cfg(all(test, unix))]
 mod tests {
     use std::{fs::Permissions, os::unix::fs::PermissionsExt, thread};
+
+    use proto_core::random::Random;
 
     use super::*;
 
@@ -173,6 +183,7 @@ mod tests {
 
     #[test]
     fn seeds_differ() {
-        assert_ne!(seed().unwrap(), seed().unwrap());
+        let [one, other] = [(); 2].map(|()| Random::new(seed().unwrap()).u64());
+        assert_ne!(one, other);
     }
 }

@@ -9,6 +9,7 @@ pub const LENGTH: usize = 52;
 
 /// Why a text is no key. The text was mistyped or cut off on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum KeyTextError {
     /// It is too short or too long.
     #[error("a key has {LENGTH} characters, this text has {found}; copy the whole key")]

@@ -31,6 +31,7 @@ pub struct KnownServers {
 
 /// Why the list of servers cannot be read or written.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum KnownServersError {
     /// A server's key is not the one it had before: somebody may be in between.
     #[error(
@@ -79,6 +80,7 @@ pub enum KnownServersError {
 
 /// What is wrong with a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum LineError {
     /// It has not two words.
     #[error("it must be an address, a space and a key")]

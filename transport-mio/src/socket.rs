@@ -25,6 +25,7 @@ pub(crate) struct Socket {
 
 /// Why a socket cannot be bound.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum BindError {
     /// Another program has the port.
     #[error(

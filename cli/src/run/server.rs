@@ -59,7 +59,9 @@ fn open(directories: &Directories, server: arguments::Server) -> Result<ServerEn
     let RoomLimits { members, entries, bytes, days, wait } = server.rooms;
     let room = Retention { entries, bytes, age: days.saturating_mul(DAY) };
     let reader_wait = Duration::from_secs(wait.into());
-    let config = Config { logins, members, room, reader_wait, ..Config::default() };
+    let mut config = Config::default();
+    (config.logins, config.members) = (logins, members);
+    (config.room, config.reader_wait) = (room, reader_wait);
     let bind = server_side(server.bind, server.port);
     Ok(ServerEndpoint::open(&directory, bind, &ServerSizes::default(), config)?)
 }

@@ -49,8 +49,6 @@ impl Session {
                 let first = is_about_reach && self.told_unreachable.insert(to.folded());
                 self.tell(at, Notice::Deposited { to, why, is_offline, first });
             }
-            // The server is the only way into a room.
-            Event::Deposited { .. } | Event::Ready => {}
             Event::Accepted { id, .. } => {
                 if let Some(sent) = self.sent.get_mut(&id) {
                     sent.kept = true;
@@ -75,11 +73,7 @@ impl Session {
             Event::Outcome { wish, result } => self.outcome(chat, at, wish, result),
             Event::Names { wish, last } => self.names(chat, at, (wish, last), text),
             Event::Gap { from, missing } => self.tell(at, Notice::Gap { from, missing }),
-            Event::MailboxEmpty => {
-                if self.mailbox.take().is_some() {
-                    self.tell(at, Notice::MailboxEmpty);
-                }
-            }
+            Event::MailboxEmpty => self.mailbox_empty(at),
             Event::ServerSilent => {
                 self.silent.get_or_insert(at.now);
                 if !self.face.ends_with_the_server() {
@@ -103,6 +97,8 @@ impl Session {
             Event::KeyChanged { nick } => self.tell(at, Notice::KeyChanged(nick)),
             Event::StoreFailed => self.store_failed(chat, at),
             Event::Damaged => self.tell(at, Notice::Damaged),
+            // Nothing to show; so with deposits in a room, which the server is the only way into.
+            _ => {}
         }
     }
 
@@ -119,6 +115,12 @@ impl Session {
         self.settling = Some(at.now + SETTLE);
         self.mailbox = mail.then(|| at.now + MAILBOX);
         self.tell(at, Notice::Registered { why, returning, mail });
+    }
+
+    fn mailbox_empty(&mut self, at: Moment) {
+        if self.mailbox.take().is_some() {
+            self.tell(at, Notice::MailboxEmpty);
+        }
     }
 
     fn server_back(&mut self, at: Moment) {

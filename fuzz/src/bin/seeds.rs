@@ -21,7 +21,7 @@ use proto_core::{
     },
 };
 use udpchat_fuzz::{
-    Scene, end_identity, nick, plaintext, register, role_identity, room_name,
+    Scene, end_identity, nick, plaintext, register, role_identity, room_name, seed,
     steps::{End, Step, write},
     wish,
 };
@@ -854,7 +854,7 @@ fn frames() -> Vec<Vec<u8>> {
     let from_peer = MessageName { author: peer.public(), recipient: role.public(), position };
     let to_peer = MessageName { author: role.public(), recipient: peer.public(), position };
     let mut sealed = [7; 20 + MAIL_OVERHEAD];
-    seal_mail(&peer, &from_peer, &mut Random::new([8; 32]), 1, &mut sealed, 20).expect("sound");
+    seal_mail(&peer, &from_peer, &mut Random::new(seed(8)), 1, &mut sealed, 20).expect("sound");
     let taken = receipt(&peer, &role.public(), &to_peer).expect("sound");
     let mut entry = [0; RosterEntry::SIZE_BOUND];
     let entries = RosterEntry {

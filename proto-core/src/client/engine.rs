@@ -8,7 +8,7 @@ use crate::{
     host::Resume,
     id::{Epoch, Incarnation, PublicKey},
     link::{Admit, Arrival, Expired, Fate, HOME, LinkConfig, LinkHeads, Links, LinksState},
-    random::Random,
+    random::{Random, Seed},
     role::Receiver,
     session::Identity,
     storage::{Id, Index, List, Pool, PoolHead, Slab, SlabHead},
@@ -104,7 +104,7 @@ impl State {
     pub(super) fn new(
         config: Config,
         identity: Identity,
-        seed: [u8; 32],
+        seed: Seed,
         resume: Resume,
         now: Instant,
     ) -> Self {

@@ -83,6 +83,7 @@ impl From<RoomName> for To {
 
 /// Something that happened at a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Event {
     /// The durable state was read.
     Ready,
@@ -151,7 +152,7 @@ pub enum Event {
         from: Nick,
         /// Its place among all that they wrote.
         position: Position,
-        /// When they wrote it, by their clock.
+        /// When they wrote it, by their clock; [`UnixTime::UNKNOWN`] if they have none.
         time: UnixTime,
         /// It was saved at the server, or relayed by it.
         by_server: bool,
@@ -175,7 +176,7 @@ pub enum Event {
         index: u64,
         /// Who said it.
         from: Nick,
-        /// When, by their clock.
+        /// When, by their clock; [`UnixTime::UNKNOWN`] if they have none.
         time: UnixTime,
     },
     /// A room's log is not the one that this client has read: the server's store was put back, or
@@ -234,6 +235,7 @@ pub enum Event {
 
 /// Why a message goes by way of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Deposit {
     /// Its recipient is known to be offline.
     Offline,
@@ -264,6 +266,7 @@ pub enum Verdict {
 
 /// How a client's own store failed a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Failure {
     /// It could not be saved in the outbox, so it was not sent.
     Unsaved,

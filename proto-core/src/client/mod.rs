@@ -3,6 +3,7 @@
 mod conversation;
 mod engine;
 mod event;
+pub mod fixed;
 pub(crate) mod history;
 mod home;
 mod host;
@@ -22,10 +23,11 @@ mod window;
 use core::{fmt, net::SocketAddr, time::Duration};
 
 use crate::{
-    host::{Action, Judgement, Machine, Records, Resume, StoreError, Ticket},
+    host::{Action, Judgement, Machine, Owed, Records, Resume, StoreError, Ticket},
     id::{Nick, Position, PublicKey},
     link::{Drops, Link},
     password::MAX_PASSWORD,
+    random::Seed,
     role::{StartError, grant},
     session::Identity,
     time::{Instant, UnixTime, WallClock},
@@ -33,8 +35,9 @@ use crate::{
 };
 
 pub use event::{Deposit, Event, Failure, Refusal, To, Verdict};
+pub use fixed::Fixed;
 pub use incoming::Incoming;
-pub use memory::{Fixed, Storage, Tables};
+pub use memory::{Storage, Tables};
 pub use outgoing::Outgoing;
 pub use peer::Peer;
 
@@ -43,8 +46,9 @@ use engine::{Engine, State};
 /// A link as a client keeps it.
 pub type ClientLink = Link<conversation::ClientRole>;
 
-/// What a client goes by. [`Config::new`] is right for most.
+/// What a client goes by. [`Config::new`] is right for most; its fields can be set one by one.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Config {
     /// The nick to register.
     pub nick: Nick,
@@ -105,6 +109,7 @@ pub struct MessageId {
 
 /// Where a client is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Status {
     /// Reading its durable state.
     Loading,
@@ -119,22 +124,34 @@ pub enum Status {
 }
 
 /// A client.
-#[derive(Debug)]
 pub struct Client<S: Storage> {
     state: State,
     storage: S,
+    /// Requests that the host was given and has not answered.
+    unanswered: usize,
+}
+
+// Of any memory, and without what nobody is to read in a log.
+impl<S: Storage> fmt::Debug for Client<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("config", &self.state.kept.config)
+            .field("status", &self.status())
+            .field("now", &self.state.kept.now)
+            .field("unanswered", &self.unanswered)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<S: Storage> Client<S> {
-    /// A client that begins by reading its durable state, offline. `seed` is fresh
-    /// randomness from the host.
+    /// A client that begins by reading its durable state, offline.
     ///
     /// # Errors
     /// [`StartError`] says what is wrong with what the host gives it.
     pub fn new(
         config: Config,
         identity: Identity,
-        seed: [u8; 32],
+        seed: Seed,
         resume: Resume,
         now: Instant,
         mut storage: S,
@@ -143,7 +160,8 @@ impl<S: Storage> Client<S> {
         tables.check(&resume)?;
         let credit = grant(config.credit, tables.work.len(), tables.blocks.len());
         let config = Config { credit, ..config };
-        Ok(Self { state: State::new(config, identity, seed, resume, now), storage })
+        let state = State::new(config, identity, seed, resume, now);
+        Ok(Self { state, storage, unanswered: 0 })
     }
 
     /// Goes online. While the durable state is still being read, as soon as it is.
@@ -287,6 +305,7 @@ impl<S: Storage> Machine for Client<S> {
     }
 
     fn handle_stored(&mut self, now: Instant, ticket: Ticket, result: Result<(), StoreError>) {
+        self.unanswered = self.unanswered.saturating_sub(1);
         self.engine(now).handle_stored(ticket, result.is_ok());
     }
 
@@ -296,6 +315,7 @@ impl<S: Storage> Machine for Client<S> {
         ticket: Ticket,
         result: Result<Records<'_>, StoreError>,
     ) {
+        self.unanswered = self.unanswered.saturating_sub(1);
         let records = result.ok().and_then(|records| records.checked(0));
         self.engine(now).handle_read(ticket, records);
     }
@@ -315,15 +335,21 @@ impl<S: Storage> Machine for Client<S> {
         now: Instant,
         scratch: &'b mut [u8; MAX_DATAGRAM],
     ) -> Option<Action<'b, Event>> {
-        let mut engine = self.engine(now);
+        self.state.kept.now = now;
+        let mut engine = Engine::new(&mut self.state, self.storage.tables());
         engine.handle_timeouts();
         let owed = engine.next_owed(scratch)?;
+        self.unanswered += usize::from(matches!(owed, Owed::Request(_)));
         Some(owed.lend(engine.work, scratch, (&[], None)))
     }
 
     fn deadline(&mut self) -> Option<Instant> {
         let now = self.state.kept.now;
         self.engine(now).deadline()
+    }
+
+    fn unanswered(&self) -> usize {
+        self.unanswered
     }
 }
 
@@ -367,6 +393,7 @@ pub struct OpenMessages {
 
 /// Why a command does nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CommandError {
     /// The client is online, or about to be.
     Online,
@@ -399,6 +426,7 @@ impl core::error::Error for CommandError {}
 
 /// Why a password is not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PasswordError {
     /// None is asked for.
     NotWanted,
@@ -424,6 +452,7 @@ impl core::error::Error for PasswordError {}
 
 /// Why a message is not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SayError {
     /// The client is offline, or has not been registered in this run yet.
     Offline,
@@ -466,6 +495,7 @@ impl core::error::Error for SayError {}
 
 /// How full the tables are: what is used, and what there is.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Usage {
     /// Sessions.
     pub links: (usize, usize),

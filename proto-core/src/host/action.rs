@@ -6,7 +6,8 @@ use super::{Log, Ticket};
 
 /// Something owed to the outside, with the bytes that go with it. They are lent until the next
 /// call of the role.
-// Exhaustive: an action that a host does not know would be lost.
+///
+/// Exhaustive on purpose: an action that a host does not know would be lost.
 #[derive(Debug)]
 pub enum Action<'b, E> {
     /// Send a datagram.
@@ -67,7 +68,7 @@ pub enum Action<'b, E> {
     },
 }
 
-/// The answer to a `Judge`.
+/// The answer to a `Judge`. Exhaustive on purpose, for a host that passes it on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Judgement<'a> {
     /// The password has the hash.

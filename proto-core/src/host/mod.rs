@@ -14,14 +14,22 @@
 //!
 //! # Duties of a host
 //! - **Time.** `now` never goes back. [`crate::time::Instant`] is monotonic and counts while the
-//!   machine sleeps, if the system has such a clock.
-//! - **Randomness.** The seed is fresh from the system's generator at each start. Two runs with one
-//!   seed and one boot number would use a nonce twice.
+//!   machine sleeps, if the system has such a clock. Who has no wall clock says so:
+//!   [`WallClock::UNKNOWN`].
+//! - **Randomness.** The [`Seed`](crate::random::Seed) is drawn from the system's generator at each
+//!   start. Two runs with one seed and one boot number would use a nonce twice.
 //! - **The boot number** in [`Resume`] is made durable before the role is made, and never used again.
 //! - **The store** keeps the contract that [`Log`] has: durable in the order asked for, and
 //!   after a failure nothing asked before the role was told of it may succeed.
-//! - **Each request is answered**, with a failure if need be: the role waits for it.
+//! - **Each request is answered once**, with a failure if need be: the role waits for it, for ever,
+//!   without a deadline. [`Machine::unanswered`] tells how many it waits for.
 //! - **The secret key** and the store are readable by their owner only.
+//!
+//! # What may grow
+//! What a role tells (events, errors, reasons, statistics) and what it can be configured with is
+//! `#[non_exhaustive]`: it grows without breaking a host, which passes over what it does not know.
+//! What a host must do or give is exhaustive, so that it is asked about at compile time: [`Action`],
+//! [`Log`], [`Judgement`], [`Resume`], [`Records`].
 
 mod action;
 mod resume;
@@ -75,7 +83,7 @@ pub trait Machine {
     /// The host is about to end: the others are told, and what is not durable is forgotten.
     fn shut_down(&mut self, now: Instant);
 
-    /// The wall clock was set.
+    /// The wall clock was set, or is not known any more.
     fn set_clock(&mut self, clock: WallClock);
 
     /// The next thing that is owed, with whatever is due at `now`; `None` when there is nothing
@@ -90,4 +98,8 @@ pub trait Machine {
     /// When to call [`Self::poll`] at the latest, without another input. O(1). After `poll` gave
     /// `None` at `now`, it is later than `now`.
     fn deadline(&mut self) -> Option<Instant>;
+
+    /// How many requests were made of the host and are not answered: every `Put`, `Trim`, `Read`
+    /// and `Judge`. Exact if none is answered twice.
+    fn unanswered(&self) -> usize;
 }

@@ -8,6 +8,6 @@ pub struct Resume {
     /// How often the host's durable state was started from, this time included;
     /// the host makes it durable before it starts the role.
     pub boot: u64,
-    /// The wall clock now.
+    /// The wall clock now; [`WallClock::UNKNOWN`] if there is none.
     pub clock: WallClock,
 }

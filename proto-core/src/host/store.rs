@@ -16,6 +16,8 @@ use crate::id::{Account, PublicKey, Room};
 /// A log remembers the **last** number that was ever put, also when every record is trimmed.
 /// Requests become durable in the order in which they were made: when one is durable, so are all
 /// before it. When one fails, so does every put and trim made before the role was told.
+///
+/// Exhaustive on purpose, for a store that has a table for each kind of log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Log {
     /// A server's accounts, by account number.

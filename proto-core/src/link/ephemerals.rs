@@ -26,6 +26,11 @@ pub struct Remembered {
 impl Remembered {
     /// Never used. All zeros, so that a static of them takes no room in a program's image.
     pub const EMPTY: Self = Self { ephemeral: [0; 16], until: None, link: None };
+
+    /// A key was remembered here.
+    pub(crate) fn is_used(&self) -> bool {
+        self.until.is_some()
+    }
 }
 
 /// Where the oldest is, and how many there are.

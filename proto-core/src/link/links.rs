@@ -66,6 +66,7 @@ pub(crate) struct LinkConfig {
 
 /// Why datagrams were dropped, counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Drops {
     /// No datagram of this protocol.
     pub malformed: u64,

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     id::{PublicKey, SecretKey},
-    random::Random,
+    random::tests::fixed,
     session::{Identity, Portable},
     storage::{Bucket, Slot},
     time::Instant,
@@ -66,7 +66,7 @@ impl Endpoint {
             serves,
         };
         let identity = Identity::new(SecretKey([number; 32]), &Portable);
-        let (random, now) = (Random::new([number; 32]), Instant::default());
+        let (random, now) = (fixed(number), Instant::default());
         Self {
             at: SocketAddr::from((Ipv4Addr::LOCALHOST, number.into())),
             now,
@@ -102,7 +102,7 @@ impl Endpoint {
 
     /// Its source of randomness gives the same again as the last time that this was called.
     fn repeat_itself(&mut self) {
-        self.state.random = Random::new([77; 32]);
+        self.state.random = fixed(77);
     }
 
     fn key(&self) -> PublicKey {

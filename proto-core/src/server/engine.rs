@@ -10,7 +10,7 @@ use crate::{
     host::Owed,
     id::{Account, Incarnation},
     link::{Admit, Arrival, Expired, Fate, LinkConfig, LinkHeads, Links, LinksState},
-    random::Random,
+    random::{Random, Seed},
     role::Receiver,
     session::Identity,
     storage::{Id, Index, List, Pool, PoolHead, Slab, SlabHead},
@@ -112,7 +112,7 @@ impl State {
     pub(super) fn new(
         config: Config,
         identity: Identity,
-        seed: [u8; 32],
+        seed: Seed,
         resume: Resume,
         now: Instant,
     ) -> Self {

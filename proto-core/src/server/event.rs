@@ -7,6 +7,7 @@ use crate::id::{Account, Nick, Room, RoomName};
 
 /// Something that happened at a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Event {
     /// The accounts were read: clients are answered from now on.
     Ready,

@@ -6,6 +6,7 @@ mod deposits;
 mod engine;
 mod entry;
 mod event;
+pub mod fixed;
 mod host;
 mod mailbox;
 mod member;
@@ -25,9 +26,10 @@ mod versions;
 use core::{fmt, net::SocketAddr, time::Duration};
 
 use crate::{
-    host::{Action, Judgement, Machine, Records, Resume, StoreError, Ticket},
+    host::{Action, Judgement, Machine, Owed, Records, Resume, StoreError, Ticket},
     id::{Account, Nick, PublicKey},
     link::{Drops, Link},
+    random::Seed,
     record::Sentence,
     role::{StartError, grant},
     session::Identity,
@@ -39,8 +41,9 @@ pub use crate::record::Access;
 pub use accounts::AccountSlot;
 pub use entry::{Entry, Pair};
 pub use event::Event;
+pub use fixed::Fixed;
 pub use member::Member;
-pub use memory::{Fixed, Sizes, Storage, Tables};
+pub use memory::{Sizes, Storage, Tables};
 pub use room::{Membership, RoomRow, RoomTables};
 
 use engine::{Engine, State};
@@ -48,8 +51,9 @@ use engine::{Engine, State};
 /// A link as the server keeps it.
 pub type ServerLink = Link<member::ServerRole>;
 
-/// What a server goes by. [`Config::default`] is right for most.
+/// What a server goes by. [`Config::default`] is right for most; its fields can be set one by one.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Config {
     /// The round-trip time assumed before the first sample.
     pub initial_rtt: Duration,
@@ -109,22 +113,34 @@ impl Default for Config {
 }
 
 /// A server.
-#[derive(Debug)]
 pub struct Server<S: Storage> {
     state: State,
     storage: S,
+    /// Requests that the host was given and has not answered.
+    unanswered: usize,
+}
+
+// Of any memory, and without what nobody is to read in a log.
+impl<S: Storage> fmt::Debug for Server<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("config", &self.state.kept.config)
+            .field("key", &self.key())
+            .field("now", &self.state.kept.now)
+            .field("unanswered", &self.unanswered)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<S: Storage> Server<S> {
-    /// A server that begins by reading its accounts from the store. `seed` is
-    /// fresh randomness from the host.
+    /// A server that begins by reading its accounts from the store.
     ///
     /// # Errors
     /// [`StartError`] says what is wrong with what the host gives it.
     pub fn new(
         config: Config,
         identity: Identity,
-        seed: [u8; 32],
+        seed: Seed,
         resume: Resume,
         now: Instant,
         mut storage: S,
@@ -133,7 +149,8 @@ impl<S: Storage> Server<S> {
         tables.check(&resume)?;
         let credit = grant(config.credit, tables.work.len(), tables.blocks.len());
         let config = Config { credit, ..config };
-        Ok(Self { state: State::new(config, identity, seed, resume, now), storage })
+        let state = State::new(config, identity, seed, resume, now);
+        Ok(Self { state, storage, unanswered: 0 })
     }
 
     /// Does something to the account that has `nick`, whether its holder is online or not.
@@ -214,6 +231,7 @@ impl<S: Storage> Machine for Server<S> {
     }
 
     fn handle_stored(&mut self, now: Instant, ticket: Ticket, result: Result<(), StoreError>) {
+        self.unanswered = self.unanswered.saturating_sub(1);
         self.engine(now).handle_stored(ticket, result.is_ok());
     }
 
@@ -223,11 +241,13 @@ impl<S: Storage> Machine for Server<S> {
         ticket: Ticket,
         result: Result<Records<'_>, StoreError>,
     ) {
+        self.unanswered = self.unanswered.saturating_sub(1);
         let records = result.ok().and_then(|records| records.checked(0));
         self.engine(now).handle_read(ticket, records);
     }
 
     fn handle_judged(&mut self, now: Instant, ticket: Ticket, judgement: Judgement<'_>) {
+        self.unanswered = self.unanswered.saturating_sub(1);
         self.engine(now).handle_judged(ticket, judgement);
     }
 
@@ -244,15 +264,21 @@ impl<S: Storage> Machine for Server<S> {
         now: Instant,
         scratch: &'b mut [u8; MAX_DATAGRAM],
     ) -> Option<Action<'b, Event>> {
-        let mut engine = self.engine(now);
+        self.state.kept.now = now;
+        let mut engine = Engine::new(&mut self.state, self.storage.tables());
         engine.handle_timeouts();
         let owed = engine.next_owed(scratch)?;
+        self.unanswered += usize::from(matches!(owed, Owed::Request(_)));
         Some(owed.lend(engine.work, scratch, engine.state.passwords.lent()))
     }
 
     fn deadline(&mut self) -> Option<Instant> {
         let now = self.state.kept.now;
         self.engine(now).deadline()
+    }
+
+    fn unanswered(&self) -> usize {
+        self.unanswered
     }
 }
 
@@ -292,6 +318,7 @@ pub enum Operation {
 
 /// Why nothing is done to an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OperateError {
     /// Nobody has that nick.
     Unknown,
@@ -315,6 +342,7 @@ impl core::error::Error for OperateError {}
 
 /// How full the tables are: what is used, and what there is.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Usage {
     /// Sessions.
     pub links: (usize, usize),

@@ -16,6 +16,11 @@ impl<'a> Versions<'a> {
         2 * accounts.next_power_of_two()
     }
 
+    /// No account ever changed: each change is at the root, too.
+    pub(crate) fn is_untouched(tree: &[u64]) -> bool {
+        tree.get(1).is_none_or(|newest| *newest == 0)
+    }
+
     /// Over a lent slice, whose length is a power of two.
     pub(crate) fn new(tree: &'a mut [u64]) -> Self {
         Self { tree }

@@ -104,6 +104,11 @@ impl<'a, T> Slab<'a, T> {
         Self { slots, head }
     }
 
+    /// Nothing was ever inserted into a slab over these slots: the first of them is taken first.
+    pub(crate) fn is_untouched(slots: &[Slot<T>]) -> bool {
+        matches!(slots.first(), None | Some(Slot(Content::Vacant { last: 0, .. })))
+    }
+
     /// The same slab, lent on.
     pub fn reborrow(&mut self) -> Slab<'_, T> {
         Slab { slots: self.slots, head: self.head }
@@ -229,6 +234,7 @@ mod tests {
                     prop_assert_eq!(slab.remove(id), model.remove(&key).map(|_| key));
                 }
                 prop_assert_eq!(slab.len(), model.len());
+                prop_assert_eq!(Slab::is_untouched(slab.slots), ids.is_empty());
                 for (key, id) in &ids {
                     prop_assert_eq!(slab.get(*id), model.contains_key(key).then_some(key));
                 }

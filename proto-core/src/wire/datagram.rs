@@ -31,6 +31,7 @@ pub enum Datagram<'a> {
 
 /// Why bytes are no datagram of this protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum DatagramError {
     /// Too short or too long for its type.
     Length,

@@ -193,6 +193,7 @@ impl Ack {
 
 /// Why a link ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum CloseReason {
     /// Its user left or went offline.
     Leaving,
@@ -267,6 +268,7 @@ pub struct Retention {
 
 /// Why a nick is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum RegisterRefusal {
     /// It is bound to another key.
     Taken,
@@ -490,6 +492,7 @@ pub struct EntryRefused {
 
 /// Why a message is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum EntryRefusal {
     /// The server knows no such account or room.
     NoRecipient,
@@ -624,6 +627,7 @@ pub struct Gone {
 
 /// Why entries of a room cannot be read any more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum GoneReason {
     /// The server keeps so much of a log and no more.
     #[default]
@@ -677,6 +681,7 @@ pub struct Outcome {
 
 /// Why a command about a room is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum RoomRefusal {
     /// A room of that name exists.
     Exists,
@@ -723,6 +728,7 @@ pub struct Away<'a> {
 
 /// Why a packet's content is not understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FrameError {
     /// A frame's length goes past the packet's end.
     Length,

@@ -43,6 +43,7 @@ pub struct PasswordWanted {
 
 /// Why a password is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum PasswordWant {
     /// The nick has none: the next one becomes its password.
     New,

@@ -8,7 +8,6 @@ use std::{
 
 use proto_core::{
     host::{Action, Machine, Resume},
-    id::SecretKey,
     server::{Config, Event, Server},
     session::{Identity, Portable},
     wire::MAX_DATAGRAM,
@@ -17,7 +16,7 @@ use proto_core::{
 use super::{Account, ControlError, Reply, Request};
 use crate::{
     clock::Clock,
-    identity,
+    identity::{self, IdentityError},
     memory::{ServerMemory, ServerSizes},
     store::Store,
 };
@@ -59,15 +58,14 @@ impl Offline {
             let _ = wake.send(());
         })?;
         let clock = Clock::start();
-        let seed = || {
-            identity::seed()
-                .map_err(|why| ControlError::System(std::io::Error::other(why.to_string())))
-        };
+        let no_randomness =
+            |why: IdentityError| ControlError::System(std::io::Error::other(why.to_string()));
+        let seed = identity::seed().map_err(no_randomness)?;
         // Nobody talks to it, so any key will do.
-        let identity = Identity::new(SecretKey(seed()?), &Portable);
+        let identity = Identity::new(identity::draw().map_err(no_randomness)?, &Portable);
         let resume = Resume { boot: store.boot(), clock: clock.wall() };
         let memory = ServerMemory::new(&ServerSizes::default());
-        let server = Server::new(Config::default(), identity, seed()?, resume, clock.now(), memory)
+        let server = Server::new(Config::default(), identity, seed, resume, clock.now(), memory)
             .map_err(|why| ControlError::System(std::io::Error::other(why)))?;
         Ok(Self { server, store, clock, woken })
     }

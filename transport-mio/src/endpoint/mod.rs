@@ -65,6 +65,7 @@ pub struct Endpoint<M: Machine + 'static> {
 
 /// What went through an endpoint's socket so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Traffic {
     /// Datagrams received.
     pub received: u64,

@@ -11,6 +11,7 @@ use mio::{Events, Poll, Waker};
 use proto_core::{
     client::{self, Client},
     host::{Machine, Resume},
+    random::Seed,
     server::{self, Server},
     session::{Identity, Portable},
     time::Instant,
@@ -36,6 +37,7 @@ mod file {
 
 /// Why an endpoint does not start.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StartError {
     /// The socket.
     #[error(transparent)]
@@ -97,7 +99,7 @@ impl ClientEndpoint {
 /// What a role begins with.
 pub(super) struct Start {
     identity: Identity,
-    seed: [u8; 32],
+    seed: Seed,
     resume: Resume,
     now: Instant,
 }

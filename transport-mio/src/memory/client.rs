@@ -9,8 +9,10 @@ use proto_core::{
 
 use super::{PacketOf, TableBytes, buckets, table};
 
-/// How much a client can hold. What does not fit is refused, or waits.
+/// How much a client can hold: [`Self::for_peers`], with what is to be otherwise set by field. What
+/// does not fit is refused, or waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ClientSizes {
     /// People on the roster.
     pub peers: usize,

@@ -15,6 +15,7 @@ pub use server::{ServerMemory, ServerSizes};
 
 /// How many bytes one table takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct TableBytes {
     /// The table.
     pub table: &'static str,

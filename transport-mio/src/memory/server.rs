@@ -12,8 +12,10 @@ use proto_core::{
 
 use super::{PacketOf, TableBytes, buckets, table};
 
-/// How much a server can hold. What does not fit is refused, or waits.
+/// How much a server can hold: [`Self::for_clients`], with what is to be otherwise set by field.
+/// What does not fit is refused, or waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ServerSizes {
     /// Clients that are online at once.
     pub clients: usize,

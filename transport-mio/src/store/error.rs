@@ -7,6 +7,7 @@ use std::{
 
 /// Why a store cannot be opened. Nothing was deleted or overwritten.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum OpenError {
     /// Another process has it open.
     #[error(

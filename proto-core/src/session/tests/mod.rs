@@ -10,7 +10,7 @@ use std::vec::Vec;
 
 use super::*;
 use crate::id::{PublicKey, SecretKey, SessionId};
-use crate::random::Random;
+use crate::random::{Random, tests::fixed};
 use crate::wire::{Hello, HelloTo, Retry, VERSION};
 
 fn secret(n: u8) -> [u8; 32] {
@@ -22,7 +22,7 @@ fn identity(n: u8) -> Identity {
 }
 
 fn random(n: u8) -> Random {
-    Random::new([n; 32])
+    fixed(n)
 }
 
 fn server_hello() -> Hello {
