@@ -98,6 +98,8 @@ pub type Fill = fn(&mut [u8]) -> Result<(), NoRandomness>;
 pub struct NoRandomness;
 
 /// A new identity, and the randomness of a run. A real device keeps its identity.
+// Not inlined: it takes 3 KB of stack, which would come on top of what moves.
+#[inline(never)]
 fn draw(fill: Fill) -> Result<(Identity, Seed), NoRandomness> {
     let mut key = SecretKey([0; 32]);
     fill(&mut key.0)?;
@@ -108,24 +110,22 @@ fn draw(fill: Fill) -> Result<(Identity, Seed), NoRandomness> {
 #[inline(never)]
 fn new_server(
     (tables, place): &'static mut (ServerTables, MaybeUninit<LentServer>),
-    fill: Fill,
+    (identity, seed): (Identity, Seed),
 ) -> Option<&'static mut LentServer> {
     let mut config = server::Config::default();
     config.text = TEXT as u32;
-    let (identity, seed) = draw(fill).ok()?;
     Some(place.write(Server::new(config, identity, seed, RESUME, START, tables).ok()?))
 }
 
 #[inline(never)]
 fn new_client(
     (tables, place): &'static mut (ClientTables, MaybeUninit<LentClient>),
-    fill: Fill,
+    (identity, seed): (Identity, Seed),
     nick: &str,
     server: PublicKey,
 ) -> Option<&'static mut LentClient> {
     let mut config = client::Config::new(Nick::new(nick).ok()?, at(SERVER), Some(server));
     config.text = TEXT as u32;
-    let (identity, seed) = draw(fill).ok()?;
     Some(place.write(Client::new(config, identity, seed, RESUME, START, tables).ok()?))
 }
 
@@ -176,13 +176,13 @@ pub fn converse(memory: &'static mut Memory, fill: Fill) -> Option<()> {
 impl World {
     fn new(memory: &'static mut Memory, fill: Fill) -> Option<Self> {
         let Memory { server, alice, bob, stores, scratch } = memory;
-        let server = new_server(server, fill)?;
+        let server = new_server(server, draw(fill).ok()?)?;
         let key = server.key();
         Some(Self {
             now: START,
             server,
-            alice: new_client(alice, fill, "alice", key)?,
-            bob: new_client(bob, fill, "bob", key)?,
+            alice: new_client(alice, draw(fill).ok()?, "alice", key)?,
+            bob: new_client(bob, draw(fill).ok()?, "bob", key)?,
             stores: stores.each_mut(),
             scratch,
             under_way: None,

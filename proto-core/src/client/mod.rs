@@ -287,8 +287,13 @@ impl<S: Storage> Client<S> {
     }
 
     fn engine(&mut self, now: Instant) -> Engine<'_> {
+        self.counting(now).0
+    }
+
+    /// The engine, and the count of what it asks for.
+    fn counting(&mut self, now: Instant) -> (Engine<'_>, &mut usize) {
         self.state.kept.now = now;
-        Engine::new(&mut self.state, self.storage.tables())
+        (Engine::new(&mut self.state, self.storage.tables()), &mut self.unanswered)
     }
 }
 
@@ -335,11 +340,10 @@ impl<S: Storage> Machine for Client<S> {
         now: Instant,
         scratch: &'b mut [u8; MAX_DATAGRAM],
     ) -> Option<Action<'b, Event>> {
-        self.state.kept.now = now;
-        let mut engine = Engine::new(&mut self.state, self.storage.tables());
+        let (mut engine, unanswered) = self.counting(now);
         engine.handle_timeouts();
         let owed = engine.next_owed(scratch)?;
-        self.unanswered += usize::from(matches!(owed, Owed::Request(_)));
+        *unanswered += usize::from(matches!(owed, Owed::Request(_)));
         Some(owed.lend(engine.work, scratch, (&[], None)))
     }
 
