@@ -21,6 +21,7 @@ pub mod attacker;
 pub mod chat;
 pub mod clock;
 mod contents;
+mod cores;
 pub mod counts;
 pub mod dice;
 pub mod disturbance;

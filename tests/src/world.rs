@@ -37,7 +37,7 @@ use crate::{
     script::{self, Act, Step},
     store::{Answer, Change, Request, Store},
     suite::{REAL, STAND_IN, Seals},
-    trace::{self, Telling, Trace},
+    trace::{self, Mark, Telling, Trace},
 };
 
 /// The server's place.
@@ -533,7 +533,7 @@ impl World {
 
     fn end(&mut self, place: Place) {
         self.trace.line(self.now, || format!("{} ends", self.nodes[place].name));
-        self.trace.mark(1, self.now, place, &[]);
+        self.trace.mark(self.now, place, Mark::Ends);
         self.nodes[place].crash();
         self.wake_at(place, None);
     }
@@ -553,7 +553,7 @@ impl World {
             laws.started(place);
         }
         self.trace.line(self.now, || format!("{} starts", self.nodes[place].name));
-        self.trace.mark(2, self.now, place, &[]);
+        self.trace.mark(self.now, place, Mark::Starts);
         self.reschedule(place);
         if self.nodes[place].wants_online {
             self.input(place, Input::Register);
@@ -621,7 +621,6 @@ impl World {
     fn send(&mut self, place: Place, to: SocketAddr, datagram: &[u8]) {
         let inside = self.nodes[place].address;
         let from = self.nats.get_mut(&place).map_or(inside, |nat| nat.leaves(to));
-        self.trace.mark(3, self.now, place, datagram);
         self.counts.datagrams += 1;
         self.nodes[place].sent += 1;
         if datagram.first() == Some(&5) && self.accepts.insert(fingerprint(0, datagram)) {
@@ -881,13 +880,13 @@ impl World {
         let torn = self.nodes[place].torn.take_if(|torn| *torn < effects.len());
         let whole = torn.unwrap_or(effects.len());
         for effect in effects.iter().take(whole) {
+            self.trace.mark(self.now, place, Mark::Owes(effect));
             match effect {
                 Effect::Send { to, datagram } => self.send(place, *to, datagram),
                 Effect::Ask(ticket, request) => {
                     self.trace.line(self.now, || {
                         format!("{} asks its store: {}", self.nodes[place].name, brief(request))
                     });
-                    self.trace.mark(4, self.now, place, &[]);
                     let node = &mut self.nodes[place];
                     if let Request::Read { log: log @ Log::Room(_), from, .. } = request {
                         let first = node.store.log(*log).and_then(|l| l.records.keys().next());
@@ -939,7 +938,6 @@ impl World {
             let text: String = String::from_utf8_lossy(text).chars().take(40).collect();
             format!("{} tells {event:?} {text}", self.nodes[place].name)
         });
-        self.trace.mark(5, self.now, place, format!("{event:?}").as_bytes());
         self.count(&event);
         let words = String::from_utf8_lossy(text).into_owned();
         let node = &mut self.nodes[place];
