@@ -13,12 +13,12 @@ use crate::{
     clock::{Moment, SECOND},
     contents,
     faults::Faults,
-    network::Place,
     node::Kind,
+    place::{Place, SERVER},
     restores::Backup,
     store::Store,
     trace::Telling,
-    world::{SERVER, Setup, World},
+    world::{Setup, World},
 };
 
 /// Longer than anything takes on a good network.

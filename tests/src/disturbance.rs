@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use crate::{
     clock::{Moment, SECOND},
-    network::Place,
+    place::Place,
     store::Manners,
     world::{Event, World},
 };

@@ -13,13 +13,13 @@ use proto_core::{
 
 use crate::{
     clock::{Moment, SECOND},
-    laws::show,
-    network::Place,
+    judgement::show,
     node::Node,
+    place::{Place, SERVER},
     records::{self, MailRecord},
     restored::RestoredLaws,
     store::Manners,
-    world::{SERVER, World},
+    world::World,
 };
 
 /// How long a world may take until nothing is owed any more.

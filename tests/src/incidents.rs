@@ -4,9 +4,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use crate::{
     clock::{Moment, SECOND},
-    network::Place,
+    place::{Place, SERVER},
     store::Manners,
-    world::{Event, SERVER, World},
+    world::{Event, World},
 };
 
 /// The longest that a path is cut.

@@ -13,14 +13,12 @@ use proto_core::{
 };
 
 use crate::{
-    network::Place,
+    judgement::{Judgement, law, show},
+    place::Place,
     records::{self, AccountRecord, MailRecord, OutboxRecord, PairRecord},
     rooms::Rooms,
     store::Change,
 };
-
-/// A law was broken; says which and how.
-pub type Judgement = Result<(), String>;
 
 /// A message as its author's durable outbox has or had it.
 #[derive(Clone, Debug)]
@@ -82,16 +80,6 @@ struct Mine {
 
 fn place(id: &MessageId) -> (PublicKey, u64) {
     (id.recipient, id.position.to_record_number())
-}
-
-pub(crate) fn law(holds: bool, broken: impl FnOnce() -> String) -> Judgement {
-    if holds { Ok(()) } else { Err(broken()) }
-}
-
-pub(crate) fn show(text: &[u8]) -> String {
-    let text = String::from_utf8_lossy(text);
-    let short: String = text.chars().take(40).collect();
-    format!("{short:?}")
 }
 
 impl Run {

@@ -6,7 +6,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
 };
 
-use crate::{network::Place, world::World};
+use crate::{place::Place, world::World};
 
 /// How a translator maps, and whom it lets in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

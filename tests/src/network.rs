@@ -6,10 +6,8 @@ use crate::{
     clock::{Moment, SECOND},
     dice::Dice,
     faults::Faults,
+    place::Place,
 };
-
-/// A node's place in the world; attackers and the void are beyond the last.
-pub type Place = usize;
 
 /// Bytes of an IPv4 header and a UDP header.
 const HEADERS: u64 = 28;

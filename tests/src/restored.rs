@@ -37,9 +37,9 @@ use proto_core::{
 use crate::{
     clock::{Moment, SECOND},
     contents,
-    laws::{Judgement, law, show},
-    network::Place,
+    judgement::{Judgement, law, show},
     node::Node,
+    place::{Place, SERVER},
     records::{self, EntryRecord, MailRecord, MemberRecord, OutboxRecord},
     store::{Change, Store},
 };
@@ -417,7 +417,7 @@ impl RestoredLaws {
         text: &[u8],
         now: Moment,
     ) -> Judgement {
-        let (node, server) = (&nodes[at], &nodes[crate::world::SERVER].store);
+        let (node, server) = (&nodes[at], &nodes[SERVER].store);
         match event {
             Event::Accepted { id, .. } => self.accepted(at, id),
             Event::Verdict { id, verdict, .. } => {

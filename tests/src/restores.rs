@@ -3,11 +3,11 @@
 
 use crate::{
     clock::{Moment, SECOND},
-    network::Place,
+    place::{Place, SERVER},
     restored::Letters,
     role::Input,
     store::Logs,
-    world::{Event, SERVER, World},
+    world::{Event, World},
 };
 
 /// How long it takes at least to put a store back.

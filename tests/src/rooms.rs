@@ -13,7 +13,7 @@ use proto_core::{
 };
 
 use crate::{
-    laws::{Judgement, law, show},
+    judgement::{Judgement, law, show},
     records::{self, EntryRecord, MemberRecord, RoomRecord},
 };
 

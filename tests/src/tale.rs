@@ -14,13 +14,13 @@ use proto_core::{
 use crate::{
     clock::{Moment, SECOND},
     disturbance::Disturbance,
-    facts::Facts,
+    facts::{Facts, facts},
     faults::Faults,
     memory::Room,
-    network::Place,
     node::{Kind, Node},
+    place::{Place, SERVER},
     trace::Telling,
-    world::{SERVER, Setup, World},
+    world::{Setup, World},
 };
 
 /// How often people look whether they can go on.
@@ -154,7 +154,7 @@ pub struct Tale {
     pub world: World,
     /// The scenes so far.
     pub scenes: Vec<Scene>,
-    pub(crate) pace: Pace,
+    pace: Pace,
     deeds: BTreeMap<Place, VecDeque<Deed>>,
     /// What was said, by whom.
     said: Vec<(Place, String)>,
@@ -364,7 +364,7 @@ impl Tale {
             assert!(deed.is_none(), "after {now} s, in {name:?}: {who} cannot do {deed:?}");
         }
         self.world.old_mail_is_gone();
-        let facts = self.facts();
+        let facts = facts(&mut self.world, self.pace == Pace::Crash);
         let letters: BTreeMap<_, _> =
             self.world.laws.letters().map(|(_, _, text, verdict)| (text, verdict)).collect();
         let unkept = self.said.iter().filter(|(_, text)| !letters.contains_key(text));

@@ -26,11 +26,13 @@ use crate::{
     disturbance::{Course, Service},
     faults::Faults,
     interception::Interception,
-    laws::{Judgement, Laws},
+    judgement::Judgement,
+    laws::Laws,
     memory::Room,
     nat::Nat,
-    network::{Network, Passage, Place},
+    network::{Network, Passage},
     node::{Kind, Node, Told},
+    place::{Place, SERVER},
     restored::{Changed, RestoredLaws},
     restores::Backups,
     role::{Effect, Input, Judged, Outcome},
@@ -39,9 +41,6 @@ use crate::{
     suite::{REAL, STAND_IN, Seals},
     trace::{self, Mark, Telling, Trace},
 };
-
-/// The server's place.
-pub const SERVER: Place = 0;
 
 /// The most actions that one drain may give (law S12).
 const MOST: usize = 3_000;

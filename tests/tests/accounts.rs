@@ -12,10 +12,10 @@ use simulation::{
     clock::{Moment, SECOND},
     dice::Dice,
     faults::Faults,
-    network::Place,
+    place::{Place, SERVER},
     runner,
     trace::{Telling, last_lines},
-    world::{SERVER, Setup, World},
+    world::{Setup, World},
 };
 
 /// Longer than anything takes on a good network, and longer than users take to type.

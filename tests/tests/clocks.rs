@@ -3,7 +3,7 @@
 use simulation::{
     chat::{Chat, SHORTLY},
     clock::{Moment, SECOND},
-    world::SERVER,
+    place::SERVER,
 };
 
 /// Longer than any message may take.

@@ -9,9 +9,9 @@ use proto_core::{
 use simulation::{
     clock::{Moment, SECOND},
     faults::Faults,
-    network::Place,
+    place::{Place, SERVER},
     trace::Telling,
-    world::{SERVER, Setup, World},
+    world::{Setup, World},
 };
 
 const SHORTLY: Moment = 3 * SECOND;

@@ -7,8 +7,8 @@ use proto_core::{client::SayError, wire::Wish};
 use simulation::{
     chat::{Chat, SHORTLY},
     clock::{Moment, SECOND},
+    place::SERVER,
     store::Manners,
-    world::SERVER,
 };
 
 /// Entries that the server keeps of a room.

@@ -3,8 +3,8 @@
 
 use simulation::{
     chat::{Chat, SHORTLY},
+    place::SERVER,
     restores::Backup,
-    world::SERVER,
 };
 
 /// Those of the lines that end with one of these texts.

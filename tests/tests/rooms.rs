@@ -12,8 +12,8 @@ use proto_core::{
 use simulation::{
     chat::{Chat, SHORTLY},
     clock::{Moment, SECOND},
+    place::SERVER,
     store::{Manners, Store},
-    world::SERVER,
 };
 
 /// Every moment at which something may be under way of what was just said: to the store,

@@ -10,8 +10,8 @@ use simulation::{
     chat::{Chat, SHORTLY},
     clock::SECOND,
     node::Kind,
+    place::SERVER,
     store::Manners,
-    world::SERVER,
 };
 
 #[test]

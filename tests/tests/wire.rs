@@ -12,10 +12,10 @@ use simulation::{
     clock::SECOND,
     faults::Faults,
     interception::{Letter, Reaction},
-    network::Place,
+    place::{Place, SERVER},
     suite::Seals,
     trace::Telling,
-    world::{SERVER, Setup, World},
+    world::{Setup, World},
 };
 
 const ALICE: Place = 1;
