@@ -17,7 +17,7 @@ use crate::{
     place::Place,
     records::{self, AccountRecord, MailRecord, OutboxRecord, PairRecord},
     rooms::Rooms,
-    store::Change,
+    store::{Change, Store},
 };
 
 /// A message as its author's durable outbox has or had it.
@@ -137,7 +137,7 @@ impl Laws {
         self.key_numbers.clear();
     }
 
-    /// Something became durable at the node with this key.
+    /// Something became durable at the node with this key: it is in its store now.
     ///
     /// # Errors
     /// A law was broken.
@@ -146,28 +146,29 @@ impl Laws {
         at: PublicKey,
         run: &Run,
         now: UnixTime,
-        change: &Change<'_>,
+        store: &Store,
+        change: &Change,
     ) -> Judgement {
         match change {
-            Change::Put { log, number, record, last: head, before } => match log {
-                Log::Outbox(to) => {
-                    self.outbox_put(at, *to, run, *number, record, *head, before.as_deref())
+            Change::Put { log, number, last: head, before } => {
+                let (number, head, before) = (*number, *head, before.as_deref());
+                let record = store.record(*log, number);
+                match log {
+                    Log::Outbox(to) => self.outbox_put(at, *to, run, number, record, head, before),
+                    Log::Inbox(from) => self.inbox_put(at, *from, number, record, head, before),
+                    Log::Accounts => self.account_put(number, record),
+                    Log::Mailbox(to) => self.mail_put(*to, record),
+                    Log::Rooms => self.rooms.saved(number, record),
+                    Log::Members(room) => {
+                        let account = Account((number - 1) as u32);
+                        let key = self.accounts.get(&account).map(|(key, _)| *key);
+                        self.rooms.member(*room, number, key, record)
+                    }
+                    Log::Room(room) => self.room_put(*room, number, record),
+                    Log::Pairs(author) => self.pair_put(*author, number, record),
+                    Log::Conversations | Log::Passwords => Ok(()),
                 }
-                Log::Inbox(from) => {
-                    self.inbox_put(at, *from, *number, record, *head, before.as_deref())
-                }
-                Log::Accounts => self.account_put(*number, record),
-                Log::Mailbox(to) => self.mail_put(*to, record),
-                Log::Rooms => self.rooms.saved(*number, record),
-                Log::Members(room) => {
-                    let account = Account((*number - 1) as u32);
-                    let key = self.accounts.get(&account).map(|(key, _)| *key);
-                    self.rooms.member(*room, *number, key, record)
-                }
-                Log::Room(room) => self.room_put(*room, *number, record),
-                Log::Pairs(author) => self.pair_put(*author, *number, record),
-                Log::Conversations | Log::Passwords => Ok(()),
-            },
+            }
             Change::Forgotten { log, records } => match log {
                 Log::Outbox(to) => self.outbox_forgotten(at, *to, records),
                 Log::Mailbox(to) => self.mail_forgotten(*to, now, records),

@@ -116,26 +116,6 @@ struct Mine {
     settled: bool,
 }
 
-/// A durable change, after it was made.
-#[derive(Debug)]
-pub enum Changed {
-    /// A record was put, above this head; what stood there before, if anything.
-    Put(Log, u64, Vec<u8>, u64, Option<Vec<u8>>),
-    /// Records were forgotten.
-    Forgotten(Log, Vec<(u64, Vec<u8>)>),
-}
-
-impl From<&Change<'_>> for Changed {
-    fn from(change: &Change<'_>) -> Self {
-        match change {
-            Change::Put { log, number, record, last: head, before } => {
-                Self::Put(*log, *number, record.to_vec(), *head, before.clone())
-            }
-            Change::Forgotten { log, records } => Self::Forgotten(*log, records.clone()),
-        }
-    }
-}
-
 fn key_of(id: &MessageId) -> MessageKey {
     (id.recipient, id.position.to_record_number())
 }
@@ -214,43 +194,40 @@ impl RestoredLaws {
 
     // ---- what is durable
 
-    /// Something became durable at a node.
+    /// Something became durable at a node: it is in its store now.
     ///
     /// # Errors
     /// A law was broken.
-    pub fn changed(&mut self, at: Place, node: &Node, change: &Changed) -> Judgement {
+    pub fn changed(&mut self, at: Place, node: &Node, change: &Change) -> Judgement {
         match change {
-            Changed::Put(log, number, record, head, before) => {
-                let appends = before.is_none() && is_ordered(*log);
-                let in_order = !appends || number > head || self.may_be_late(node, *log, record);
+            Change::Put { log, number, last: head, before } => {
+                let (number, is_new) = (*number, before.is_none());
+                let record = node.store.record(*log, number);
+                let appends = is_new && is_ordered(*log);
+                let in_order = !appends || number > *head || self.may_be_late(node, *log, record);
                 law(in_order, || format!("S3: {number:#x} of {log:?} came after {head:#x}"))?;
                 match log {
-                    Log::Outbox(to) => self.outbox_put(at, node, *to, *number, record),
-                    Log::Inbox(from) if before.is_none() => {
-                        self.inbox_put(node, *from, *number, record)
-                    }
+                    Log::Outbox(to) => self.outbox_put(at, node, *to, number, record),
+                    Log::Inbox(from) if is_new => self.inbox_put(node, *from, number, record),
                     Log::Mailbox(to) => self.mail_put(node, *to, record),
-                    Log::Room(room) if before.is_none() => {
-                        self.room_put(node, *room, *number, record)
-                    }
+                    Log::Room(room) if is_new => self.room_put(node, *room, number, record),
                     _ => Ok(()),
                 }
             }
-            Changed::Forgotten(Log::Outbox(to), records) => {
-                let letters = self.letters.entry(at).or_default();
-                let mut told = records.iter().map(|(number, _)| letters.0.get(&(*to, *number)));
-                law(told.all(|letter| letter.is_some_and(|l| l.verdict.is_some())), || {
-                    format!("S1: messages {records:?} were forgotten before their last word")
-                })
-            }
-            Changed::Forgotten(Log::Mailbox(to), records) => {
-                self.mail_forgotten(node, *to, records)
-            }
-            Changed::Forgotten(
-                log @ (Log::Inbox(_) | Log::Room(_) | Log::Accounts | Log::Rooms | Log::Members(_)),
-                records,
-            ) => law(records.is_empty(), || format!("{log:?} was forgotten")),
-            Changed::Forgotten(..) => Ok(()),
+            Change::Forgotten { log, records } => match log {
+                Log::Outbox(to) => {
+                    let letters = self.letters.entry(at).or_default();
+                    let mut told = records.iter().map(|(number, _)| letters.0.get(&(*to, *number)));
+                    law(told.all(|letter| letter.is_some_and(|l| l.verdict.is_some())), || {
+                        format!("S1: messages {records:?} were forgotten before their last word")
+                    })
+                }
+                Log::Mailbox(to) => self.mail_forgotten(node, *to, records),
+                Log::Inbox(_) | Log::Room(_) | Log::Accounts | Log::Rooms | Log::Members(_) => {
+                    law(records.is_empty(), || format!("{log:?} was forgotten"))
+                }
+                Log::Pairs(_) | Log::Conversations | Log::Passwords => Ok(()),
+            },
         }
     }
 

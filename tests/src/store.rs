@@ -91,15 +91,13 @@ pub struct Manners {
 
 /// A durable change, for the laws to look at.
 #[derive(Debug)]
-pub enum Change<'a> {
+pub enum Change {
     /// A record was put; what stood there before, if anything.
     Put {
         /// The log.
         log: Log,
         /// The number.
         number: u64,
-        /// The record.
-        record: &'a [u8],
         /// The log's last number before.
         last: u64,
         /// What stood there before.
@@ -112,6 +110,17 @@ pub enum Change<'a> {
         /// Number and record.
         records: Vec<(u64, Vec<u8>)>,
     },
+}
+
+/// What came of a request.
+#[derive(Debug)]
+pub struct Committed {
+    /// The answer.
+    pub answer: Answer,
+    /// When it arrives.
+    pub at: Moment,
+    /// What is another now.
+    pub change: Option<Change>,
 }
 
 /// A host's store; a clone of it is a backup.
@@ -154,13 +163,8 @@ impl Store {
         self.busy
     }
 
-    /// Carries the oldest request out. Its answer, and when it arrives; the laws see the change.
-    pub fn commit(
-        &mut self,
-        now: Moment,
-        dice: &mut Dice,
-        look: &mut dyn FnMut(Change<'_>),
-    ) -> Option<(Moment, Answer)> {
+    /// Carries the oldest request out.
+    pub fn commit(&mut self, now: Moment, dice: &mut Dice) -> Option<Committed> {
         let (asked, ticket, request) = self.waiting.pop_front()?;
         let delay =
             if self.manners.slow == 0 { 10 } else { dice.below(self.manners.slow / 50 + 1) };
@@ -171,26 +175,19 @@ impl Store {
         if fails {
             self.broken = Some(self.answered);
         }
-        let answer = match request {
+        let stored = Answer::Stored { ticket, done: !fails };
+        let (answer, change) = match request {
             Request::Read { log, from, most } => {
                 // Fewer than asked for are no error.
                 let most = if dice.chance(250) { 1 } else { most };
-                Answer::Read { ticket, found: (!fails).then(|| self.read(log, from, most)) }
+                let found = (!fails).then(|| self.read(log, from, most));
+                (Answer::Read { ticket, found }, None)
             }
-            Request::Put { log, number, record } => {
-                if !fails {
-                    self.put(log, number, record, look);
-                }
-                Answer::Stored { ticket, done: !fails }
-            }
-            Request::Trim { log, upto } => {
-                if !fails {
-                    self.trim(log, upto, look);
-                }
-                Answer::Stored { ticket, done: !fails }
-            }
+            Request::Put { .. } | Request::Trim { .. } if fails => (stored, None),
+            Request::Put { log, number, record } => (stored, Some(self.put(log, number, record))),
+            Request::Trim { log, upto } => (stored, self.trim(log, upto)),
         };
-        Some((self.answered, answer))
+        Some(Committed { answer, at: self.answered, change })
     }
 
     /// A record of a log is damaged.
@@ -222,6 +219,12 @@ impl Store {
         self.logs.iter()
     }
 
+    /// A record, of no bytes if there is none.
+    pub fn record(&self, log: Log, number: u64) -> &[u8] {
+        let record = self.logs.get(&log).and_then(|log| log.records.get(&number));
+        record.map_or(&[], Vec::as_slice)
+    }
+
     /// One log's records.
     pub fn log(&self, log: Log) -> Option<&Records> {
         self.logs.get(&log)
@@ -239,21 +242,21 @@ impl Store {
         Found { records, last: log.last }
     }
 
-    fn put(&mut self, log: Log, number: u64, record: Vec<u8>, look: &mut dyn FnMut(Change<'_>)) {
+    fn put(&mut self, log: Log, number: u64, record: Vec<u8>) -> Change {
         let records = self.logs.entry(log).or_default();
-        let before = records.records.get(&number).cloned();
-        look(Change::Put { log, number, record: &record, last: records.last, before });
-        records.last = records.last.max(number);
-        records.records.insert(number, record);
+        let last = records.last;
+        records.last = last.max(number);
+        let before = records.records.insert(number, record);
+        Change::Put { log, number, last, before }
     }
 
-    fn trim(&mut self, log: Log, upto: u64, look: &mut dyn FnMut(Change<'_>)) {
-        let Some(records) = self.logs.get_mut(&log) else { return };
+    fn trim(&mut self, log: Log, upto: u64) -> Option<Change> {
+        let records = self.logs.get_mut(&log)?;
         let kept = match upto.checked_add(1) {
             Some(first) => records.records.split_off(&first),
             None => BTreeMap::new(),
         };
         let gone = std::mem::replace(&mut records.records, kept);
-        look(Change::Forgotten { log, records: gone.into_iter().collect() });
+        Some(Change::Forgotten { log, records: gone.into_iter().collect() })
     }
 }

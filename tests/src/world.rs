@@ -33,11 +33,11 @@ use crate::{
     network::{Network, Passage},
     node::{Kind, Node, Told},
     place::{Place, SERVER},
-    restored::{Changed, RestoredLaws},
+    restored::RestoredLaws,
     restores::Backups,
     role::{Effect, Input, Judged, Outcome},
     script::{self, Act, Step},
-    store::{Answer, Change, Request, Store},
+    store::{Answer, Change, Committed, Request, Store},
     suite::{REAL, STAND_IN, Seals},
     trace::{self, Mark, Telling, Trace},
 };
@@ -711,29 +711,22 @@ impl World {
         if place == SERVER {
             laws.rooms.time = unix;
         }
-        let mut judgement = Ok(());
-        let Node { store, run, key, .. } = node;
-        let (mut entry, mut read, mut changed, mut kept) = (false, false, false, None);
-        let answer = store.commit(*now, dice, &mut |change| {
-            changed = true;
-            if let Change::Put { log, before: None, .. } = &change {
-                entry = matches!(log, Log::Room(_));
-                read = matches!(log, Log::Inbox(of) if laws.rooms.room(of).is_some());
-            }
-            if restored.is_some() {
-                kept = Some(Changed::from(&change));
-            } else {
-                judgement = laws.changed(*key, run, unix, &change);
-            }
-        });
-        if let (Some(laws), Some(kept)) = (restored, kept) {
-            judgement = laws.changed(place, &nodes[place], &kept);
+        let committed = node.store.commit(*now, dice);
+        let change = committed.as_ref().and_then(|committed| committed.change.as_ref());
+        if let Some(Change::Put { log, before: None, .. }) = change {
+            let read = matches!(log, Log::Inbox(of) if laws.rooms.room(of).is_some());
+            self.counts.read += u64::from(read);
+            self.counts.entries += u64::from(matches!(log, Log::Room(_)));
         }
-        self.counts.entries += u64::from(entry);
-        self.counts.read += u64::from(read);
+        let judgement = match (change, restored) {
+            (None, _) => Ok(()),
+            (Some(change), Some(laws)) => laws.changed(place, node, change),
+            (Some(change), None) => laws.changed(node.key, &node.run, unix, &node.store, change),
+        };
+        let changed = change.is_some();
         self.judge(place, judgement);
         self.served(place, service, changed);
-        if let Some((at, answer)) = answer {
+        if let Some(Committed { answer, at, .. }) = committed {
             let failed = matches!(
                 answer,
                 Answer::Stored { done: false, .. } | Answer::Read { found: None, .. }
