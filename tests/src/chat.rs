@@ -152,14 +152,26 @@ impl Chat {
     /// Nothing passes between two for that long.
     pub fn part(&mut self, one: &str, other: &str, span: Moment) {
         let (one, other) = (self.at(one), self.at(other));
-        self.world.part(one, other, span);
+        self.world.network.part(&mut self.world.cx, one, other, span);
+    }
+
+    /// Nothing passes from one to another for that long.
+    pub fn mute(&mut self, from: &str, to: &str, span: Moment) {
+        let (from, to) = (self.at(from), self.at(to));
+        self.world.network.mute(&mut self.world.cx, from, to, span);
+    }
+
+    /// From now on, so many bytes per second pass from one to another.
+    pub fn slow_down(&mut self, from: &str, to: &str, rate: u64) {
+        let (from, to) = (self.at(from), self.at(to));
+        self.world.network.slow_down(&mut self.world.cx, from, to, rate);
     }
 
     /// No datagram of more than `largest` bytes passes between two any more.
     pub fn narrow(&mut self, one: &str, other: &str, largest: usize) {
         let (one, other) = (self.at(one), self.at(other));
         for (from, to) in [(one, other), (other, one)] {
-            self.world.network.narrow(from, to, largest, &mut self.world.dice);
+            self.world.network.narrow(&mut self.world.cx, from, to, largest);
         }
     }
 

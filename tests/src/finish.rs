@@ -56,7 +56,7 @@ impl World {
     /// are checked.
     pub fn finish(&mut self, through: bool) {
         let last = 4000 * SECOND;
-        while !self.is_followed() && self.now < last {
+        while !self.is_followed() && self.cx.now() < last {
             self.run(SECOND);
         }
         if !through {
@@ -65,7 +65,7 @@ impl World {
         for place in 0..self.nodes.len() {
             self.boot(place);
             if place != SERVER {
-                let online = self.may_return(place) && self.dice.chance(800);
+                let online = self.may_return(place) && self.cx.dice.chance(800);
                 if online {
                     self.register(place);
                 } else {
@@ -85,7 +85,7 @@ impl World {
     pub fn conclude(&mut self) {
         self.settle();
         for place in 1..self.nodes.len() {
-            match self.dice.below(3) {
+            match self.cx.dice.below(3) {
                 0 => self.set_away(place, ""),
                 1 => self.set_away(place, &format!("gone to see {place} friends")),
                 // What was said before is so still.
@@ -103,10 +103,9 @@ impl World {
 
     /// The network and the hosts behave from now on.
     pub fn heal(&mut self) {
-        self.trace.line(self.now, || "everything heals".into());
-        self.faults.heal();
-        let faults = self.faults.clone();
-        self.network.change(&faults);
+        self.cx.line(|_| "everything heals".into());
+        self.cx.faults.heal();
+        self.network.heal(&self.cx.faults);
         for place in 0..self.nodes.len() {
             self.nodes[place].store.behave(Manners::default());
             self.nodes[place].torn = None;
@@ -118,11 +117,11 @@ impl World {
 
     /// Waits until nothing is owed to anyone who is there.
     pub fn settle(&mut self) {
-        let end = self.now + PATIENCE;
+        let end = self.cx.now() + PATIENCE;
         loop {
             self.look_after();
             let Some((place, why)) = self.unsettled() else { return };
-            self.demand(place, self.now < end, || format!("L1: stuck: {why}"));
+            self.cx.demand(place, self.cx.now() < end, || format!("L1: stuck: {why}"));
             self.run(LOOK);
         }
     }
@@ -162,7 +161,7 @@ impl World {
         let (before, after) = (others(0, place), others(place + 1, self.nodes.len()));
         let came =
             (0..place).any(|other| self.nodes[other].key == key && self.nodes[other].wants_online);
-        self.restored.is_none() || !(before && came) && (!after || self.dice.chance(500))
+        self.restored.is_none() || !(before && came) && (!after || self.cx.dice.chance(500))
     }
 
     fn unsettled(&mut self) -> Option<(Place, String)> {
@@ -247,7 +246,7 @@ impl World {
         }
         for place in (1..self.nodes.len()).filter(|place| self.is_there(*place)) {
             let absent = |author| self.place_of(author).is_none_or(|author| !self.is_there(author));
-            self.judge(place, self.laws.complete(self.nodes[place].key, absent));
+            self.cx.judge(place, self.laws.complete(self.nodes[place].key, absent));
         }
     }
 
@@ -268,7 +267,7 @@ impl World {
                 said.clone_from(away);
                 *presence
             });
-            self.demand(place, listed == Some(Presence::Online), || {
+            self.cx.demand(place, listed == Some(Presence::Online), || {
                 format!("L1: the server has it down as {listed:?}")
             });
         }
@@ -290,7 +289,7 @@ impl World {
                 .filter(|(key, _)| **key != own)
                 .map(|(k, v)| (*k, v.clone()))
                 .collect();
-            self.demand(place, seen == others, || {
+            self.cx.demand(place, seen == others, || {
                 format!("L1: its roster is {seen:?}, and should be {others:?}")
             });
         }
@@ -313,7 +312,7 @@ impl World {
         let pause = (kept / accounts / 8).clamp(SHORTEST_SWEEP, LONGEST_SWEEP);
         let most = kept + accounts * pause + SWEEP_SLACK;
         let Node { clock, store, boots, .. } = &self.nodes[SERVER];
-        let now = clock.believed(self.now);
+        let now = clock.believed(self.cx.now());
         let oldest = store.logs().filter_map(|(log, records)| match log {
             Log::Mailbox(of) if !online.contains(of) => {
                 records.records.values().filter_map(|r| received(r)).min()
@@ -323,7 +322,7 @@ impl World {
         let oldest = oldest.min().unwrap_or(now);
         let age = now.since(oldest).as_micros() as u64;
         // A wall clock that jumps says nothing of how old it is.
-        self.demand(SERVER, kept == 0 || age <= most, || {
+        self.cx.demand(SERVER, kept == 0 || age <= most, || {
             format!("mail is kept for {} s, in run {boots}", age / SECOND)
         });
     }
@@ -335,7 +334,7 @@ impl World {
             let away = self.nodes.iter().filter(|node| !node.away.is_empty()).count();
             let (entries, blocks) = usage.recent;
             let empty = (usage.entries.0, usage.blocks.0) == (entries, blocks + away);
-            self.demand(SERVER, empty, || format!("S9: everything is delivered, but {usage:?}"));
+            self.cx.demand(SERVER, empty, || format!("S9: everything is delivered, but {usage:?}"));
         }
         for place in 1..self.nodes.len() {
             let key = self.nodes[place].key;
@@ -353,7 +352,7 @@ impl World {
             // Who goes offline while an outbox is read again, since its server went back, counts
             // one more for what may be behind.
             let unread = self.restored.is_some() && !self.is_there(place);
-            self.demand(place, counted && told || unread, || {
+            self.cx.demand(place, counted && told || unread, || {
                 format!("it says {says:?}, of {} messages and {unsaved} unsaved", open.len())
             });
         }
@@ -361,16 +360,17 @@ impl World {
 
     /// L4: with nothing to do, little is done.
     fn quiet(&mut self) {
-        let before: Vec<_> = self.nodes.iter().map(|node| (node.sent, node.wakes)).collect();
+        let sent = |place| self.network.sent(place);
+        let before: Vec<_> = self.nodes.iter().map(|node| (sent(node.place), node.wakes)).collect();
         self.run(QUIET);
         let links = self.nodes.len() as u64 - 1;
         let most = PER_LINK * links * (QUIET / SECOND / 60);
         for (place, (sent, wakes)) in before.into_iter().enumerate() {
             let node = &self.nodes[place];
-            let (sent, wakes) = (node.sent - sent, node.wakes - wakes);
+            let (sent, wakes) = (self.network.sent(place) - sent, node.wakes - wakes);
             // A sweep for expired mail costs a server some more.
             let wakes_most = 2 * most + if place == SERVER { 200 } else { 30 };
-            self.demand(place, sent <= most && wakes <= wakes_most, || {
+            self.cx.demand(place, sent <= most && wakes <= wakes_most, || {
                 format!("L4: {sent} datagrams and {wakes} wake-ups in five idle minutes")
             });
         }

@@ -17,23 +17,23 @@
 //! UDPCHAT_SWEEP=mailbox:lost:17 cargo test -p simulation --test sweeps replay -- --nocapture
 //! ```
 
-pub mod attacker;
+mod agenda;
 pub mod chat;
 pub mod clock;
 mod contents;
 mod cores;
 pub mod counts;
+mod ctx;
 pub mod dice;
 pub mod disturbance;
 pub mod facts;
 pub mod faults;
 mod finish;
 mod incidents;
-pub mod interception;
 pub mod judgement;
 pub mod laws;
+pub mod letter;
 pub mod memory;
-pub mod nat;
 pub mod network;
 pub mod node;
 pub mod place;

@@ -1,13 +1,15 @@
 //! A node: a host with its clocks, its store and its address, and the role it runs.
 
-use std::{collections::VecDeque, net::SocketAddr};
+use std::collections::VecDeque;
 
 use proto_core::{
     client,
     host::Resume,
     id::{Nick, PublicKey, SecretKey},
+    link::Drops,
     server,
     session::{Identity, Suite},
+    time::Instant,
     wire::RegisterRefusal,
 };
 
@@ -15,7 +17,8 @@ use crate::{
     clock::{Clock, Moment},
     laws::Run,
     memory::{ClientMemory, Room, ServerMemory},
-    role::{Input, Role},
+    place::Place,
+    role::{Effect, Input, Role},
     store::Store,
 };
 
@@ -43,14 +46,14 @@ pub struct Told {
 /// A host and its role.
 #[allow(missing_debug_implementations)] // kilobytes
 pub struct Node {
+    /// Where it is.
+    pub place: Place,
     /// What people call it.
     pub name: String,
     /// The nick of its user; a server's is not used.
     pub nick: Nick,
     /// Its key.
     pub key: PublicKey,
-    /// Where others see it.
-    pub address: SocketAddr,
     /// What it runs.
     pub kind: Kind,
     /// The role, while it runs.
@@ -101,6 +104,41 @@ pub struct Node {
     pub(crate) offline: Option<Moment>,
 }
 
+/// What a receiver made of a datagram.
+#[derive(Debug)]
+pub struct Reaction {
+    /// What it owed then: nothing of it was carried out.
+    pub effects: Vec<Effect>,
+    /// What it had dropped so far, before and after.
+    pub drops: (Drops, Drops),
+    /// Its deadline, before and after.
+    pub deadline: (Option<Instant>, Option<Instant>),
+}
+
+impl Reaction {
+    /// Nothing came of it.
+    pub fn is_silent(&self) -> bool {
+        self.effects.is_empty() && self.is_calm()
+    }
+
+    /// It was counted as dropped, and nothing else came of it.
+    pub fn is_drop(&self) -> bool {
+        self.drops.0 != self.drops.1 && self.is_silent()
+    }
+
+    /// One datagram was owed and nothing else changed; that datagram.
+    pub fn answer(&self) -> Option<&[u8]> {
+        match self.effects.as_slice() {
+            [Effect::Send { datagram, .. }] if self.is_calm() => Some(datagram),
+            _ => None,
+        }
+    }
+
+    fn is_calm(&self) -> bool {
+        self.deadline.0 == self.deadline.1
+    }
+}
+
 impl Node {
     /// Starts the role anew, on what is durable. `seed` is what the host's source of
     /// randomness gave.
@@ -149,6 +187,11 @@ impl Node {
         if !is_datagram(&input) || waiting < SOCKET {
             self.backlog.push_back(input);
         }
+    }
+
+    /// Names the life that it lives.
+    pub(crate) fn life_of(&self) -> (Place, u64) {
+        (self.place, self.life)
     }
 
     /// The client, if it is one that runs.

@@ -2,12 +2,13 @@
 //! and clients' directories that are copied and used at another address.
 
 use crate::{
+    agenda::Task,
     clock::{Moment, SECOND},
     place::{Place, SERVER},
     restored::Letters,
     role::Input,
     store::Logs,
-    world::{Event, World},
+    world::World,
 };
 
 /// How long it takes at least to put a store back.
@@ -40,26 +41,26 @@ pub(crate) struct Backups {
 impl World {
     /// A store goes back, or a backup is made for that.
     pub(crate) fn go_back(&mut self) {
-        let place = self.dice.index(self.nodes.len());
-        match self.dice.below(150) {
+        let place = self.cx.dice.index(self.nodes.len());
+        match self.cx.dice.below(150) {
             0..35 => self.back_up(place),
             35..45 => self.back_up_together(),
             45..75 => {
                 let single = self.backups.single.len();
                 if single > 0 {
-                    let (place, backup) = self.backups.single[self.dice.index(single)].clone();
-                    self.counts.restores += 1;
+                    let (place, backup) = self.backups.single[self.cx.dice.index(single)].clone();
+                    self.cx.counts.restores += 1;
                     self.replace(place, backup);
                 }
             }
             75..85 => {
                 for (place, backup) in self.backups.together.clone().unwrap_or_default() {
-                    self.counts.restores += 1;
+                    self.cx.counts.restores += 1;
                     self.replace(place, backup);
                 }
             }
             85..91 => {
-                self.counts.wipes += 1;
+                self.cx.counts.wipes += 1;
                 self.replace(place, Backup::default());
             }
             91..100 => self.copy_someone(place),
@@ -76,7 +77,7 @@ impl World {
     }
 
     fn back_up(&mut self, place: Place) {
-        self.trace.line(self.now, || format!("{} is backed up", self.nodes[place].name));
+        self.cx.line(|names| format!("{} is backed up", names[place]));
         let backup = self.backup(place);
         let single = &mut self.backups.single;
         single.push((place, backup));
@@ -89,12 +90,12 @@ impl World {
     fn back_up_together(&mut self) {
         let mut together = vec![(SERVER, self.backup(SERVER))];
         for place in 1..self.nodes.len() {
-            if self.dice.chance(500) {
+            if self.cx.dice.chance(500) {
                 together.push((place, self.backup(place)));
             }
         }
-        self.trace.line(self.now, || {
-            let names = together.iter().map(|(place, _)| self.nodes[*place].name.as_str());
+        self.cx.line(|names| {
+            let names = together.iter().map(|(place, _)| &names[*place]);
             format!("backed up together: {:?}", names.collect::<Vec<_>>())
         });
         self.backups.together = Some(together);
@@ -103,16 +104,14 @@ impl World {
     /// What is durable at a node, which must not run, is this from now on; of an untouched
     /// backup, nothing. Only worlds with such faults have laws for that.
     pub fn put_back(&mut self, place: Place, backup: Backup) {
-        self.trace.line(self.now, || {
-            format!("{} goes back to boot {}", self.nodes[place].name, backup.boots)
-        });
+        self.cx.line(|names| format!("{} goes back to boot {}", names[place], backup.boots));
         let Backup { boots, logs, letters } = backup;
         let node = &mut self.nodes[place];
         node.boots = boots;
         node.store.put_back(logs);
         let key = (place != SERVER).then_some(node.key);
         if let Some(laws) = &mut self.restored {
-            laws.went_back(place, key, letters, self.now);
+            laws.went_back(place, key, letters, self.cx.now());
         }
     }
 
@@ -128,18 +127,17 @@ impl World {
     /// A node ends, and starts again a little later with another store.
     fn replace(&mut self, place: Place, backup: Backup) {
         if self.nodes[place].role.is_some() {
-            if self.dice.chance(500) {
+            if self.cx.dice.chance(500) {
                 self.stop(place);
             } else {
                 self.crash(place);
             }
         }
         self.put_back(place, backup);
-        let life = self.nodes[place].life;
         // What goes back together with all that knows of the lost time is told from it by the
         // clock, which counts seconds.
-        let pause = self.dice.between(LEAST..30 * SECOND);
-        self.after(pause, Event::Boot(place, life));
+        let pause = self.cx.dice.between(LEAST..30 * SECOND);
+        self.cx.task(pause, self.nodes[place].life_of(), Task::Boot);
     }
 
     /// A client's directory is copied, and used at another address: beside the original, or
@@ -149,15 +147,14 @@ impl World {
             return;
         }
         self.backups.copies += 1;
-        self.counts.copies += 1;
-        let copy = self.copy(place, &format!("{}'s copy", self.nodes[place].name));
+        self.cx.counts.copies += 1;
+        let copy = self.copy(place, &format!("{}'s copy", self.cx.name(place)));
         self.nodes[copy].wants_online = true;
-        if self.dice.chance(400) {
+        if self.cx.dice.chance(400) {
             self.nodes[place].wants_online = false;
             self.input(place, Input::Deregister);
         }
-        let life = self.nodes[copy].life;
-        let pause = self.dice.below(60 * SECOND);
-        self.after(pause, Event::Boot(copy, life));
+        let pause = self.cx.dice.below(60 * SECOND);
+        self.cx.task(pause, self.nodes[copy].life_of(), Task::Boot);
     }
 }

@@ -112,7 +112,7 @@ fn live_life(setup: &Setup, steps: &[Step], through: bool) -> (Counts, u64) {
     let mut world = World::new(setup);
     world.follow(steps);
     world.finish(through);
-    (world.counts, world.fingerprint())
+    (*world.counts(), world.fingerprint())
 }
 
 /// Lives any world through to its end, as [`World::finish`] has it.

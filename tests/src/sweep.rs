@@ -125,7 +125,7 @@ fn undisturbed(story: &Story, pace: Pace, telling: Telling) -> Undisturbed {
     let told = runner::attempt(|| {
         let mut tale = Tale::tell(story, pace, Disturbance::None, telling);
         tale.end();
-        let course = tale.world.course.take().expect("its course was counted");
+        let course = tale.world.course();
         Undisturbed { scenes: tale.scenes, course }
     });
     let name = story.name;

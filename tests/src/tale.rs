@@ -203,7 +203,7 @@ impl Tale {
         let mut tale = Self { world, scenes, pace, deeds, said, away };
         tale.world.disturb(disturbance);
         if telling != Telling::Silent {
-            tale.world.capture = Some(Vec::new());
+            tale.world.network.capture();
         }
         (story.tell)(&mut tale);
         tale
@@ -336,13 +336,13 @@ impl Tale {
     /// Nothing passes between two for so many milliseconds.
     pub fn parts(&mut self, one: &str, other: &str, span: Moment) {
         let (one, other) = (self.at(one), self.at(other));
-        self.world.part(one, other, span * MILLISECOND);
+        self.world.network.part(&mut self.world.cx, one, other, span * MILLISECOND);
     }
 
     /// Nothing passes from one to another for so many milliseconds.
     pub fn mutes(&mut self, from: &str, to: &str, span: Moment) {
         let (from, to) = (self.at(from), self.at(to));
-        self.world.mute(from, to, span * MILLISECOND);
+        self.world.network.mute(&mut self.world.cx, from, to, span * MILLISECOND);
     }
 
     /// So many milliseconds pass within a scene.
@@ -360,7 +360,7 @@ impl Tale {
         self.run(longer + self.pace.patience());
         for (place, deeds) in &self.deeds {
             let who = &self.world.nodes[*place].name;
-            let (now, deed) = (self.world.now / SECOND, deeds.front());
+            let (now, deed) = (self.world.now() / SECOND, deeds.front());
             assert!(deed.is_none(), "after {now} s, in {name:?}: {who} cannot do {deed:?}");
         }
         self.world.old_mail_is_gone();
@@ -377,13 +377,13 @@ impl Tale {
     }
 
     fn run(&mut self, span: Moment) {
-        let end = self.world.now + span;
-        while self.world.now < end {
+        let end = self.world.now() + span;
+        while self.world.now() < end {
             for place in 0..self.world.nodes.len() {
                 self.look_after(place);
                 self.act(place);
             }
-            self.world.run(LOOK.min(end - self.world.now));
+            self.world.run(LOOK.min(end - self.world.now()));
         }
     }
 

@@ -2,13 +2,13 @@
 //! A seed decides all of it.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
 };
 
 use proto_core::{
     client::{self, MessageId, SayError, Status, To, Verdict},
-    host::{Log, Ticket},
+    host::Log,
     id::{Account, Nick, PublicKey, Room as RoomNumber, RoomName},
     link::Drops,
     record::MAX_RECORD,
@@ -19,34 +19,39 @@ use proto_core::{
 };
 
 use crate::{
-    attacker::{self, Attacker},
+    agenda::{Alarm, Event, Task},
     clock::{Clock, Moment, SECOND},
     counts::Counts,
-    dice::{Dice, fingerprint},
-    disturbance::{Course, Service},
+    ctx::Ctx,
+    disturbance::{Course, Disturbance, Requests, Service},
     faults::Faults,
-    interception::Interception,
     judgement::Judgement,
     laws::Laws,
+    letter::Letter,
     memory::Room,
-    nat::Nat,
-    network::{Network, Passage},
-    node::{Kind, Node, Told},
+    network::{Network, attacker},
+    node::{Kind, Node, Reaction, Told},
     place::{Place, SERVER},
     restored::RestoredLaws,
     restores::Backups,
     role::{Effect, Input, Judged, Outcome},
     script::{self, Act, Step},
-    store::{Answer, Change, Committed, Request, Store},
+    store::{Answer, Change, Committed, Manners, Request, Store},
     suite::{REAL, STAND_IN, Seals},
-    trace::{self, Mark, Telling, Trace},
+    trace::{self, Mark, Telling},
 };
 
 /// The most actions that one drain may give (law S12).
 const MOST: usize = 3_000;
 
-/// The most events in one moment: more are someone who is never done.
-const HURRY: u32 = 50_000;
+/// How long a host is down that crashed at a request.
+const DOWN: Moment = SECOND / 2;
+
+/// How long a datagram is waited for.
+const PATIENCE: Moment = 60 * SECOND;
+
+/// The most actions that the receiver of a datagram may owe.
+const PROBED: usize = 100;
 
 /// How long after it went offline a client still answers on links that it closed.
 const CLOSING: Moment = 5 * SECOND;
@@ -68,30 +73,10 @@ pub struct Setup {
     pub telling: Telling,
 }
 
-/// Something that is going to happen.
-#[derive(Debug)]
-pub(crate) enum Event {
-    Arrive { from: SocketAddr, to: SocketAddr, bytes: Vec<u8>, damaged: bool },
-    Wake(Place),
-    Commit(Place, u64),
-    Answer(Place, u64, Answer),
-    Judged(Place, u64, Ticket, Judged),
-    Type(Place, u64),
-    Resume(Place, u64),
-    Boot(Place, u64),
-    Step,
-    Incident,
-    Attack,
-    Release,
-}
-
 /// A world.
 #[allow(missing_debug_implementations)] // megabytes
 pub struct World {
-    /// Microseconds since it began.
-    pub now: Moment,
-    /// What goes wrong at this time.
-    pub faults: Faults,
+    pub(crate) cx: Ctx,
     /// The server, then the clients.
     pub nodes: Vec<Node>,
     /// What must hold, and what was seen so far.
@@ -99,28 +84,14 @@ pub struct World {
     /// What must hold instead, where stores go back.
     pub(crate) restored: Option<RestoredLaws>,
     pub(crate) backups: Backups,
-    /// What happened so far.
-    pub counts: Counts,
-    /// Every datagram that was sent, if a test wants them: from, to, bytes.
-    pub capture: Option<Vec<(SocketAddr, SocketAddr, Vec<u8>)>>,
-    /// What was sent and asked for, if one thing of it is to go wrong.
-    pub course: Option<Course>,
-    pub(crate) dice: Dice,
-    pub(crate) network: Network,
-    pub(crate) trace: Trace,
-    pub(crate) interception: Option<Interception>,
-    queue: BTreeMap<(Moment, u64), Event>,
-    serial: u64,
+    /// What is between them.
+    pub network: Network,
+    /// What stores are asked for, if something of it is to go wrong.
+    requests: Option<Requests>,
     steps: Vec<Step>,
-    attacker: Attacker,
-    pub(crate) places: BTreeMap<SocketAddr, Place>,
-    pub(crate) nats: BTreeMap<Place, Nat>,
     /// Bytes that came from and went to addresses of nobody.
     victims: BTreeMap<(Place, SocketAddr), (usize, usize)>,
-    accepts: BTreeSet<u64>,
     words: u64,
-    /// Events that happened at this very moment.
-    hurry: u32,
 }
 
 impl World {
@@ -134,29 +105,16 @@ impl World {
         Seals::begin(setup.telling != Telling::Silent);
         let faults = setup.faults.clone();
         let mut world = Self {
-            now: 0,
-            dice: Dice::new(setup.seed),
-            network: Network::new(faults.clone()),
+            network: Network::default(),
+            restored: faults.restores.then(RestoredLaws::default),
+            cx: Ctx::new(setup.seed, faults, setup.telling),
             nodes: Vec::new(),
             laws: Laws::default(),
-            restored: faults.restores.then(RestoredLaws::default),
             backups: Backups::default(),
-            counts: Counts { worlds: 1, ..Counts::default() },
-            capture: None,
-            course: None,
-            trace: Trace::new(setup.telling),
-            interception: None,
-            queue: BTreeMap::new(),
-            serial: 0,
+            requests: None,
             steps: Vec::new(),
-            attacker: Attacker::default(),
-            places: BTreeMap::new(),
-            nats: BTreeMap::new(),
             victims: BTreeMap::new(),
-            accepts: BTreeSet::new(),
             words: 0,
-            hurry: 0,
-            faults,
         };
         world.populate(setup);
         world.nodes.iter_mut().for_each(prepare);
@@ -166,11 +124,11 @@ impl World {
         for place in 0..world.nodes.len() {
             world.boot(place);
         }
-        if world.faults.has_incidents() {
-            world.after(SECOND, Event::Incident);
+        if world.cx.faults.has_incidents() {
+            world.cx.alarm(SECOND, Alarm::Incident);
         }
-        if world.faults.attacker {
-            world.after(SECOND, Event::Attack);
+        if world.cx.faults.attacker {
+            world.cx.alarm(SECOND, Alarm::Attack);
         }
         world
     }
@@ -181,32 +139,36 @@ impl World {
         let address = SocketAddr::from((Ipv4Addr::new(198, 51, 100, 1), 12345));
         let mut server = server::Config { logins: setup.logins, ..server::Config::default() };
         self.laws.passwords = setup.logins == server::Logins::Password;
-        if self.faults.expiry {
+        if self.cx.faults.expiry {
             server.mail = std::time::Duration::from_mins(5);
             self.laws.expiry = true;
         }
-        if self.faults.brief {
-            let (entries, bytes) = (1 + self.dice.below(20) as u32, 500 + self.dice.below(30_000));
+        if self.cx.faults.brief {
+            let (entries, bytes) =
+                (1 + self.cx.dice.below(20) as u32, 500 + self.cx.dice.below(30_000));
             // Nor does a wall clock that jumps say how old an entry is.
-            let age =
-                if self.faults.jumps { server.room.age } else { 20 + self.dice.below(400) as u32 };
+            let age = if self.cx.faults.jumps {
+                server.room.age
+            } else {
+                20 + self.cx.dice.below(400) as u32
+            };
             server.room = Retention { entries, bytes, age };
         }
-        if self.faults.tiny {
-            server.members = 2 + self.dice.below(3) as u32;
+        if self.cx.faults.tiny {
+            server.members = 2 + self.cx.dice.below(3) as u32;
         }
-        let room = server_room(people, self.faults.tiny);
+        let room = server_room(people, self.cx.faults.tiny);
         self.add("server", "host", address, Kind::Server(server), suite, room);
         let key = self.nodes[SERVER].key;
         self.laws.rooms.introduce(suite, &key);
         for (at, nick) in setup.nicks.iter().enumerate() {
-            let pinned = self.dice.chance(500).then_some(key);
+            let pinned = self.cx.dice.chance(500).then_some(key);
             let Ok(name) = Nick::new(nick) else { continue };
             let mut config = client::Config::new(name, address, pinned);
-            if self.faults.expiry {
+            if self.cx.faults.expiry {
                 config.expiry = std::time::Duration::from_mins(6);
             }
-            let room = client_room(people, self.faults.tiny);
+            let room = client_room(people, self.cx.faults.tiny);
             let from = SocketAddr::from((Ipv4Addr::new(198, 51, 100, 10 + at as u8), 40_000));
             self.add(&format!("{nick}[{}]", at + 1), nick, from, Kind::Client(config), suite, room);
         }
@@ -216,7 +178,7 @@ impl World {
     pub(crate) fn go_by(&mut self, config: &server::Config) {
         // A wall clock that jumps makes mail as old as it likes.
         let kept = config.mail.as_micros() as u64;
-        self.laws.mail_kept = if self.faults.jumps { 0 } else { kept };
+        self.laws.mail_kept = if self.cx.faults.jumps { 0 } else { kept };
         self.laws.rooms.retention = Some(config.room);
     }
 
@@ -230,20 +192,24 @@ impl World {
         room: Room,
     ) {
         let Ok(nick) = Nick::new(nick) else { return };
-        let secret = self.dice.bytes();
+        let secret = self.cx.dice.bytes();
         let key = PublicKey(suite.public(&secret));
-        let drift =
-            if self.faults.drift { self.dice.below(100_001).cast_signed() - 50_000 } else { 0 };
-        let unix = 1_700_000_000 * SECOND + self.dice.below(SECOND);
+        let drift = if self.cx.faults.drift {
+            self.cx.dice.below(100_001).cast_signed() - 50_000
+        } else {
+            0
+        };
+        let unix = 1_700_000_000 * SECOND + self.cx.dice.below(SECOND);
         let place = self.nodes.len();
         self.laws.introduce(key, place);
-        self.places.insert(address, place);
-        let seed = self.dice.bytes();
+        self.cx.introduce(name);
+        self.network.introduce(address);
+        let seed = self.cx.dice.bytes();
         self.nodes.push(Node {
             name: name.into(),
             nick,
             key,
-            address,
+            place,
             kind,
             role: None,
             store: Store::default(),
@@ -279,7 +245,7 @@ impl World {
         self.steps = steps.to_vec();
         self.steps.reverse();
         if let Some(step) = self.steps.last() {
-            self.after(step.pause(), Event::Step);
+            self.cx.alarm(step.pause(), Alarm::Step);
         }
     }
 
@@ -288,9 +254,19 @@ impl World {
         self.steps.is_empty()
     }
 
+    /// Microseconds since it began.
+    pub fn now(&self) -> Moment {
+        self.cx.now()
+    }
+
+    /// What happened so far.
+    pub fn counts(&self) -> &Counts {
+        &self.cx.counts
+    }
+
     /// The fingerprint of all that happened so far.
     pub fn fingerprint(&self) -> u64 {
-        self.trace.hash()
+        self.cx.fingerprint()
     }
 
     /// How many clients there are.
@@ -300,65 +276,47 @@ impl World {
 
     /// Lets time pass.
     pub fn run(&mut self, span: Moment) {
-        self.run_until(self.now + span);
+        self.run_until(self.cx.now() + span);
     }
 
     /// Lets time pass up to a moment.
     pub fn run_until(&mut self, end: Moment) {
         while self.advance(end) {}
-        self.now = end;
+        self.cx.pass(end);
     }
 
     /// The next thing happens, if it does up to a moment.
     pub(crate) fn advance(&mut self, end: Moment) -> bool {
-        let Some(entry) = self.queue.first_entry().filter(|entry| entry.key().0 <= end) else {
-            return false;
-        };
-        let ((at, _), event) = entry.remove_entry();
-        self.hurry = if at == self.now { self.hurry + 1 } else { 0 };
-        let stands = self.hurry < HURRY;
-        self.demand(SERVER, stands, || format!("time stands still: {HURRY} events at once"));
-        self.now = at;
+        let Some(event) = self.cx.next(end) else { return false };
         self.happen(event);
         true
     }
 
-    pub(crate) fn after(&mut self, span: Moment, event: Event) -> (Moment, u64) {
-        self.serial += 1;
-        let key = (self.now + span, self.serial);
-        self.queue.insert(key, event);
-        key
-    }
-
     fn happen(&mut self, event: Event) {
         match event {
-            Event::Arrive { from, to, bytes, damaged } => self.arrive(from, to, bytes, damaged),
+            Event::Arrive { letter, damaged } => self.arrive(letter, damaged),
+            Event::Release => self.network.release(&mut self.cx),
             Event::Wake(place) => {
                 self.nodes[place].wake = None;
                 self.nodes[place].wakes += 1;
                 self.input(place, Input::Timeout);
             }
-            Event::Commit(place, life) => self.commit(place, life),
-            Event::Answer(place, life, answer) if self.nodes[place].life == life => {
-                self.input(place, Input::Answer(answer));
-            }
-            Event::Judged(place, life, ticket, judged) if self.nodes[place].life == life => {
-                self.input(place, Input::Authenticated(ticket, judged));
-            }
-            Event::Type(place, life) if self.nodes[place].life == life => {
-                self.type_password(place);
-            }
-            Event::Resume(place, life) if self.nodes[place].life == life => self.resume(place),
-            Event::Boot(place, life) if self.nodes[place].life == life => self.boot(place),
-            Event::Answer(..)
-            | Event::Judged(..)
-            | Event::Type(..)
-            | Event::Resume(..)
-            | Event::Boot(..) => {}
-            Event::Step => self.step(),
-            Event::Incident => self.incident(),
-            Event::Attack => self.attack(),
-            Event::Release => self.release(),
+            Event::Of(place, life, task) if self.nodes[place].life == life => match task {
+                Task::Commit => self.commit(place),
+                Task::Answer(answer) => {
+                    self.input(place, Input::Answer(answer));
+                }
+                Task::Judged(ticket, judged) => {
+                    self.input(place, Input::Authenticated(ticket, judged));
+                }
+                Task::Type => self.type_password(place),
+                Task::Resume => self.resume(place),
+                Task::Boot => self.boot(place),
+            },
+            Event::Of(..) => {}
+            Event::Alarm(Alarm::Step) => self.step(),
+            Event::Alarm(Alarm::Incident) => self.incident(),
+            Event::Alarm(Alarm::Attack) => self.attack(),
         }
     }
 
@@ -404,11 +362,11 @@ impl World {
             Act::Restart(who) => self.boot(client(who)),
             Act::CrashServer => self.crash(SERVER),
             Act::RestartServer => self.boot(SERVER),
-            Act::CutOff(who) => self.cut_off(client(who), 30 * SECOND),
+            Act::CutOff(who) => self.network.cut_off(&mut self.cx, client(who), 30 * SECOND),
             Act::Heal => self.heal(),
         }
         if let Some(step) = self.steps.last() {
-            self.after(step.pause(), Event::Step);
+            self.cx.alarm(step.pause(), Alarm::Step);
         }
     }
 
@@ -516,8 +474,7 @@ impl World {
     pub(crate) fn stop(&mut self, place: Place) {
         self.input(place, Input::ShutDown);
         while self.nodes[place].role.is_some() && self.nodes[place].store.waiting() > 0 {
-            let life = self.nodes[place].life;
-            self.commit(place, life);
+            self.commit(place);
         }
         self.end(place);
     }
@@ -525,14 +482,14 @@ impl World {
     /// A host crashes.
     pub fn crash(&mut self, place: Place) {
         if self.nodes[place].role.is_some() {
-            self.counts.crashes += 1;
+            self.cx.counts.crashes += 1;
             self.end(place);
         }
     }
 
     fn end(&mut self, place: Place) {
-        self.trace.line(self.now, || format!("{} ends", self.nodes[place].name));
-        self.trace.mark(self.now, place, Mark::Ends);
+        self.cx.line(|names| format!("{} ends", names[place]));
+        self.cx.mark(place, Mark::Ends);
         self.nodes[place].crash();
         self.wake_at(place, None);
     }
@@ -542,17 +499,17 @@ impl World {
         if self.nodes[place].role.is_some() {
             return;
         }
-        let stale = self.faults.stale_seed && self.dice.chance(500);
-        let fresh = self.dice.bytes();
-        let base = self.dice.below(1 << 40);
+        let stale = self.cx.faults.stale_seed && self.cx.dice.chance(500);
+        let fresh = self.cx.dice.bytes();
+        let base = self.cx.dice.below(1 << 40);
         let node = &mut self.nodes[place];
         let seed = if stale { node.seed } else { fresh };
-        node.boot(self.now, base, seed);
+        node.boot(self.cx.now(), base, seed);
         if let Some(laws) = &mut self.restored {
             laws.started(place);
         }
-        self.trace.line(self.now, || format!("{} starts", self.nodes[place].name));
-        self.trace.mark(self.now, place, Mark::Starts);
+        self.cx.line(|names| format!("{} starts", names[place]));
+        self.cx.mark(place, Mark::Starts);
         self.reschedule(place);
         if self.nodes[place].wants_online {
             self.input(place, Input::Register);
@@ -562,10 +519,9 @@ impl World {
     /// A host stands still for a while.
     pub fn pause(&mut self, place: Place, span: Moment) {
         if self.nodes[place].role.is_some() && !self.nodes[place].paused {
-            self.trace.line(self.now, || format!("{} stands still", self.nodes[place].name));
+            self.cx.line(|names| format!("{} stands still", names[place]));
             self.nodes[place].paused = true;
-            let life = self.nodes[place].life;
-            self.after(span, Event::Resume(place, life));
+            self.cx.task(span, self.nodes[place].life_of(), Task::Resume);
         }
     }
 
@@ -577,84 +533,66 @@ impl World {
         }
     }
 
-    /// From now on, so many bytes per second pass from one node to another.
-    pub fn slow_down(&mut self, from: Place, to: Place, rate: u64) {
-        self.network.slow_down(from, to, rate, &mut self.dice);
-    }
-
-    /// A client is seen at another address from now on.
-    pub fn move_to(&mut self, place: Place, address: SocketAddr) {
-        let old = self.nodes[place].address;
-        if self.places.get(&old) == Some(&place) {
-            self.places.remove(&old);
-        }
-        self.places.insert(address, place);
-        self.nodes[place].address = address;
-        self.trace.line(self.now, || format!("{} is now at {address}", self.nodes[place].name));
-    }
-
     // ---- what the network brings
 
-    pub(crate) fn arrive(
-        &mut self,
-        from: SocketAddr,
-        to: SocketAddr,
-        bytes: Vec<u8>,
-        damaged: bool,
-    ) {
-        let Some(place) = self.place_at(to) else { return };
-        if self.nats.get(&place).is_some_and(|nat| !nat.lets_in(from, to)) {
-            return;
-        }
+    pub(crate) fn arrive(&mut self, letter: Letter, damaged: bool) {
+        let Some(place) = self.network.receiver(&letter) else { return };
+        let Letter { from, bytes, .. } = letter;
         if attacker::is_victim(from) {
             self.victims.entry((place, from)).or_default().0 += bytes.len();
         }
-        self.trace.line(self.now, || {
-            let (name, what) = (&self.nodes[place].name, trace::describe(&bytes));
+        self.cx.line(|names| {
+            let (name, what) = (&names[place], trace::describe(&bytes));
             let damaged = if damaged { " (damaged)" } else { "" };
             format!("  {name} <- {from}: {what}{damaged}")
         });
         self.input(place, Input::Datagram { from, bytes, damaged });
     }
 
-    fn send(&mut self, place: Place, to: SocketAddr, datagram: &[u8]) {
-        let inside = self.nodes[place].address;
-        let from = self.nats.get_mut(&place).map_or(inside, |nat| nat.leaves(to));
-        self.counts.datagrams += 1;
-        self.nodes[place].sent += 1;
-        if datagram.first() == Some(&5) && self.accepts.insert(fingerprint(0, datagram)) {
-            self.counts.handshakes += 1;
-        }
+    fn send(&mut self, place: Place, to: SocketAddr, datagram: Vec<u8>) {
         self.offline_sends_nothing(place);
         if attacker::is_victim(to) {
-            self.spare_victim(place, to, datagram);
-            return;
+            self.spare_victim(place, to, &datagram);
         }
-        if let Some(capture) = &mut self.capture {
-            capture.push((from, to, datagram.to_vec()));
-        }
-        if self.faults.attacker {
-            self.attacker.see(from, to, datagram, &mut self.dice);
-        }
-        if self.is_intercepted(from, to, datagram) {
-            return;
-        }
-        let there = self.place_at(to);
-        let ends = (place, there.unwrap_or(self.nodes.len()));
-        let passages = self.network.carry(self.now, ends, datagram, &mut self.dice);
-        self.trace.line(self.now, || {
-            let name = there.map_or(to.to_string(), |there| self.nodes[there].name.clone());
-            let fate = if passages.is_empty() { " (lost)" } else { "" };
-            format!("{} -> {name}: {}{fate}", self.nodes[place].name, trace::describe(datagram))
-        });
-        for Passage { at, bytes, damaged } in passages {
-            self.counts.forgeries += u64::from(damaged);
-            let on_time = at - self.now;
-            for later in self.fate(from, to, &bytes, on_time) {
-                let bytes = bytes.clone();
-                self.after(on_time + later, Event::Arrive { from, to, bytes, damaged });
+        self.network.send(&mut self.cx, place, to, datagram);
+    }
+
+    /// Lets time pass until the datagram to [`Network::intercept`] is there.
+    ///
+    /// # Panics
+    /// When nobody sends one within a minute.
+    pub fn intercepted(&mut self) -> Letter {
+        let end = self.cx.now() + PATIENCE;
+        loop {
+            if let Some(letter) = self.network.intercepted() {
+                return letter;
             }
+            assert!(self.advance(end), "nobody sent what was to be intercepted");
         }
+    }
+
+    /// A datagram arrives.
+    pub fn deliver(&mut self, letter: &Letter) {
+        self.arrive(letter.clone(), false);
+    }
+
+    /// Hands a datagram over and looks at what comes of it, which is not carried out:
+    /// for one that should have no effect, or one answer. `None` if nobody is there.
+    pub fn probe(&mut self, letter: &Letter) -> Option<Reaction> {
+        let now = self.cx.now();
+        let node = &mut self.nodes[self.network.place(letter.to)?];
+        let now = node.clock.instant(now);
+        let role = node.role.as_mut()?;
+        let (drops, deadline) = (role.drops(), role.deadline());
+        let (from, bytes) = (letter.from, letter.bytes.clone());
+        let outcome = role.take(now, Input::Datagram { from, bytes, damaged: true }, PROBED);
+        let after = (role.drops(), role.deadline());
+        node.complete = outcome.complete;
+        Some(Reaction {
+            effects: outcome.effects,
+            drops: (drops, after.0),
+            deadline: (deadline, after.1),
+        })
     }
 
     /// S7 and S14: an address that proved nothing gets Retries only, half as much as came from it.
@@ -663,7 +601,7 @@ impl World {
         *went += datagram.len();
         let spared = datagram.first() == Some(&3) && *went * 2 <= *came;
         let (came, went) = (*came, *went);
-        self.demand(place, spared, || {
+        self.cx.demand(place, spared, || {
             let what = trace::describe(datagram);
             format!("S7: {what} to an unproven address; {went} bytes went for {came}")
         });
@@ -671,52 +609,46 @@ impl World {
 
     /// A client that is offline sends nothing but farewells.
     fn offline_sends_nothing(&mut self, place: Place) {
-        let (now, node) = (self.now, &mut self.nodes[place]);
+        let (now, node) = (self.cx.now(), &mut self.nodes[place]);
         let Some(client) = node.client() else { return };
         let offline = client.status() == Status::Offline;
         node.offline = offline.then(|| node.offline.unwrap_or(now));
         let late = node.offline.is_some_and(|since| now - since > CLOSING);
-        self.demand(place, !late, || "an offline client sends".into());
+        self.cx.demand(place, !late, || "an offline client sends".into());
     }
 
     fn attack(&mut self) {
-        if !self.faults.attacker {
-            return;
-        }
-        let targets: Vec<_> = self.nodes.iter().map(|node| (node.address, node.key)).collect();
-        if let Some(forgery) = self.attacker.forge(&targets, &mut self.dice) {
-            self.counts.forgeries += 1;
-            let delay = self.dice.below(SECOND);
-            let (bytes, damaged) = (forgery.bytes, forgery.forged);
-            let (from, to) = (forgery.from, forgery.to);
-            self.after(delay, Event::Arrive { from, to, bytes, damaged });
-        }
-        let pause = self.dice.below(2 * SECOND);
-        self.after(pause, Event::Attack);
+        let keys: Vec<_> = self.nodes.iter().map(|node| node.key).collect();
+        self.network.attack(&mut self.cx, &keys);
     }
 
     // ---- what the store does
 
-    fn commit(&mut self, place: Place, life: u64) {
-        if self.nodes[place].life != life || self.nodes[place].role.is_none() {
+    fn commit(&mut self, place: Place) {
+        if self.nodes[place].role.is_none() {
             return;
         }
-        let service = self.serve(place);
-        if service == Service::Never {
-            return;
+        let service = self.requests.as_mut().map_or(Service::Well, |all| all.serve(place));
+        match service {
+            Service::Never => return self.crash_and_restart(place),
+            Service::Not => {
+                let manners = Manners { fails: 1_000, ..Manners::default() };
+                self.nodes[place].store.behave(manners);
+            }
+            Service::Well | Service::Last => {}
         }
-        let Self { nodes, laws, restored, dice, now, .. } = self;
+        let Self { nodes, laws, restored, cx, .. } = self;
         let node = &mut nodes[place];
-        let unix = node.clock.believed(*now);
+        let unix = node.clock.believed(cx.now());
         if place == SERVER {
             laws.rooms.time = unix;
         }
-        let committed = node.store.commit(*now, dice);
+        let committed = node.store.commit(cx.now(), &mut cx.dice);
         let change = committed.as_ref().and_then(|committed| committed.change.as_ref());
         if let Some(Change::Put { log, before: None, .. }) = change {
             let read = matches!(log, Log::Inbox(of) if laws.rooms.room(of).is_some());
-            self.counts.read += u64::from(read);
-            self.counts.entries += u64::from(matches!(log, Log::Room(_)));
+            cx.counts.read += u64::from(read);
+            cx.counts.entries += u64::from(matches!(log, Log::Room(_)));
         }
         let judgement = match (change, restored) {
             (None, _) => Ok(()),
@@ -724,19 +656,44 @@ impl World {
             (Some(change), None) => laws.changed(node.key, &node.run, unix, &node.store, change),
         };
         let changed = change.is_some();
-        self.judge(place, judgement);
-        self.served(place, service, changed);
+        self.cx.judge(place, judgement);
+        if let Some(requests) = self.requests.as_mut().filter(|_| changed) {
+            requests.changed();
+        }
+        match service {
+            Service::Not => self.nodes[place].store.behave(Manners::default()),
+            Service::Last => self.crash_and_restart(place),
+            Service::Well | Service::Never => {}
+        }
         if let Some(Committed { answer, at, .. }) = committed {
             let failed = matches!(
                 answer,
                 Answer::Stored { done: false, .. } | Answer::Read { found: None, .. }
             );
-            self.counts.store_failures += u64::from(failed);
+            self.cx.counts.store_failures += u64::from(failed);
             if failed {
-                self.trace.line(self.now, || format!("{}'s store fails", self.nodes[place].name));
+                self.cx.line(|names| format!("{}'s store fails", names[place]));
             }
-            self.after(at - self.now, Event::Answer(place, life, answer));
+            let span = at - self.cx.now();
+            self.cx.task(span, self.nodes[place].life_of(), Task::Answer(answer));
         }
+    }
+
+    fn crash_and_restart(&mut self, place: Place) {
+        self.crash(place);
+        self.cx.task(DOWN, self.nodes[place].life_of(), Task::Boot);
+    }
+
+    /// Counts what is sent and asked for from now on, with one thing of it to go wrong.
+    pub fn disturb(&mut self, disturbance: Disturbance) {
+        self.network.disturb(disturbance);
+        self.requests = Some(Requests::new(disturbance));
+    }
+
+    /// What was sent and asked for since [`Self::disturb`].
+    pub fn course(&self) -> Course {
+        let requests = self.requests.as_ref().map(Requests::all).unwrap_or_default().to_vec();
+        Course { datagrams: self.network.disturbed(), requests }
     }
 
     /// The server's store spoils an entry of a room.
@@ -759,7 +716,7 @@ impl World {
             node.keep(input);
             return None;
         }
-        let now = node.clock.instant(self.now);
+        let now = node.clock.instant(self.cx.now());
         let was_due = role.deadline().is_some_and(|at| at <= now);
         let idle = node.complete && matches!(input, Input::Timeout) && !was_due;
         let watched = match &input {
@@ -775,11 +732,11 @@ impl World {
         let is_away = matches!(input, Input::Away(_));
         let to = if let Input::Say { to, .. } = &input { Some(*to) } else { None };
         let hoards =
-            self.faults.hoards && !matches!(input, Input::Timeout) && self.dice.chance(600);
-        let early = self.faults.sloppy && self.dice.chance(30);
+            self.cx.faults.hoards && !matches!(input, Input::Timeout) && self.cx.dice.chance(600);
+        let early = self.cx.faults.sloppy && self.cx.dice.chance(30);
         let most = match (hoards, early) {
             (true, _) => 0,
-            (false, true) => self.dice.index(4),
+            (false, true) => self.cx.dice.index(4),
             (false, false) => MOST,
         };
         let outcome = role.take(now, input, most);
@@ -793,7 +750,7 @@ impl World {
                     (Some(laws), Some(to)) => laws.said(place, &self.nodes[place], id, to, &text),
                     _ => self.nodes[place].run.said(id, &text),
                 };
-                self.judge(place, judgement);
+                self.cx.judge(place, judgement);
             }
             (None, Some(text)) if is_away && !outcome.idle => {
                 self.nodes[place].away = text;
@@ -801,18 +758,18 @@ impl World {
             _ => {}
         }
         self.carry_out(place, &outcome.effects);
-        self.demand(place, outcome.complete || hoards || early, || {
+        self.cx.demand(place, outcome.complete || hoards || early, || {
             format!("S12: a drain gave {MOST} actions and was not through")
         });
         let quiet = deadline.is_none_or(|at| at > now);
-        self.demand(place, quiet || !outcome.complete, || {
+        self.cx.demand(place, quiet || !outcome.complete, || {
             format!("the deadline {deadline:?} is not after {now:?} although the drain is through")
         });
-        self.demand(place, !idle || outcome.effects.is_empty(), || {
+        self.cx.demand(place, !idle || outcome.effects.is_empty(), || {
             format!("it did something before its deadline: {:?}", outcome.effects)
         });
         let twice = Seals::twice();
-        self.demand(place, twice.is_none(), || {
+        self.cx.demand(place, twice.is_none(), || {
             format!("S8: nonce {twice:?} was used for two texts")
         });
         if let Some(before) = watched {
@@ -840,7 +797,7 @@ impl World {
         } else {
             outcome.effects.len() <= 1 && outcome.effects.iter().all(answers)
         };
-        self.demand(place, silent && (deadline == deadline_after || !outcome.complete), || {
+        self.cx.demand(place, silent && (deadline == deadline_after || !outcome.complete), || {
             format!(
                 "S6: a datagram that was {} had effects {:?}, deadline {deadline:?} -> {deadline_after:?}",
                 if dropped { "dropped" } else { "damaged" },
@@ -850,51 +807,51 @@ impl World {
     }
 
     pub(crate) fn reschedule(&mut self, place: Place) {
-        let late = match (self.faults.sloppy, self.faults.hoards) {
-            (true, _) => self.dice.below(20_000),
-            (false, true) => self.dice.below(2_000),
+        let late = match (self.cx.faults.sloppy, self.cx.faults.hoards) {
+            (true, _) => self.cx.dice.below(20_000),
+            (false, true) => self.cx.dice.below(2_000),
             (false, false) => 0,
         };
         let node = &mut self.nodes[place];
         let deadline = node.role.as_mut().and_then(crate::role::Role::deadline);
-        let at = deadline.map(|at| node.clock.moment(at).max(self.now) + late);
+        let at = deadline.map(|at| node.clock.moment(at).max(self.cx.now()) + late);
         self.wake_at(place, at);
     }
 
     fn wake_at(&mut self, place: Place, at: Option<Moment>) {
         if let Some(key) = self.nodes[place].wake.take() {
-            self.queue.remove(&key);
+            self.cx.cancel(key);
         }
-        self.nodes[place].wake = at.map(|at| self.after(at - self.now, Event::Wake(place)));
+        let now = self.cx.now();
+        self.nodes[place].wake = at.map(|at| self.cx.after(at - now, Event::Wake(place)));
     }
 
     fn carry_out(&mut self, place: Place, effects: &[Effect]) {
         let torn = self.nodes[place].torn.take_if(|torn| *torn < effects.len());
         let whole = torn.unwrap_or(effects.len());
         for effect in effects.iter().take(whole) {
-            self.trace.mark(self.now, place, Mark::Owes(effect));
+            self.cx.mark(place, Mark::Owes(effect));
             match effect {
-                Effect::Send { to, datagram } => self.send(place, *to, datagram),
+                Effect::Send { to, datagram } => self.send(place, *to, datagram.clone()),
                 Effect::Ask(ticket, request) => {
-                    self.trace.line(self.now, || {
-                        format!("{} asks its store: {}", self.nodes[place].name, brief(request))
+                    self.cx.line(|names| {
+                        format!("{} asks its store: {}", names[place], brief(request))
                     });
                     let node = &mut self.nodes[place];
                     if let Request::Read { log: log @ Log::Room(_), from, .. } = request {
                         let first = node.store.log(*log).and_then(|l| l.records.keys().next());
                         let behind = node.ready && first.is_some_and(|first| from > first);
-                        self.counts.recalled += u64::from(behind);
+                        self.cx.counts.recalled += u64::from(behind);
                     }
-                    let life = node.life;
-                    let at = node.store.ask(self.now, *ticket, request.clone(), &mut self.dice);
-                    self.after(at - self.now, Event::Commit(place, life));
+                    let now = self.cx.now();
+                    let at = node.store.ask(now, *ticket, request.clone(), &mut self.cx.dice);
+                    self.cx.task(at - now, node.life_of(), Task::Commit);
                 }
                 Effect::Authenticate(ticket, judged) => {
-                    let busy = self.faults.failing_store && self.dice.chance(100);
+                    let busy = self.cx.faults.failing_store && self.cx.dice.chance(100);
                     let judged = if busy { Judged::Busy } else { judged.clone() };
-                    let life = self.nodes[place].life;
-                    let span = 20_000 + self.dice.below(self.faults.tarries(200_000));
-                    self.after(span, Event::Judged(place, life, *ticket, judged));
+                    let span = 20_000 + self.cx.dice.below(self.cx.faults.tarries(200_000));
+                    self.cx.task(span, self.nodes[place].life_of(), Task::Judged(*ticket, judged));
                 }
                 Effect::Tell(event, text) => self.tell(place, *event, text),
                 Effect::Note(event) => self.note(place, *event),
@@ -902,14 +859,13 @@ impl World {
         }
         if torn.is_some() {
             self.crash(place);
-            let life = self.nodes[place].life;
-            let pause = self.dice.below(10 * SECOND);
-            self.after(pause, Event::Boot(place, life));
+            let pause = self.cx.dice.below(10 * SECOND);
+            self.cx.task(pause, self.nodes[place].life_of(), Task::Boot);
         }
     }
 
     fn note(&mut self, place: Place, event: server::Event) {
-        self.trace.line(self.now, || format!("{} notes {event:?}", self.nodes[place].name));
+        self.cx.line(|names| format!("{} notes {event:?}", names[place]));
         self.nodes[place].ready |= event == server::Event::Ready;
         let sound = match event {
             server::Event::Damaged => false,
@@ -922,13 +878,13 @@ impl World {
             }
             _ => true,
         };
-        self.demand(place, sound, || format!("it notes {event:?}"));
+        self.cx.demand(place, sound, || format!("it notes {event:?}"));
     }
 
     fn tell(&mut self, place: Place, event: client::Event, text: &[u8]) {
-        self.trace.line(self.now, || {
+        self.cx.line(|names| {
             let text: String = String::from_utf8_lossy(text).chars().take(40).collect();
-            format!("{} tells {event:?} {text}", self.nodes[place].name)
+            format!("{} tells {event:?} {text}", names[place])
         });
         self.count(&event);
         let words = String::from_utf8_lossy(text).into_owned();
@@ -946,21 +902,20 @@ impl World {
             | client::Event::WrongServerKey => node.away.clear(),
             client::Event::PasswordWanted { why, .. } => {
                 node.wrong += usize::from(why == PasswordWant::Wrong);
-                let life = node.life;
-                let span = self.dice.below(self.faults.tarries(3 * SECOND));
-                self.after(span, Event::Type(place, life));
+                let span = self.cx.dice.below(self.cx.faults.tarries(3 * SECOND));
+                self.cx.task(span, node.life_of(), Task::Type);
             }
             _ => {}
         }
         let judgement = match &mut self.restored {
-            Some(laws) => laws.told(place, &self.nodes, &event, text, self.now),
+            Some(laws) => laws.told(place, &self.nodes, &event, text, self.cx.now()),
             None => self.judge_told(place, &event, text),
         };
-        self.judge(place, judgement);
+        self.cx.judge(place, judgement);
     }
 
     fn count(&mut self, event: &client::Event) {
-        let counts = &mut self.counts;
+        let counts = &mut self.cx.counts;
         let count = match event {
             client::Event::Accepted { .. } => &mut counts.accepted,
             client::Event::Verdict { verdict: Verdict::Stored, .. } => &mut counts.stored,
@@ -981,7 +936,7 @@ impl World {
 
     /// Whether something that a user is told is so, where no store goes back.
     fn judge_told(&mut self, place: Place, event: &client::Event, text: &[u8]) -> Judgement {
-        self.laws.rooms.time = self.nodes[SERVER].clock.believed(self.now);
+        self.laws.rooms.time = self.nodes[SERVER].clock.believed(self.cx.now());
         let Self { nodes, laws, .. } = self;
         let Node { key, nick, run, .. } = &mut nodes[place];
         match *event {
@@ -1000,25 +955,6 @@ impl World {
             client::Event::Deposited { id, .. } => laws.deposited(run, &id),
             _ => Ok(()),
         }
-    }
-
-    // ---- what must hold
-
-    pub(crate) fn judge(&self, place: Place, judgement: Judgement) {
-        if let Err(broken) = judgement {
-            self.break_off(place, &broken);
-        }
-    }
-
-    pub(crate) fn demand(&self, place: Place, holds: bool, broken: impl FnOnce() -> String) {
-        if !holds {
-            self.break_off(place, &broken());
-        }
-    }
-
-    fn break_off(&self, place: Place, broken: &str) -> ! {
-        let (now, name) = (self.now, &self.nodes[place].name);
-        panic!("after {}.{:06} s, at {name}: {broken}", now / SECOND, now % SECOND)
     }
 }
 

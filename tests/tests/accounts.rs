@@ -130,7 +130,7 @@ fn a_wrong_password_costs_more_and_more_time() {
     let mut world = online();
     let thief = world.device(ALICE, "a thief");
     world.nodes[thief].passwords = (0..8).map(|guess| format!("guess {guess}")).collect();
-    let begun = world.now;
+    let begun = world.now();
     world.register(thief);
     let wrongs = |world: &World| {
         let is_wrong =
@@ -139,10 +139,10 @@ fn a_wrong_password_costs_more_and_more_time() {
     };
     while wrongs(&world) < 8 {
         world.run(SECOND);
-        assert!(world.now - begun < 600 * SECOND, "eight guesses are judged some time");
+        assert!(world.now() - begun < 600 * SECOND, "eight guesses are judged some time");
     }
     // 1 + 2 + 4 + … + 64 seconds before the eighth.
-    assert!(world.now - begun >= 127 * SECOND, "it took {} µs", world.now - begun);
+    assert!(world.now() - begun >= 127 * SECOND, "it took {} µs", world.now() - begun);
     assert_eq!(status(&mut world, ALICE), Status::Online);
     // Who has the key is not held up by that, nor is bob at his own address.
     world.quit(ALICE);
@@ -155,15 +155,15 @@ fn a_wrong_password_costs_more_and_more_time() {
 
 /// How long it takes until these have each been told once that a password is wrong.
 fn time_of_wrong_passwords(world: &mut World, thieves: &[Place]) -> Moment {
-    let begun = world.now;
+    let begun = world.now();
     for thief in thieves {
         world.register(*thief);
     }
     while thieves.iter().any(|thief| world.nodes[*thief].wrong == 0) {
         world.run(SECOND / 10);
-        assert!(world.now - begun < 600 * SECOND, "each guess is judged some time");
+        assert!(world.now() - begun < 600 * SECOND, "each guess is judged some time");
     }
-    world.now - begun
+    world.now() - begun
 }
 
 /// However many addresses they have, those who guess one nick's password wait for each other.
@@ -212,7 +212,7 @@ fn wrong_passwords_cost_their_sender_time_whosever_nick_it_is() {
         let guess = |(victim, address): (&Place, IpAddr)| {
             let thief = world.device(*victim, "a thief");
             world.nodes[thief].passwords = vec!["123456".into()];
-            world.move_to(thief, SocketAddr::new(address, 30_000 + *victim as u16));
+            world.network.move_to(thief, SocketAddr::new(address, 30_000 + *victim as u16));
             thief
         };
         let thieves: Vec<_> = victims.iter().zip(addresses).map(guess).collect();
@@ -259,7 +259,7 @@ fn passwords_for_a_nick_are_judged_one_at_a_time() {
         |world: &World| -> usize { thieves.iter().map(|thief| world.nodes[*thief].wrong).sum() };
     while wrong(&world) == 0 {
         world.run(SECOND / 100);
-        assert!(world.now < 600 * SECOND, "one of them is judged some time");
+        assert!(world.now() < 600 * SECOND, "one of them is judged some time");
     }
     world.run(SECOND * 9 / 10);
     assert_eq!(wrong(&world), 1);
@@ -475,7 +475,7 @@ fn whom_the_operator_bans_is_thrown_out_and_stays_out() {
 fn a_password_that_is_being_judged_lets_nobody_in_who_was_banned_meanwhile() {
     let mut world = online();
     let device = world.device(ALICE, "alice elsewhere");
-    world.intercept(|letter| letter.has(|frame| matches!(frame, Frame::Login(_))));
+    world.network.intercept(|letter| letter.has(|frame| matches!(frame, Frame::Login(_))));
     world.register(device);
     let login = world.intercepted();
     world.deliver(&login);

@@ -46,8 +46,10 @@ fn say(world: &mut World, from: Place, to: Place, text: &str) {
 
 /// The next packet from the server to a client with such a frame is held.
 fn hold(world: &mut World, to: Place, wanted: fn(&Frame<'_>) -> bool) {
-    let (from, to) = (world.nodes[SERVER].address, world.nodes[to].address);
-    world.intercept(move |letter| (letter.from, letter.to) == (from, to) && letter.has(wanted));
+    let (from, to) = (world.network.address(SERVER), world.network.address(to));
+    world
+        .network
+        .intercept(move |letter| (letter.from, letter.to) == (from, to) && letter.has(wanted));
 }
 
 /// What someone was told of their messages, the last word on each.

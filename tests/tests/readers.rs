@@ -27,12 +27,6 @@ fn den(wait: u64, members: &[&str]) -> Chat {
     chat
 }
 
-/// So many bytes per second pass from the server to someone.
-fn slow_down(chat: &mut Chat, who: &str, rate: u64) {
-    let who = chat.at(who);
-    chat.world.slow_down(SERVER, who, rate);
-}
-
 /// The store of someone fails from now on.
 fn break_store(chat: &mut Chat, who: &str) {
     let who = chat.at(who);
@@ -66,14 +60,14 @@ impl Author {
 /// Lets authors say all they can for some time, or until the log has had `all` entries; how
 /// long that took.
 fn flood(chat: &mut Chat, authors: &mut [Author], all: usize, most: Moment) -> Moment {
-    let began = chat.world.now;
-    while chat.world.now - began < most && entries(chat) < all {
+    let began = chat.world.now();
+    while chat.world.now() - began < most && entries(chat) < all {
         for author in &mut *authors {
             author.go_on(chat);
         }
         chat.run(SECOND / 20);
     }
-    chat.world.now - began
+    chat.world.now() - began
 }
 
 /// Entries that the den ever had.
@@ -94,7 +88,7 @@ fn members_who_are_there_lose_nothing_of_twenty_thousand_entries() {
     let members = ["alice", "bob", "carol", "dave", "erin"];
     let mut chat = den(10, &members);
     for (who, rate) in [("carol", 40_000), ("dave", 60_000), ("erin", 200_000)] {
-        slow_down(&mut chat, who, rate);
+        chat.slow_down("server", who, rate);
     }
     let mut authors = [Author::new("alice", 10_000), Author::new("bob", 10_000)];
     let took = flood(&mut chat, &mut authors, 20_000, 600 * SECOND);
@@ -109,7 +103,7 @@ fn members_who_are_there_lose_nothing_of_twenty_thousand_entries() {
 #[test]
 fn an_author_who_reads_slowly_waits_for_itself() {
     let mut chat = den(10, &["alice", "bob"]);
-    slow_down(&mut chat, "alice", 20_000);
+    chat.slow_down("server", "alice", 20_000);
     let took = flood(&mut chat, &mut [Author::new("alice", 3_000)], 3_000, 600 * SECOND);
     assert_eq!(entries(&chat), 3_000, "after {took} us");
     chat.run(60 * SECOND);
@@ -138,7 +132,7 @@ fn who_stands_still_is_given_up_and_the_authors_go_on() {
     }
     assert!(missing(&mut chat, "dave") > 0);
     // Once it reads again, it is waited for again.
-    slow_down(&mut chat, "dave", 40_000);
+    chat.slow_down("server", "dave", 40_000);
     flood(&mut chat, &mut [Author::new("alice", 2_000)], 3_000, 600 * SECOND);
     chat.run(60 * SECOND);
     assert_eq!(missing(&mut chat, "dave"), 0);

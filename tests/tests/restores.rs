@@ -273,8 +273,8 @@ fn a_message_that_is_under_way_is_not_sealed_anew_when_a_server_turns_out_to_hav
     chat.hears("bob");
     // Its third large packet is lost, so the answer comes while it is still incomplete.
     let large = std::cell::Cell::new(0);
-    let server = chat.world.nodes[SERVER].address;
-    chat.world.intercept(move |letter| {
+    let server = chat.world.network.address(SERVER);
+    chat.world.network.intercept(move |letter| {
         large.set(large.get() + usize::from(letter.to == server && letter.bytes.len() > 1000));
         large.get() == 3
     });
