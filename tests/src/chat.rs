@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use proto_core::{
     client::{Event, MessageId, SayError, Status, To, Verdict},
-    id::{Nick, RoomName},
+    host::Log,
+    id::{Nick, Room, RoomName},
     server::{self, Logins},
     wire::{GoneReason, Wish},
 };
@@ -15,10 +16,10 @@ use crate::{
     faults::Faults,
     node::Kind,
     place::{Place, SERVER},
-    restores::Backup,
-    store::Store,
+    setup::Setup,
     trace::Telling,
-    world::{Setup, World},
+    world::Backup,
+    world::World,
 };
 
 /// Longer than anything takes on a good network.
@@ -131,7 +132,7 @@ impl Chat {
 
     /// A copy of all that is durable at a node now.
     pub fn back_up(&self, who: &str) -> Backup {
-        self.world.backup(self.at(who))
+        self.world.back_up(self.at(who))
     }
 
     /// A host crashes, and starts again with another store.
@@ -173,6 +174,24 @@ impl Chat {
         for (from, to) in [(one, other), (other, one)] {
             self.world.network.narrow(&mut self.world.cx, from, to, largest);
         }
+    }
+
+    /// A host stands still for that long.
+    pub fn pause(&mut self, who: &str, span: Moment) {
+        let who = self.at(who);
+        self.world.nodes[who].pause(&mut self.world.cx, span);
+    }
+
+    /// A host's wall clock is set, so many microseconds further or back.
+    pub fn set_clock(&mut self, who: &str, by: i64) {
+        let who = self.at(who);
+        self.world.nodes[who].set_clock(&mut self.world.cx, by);
+    }
+
+    /// The server's store spoils an entry of a room.
+    pub fn spoil(&mut self, room: Room, index: u64) {
+        self.world.nodes[SERVER].store.damage(Log::Room(room), index);
+        self.world.judges.spoil(room, index);
     }
 
     /// Who it is cannot be reached by anyone.
@@ -221,7 +240,7 @@ impl Chat {
     /// All that someone was told since this was asked before.
     pub fn hears(&mut self, who: &str) -> Vec<String> {
         let who = self.at(who);
-        let told = &self.world.nodes[who].told;
+        let told = self.world.nodes[who].user.told();
         let from = self.heard.insert(who, told.len()).unwrap_or(0);
         told[from..].iter().filter_map(|told| self.line(who, told.event, &told.text)).collect()
     }
@@ -277,10 +296,10 @@ impl Chat {
 
     /// The server goes by something else from now on: it is started anew.
     pub fn configure(&mut self, change: impl FnOnce(&mut server::Config)) {
-        if let Kind::Server(config) = &mut self.world.nodes[SERVER].kind {
+        if let Kind::Server(config) = &mut self.world.nodes[SERVER].plan.kind {
             change(config);
             let config = *config;
-            self.world.go_by(&config);
+            self.world.judges.server_goes_by(&config, self.world.cx.faults.jumps);
         }
         self.crash("server");
         self.start("server");
@@ -289,9 +308,8 @@ impl Chat {
     /// The server's store is lost, and it begins anew.
     pub fn lose_server(&mut self) {
         self.crash("server");
-        let server = &mut self.world.nodes[SERVER];
-        (server.store, server.boots) = (Store::default(), 0);
-        self.world.laws.server_begins_anew();
+        self.world.nodes[SERVER].store.wipe();
+        self.world.judges.server_begins_anew();
         self.start("server");
     }
 
@@ -321,8 +339,8 @@ impl Chat {
             Some("") => To::Lobby,
             name => To::Room(RoomName::new(name.unwrap_or(room)).expect("a room name")),
         };
-        let rooms = &self.world.laws.rooms;
-        let key = self.world.nodes[self.at(who)].key;
+        let rooms = self.world.laws().rooms();
+        let key = self.world.nodes[self.at(who)].key();
         rooms.number(&to).map(|room| rooms.inbox(key, room)).unwrap_or_default()
     }
 

@@ -53,9 +53,9 @@ pub(crate) fn facts(world: &mut World, after_crash: bool) -> Facts {
     for place in 1..world.nodes.len() {
         facts_of(world, place, after_crash, &mut facts);
     }
-    let (rooms, laws) = (rooms(world), &world.laws);
+    let (rooms, laws) = (rooms(world), world.laws());
     for (author, recipient, text, verdict) in laws.letters() {
-        let to = match laws.rooms.room(&recipient) {
+        let to = match laws.rooms().room(&recipient) {
             Some(room) => {
                 let named = rooms.iter().find(|(_, number)| *number == room);
                 named.map_or_else(|| format!("{room:?}"), |(name, _)| format!("#{name}"))
@@ -69,18 +69,19 @@ pub(crate) fn facts(world: &mut World, after_crash: bool) -> Facts {
     let accounts = laws.accounts().map(|(nick, key)| format!("{nick} of {}", name_of(world, key)));
     facts.add("accounts".into(), sorted(accounts));
     for (name, room) in rooms {
-        facts.add(format!("log of #{name}"), laws.rooms.log(room));
-        let members = laws.rooms.members(room).map(|account| laws.nick(account));
+        facts.add(format!("log of #{name}"), laws.rooms().log(room));
+        let members = laws.rooms().members(room).map(|account| laws.nick(account));
         facts.add(format!("members of #{name}"), sorted(members));
     }
     facts
 }
 
 fn facts_of(world: &mut World, place: Place, after_crash: bool, facts: &mut Facts) {
+    let name = world.name(place).to_string();
     let node = &mut world.nodes[place];
-    let (name, key, mut roster, mut joined) = (node.name.clone(), node.key, vec![], vec![]);
+    let (key, mut roster, mut joined) = (node.key(), vec![], vec![]);
     for (how, kind) in [("was answered", About::Answer), ("heard", About::News)] {
-        let told = node.told.iter().filter_map(|told| line(&told.event, &told.text));
+        let told = node.user.told().iter().filter_map(|told| line(&told.event, &told.text));
         let told = told.filter(|(about, _)| *about == kind).map(|(_, line)| line);
         facts.add(format!("{name} {how}"), sorted(told));
     }
@@ -101,25 +102,25 @@ fn facts_of(world: &mut World, place: Place, after_crash: bool, facts: &mut Fact
     });
     facts.add(format!("{name}'s roster"), sorted(roster));
     facts.add(format!("{name}'s rooms"), sorted(joined.into_iter()));
-    let laws = &world.laws;
-    for author in &world.nodes[1..] {
-        let inbox = laws.inbox(key, author.key);
-        facts.add(format!("{name}'s inbox of {}", author.name), inbox);
+    let laws = world.laws();
+    for author in 1..world.nodes.len() {
+        let inbox = laws.inbox(key, world.nodes[author].key());
+        facts.add(format!("{name}'s inbox of {}", world.name(author)), inbox);
     }
     for (room, number) in rooms(world) {
-        facts.add(format!("{name}'s inbox of #{room}"), laws.rooms.inbox(key, number));
+        facts.add(format!("{name}'s inbox of #{room}"), laws.rooms().inbox(key, number));
     }
 }
 
 fn name_of(world: &World, key: PublicKey) -> String {
-    let holder = world.nodes.iter().find(|node| node.key == key);
-    holder.map_or_else(|| format!("{key:?}"), |node| node.name.clone())
+    let holder = world.nodes.iter().position(|node| node.key() == key);
+    holder.map_or_else(|| format!("{key:?}"), |place| world.name(place).to_string())
 }
 
 /// Every room with its name; the lobby has none.
 fn rooms(world: &World) -> Vec<(String, RoomNumber)> {
     let lobby = [(String::new(), RoomNumber::LOBBY)];
-    lobby.into_iter().chain(world.laws.rooms.named()).collect()
+    lobby.into_iter().chain(world.laws().rooms().named()).collect()
 }
 
 fn sorted(lines: impl Iterator<Item = String>) -> Vec<String> {

@@ -5,7 +5,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use crate::{
     agenda::{Alarm, Task},
     clock::{Moment, SECOND},
+    ctx::Ctx,
     place::{Place, SERVER},
+    restores::Restores,
     store::Manners,
     world::World,
 };
@@ -27,109 +29,88 @@ enum Class {
     Restore,
 }
 
-impl World {
-    /// One of this world's classes strikes; and again, later.
-    pub(crate) fn incident(&mut self) {
-        let f = &self.cx.faults;
-        let classes = [
-            (f.bursts, Class::Burst),
-            (f.partitions, Class::Partition),
-            (f.rebinding, Class::Rebinding),
-            (f.jumps, Class::Jump),
-            (f.pauses, Class::Pause),
-            (f.crashes, Class::Crash),
-            (f.crashes && f.torn, Class::Torn),
-            (f.slow_store || f.failing_store || f.full_store, Class::Store),
-            (f.restores, Class::Restore),
-            (f.restores, Class::Restore),
-        ];
-        let possible: Vec<_> = classes.into_iter().filter(|(on, _)| *on).collect();
-        if possible.is_empty() {
-            return;
-        }
-        let (_, class) = possible[self.cx.dice.index(possible.len())];
-        let place = self.cx.dice.index(self.nodes.len());
-        match class {
-            Class::Burst => self.network.cut_off(&mut self.cx, place, 10 * SECOND),
-            Class::Partition => self.partition(place),
-            Class::Rebinding => self.rebind(place),
-            Class::Jump => {
-                let hour = (3600 * SECOND).cast_signed();
-                let by = self.cx.dice.below(7200 * SECOND).cast_signed() - hour;
-                self.set_clock(place, by);
-            }
-            Class::Pause => {
-                let most = if self.cx.dice.chance(200) { 100 * SECOND } else { 5 * SECOND };
-                let span = self.cx.dice.below(most);
-                self.pause(place, span);
-            }
-            Class::Crash => {
-                self.crash(place);
-                let pause = self.cx.dice.below(30 * SECOND);
-                self.cx.task(pause, self.nodes[place].life_of(), Task::Boot);
-            }
-            Class::Torn => self.nodes[place].torn = Some(self.cx.dice.index(6)),
-            Class::Store => self.upset_store(place),
-            Class::Restore => self.go_back(),
-        }
-        let pause = self.cx.dice.below(20 * SECOND);
-        self.cx.alarm(pause, Alarm::Incident);
+/// One of this world's classes strikes; and again, later.
+pub(crate) fn strike(world: &mut World, restores: &mut Restores) {
+    let f = &world.cx.faults;
+    let classes = [
+        (f.bursts, Class::Burst),
+        (f.partitions, Class::Partition),
+        (f.rebinding, Class::Rebinding),
+        (f.jumps, Class::Jump),
+        (f.pauses, Class::Pause),
+        (f.crashes, Class::Crash),
+        (f.crashes && f.torn, Class::Torn),
+        (f.slow_store || f.failing_store || f.full_store, Class::Store),
+        (f.restores, Class::Restore),
+        (f.restores, Class::Restore),
+    ];
+    let possible: Vec<_> = classes.into_iter().filter(|(on, _)| *on).collect();
+    if possible.is_empty() {
+        return;
     }
+    let World { nodes, network, cx, .. } = world;
+    let (_, class) = possible[cx.dice.index(possible.len())];
+    let place = cx.dice.index(nodes.len());
+    match class {
+        Class::Burst => network.cut_off(cx, place, 10 * SECOND),
+        Class::Partition if cx.dice.chance(300) => network.cut_off(cx, place, CUT),
+        Class::Partition => network.partition(cx, CUT),
+        Class::Rebinding => rebind(world, place),
+        Class::Jump => {
+            let hour = (3600 * SECOND).cast_signed();
+            let by = cx.dice.below(7200 * SECOND).cast_signed() - hour;
+            nodes[place].set_clock(cx, by);
+        }
+        Class::Pause => {
+            let most = if cx.dice.chance(200) { 100 * SECOND } else { 5 * SECOND };
+            let span = cx.dice.below(most);
+            nodes[place].pause(cx, span);
+        }
+        Class::Crash => {
+            nodes[place].crash(cx);
+            let pause = cx.dice.below(30 * SECOND);
+            cx.task(pause, nodes[place].life(), Task::Boot);
+        }
+        Class::Torn => nodes[place].crash_after(cx.dice.index(6)),
+        Class::Store => upset_store(world, place),
+        Class::Restore => restores.strike(world),
+    }
+    let pause = world.cx.dice.below(20 * SECOND);
+    world.cx.alarm(pause, Alarm::Incident);
+}
 
-    /// Cuts any set of directions, at most from everyone to everyone.
-    fn partition(&mut self, place: Place) {
-        if self.cx.dice.chance(300) {
-            self.network.cut_off(&mut self.cx, place, CUT);
-        } else {
-            self.network.partition(&mut self.cx, CUT);
-        }
+/// A client is seen at another address from now on: a new one, or another client's.
+fn rebind(world: &mut World, place: Place) {
+    if place == SERVER {
+        return;
     }
+    let World { nodes, network, cx, .. } = world;
+    let other = 1 + cx.dice.index(nodes.len() - 1);
+    if other != place && cx.dice.chance(300) {
+        let (here, there) = (network.address(place), network.address(other));
+        network.move_to(place, SocketAddr::from((Ipv4Addr::new(198, 51, 100, 250), 1)));
+        network.move_to(other, here);
+        network.move_to(place, there);
+        cx.line(|names| format!("{} and {} change places", names[place], names[other]));
+    } else {
+        let port = 1024 + cx.dice.below(60_000) as u16;
+        let address = SocketAddr::from((Ipv4Addr::new(198, 51, 100, 100 + place as u8), port));
+        network.move_to(place, address);
+        cx.line(|names| format!("{} is now at {address}", names[place]));
+    }
+}
 
-    fn rebind(&mut self, place: Place) {
-        if place == SERVER {
-            return;
-        }
-        let other = 1 + self.cx.dice.index(self.clients());
-        if other != place && self.cx.dice.chance(300) {
-            let (here, there) = (self.network.address(place), self.network.address(other));
-            self.moves(place, SocketAddr::from((Ipv4Addr::new(198, 51, 100, 250), 1)));
-            self.moves(other, here);
-            self.moves(place, there);
-        } else {
-            let port = 1024 + self.cx.dice.below(60_000) as u16;
-            let address = SocketAddr::from((Ipv4Addr::new(198, 51, 100, 100 + place as u8), port));
-            self.moves(place, address);
-        }
+fn upset_store(world: &mut World, place: Place) {
+    let Ctx { dice, faults, .. } = &mut world.cx;
+    let mut manners = Manners::default();
+    if faults.slow_store && dice.chance(500) {
+        let most = if dice.chance(100) { 15 * SECOND } else { 2 * SECOND };
+        manners.slow = 1000 + dice.below(most);
     }
-
-    fn moves(&mut self, place: Place, address: SocketAddr) {
-        self.network.move_to(place, address);
-        self.cx.line(|names| format!("{} is now at {address}", names[place]));
+    if faults.failing_store && dice.chance(500) {
+        manners.fails = dice.below(300) as u32;
     }
-
-    /// A host's wall clock is set, so many microseconds further or back.
-    pub fn set_clock(&mut self, place: Place, by: i64) {
-        let now = self.cx.now();
-        let node = &mut self.nodes[place];
-        node.clock.set(by);
-        let wall = node.clock.read(now);
-        if let Some(role) = node.role.as_mut() {
-            role.set_clock(wall);
-        }
-        self.cx.line(|names| format!("{}'s wall clock jumps by {by} us", names[place]));
-    }
-
-    fn upset_store(&mut self, place: Place) {
-        let mut manners = Manners::default();
-        if self.cx.faults.slow_store && self.cx.dice.chance(500) {
-            let most = if self.cx.dice.chance(100) { 15 * SECOND } else { 2 * SECOND };
-            manners.slow = 1000 + self.cx.dice.below(most);
-        }
-        if self.cx.faults.failing_store && self.cx.dice.chance(500) {
-            manners.fails = self.cx.dice.below(300) as u32;
-        }
-        manners.full = self.cx.faults.full_store && self.cx.dice.chance(300);
-        self.nodes[place].store.behave(manners);
-        self.cx.line(|names| format!("{}'s store: {manners:?}", names[place]));
-    }
+    manners.full = faults.full_store && dice.chance(300);
+    world.nodes[place].store.behave(manners);
+    world.cx.line(|names| format!("{}'s store: {manners:?}", names[place]));
 }

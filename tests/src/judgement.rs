@@ -1,4 +1,21 @@
-//! What a law says of something that happened.
+//! What a law says of something that someone did.
+
+use proto_core::id::{Nick, PublicKey};
+
+use crate::{place::Place, store::Store};
+
+/// Someone whose doings are judged.
+#[derive(Clone, Copy, Debug)]
+pub struct Party<'a> {
+    /// Where.
+    pub place: Place,
+    /// Its key.
+    pub key: PublicKey,
+    /// Its nick.
+    pub nick: Nick,
+    /// What is durable there.
+    pub store: &'a Store,
+}
 
 /// A law was broken; says which and how.
 pub type Judgement = Result<(), String>;

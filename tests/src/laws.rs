@@ -4,20 +4,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proto_core::{
-    client::{MessageId, Refusal, To, Verdict},
+    client::{Event, MessageId, Refusal, To, Verdict},
     host::Log,
     id::{Account, Nick, Position, PublicKey, Room},
     record::{Said, Sentence},
     time::UnixTime,
-    wire::{RoomRefusal, Wish},
 };
 
 use crate::{
-    judgement::{Judgement, law, show},
-    place::Place,
+    judgement::{Judgement, Party, law, show},
     records::{self, AccountRecord, MailRecord, OutboxRecord, PairRecord},
     rooms::Rooms,
-    store::{Change, Store},
+    store::Change,
 };
 
 /// A message as its author's durable outbox has or had it.
@@ -38,7 +36,6 @@ type Letters<T> = BTreeMap<u64, T>;
 /// What was ever durable and ever said, in all nodes of a world.
 #[derive(Debug, Default)]
 pub struct Laws {
-    keys: BTreeMap<PublicKey, Place>,
     /// Of each further device, the key of its user's first one. Outboxes and authors go by that.
     kin: BTreeMap<PublicKey, PublicKey>,
     outboxes: BTreeMap<(PublicKey, PublicKey), Letters<Written>>,
@@ -48,21 +45,20 @@ pub struct Laws {
     by_nick: BTreeMap<[u8; 32], Account>,
     by_key: BTreeMap<PublicKey, Account>,
     /// Of rooms.
-    pub rooms: Rooms,
+    pub(crate) rooms: Rooms,
     /// Messages expire in this world, so what is missing may be explained later.
-    pub expiry: bool,
+    expiry: bool,
     key_numbers: BTreeMap<Account, u32>,
     /// An account may go to another key.
-    pub passwords: bool,
-    /// How long the server keeps mail.
-    pub mail_kept: u64,
+    passwords: bool,
+    /// How long the server keeps mail; nothing, if that is not to be said.
+    pub(crate) mail_kept: u64,
 }
 
 /// A user's own memory of one run of its client.
 #[derive(Debug, Default)]
-pub struct Run {
-    /// Which run it is.
-    pub number: u64,
+pub(crate) struct Run {
+    number: u64,
     said: BTreeMap<(PublicKey, u64), Mine>,
     /// The last message of each author that was shown; of one with two devices, in each epoch.
     shown: BTreeMap<(PublicKey, u64), u64>,
@@ -84,7 +80,7 @@ fn place(id: &MessageId) -> (PublicKey, u64) {
 
 impl Run {
     /// Of the run with this number.
-    pub fn new(number: u64) -> Self {
+    pub(crate) fn new(number: u64) -> Self {
         Self { number, ..Self::default() }
     }
 
@@ -92,21 +88,37 @@ impl Run {
     ///
     /// # Errors
     /// A number was given twice in one run.
-    pub fn said(&mut self, id: &MessageId, text: &str) -> Judgement {
+    pub(crate) fn said(&mut self, id: &MessageId, text: &str) -> Judgement {
         let mine = Mine { text: text.as_bytes().to_vec(), accepted: false, settled: false };
         let twice = self.said.insert(place(id), mine).is_some();
         law(!twice, || format!("number {:?} was given to two messages of one run", id.position))
     }
 
+    /// A message was passed on to the server.
+    fn deposited(&self, id: &MessageId) -> Judgement {
+        let settled = self.said.get(&place(id)).is_some_and(|mine| mine.settled);
+        law(!settled, || format!("deposited after the last word: {id:?}"))
+    }
+
     /// Messages that the client took and said nothing about yet.
-    pub fn unanswered(&self) -> usize {
+    pub(crate) fn unanswered(&self) -> usize {
         self.said.values().filter(|mine| !mine.accepted && !mine.settled).count()
     }
 }
 
 impl Laws {
+    /// Where messages expire or do not, and accounts may go to other keys or may not.
+    pub(crate) fn new(expiry: bool, passwords: bool) -> Self {
+        Self { expiry, passwords, ..Self::default() }
+    }
+
+    /// Those of rooms.
+    pub fn rooms(&self) -> &Rooms {
+        &self.rooms
+    }
+
     /// A key is that of another device of someone.
-    pub fn relate(&mut self, key: PublicKey, first: PublicKey) {
+    pub(crate) fn relate(&mut self, key: PublicKey, first: PublicKey) {
         self.kin.insert(key, first);
     }
 
@@ -124,31 +136,26 @@ impl Laws {
         devices.into_iter().find_map(|(_, inbox)| inbox.get(&position))
     }
 
-    /// A node with this key is there.
-    pub fn introduce(&mut self, key: PublicKey, place: Place) {
-        self.keys.insert(key, place);
-    }
-
     /// The server's store is lost: who has which account is decided anew.
-    pub fn server_begins_anew(&mut self) {
+    pub(crate) fn server_begins_anew(&mut self) {
         self.accounts.clear();
         self.by_nick.clear();
         self.by_key.clear();
         self.key_numbers.clear();
     }
 
-    /// Something became durable at the node with this key: it is in its store now.
+    /// Something became durable at someone's node, and is in its store now.
     ///
     /// # Errors
     /// A law was broken.
-    pub fn changed(
+    pub(crate) fn changed(
         &mut self,
-        at: PublicKey,
+        at: &Party<'_>,
         run: &Run,
         now: UnixTime,
-        store: &Store,
         change: &Change,
     ) -> Judgement {
+        let Party { key: at, store, .. } = *at;
         match change {
             Change::Put { log, number, last: head, before } => {
                 let (number, head, before) = (*number, *head, before.as_deref());
@@ -182,11 +189,40 @@ impl Laws {
         }
     }
 
-    /// The client says that a message is durable.
+    /// A user is told something, with a text.
     ///
     /// # Errors
-    /// It is not, or not as it was said.
-    pub fn accepted(&mut self, author: PublicKey, run: &mut Run, id: &MessageId) -> Judgement {
+    /// It is not so.
+    pub(crate) fn told(
+        &mut self,
+        at: &Party<'_>,
+        run: &mut Run,
+        event: &Event,
+        text: &[u8],
+    ) -> Judgement {
+        match *event {
+            Event::Accepted { id, .. } => self.accepted(at.key, run, &id),
+            Event::Verdict { id, verdict, .. } => self.verdict(at.key, run, &id, verdict),
+            Event::Message { from, position, .. } => {
+                self.shown(at.key, run, &from, position.to_record_number(), text)
+            }
+            Event::RoomMessage { room, index, from, .. } => {
+                self.room_shown((at.key, at.nick), run, &room, index, &from, text)
+            }
+            Event::RoomReset { room } => {
+                Err(format!("the log of {room:?} is said to be another, and none was put back"))
+            }
+            Event::Outcome { wish, result } => {
+                let account = self.by_key.get(&at.key).copied();
+                self.rooms.outcome(at.key, account, &wish, result)
+            }
+            Event::Deposited { id, .. } => run.deposited(&id),
+            _ => Ok(()),
+        }
+    }
+
+    /// The client says that a message is durable.
+    fn accepted(&mut self, author: PublicKey, run: &mut Run, id: &MessageId) -> Judgement {
         let durable = self.written(author, id);
         let Some(mine) = run.said.get_mut(&place(id)) else {
             return Err(format!("a message was accepted that was not said: {id:?}"));
@@ -198,10 +234,7 @@ impl Laws {
     }
 
     /// The client tells what became of a message.
-    ///
-    /// # Errors
-    /// It is not so, or something else was said before.
-    pub fn verdict(
+    fn verdict(
         &mut self,
         author: PublicKey,
         run: &mut Run,
@@ -274,10 +307,7 @@ impl Laws {
     }
 
     /// A message is shown to its recipient.
-    ///
-    /// # Errors
-    /// It is not durable, or not in order, or shown twice in a run.
-    pub fn shown(
+    fn shown(
         &mut self,
         recipient: PublicKey,
         run: &mut Run,
@@ -302,10 +332,7 @@ impl Laws {
     }
 
     /// An entry of a room is shown to a member.
-    ///
-    /// # Errors
-    /// It is not durable, or not in order, or shown twice in a run.
-    pub fn room_shown(
+    fn room_shown(
         &self,
         (recipient, nick): (PublicKey, Nick),
         run: &mut Run,
@@ -320,28 +347,6 @@ impl Laws {
         self.rooms.shown(recipient, &nick, room, index, from, text)?;
         let before = run.read.insert(room, index).unwrap_or(0);
         law(before < index, || format!("S2/S3: shown {index} of {room:?} after {before}"))
-    }
-
-    /// The user is told what came of a wish.
-    ///
-    /// # Errors
-    /// It is not so.
-    pub fn outcome(
-        &mut self,
-        key: PublicKey,
-        wish: &Wish,
-        result: Result<(), RoomRefusal>,
-    ) -> Judgement {
-        self.rooms.outcome(key, self.by_key.get(&key).copied(), wish, result)
-    }
-
-    /// A message was passed on to the server.
-    ///
-    /// # Errors
-    /// The last word on it was said before.
-    pub fn deposited(&self, run: &Run, id: &MessageId) -> Judgement {
-        let settled = run.said.get(&place(id)).is_some_and(|mine| mine.settled);
-        law(!settled, || format!("deposited after the last word: {id:?}"))
     }
 
     /// Messages without a last word: author, recipient, position, and whether the server has it.

@@ -32,9 +32,9 @@ pub struct Rooms {
     /// Who was told that they have left, and has not wished to be back since.
     gone: BTreeSet<(PublicKey, [u8; 32])>,
     /// How much of a log the server keeps.
-    pub retention: Option<Retention>,
+    pub(crate) retention: Option<Retention>,
     /// The server's clock now.
-    pub time: UnixTime,
+    pub(crate) time: UnixTime,
 }
 
 /// A room's log, from its first entry on, whatever of it is still kept.

@@ -19,9 +19,10 @@ use crate::{
     counts::Counts,
     dice::{Dice, mix},
     faults::Faults,
+    life::Life,
     script::{self, Act, Step},
+    setup::Setup,
     trace::{Telling, last_lines},
-    world::{Setup, World},
 };
 
 /// Which kind of worlds.
@@ -109,13 +110,12 @@ pub fn live(seed: Seed, telling: Telling) -> (Counts, u64) {
 }
 
 fn live_life(setup: &Setup, steps: &[Step], through: bool) -> (Counts, u64) {
-    let mut world = World::new(setup);
-    world.follow(steps);
-    world.finish(through);
-    (*world.counts(), world.fingerprint())
+    let mut life = Life::new(setup, steps);
+    life.finish(through);
+    (*life.world.counts(), life.world.cx.fingerprint())
 }
 
-/// Lives any world through to its end, as [`World::finish`] has it.
+/// Lives any world through to its end, as [`Life::finish`] has it.
 ///
 /// # Errors
 /// The law that was broken.

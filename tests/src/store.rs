@@ -2,7 +2,10 @@
 //! one after the other; when one fails, so does every later one that was made
 //! before the failure was answered. A crash loses what is not yet durable.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fmt,
+};
 
 use proto_core::host::{Log, Ticket};
 
@@ -48,6 +51,18 @@ pub enum Request {
         /// So many of them.
         most: usize,
     },
+}
+
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Put { log, number, record } => {
+                write!(f, "put {log:?} {number} ({} B)", record.len())
+            }
+            Self::Trim { log, upto } => write!(f, "trim {log:?} up to {upto}"),
+            Self::Read { log, from, most } => write!(f, "read {log:?} from {from}, {most} at most"),
+        }
+    }
 }
 
 /// What was read.
@@ -123,10 +138,18 @@ pub struct Committed {
     pub change: Option<Change>,
 }
 
-/// A host's store; a clone of it is a backup.
+/// All that is durable at a host at some moment, but its identity, which never changes.
 #[derive(Clone, Debug, Default)]
-pub struct Store {
+pub struct Snapshot {
+    /// How often its role was started.
+    boots: u64,
     logs: Logs,
+}
+
+/// A host's store.
+#[derive(Debug, Default)]
+pub struct Store {
+    durable: Snapshot,
     /// Each with the moment it was asked for.
     waiting: VecDeque<(Moment, Ticket, Request)>,
     manners: Manners,
@@ -145,7 +168,7 @@ impl Store {
     }
 
     /// Takes a request in; when to call [`Self::commit`] for it.
-    pub fn ask(
+    pub(crate) fn ask(
         &mut self,
         now: Moment,
         ticket: Ticket,
@@ -164,7 +187,7 @@ impl Store {
     }
 
     /// Carries the oldest request out.
-    pub fn commit(&mut self, now: Moment, dice: &mut Dice) -> Option<Committed> {
+    pub(crate) fn commit(&mut self, now: Moment, dice: &mut Dice) -> Option<Committed> {
         let (asked, ticket, request) = self.waiting.pop_front()?;
         let delay =
             if self.manners.slow == 0 { 10 } else { dice.below(self.manners.slow / 50 + 1) };
@@ -192,42 +215,58 @@ impl Store {
 
     /// A record of a log is damaged.
     pub fn damage(&mut self, log: Log, number: u64) {
-        let log = self.logs.get_mut(&log);
+        let log = self.durable.logs.get_mut(&log);
         if let Some(record) = log.and_then(|log| log.records.get_mut(&number)) {
             record.clear();
         }
     }
 
     /// What is not durable is lost.
-    pub fn crash(&mut self) {
+    pub(crate) fn crash(&mut self) {
         self.waiting.clear();
         (self.busy, self.answered, self.broken) = (0, 0, None);
     }
 
     /// All that is durable.
-    pub fn snapshot(&self) -> Logs {
-        self.logs.clone()
+    pub fn snapshot(&self) -> Snapshot {
+        self.durable.clone()
     }
 
     /// From now on, this is what is durable. Nothing may be under way.
-    pub fn put_back(&mut self, logs: Logs) {
-        self.logs = logs;
+    pub(crate) fn put_back(&mut self, durable: Snapshot) {
+        self.durable = durable;
+    }
+
+    /// Nothing is durable any more, and nothing goes wrong. Nothing may be under way.
+    pub fn wipe(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The role starts, so many times with this one.
+    pub(crate) fn boot(&mut self) -> u64 {
+        self.durable.boots += 1;
+        self.durable.boots
+    }
+
+    /// How often the role was started.
+    pub fn boots(&self) -> u64 {
+        self.durable.boots
     }
 
     /// Every log that was ever put to.
     pub fn logs(&self) -> impl Iterator<Item = (&Log, &Records)> {
-        self.logs.iter()
+        self.durable.logs.iter()
     }
 
     /// A record, of no bytes if there is none.
     pub fn record(&self, log: Log, number: u64) -> &[u8] {
-        let record = self.logs.get(&log).and_then(|log| log.records.get(&number));
+        let record = self.durable.logs.get(&log).and_then(|log| log.records.get(&number));
         record.map_or(&[], Vec::as_slice)
     }
 
     /// One log's records.
     pub fn log(&self, log: Log) -> Option<&Records> {
-        self.logs.get(&log)
+        self.durable.logs.get(&log)
     }
 
     /// Requests that are not durable yet.
@@ -236,14 +275,14 @@ impl Store {
     }
 
     fn read(&self, log: Log, from: u64, most: usize) -> Found {
-        let Some(log) = self.logs.get(&log) else { return Found::default() };
+        let Some(log) = self.durable.logs.get(&log) else { return Found::default() };
         let found = log.records.range(from..).take(most.max(1));
         let records = found.map(|(number, record)| (*number, record.clone())).collect();
         Found { records, last: log.last }
     }
 
     fn put(&mut self, log: Log, number: u64, record: Vec<u8>) -> Change {
-        let records = self.logs.entry(log).or_default();
+        let records = self.durable.logs.entry(log).or_default();
         let last = records.last;
         records.last = last.max(number);
         let before = records.records.insert(number, record);
@@ -251,7 +290,7 @@ impl Store {
     }
 
     fn trim(&mut self, log: Log, upto: u64) -> Option<Change> {
-        let records = self.logs.get_mut(&log)?;
+        let records = self.durable.logs.get_mut(&log)?;
         let kept = match upto.checked_add(1) {
             Some(first) => records.records.split_off(&first),
             None => BTreeMap::new(),

@@ -141,7 +141,7 @@ fn tell(name: Name, should: &Undisturbed, telling: Telling) {
     let mut tale = Tale::tell(story, kind.pace(), kind.disturbance(at), telling);
     let victim = should.course.requests.get(at).map(|(place, _)| *place);
     let victim = victim.filter(|_| kind.pace() != Pace::Network);
-    let victim = victim.map(|place| tale.world.nodes[place].name.clone());
+    let victim = victim.map(|place| tale.world.name(place).to_string());
     for (should, is) in should.scenes.iter().zip(&tale.scenes) {
         let [mut expected, mut found] = [&should.facts, &is.facts].map(Clone::clone);
         if let Some(victim) = &victim {

@@ -44,7 +44,7 @@ impl Burst {
         let mut chat = Chat::online(&["alice", "bob"]);
         let small = if matches!(way, Way::ToTheServer) { "server" } else { "bob" };
         let place = chat.at(small);
-        chat.world.nodes[place].room = (self.room)(chat.world.nodes[place].room);
+        chat.world.nodes[place].plan.room = (self.room)(chat.world.nodes[place].plan.room);
         chat.crash(small);
         chat.start(small);
         chat.run(60 * SECOND);

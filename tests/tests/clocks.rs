@@ -10,8 +10,7 @@ const FORTY_DAYS: Moment = 40 * 24 * 3600 * SECOND;
 
 /// Someone's clock is forty days ahead from now on.
 fn jump(chat: &mut Chat, who: &str) {
-    let who = chat.at(who);
-    chat.world.set_clock(who, FORTY_DAYS.cast_signed());
+    chat.set_clock(who, FORTY_DAYS.cast_signed());
     chat.run(SHORTLY);
 }
 

@@ -9,15 +9,16 @@ use simulation::{
     clock::{Moment, SECOND},
     faults::Faults,
     network::nat::Kind,
+    setup::Setup,
     trace::Telling,
-    world::{Setup, World},
+    world::World,
 };
 
 /// Two people who are online, each behind a translator of a kind: that of the lower key first.
 fn behind(lower: Kind, higher: Kind) -> Chat {
     let mut chat = Chat::of(&["alice", "bob"]);
     let [alice, bob] = ["alice", "bob"].map(|who| chat.at(who));
-    let alice_is_lower = chat.world.nodes[alice].key < chat.world.nodes[bob].key;
+    let alice_is_lower = chat.world.nodes[alice].key() < chat.world.nodes[bob].key();
     let (first, second) = if alice_is_lower { (lower, higher) } else { (higher, lower) };
     chat.world.network.put_behind(alice, first);
     chat.world.network.put_behind(bob, second);

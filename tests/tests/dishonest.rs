@@ -10,9 +10,10 @@ use simulation::{
     faults::Faults,
     letter::Letter,
     place::{Place, SERVER},
+    setup::Setup,
     suite::Seals,
     trace::Telling,
-    world::{Setup, World},
+    world::World,
 };
 
 const ALICE: Place = 1;
@@ -101,7 +102,7 @@ fn forgeries_do_not_keep_alive_who_is_gone() {
         world.deliver(&forgery);
         world.run(5 * SECOND);
     }
-    let alice = world.nodes[ALICE].key;
+    let alice = world.nodes[ALICE].key();
     let mut presence = None;
     world.nodes[SERVER].server().unwrap().for_each_account(|account| {
         if account.key == alice {

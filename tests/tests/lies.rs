@@ -10,8 +10,9 @@ use simulation::{
     clock::{Moment, SECOND},
     faults::Faults,
     place::{Place, SERVER},
+    setup::Setup,
     trace::Telling,
-    world::{Setup, World},
+    world::World,
 };
 
 const SHORTLY: Moment = 3 * SECOND;
@@ -39,7 +40,7 @@ fn without_bob() -> World {
 }
 
 fn say(world: &mut World, from: Place, to: Place, text: &str) {
-    let to = world.nodes[to].nick;
+    let to = world.nodes[to].nick();
     let said = world.say(from, to, text.into()).expect("the client runs");
     said.expect("the client takes the text");
 }
@@ -58,12 +59,12 @@ fn verdicts(world: &World, who: Place) -> Vec<Verdict> {
         Event::Verdict { verdict, .. } => Some(verdict),
         _ => None,
     };
-    world.nodes[who].told.iter().filter_map(|told| verdict(told.event)).collect()
+    world.nodes[who].user.told().iter().filter_map(|told| verdict(told.event)).collect()
 }
 
 /// What someone was shown of others' messages.
 fn shown(world: &World, who: Place) -> Vec<(String, String)> {
-    let told = world.nodes[who].told.iter();
+    let told = world.nodes[who].user.told().iter();
     told.filter_map(|told| match told.event {
         Event::Message { from, .. } => Some((from.to_string(), told.text.clone())),
         _ => None,
@@ -164,6 +165,6 @@ fn a_cursor_beyond_all_numbers_damages_nothing() {
     world.register(ALICE);
     world.register(BOB);
     world.run(60 * SECOND);
-    assert!(!world.nodes[ALICE].told.iter().any(|told| told.event == Event::Damaged));
+    assert!(!world.nodes[ALICE].user.told().iter().any(|told| told.event == Event::Damaged));
     assert_eq!(shown(&world, BOB), [("alice".into(), "do you hear me?".into())]);
 }

@@ -72,7 +72,7 @@ fn flood(chat: &mut Chat, authors: &mut [Author], all: usize, most: Moment) -> M
 
 /// Entries that the den ever had.
 fn entries(chat: &Chat) -> usize {
-    let rooms = &chat.world.laws.rooms;
+    let rooms = chat.world.laws().rooms();
     let den = proto_core::id::RoomName::new("den").unwrap();
     rooms.number(&den.into()).map_or(0, |room| rooms.entries(room))
 }
@@ -116,8 +116,7 @@ fn an_author_who_reads_slowly_waits_for_itself() {
 #[test]
 fn who_stands_still_is_given_up_and_the_authors_go_on() {
     let mut chat = den(4, &["alice", "bob", "carol", "dave"]);
-    let dave = chat.at("dave");
-    chat.world.pause(dave, 40 * SECOND);
+    chat.pause("dave", 40 * SECOND);
     let mut authors = [Author::new("alice", 500), Author::new("bob", 500)];
     flood(&mut chat, &mut authors, 1_000, 3 * SECOND);
     // It has read nothing, so there is no more than what is kept.
@@ -212,8 +211,7 @@ fn one_room_that_is_held_back_holds_back_nothing_else() {
 #[test]
 fn an_operator_may_want_nobody_to_wait() {
     let mut chat = den(0, &["alice", "bob", "dave"]);
-    let dave = chat.at("dave");
-    chat.world.pause(dave, 20 * SECOND);
+    chat.pause("dave", 20 * SECOND);
     let took = flood(&mut chat, &mut [Author::new("alice", 4_000)], 4_000, 60 * SECOND);
     assert!(took < 9 * SECOND, "{took} us");
     chat.run(60 * SECOND);

@@ -4,7 +4,7 @@
 use simulation::{
     chat::{Chat, SHORTLY},
     place::SERVER,
-    restores::Backup,
+    world::Backup,
 };
 
 /// Those of the lines that end with one of these texts.
@@ -179,7 +179,7 @@ fn a_log_as_long_as_the_lost_one_is_not_taken_for_it() {
             chat.say("bob", "#", text);
             chat.run(SHORTLY);
         }
-        let noticed = chat.world.nodes[SERVER].put_back;
+        let noticed = chat.world.nodes[SERVER].put_back();
         assert_eq!(noticed, u64::from(lost > 0), "after {lost} lost lines");
         chat.register("carol");
         chat.run(SHORTLY);

@@ -13,7 +13,7 @@ use simulation::{
     chat::{Chat, SHORTLY},
     clock::{Moment, SECOND},
     place::SERVER,
-    store::{Manners, Store},
+    store::Manners,
 };
 
 /// Every moment at which something may be under way of what was just said: to the store,
@@ -377,7 +377,7 @@ fn a_client_that_lost_its_state_gets_all_that_is_kept_since_it_joined() {
     chat.run(SHORTLY);
     let bob = chat.at("bob");
     chat.crash("bob");
-    chat.world.nodes[bob].store = Store::default();
+    chat.world.nodes[bob].store.wipe();
     chat.hears("bob");
     chat.start("bob");
     chat.run(SHORTLY);
@@ -459,7 +459,7 @@ fn forgotten_later(left: usize) {
     chat.say("alice", "#", "one");
     chat.run(SHORTLY);
     chat.say("alice", "#", "two");
-    while chat.world.laws.rooms.entries(Room::LOBBY) < 2 {
+    while chat.world.laws().rooms().entries(Room::LOBBY) < 2 {
         chat.run(1);
         assert!(chat.world.now() < 600 * SECOND, "the second is saved some time");
     }
@@ -515,8 +515,8 @@ fn what_is_damaged_is_not_called_too_old() {
     }
     chat.run(SHORTLY);
     chat.crash("server");
-    let den = chat.world.laws.rooms.number(&den).expect("there is a den");
-    chat.world.spoil(den, 2);
+    let den = chat.world.laws().rooms().number(&den).expect("there is a den");
+    chat.spoil(den, 2);
     chat.start("server");
     chat.run(60 * SECOND);
     chat.hears("bob");
@@ -534,7 +534,7 @@ fn a_list_that_is_longer_than_a_client_can_lend_comes_in_parts() {
     let nicks: Vec<_> = nicks.iter().map(String::as_str).collect();
     let mut chat = Chat::online(&nicks);
     let (reader, place) = (nicks[0], chat.at(nicks[0]));
-    chat.world.nodes[place].room.work = record_bound(110);
+    chat.world.nodes[place].plan.room.work = record_bound(110);
     chat.crash(reader);
     chat.start(reader);
     chat.run(60 * SECOND);

@@ -49,7 +49,7 @@ fn who_is_offline_gets_it_on_return_with_the_time_it_was_written() {
         ["welcome back, there is mail", "alice (saved): offline?", "that was all mail"]
     );
     assert_eq!(chat.hears("alice"), ["delivered: offline?"]);
-    let told = &chat.world.nodes[chat.at("bob")].told;
+    let told = chat.world.nodes[chat.at("bob")].user.told();
     let times: Vec<_> = told
         .iter()
         .filter_map(|told| match told.event {
@@ -243,12 +243,12 @@ fn nothing_is_called_delivered_before_it_is_durable() {
         delivered >= 3
     });
     chat.crash("bob");
-    let keys = [bob, alice].map(|who| chat.world.nodes[who].key);
-    assert!(chat.world.laws.inbox(keys[0], keys[1]).len() >= delivered);
+    let keys = [bob, alice].map(|who| chat.world.nodes[who].key());
+    assert!(chat.world.laws().inbox(keys[0], keys[1]).len() >= delivered);
     chat.world.nodes[bob].store.behave(Manners::default());
     chat.start("bob");
     chat.run(60 * SECOND);
-    assert_eq!(chat.world.laws.inbox(keys[0], keys[1]), texts);
+    assert_eq!(chat.world.laws().inbox(keys[0], keys[1]), texts);
 }
 
 #[test]
@@ -481,7 +481,7 @@ fn mail_is_kept_until_all_before_it_was_handed_over() {
 fn what_is_for_somebody_whom_the_server_does_not_know_any_more_expires() {
     let mut chat = Chat::online(&["alice", "bob"]);
     let alice = chat.at("alice");
-    if let Kind::Client(config) = &mut chat.world.nodes[alice].kind {
+    if let Kind::Client(config) = &mut chat.world.nodes[alice].plan.kind {
         config.expiry = Duration::from_mins(10);
     }
     chat.crash("alice");
@@ -530,9 +530,9 @@ fn what_was_handed_over_before_a_crash_is_not_called_refused() {
     let mut chat = Chat::online(&["alice", "bob"]);
     chat.part("alice", "bob", 600 * SECOND);
     let [alice, bob, server] = ["alice", "bob", "server"].map(|who| chat.at(who));
-    let keys = [bob, alice].map(|who| chat.world.nodes[who].key);
+    let keys = [bob, alice].map(|who| chat.world.nodes[who].key());
     chat.say("alice", "bob", "you are it");
-    chat.run_until(|chat| !chat.world.laws.inbox(keys[0], keys[1]).is_empty());
+    chat.run_until(|chat| !chat.world.laws().inbox(keys[0], keys[1]).is_empty());
     chat.crash("server");
     chat.crash("bob");
     chat.world.nodes[server].store.behave(Manners { full: true, ..Manners::default() });
@@ -555,7 +555,7 @@ fn whoever_comes_back_from_a_backup_is_heard() {
         chat.run(SHORTLY);
         chat.crash("alice");
         let alice = chat.at("alice");
-        let backup = (chat.world.nodes[alice].store.clone(), chat.world.nodes[alice].boots);
+        let backup = chat.back_up("alice");
         for start in 0..starts {
             chat.start("alice");
             chat.run(SHORTLY);
@@ -564,7 +564,7 @@ fn whoever_comes_back_from_a_backup_is_heard() {
             chat.run(SHORTLY);
             chat.crash("alice");
         }
-        (chat.world.nodes[alice].store, chat.world.nodes[alice].boots) = backup;
+        chat.world.put_back(alice, backup);
         chat.start("alice");
         chat.run(SHORTLY);
         chat.hears("bob");

@@ -14,9 +14,10 @@ use simulation::{
     letter::Letter,
     node::Reaction,
     place::{Place, SERVER},
+    setup::Setup,
     suite::Seals,
     trace::Telling,
-    world::{Setup, World},
+    world::World,
 };
 
 const ALICE: Place = 1;
@@ -43,14 +44,14 @@ fn world(telling: Telling) -> World {
 }
 
 fn say(world: &mut World, who: Place, to: Place, text: &str) {
-    let nick = world.nodes[to].nick;
+    let nick = world.nodes[to].nick();
     world.say(who, nick, text.into()).expect("the client runs").expect("the text is taken");
 }
 
 /// How often a client was told that a message of its own was delivered.
 fn delivered(world: &World, place: Place) -> usize {
     let is = |event| matches!(event, Event::Verdict { verdict: Verdict::Delivered, .. });
-    world.nodes[place].told.iter().filter(|told| is(told.event)).count()
+    world.nodes[place].user.told().iter().filter(|told| is(told.event)).count()
 }
 
 fn pieces(bytes: &[u8]) -> BTreeSet<[u8; 4]> {
@@ -77,9 +78,9 @@ fn a_capture_shows_no_piece_of_a_nick_or_a_text() {
     world.register(BOBBY);
     world.run(5 * SECOND);
 
-    let (alice, bobby) = (world.nodes[ALICE].key, world.nodes[BOBBY].key);
-    assert_eq!(world.laws.inbox(bobby, alice), [direct[0], saved]);
-    assert_eq!(world.laws.inbox(alice, bobby), [direct[1]]);
+    let (alice, bobby) = (world.nodes[ALICE].key(), world.nodes[BOBBY].key());
+    assert_eq!(world.laws().inbox(bobby, alice), [direct[0], saved]);
+    assert_eq!(world.laws().inbox(alice, bobby), [direct[1]]);
     assert_eq!((world.counts().direct, world.counts().stored, world.counts().by_server), (2, 1, 1));
 
     let capture = world.network.captured();
