@@ -6,19 +6,19 @@ use crate::{place::Place, store::Store};
 
 /// Someone whose doings are judged.
 #[derive(Clone, Copy, Debug)]
-pub struct Party<'a> {
+pub(crate) struct Party<'a> {
     /// Where.
-    pub place: Place,
+    pub(crate) place: Place,
     /// Its key.
-    pub key: PublicKey,
+    pub(crate) key: PublicKey,
     /// Its nick.
-    pub nick: Nick,
+    pub(crate) nick: Nick,
     /// What is durable there.
-    pub store: &'a Store,
+    pub(crate) store: &'a Store,
 }
 
 /// A law was broken; says which and how.
-pub type Judgement = Result<(), String>;
+pub(crate) type Judgement = Result<(), String>;
 
 pub(crate) fn law(holds: bool, broken: impl FnOnce() -> String) -> Judgement {
     if holds { Ok(()) } else { Err(broken()) }

@@ -15,9 +15,9 @@ use proto_core::{
 use crate::{
     agenda::{Entry, Event, Task},
     clock::{Clock, Moment, SECOND},
-    conduct::{Standing, Turn},
     ctx::Ctx,
     judgement::Party,
+    laws::conduct::{Standing, Turn},
     letter::Letter,
     memory::{ClientMemory, Room, ServerMemory},
     place::Place,

@@ -14,7 +14,7 @@ use proto_core::{
 
 use crate::{
     memory::{ClientMemory, ServerMemory},
-    store::{Answer, Found, Request},
+    store::{Answer, Request},
 };
 
 /// A client or a server.
@@ -237,11 +237,11 @@ fn take<M: Machine>(role: &mut M, now: Instant, input: Input) -> Outcome {
             role.handle_stored(now, ticket, done.then_some(()).ok_or(StoreError));
         }
         Input::Answer(Answer::Read { ticket, found }) => {
-            let Found { records, last } = found.clone().unwrap_or_default();
+            let records = found.iter().flat_map(|found| &found.records);
             let records: Vec<_> =
-                records.iter().map(|(number, bytes)| (*number, bytes.as_slice())).collect();
-            let records = Records { records: &records, last };
-            role.handle_read(now, ticket, found.map(|_| records).ok_or(StoreError));
+                records.map(|(number, bytes)| (*number, bytes.as_slice())).collect();
+            let read = found.as_ref().map(|found| Records { records: &records, last: found.last });
+            role.handle_read(now, ticket, read.ok_or(StoreError));
         }
         Input::Authenticated(ticket, judged) => {
             role.handle_judged(now, ticket, judged.as_judgement());

@@ -16,7 +16,7 @@ use crate::{
     disturbance::Disturbance,
     facts::{Facts, facts},
     faults::Faults,
-    finish,
+    life::finish,
     memory::Room,
     node::{Kind, Plan},
     place::{Place, SERVER},

@@ -9,14 +9,16 @@ use proto_core::{
     id::{Account, Nick, Position, PublicKey, Room},
     record::{Said, Sentence},
     time::UnixTime,
+    wire::Retention,
 };
 
 use crate::{
     judgement::{Judgement, Party, law, show},
     records::{self, AccountRecord, MailRecord, OutboxRecord, PairRecord},
-    rooms::Rooms,
     store::Change,
 };
+
+use super::rooms::Rooms;
 
 /// A message as its author's durable outbox has or had it.
 #[derive(Clone, Debug)]
@@ -45,19 +47,19 @@ pub struct Laws {
     by_nick: BTreeMap<[u8; 32], Account>,
     by_key: BTreeMap<PublicKey, Account>,
     /// Of rooms.
-    pub(crate) rooms: Rooms,
+    rooms: Rooms,
     /// Messages expire in this world, so what is missing may be explained later.
     expiry: bool,
     key_numbers: BTreeMap<Account, u32>,
     /// An account may go to another key.
     passwords: bool,
     /// How long the server keeps mail; nothing, if that is not to be said.
-    pub(crate) mail_kept: u64,
+    mail_kept: u64,
 }
 
 /// A user's own memory of one run of its client.
 #[derive(Debug, Default)]
-pub(crate) struct Run {
+pub(super) struct Run {
     number: u64,
     said: BTreeMap<(PublicKey, u64), Mine>,
     /// The last message of each author that was shown; of one with two devices, in each epoch.
@@ -80,7 +82,7 @@ fn place(id: &MessageId) -> (PublicKey, u64) {
 
 impl Run {
     /// Of the run with this number.
-    pub(crate) fn new(number: u64) -> Self {
+    pub(super) fn new(number: u64) -> Self {
         Self { number, ..Self::default() }
     }
 
@@ -88,7 +90,7 @@ impl Run {
     ///
     /// # Errors
     /// A number was given twice in one run.
-    pub(crate) fn said(&mut self, id: &MessageId, text: &str) -> Judgement {
+    pub(super) fn said(&mut self, id: &MessageId, text: &str) -> Judgement {
         let mine = Mine { text: text.as_bytes().to_vec(), accepted: false, settled: false };
         let twice = self.said.insert(place(id), mine).is_some();
         law(!twice, || format!("number {:?} was given to two messages of one run", id.position))
@@ -101,7 +103,7 @@ impl Run {
     }
 
     /// Messages that the client took and said nothing about yet.
-    pub(crate) fn unanswered(&self) -> usize {
+    pub(super) fn unanswered(&self) -> usize {
         self.said.values().filter(|mine| !mine.accepted && !mine.settled).count()
     }
 }
@@ -117,8 +119,24 @@ impl Laws {
         &self.rooms
     }
 
+    /// Those of rooms.
+    pub(super) fn rooms_mut(&mut self) -> &mut Rooms {
+        &mut self.rooms
+    }
+
+    /// How long the server keeps mail, nothing if that is not to be said, and how much of a room.
+    pub(super) fn server_keeps(&mut self, mail: u64, room: Retention) {
+        self.mail_kept = mail;
+        self.rooms.server_keeps(room);
+    }
+
+    /// How long the server keeps mail; nothing, if that is not to be said.
+    pub(crate) fn mail_kept(&self) -> u64 {
+        self.mail_kept
+    }
+
     /// A key is that of another device of someone.
-    pub(crate) fn relate(&mut self, key: PublicKey, first: PublicKey) {
+    pub(super) fn relate(&mut self, key: PublicKey, first: PublicKey) {
         self.kin.insert(key, first);
     }
 
@@ -137,7 +155,7 @@ impl Laws {
     }
 
     /// The server's store is lost: who has which account is decided anew.
-    pub(crate) fn server_begins_anew(&mut self) {
+    pub(super) fn server_begins_anew(&mut self) {
         self.accounts.clear();
         self.by_nick.clear();
         self.by_key.clear();
@@ -148,7 +166,7 @@ impl Laws {
     ///
     /// # Errors
     /// A law was broken.
-    pub(crate) fn changed(
+    pub(super) fn changed(
         &mut self,
         at: &Party<'_>,
         run: &Run,
@@ -193,7 +211,7 @@ impl Laws {
     ///
     /// # Errors
     /// It is not so.
-    pub(crate) fn told(
+    pub(super) fn told(
         &mut self,
         at: &Party<'_>,
         run: &mut Run,
@@ -400,7 +418,11 @@ impl Laws {
     ///
     /// # Errors
     /// One is missing without its author having been told.
-    pub fn complete(&self, recipient: PublicKey, absent: impl Fn(PublicKey) -> bool) -> Judgement {
+    pub(crate) fn complete(
+        &self,
+        recipient: PublicKey,
+        absent: impl Fn(PublicKey) -> bool,
+    ) -> Judgement {
         self.rooms_complete(recipient)?;
         for ((author, _), letters) in self.outboxes.iter().filter(|((_, to), _)| *to == recipient) {
             for (position, written) in letters {
@@ -428,7 +450,7 @@ impl Laws {
     ///
     /// # Errors
     /// An entry is missing.
-    pub fn rooms_complete(&self, recipient: PublicKey) -> Judgement {
+    pub(crate) fn rooms_complete(&self, recipient: PublicKey) -> Judgement {
         self.rooms.complete(recipient, self.by_key.get(&recipient).copied())
     }
 

@@ -16,7 +16,7 @@ use crate::{
 
 /// What users are going to do.
 #[derive(Debug)]
-pub(crate) struct Users {
+pub(super) struct Users {
     /// The next step is the last of them.
     steps: Vec<Step>,
     /// How many texts they made up.
@@ -25,14 +25,14 @@ pub(crate) struct Users {
 
 impl Users {
     /// They are going to take these steps.
-    pub(crate) fn new(world: &mut World, steps: &[Step]) -> Self {
+    pub(super) fn new(world: &mut World, steps: &[Step]) -> Self {
         let users = Self { steps: steps.iter().rev().copied().collect(), words: 0 };
         users.go_on(world);
         users
     }
 
     /// The script is through.
-    pub(crate) fn are_done(&self) -> bool {
+    pub(super) fn are_done(&self) -> bool {
         self.steps.is_empty()
     }
 
@@ -43,7 +43,7 @@ impl Users {
     }
 
     /// They take the next step.
-    pub(crate) fn step(&mut self, world: &mut World) {
+    pub(super) fn step(&mut self, world: &mut World) {
         if let Some(step) = self.steps.pop() {
             self.act(world, step.act);
             self.go_on(world);

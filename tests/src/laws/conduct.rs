@@ -51,7 +51,7 @@ pub(crate) struct Turn {
 
 /// What is known of how roles conduct themselves.
 #[derive(Debug, Default)]
-pub(crate) struct Conduct {
+pub(super) struct Conduct {
     /// Bytes that came from and went to addresses of nobody.
     victims: BTreeMap<(Place, SocketAddr), (usize, usize)>,
     /// Since when a client is offline.
@@ -60,12 +60,12 @@ pub(crate) struct Conduct {
 
 impl Conduct {
     /// A node starts.
-    pub(crate) fn started(&mut self, at: Place) {
+    pub(super) fn started(&mut self, at: Place) {
         self.offline.remove(&at);
     }
 
     /// A datagram came to a node.
-    pub(crate) fn came(&mut self, at: Place, from: SocketAddr, datagram: &[u8]) {
+    pub(super) fn came(&mut self, at: Place, from: SocketAddr, datagram: &[u8]) {
         if attacker::is_victim(from) {
             self.victims.entry((at, from)).or_default().0 += datagram.len();
         }
@@ -76,7 +76,7 @@ impl Conduct {
     /// # Errors
     /// A client that is offline sends nothing but farewells. S7 and S14: an address that proved
     /// nothing gets Retries only, half as much as came from it.
-    pub(crate) fn sends(
+    pub(super) fn sends(
         &mut self,
         (at, is_offline): (Place, bool),
         to: SocketAddr,
@@ -106,7 +106,7 @@ impl Conduct {
 /// # Errors
 /// S6: what was dropped or damaged changed something. S8: a nonce was used for two texts. S12: it
 /// does not come to an end. Or it does not go by its own deadline.
-pub(crate) fn judge(turn: &Turn) -> Judgement {
+pub(super) fn judge(turn: &Turn) -> Judgement {
     let Turn { now, outcome, after, was_idle, is_cut_short, watched } = turn;
     law(outcome.complete || *is_cut_short, || {
         format!("S12: a drain gave {} actions and was not through", outcome.effects.len())

@@ -1,16 +1,20 @@
 //! A world that lives: its users follow a script, things befall it, and it comes to an end.
 
+pub(crate) mod finish;
+mod incidents;
+mod restores;
+mod users;
+
 use crate::{
     agenda::{Alarm, Event},
     clock::{Moment, SECOND},
-    finish, incidents,
     node::Node,
-    restores::Restores,
     script::Step,
     setup::Setup,
-    users::Users,
     world::World,
 };
+
+use self::{restores::Restores, users::Users};
 
 /// How long a script may take.
 const LONGEST: Moment = 4000 * SECOND;

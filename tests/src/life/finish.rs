@@ -14,9 +14,9 @@ use proto_core::{
 use crate::{
     clock::{Moment, SECOND},
     judgement::show,
+    laws::restored::RestoredLaws,
     place::{Place, SERVER},
     records::{self, MailRecord},
-    restored::RestoredLaws,
     world::World,
 };
 
@@ -180,7 +180,7 @@ fn unsettled(world: &mut World) -> Option<(Place, String)> {
 fn unsettled_since_restores(world: &World, laws: &RestoredLaws) -> Option<(Place, String)> {
     let (server, there) = (&world.nodes[SERVER].store, those_there(world));
     for place in there.iter().copied() {
-        if let Err(why) = laws.complete(&world.nodes[place].party(), server) {
+        if let Err(why) = RestoredLaws::complete(&world.nodes[place].party(), server) {
             return Some((place, why));
         }
         for (to, text, stored) in laws.open(place) {
@@ -266,7 +266,7 @@ pub(crate) fn old_mail_is_gone(world: &mut World) {
             }
         });
     }
-    let kept = world.laws().mail_kept;
+    let kept = world.laws().mail_kept();
     let accounts = world.laws().accounts().count() as u64 + 1;
     let pause = (kept / accounts / 8).clamp(SHORTEST_SWEEP, LONGEST_SWEEP);
     let most = kept + accounts * pause + SWEEP_SLACK;

@@ -52,7 +52,7 @@ type MessageKey = (PublicKey, u64);
 
 /// What was ever durable and ever said, in all the pasts of a world.
 #[derive(Debug, Default)]
-pub struct RestoredLaws {
+pub(crate) struct RestoredLaws {
     said: BTreeMap<Vec<u8>, Spoken>,
     /// The text that each number stands for: of author, to recipient.
     numbers: BTreeMap<(PublicKey, PublicKey, u64), Vec<u8>>,
@@ -85,7 +85,7 @@ struct Spoken {
 
 /// The messages that a store had in its outbox: they go back with it.
 #[derive(Clone, Debug, Default)]
-pub struct Letters(BTreeMap<MessageKey, Letter>);
+pub(crate) struct Letters(BTreeMap<MessageKey, Letter>);
 
 /// A message in an outbox, and what its user was told of it.
 #[derive(Clone, Debug)]
@@ -139,12 +139,12 @@ fn same(one: &To, other: &To) -> bool {
 
 impl RestoredLaws {
     /// What a store has in its outbox, to be kept with a copy of it.
-    pub fn letters(&self, at: Place) -> Letters {
+    pub(super) fn letters(&self, at: Place) -> Letters {
         self.letters.get(&at).cloned().unwrap_or_default()
     }
 
     /// A store is another from now on.
-    pub fn went_back(&mut self, at: &Party<'_>, letters: Letters, now: Moment) {
+    pub(super) fn went_back(&mut self, at: &Party<'_>, letters: Letters, now: Moment) {
         self.letters.insert(at.place, letters);
         if at.place == SERVER {
             (self.lost, self.losses) = (Some(now), self.losses + 1);
@@ -154,12 +154,12 @@ impl RestoredLaws {
     }
 
     /// The server's store ever went back.
-    pub fn server_went_back(&self) -> bool {
+    pub(super) fn server_went_back(&self) -> bool {
         self.losses > 0
     }
 
     /// A node starts again.
-    pub fn started(&mut self, at: Place) {
+    pub(super) fn started(&mut self, at: Place) {
         self.runs.insert(at, Run::default());
     }
 
@@ -167,7 +167,7 @@ impl RestoredLaws {
     ///
     /// # Errors
     /// A number was given twice in one run.
-    pub fn said(&mut self, at: &Party<'_>, id: &MessageId, to: To, text: &str) -> Judgement {
+    pub(super) fn said(&mut self, at: &Party<'_>, id: &MessageId, to: To, text: &str) -> Judgement {
         let text = text.as_bytes().to_vec();
         self.said.insert(text.clone(), Spoken { author: at.key, nick: at.nick, to });
         let mine = Mine { text, accepted: false, settled: false };
@@ -177,13 +177,13 @@ impl RestoredLaws {
     }
 
     /// Messages that a client took and said nothing about yet.
-    pub fn unanswered(&self, at: Place) -> usize {
+    pub(super) fn unanswered(&self, at: Place) -> usize {
         let said = self.runs.get(&at).into_iter().flat_map(|run| run.said.values());
         said.filter(|mine| !mine.accepted && !mine.settled).count()
     }
 
     /// Messages of a store's outbox without a last word: to whom, and whether the server has it.
-    pub fn open(&self, at: Place) -> impl Iterator<Item = (&To, &[u8], bool)> {
+    pub(crate) fn open(&self, at: Place) -> impl Iterator<Item = (&To, &[u8], bool)> {
         let letters = self.letters.get(&at).into_iter().flat_map(|letters| letters.0.values());
         letters.filter(|letter| letter.verdict.is_none()).filter_map(|letter| {
             Some((&self.said.get(&letter.text)?.to, letter.text.as_slice(), letter.stored))
@@ -196,7 +196,7 @@ impl RestoredLaws {
     ///
     /// # Errors
     /// A law was broken.
-    pub fn changed(&mut self, at: &Party<'_>, change: &Change) -> Judgement {
+    pub(super) fn changed(&mut self, at: &Party<'_>, change: &Change) -> Judgement {
         match change {
             Change::Put { log, number, last: head, before } => {
                 let (number, is_new) = (*number, before.is_none());
@@ -386,7 +386,7 @@ impl RestoredLaws {
     ///
     /// # Errors
     /// It is not so.
-    pub fn told(
+    pub(super) fn told(
         &mut self,
         at: &Party<'_>,
         server: &Store,
@@ -549,7 +549,7 @@ impl RestoredLaws {
     ///
     /// # Errors
     /// It is this.
-    pub fn complete(&self, of: &Party<'_>, server: &Store) -> Judgement {
+    pub(crate) fn complete(of: &Party<'_>, server: &Store) -> Judgement {
         let accounts = contents::accounts(server);
         let Some((account, record)) = accounts.iter().find(|(_, has)| has.key == of.key) else {
             return Err("the server has no account for it".into());
@@ -578,7 +578,7 @@ impl RestoredLaws {
     }
 
     /// Whether a server has an account for who goes by a nick.
-    pub fn knows(server: &Store, nick: &Nick) -> bool {
+    pub(crate) fn knows(server: &Store, nick: &Nick) -> bool {
         contents::accounts(server).values().any(|account| account.nick.folded() == nick.folded())
     }
 }

@@ -7,10 +7,11 @@ use crate::{
     clock::{Moment, SECOND},
     ctx::Ctx,
     place::{Place, SERVER},
-    restores::Restores,
     store::Manners,
     world::World,
 };
+
+use super::restores::Restores;
 
 /// The longest that a path is cut.
 const CUT: Moment = 90 * SECOND;
@@ -30,7 +31,7 @@ enum Class {
 }
 
 /// One of this world's classes strikes; and again, later.
-pub(crate) fn strike(world: &mut World, restores: &mut Restores) {
+pub(super) fn strike(world: &mut World, restores: &mut Restores) {
     let f = &world.cx.faults;
     let classes = [
         (f.bursts, Class::Burst),

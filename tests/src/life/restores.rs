@@ -19,7 +19,7 @@ const KEPT: usize = 4;
 
 /// All that a world has of backups.
 #[derive(Debug, Default)]
-pub(crate) struct Restores {
+pub(super) struct Restores {
     /// Of single nodes.
     single: Vec<(Place, Backup)>,
     /// Of the server and some clients, made at the same moment: as of one machine.
@@ -29,7 +29,7 @@ pub(crate) struct Restores {
 
 impl Restores {
     /// A store goes back, or a backup is made for that.
-    pub(crate) fn strike(&mut self, world: &mut World) {
+    pub(super) fn strike(&mut self, world: &mut World) {
         let place = world.cx.dice.index(world.nodes.len());
         match world.cx.dice.below(150) {
             0..35 => self.back_up(world, place),

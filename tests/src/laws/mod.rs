@@ -1,5 +1,10 @@
 //! The judges of a world: told what happens in it, they say whether that may be.
 
+pub(crate) mod conduct;
+pub mod messages;
+pub(crate) mod restored;
+pub mod rooms;
+
 use std::{collections::BTreeMap, net::SocketAddr};
 
 use proto_core::{
@@ -14,12 +19,15 @@ use proto_core::{
 
 use crate::{
     clock::Moment,
-    conduct::{self, Conduct, Turn},
     judgement::{Judgement, Party, law},
-    laws::{Laws, Run},
     place::{Place, SERVER},
-    restored::{Letters, RestoredLaws},
     store::{Change, Store},
+};
+
+use self::{
+    conduct::{Conduct, Turn},
+    messages::{Laws, Run},
+    restored::{Letters, RestoredLaws},
 };
 
 /// All laws of a world.
@@ -61,13 +69,13 @@ impl Judges {
 
     /// There is a server with this key.
     pub(crate) fn introduce_server(&mut self, suite: &'static dyn Suite, key: &PublicKey) {
-        self.laws.rooms.introduce(suite, key);
+        self.laws.rooms_mut().introduce(suite, key);
     }
 
     /// What the server goes by. Where wall clocks jump, mail may be of any age.
     pub(crate) fn server_goes_by(&mut self, config: &server::Config, jumps: bool) {
-        self.laws.mail_kept = if jumps { 0 } else { config.mail.as_micros() as u64 };
-        self.laws.rooms.retention = Some(config.room);
+        let mail_kept = if jumps { 0 } else { config.mail.as_micros() as u64 };
+        self.laws.server_keeps(mail_kept, config.room);
     }
 
     /// A key is that of another device of someone.
@@ -84,7 +92,7 @@ impl Judges {
 
     /// An entry of a room is spoiled from now on.
     pub(crate) fn spoil(&mut self, room: Room, index: u64) {
-        self.laws.rooms.spoil(room, index);
+        self.laws.rooms_mut().spoil(room, index);
     }
 
     /// What a store has in its outbox, to be kept with a copy of it.
@@ -151,7 +159,7 @@ impl Judges {
 
     /// A user wishes something of the server's rooms.
     pub(crate) fn wished(&mut self, key: PublicKey, wish: &Wish) {
-        self.laws.rooms.wished(key, wish);
+        self.laws.rooms_mut().wished(key, wish);
     }
 
     /// Something became durable at a node, by whose clock it is so late.
@@ -160,7 +168,7 @@ impl Judges {
     /// A law was broken.
     pub(crate) fn changed(&mut self, at: &Party<'_>, time: UnixTime, change: &Change) -> Judgement {
         if at.place == SERVER {
-            self.laws.rooms.time = time;
+            self.laws.rooms_mut().set_time(time);
         }
         match &mut self.restored {
             Some(laws) => laws.changed(at, change),
@@ -187,7 +195,7 @@ impl Judges {
         match &mut self.restored {
             Some(laws) => laws.told(at, server, event, text, now),
             None => {
-                self.laws.rooms.time = time;
+                self.laws.rooms_mut().set_time(time);
                 let run = self.runs.entry(at.place).or_default();
                 self.laws.told(at, run, event, text)
             }
@@ -205,7 +213,7 @@ impl Judges {
                 self.restored.as_ref().is_some_and(RestoredLaws::server_went_back)
             }
             server::Event::EntryDamaged { room, index, .. } => {
-                self.laws.rooms.is_spoiled(room, index)
+                self.laws.rooms().is_spoiled(room, index)
             }
             _ => true,
         };
@@ -216,7 +224,7 @@ impl Judges {
 
     /// Whether a log is the inbox of a room.
     pub(crate) fn is_of_room(&self, log: &Log) -> bool {
-        matches!(log, Log::Inbox(of) if self.laws.rooms.room(of).is_some())
+        matches!(log, Log::Inbox(of) if self.laws.rooms().room(of).is_some())
     }
 
     /// Messages that a client took in this run and said nothing about yet.
