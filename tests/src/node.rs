@@ -280,6 +280,12 @@ impl Node {
         }
     }
 
+    /// It crashes, if it runs, and starts again so much later.
+    pub(crate) fn crash_for(&mut self, cx: &mut Ctx, span: Moment) {
+        self.crash(cx);
+        cx.task(span, self.life(), Task::Boot);
+    }
+
     /// It crashes in its next drain, after so many actions.
     pub(crate) fn crash_after(&mut self, actions: usize) {
         self.torn = Some(actions);

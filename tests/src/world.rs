@@ -385,9 +385,8 @@ impl World {
             self.cx.judge(place, judgement);
         }
         if torn.is_some() {
-            self.crash(place);
             let pause = self.cx.dice.below(10 * SECOND);
-            self.cx.task(pause, self.nodes[place].life(), Task::Boot);
+            self.nodes[place].crash_for(&mut self.cx, pause);
         }
     }
 
@@ -397,13 +396,14 @@ impl World {
             return;
         }
         let service = self.requests.as_mut().map_or(Service::Well, |all| all.serve(place));
-        if service == Service::Never {
-            return self.crash_and_restart(place);
-        }
         let Self { nodes, judges, cx, requests, .. } = self;
         let node = &mut nodes[place];
-        if service == Service::Not {
-            node.store.behave(Manners { fails: 1_000, ..Manners::default() });
+        match service {
+            Service::Never => return node.crash_for(cx, DOWN),
+            Service::Not => {
+                node.store.behave(Manners { fails: 1_000, ..Manners::default() });
+            }
+            Service::Well | Service::Last => {}
         }
         if let Some(change) = node.commit(cx) {
             if let Change::Put { log, before: None, .. } = &change {
@@ -417,14 +417,9 @@ impl World {
         }
         match service {
             Service::Not => node.store.behave(Manners::default()),
-            Service::Last => self.crash_and_restart(place),
+            Service::Last => node.crash_for(cx, DOWN),
             Service::Well | Service::Never => {}
         }
-    }
-
-    fn crash_and_restart(&mut self, place: Place) {
-        self.crash(place);
-        self.cx.task(DOWN, self.nodes[place].life(), Task::Boot);
     }
 
     // ---- what the network brings

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use crate::{
-    agenda::{Alarm, Task},
+    agenda::Alarm,
     clock::{Moment, SECOND},
     ctx::Ctx,
     place::{Place, SERVER},
@@ -68,9 +68,8 @@ pub(super) fn strike(world: &mut World, restores: &mut Restores) {
             nodes[place].pause(cx, span);
         }
         Class::Crash => {
-            nodes[place].crash(cx);
             let pause = cx.dice.below(30 * SECOND);
-            cx.task(pause, nodes[place].life(), Task::Boot);
+            nodes[place].crash_for(cx, pause);
         }
         Class::Torn => nodes[place].crash_after(cx.dice.index(6)),
         Class::Store => upset_store(world, place),
