@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use proto_core::{
     client::{Event, MessageId, SayError, Status, To, Verdict},
-    id::{Nick, RoomName},
+    host::Log,
+    id::{Nick, Room, RoomName},
     server::{self, Logins},
     wire::{GoneReason, Wish},
 };
@@ -13,12 +14,12 @@ use crate::{
     clock::{Moment, SECOND},
     contents,
     faults::Faults,
-    network::Place,
     node::Kind,
-    restores::Backup,
-    store::Store,
+    place::{Place, SERVER},
+    setup::Setup,
     trace::Telling,
-    world::{SERVER, Setup, World},
+    world::Backup,
+    world::World,
 };
 
 /// Longer than anything takes on a good network.
@@ -131,7 +132,7 @@ impl Chat {
 
     /// A copy of all that is durable at a node now.
     pub fn back_up(&self, who: &str) -> Backup {
-        self.world.backup(self.at(who))
+        self.world.back_up(self.at(who))
     }
 
     /// A host crashes, and starts again with another store.
@@ -152,15 +153,45 @@ impl Chat {
     /// Nothing passes between two for that long.
     pub fn part(&mut self, one: &str, other: &str, span: Moment) {
         let (one, other) = (self.at(one), self.at(other));
-        self.world.part(one, other, span);
+        self.world.network.part(&mut self.world.cx, one, other, span);
+    }
+
+    /// Nothing passes from one to another for that long.
+    pub fn mute(&mut self, from: &str, to: &str, span: Moment) {
+        let (from, to) = (self.at(from), self.at(to));
+        self.world.network.mute(&mut self.world.cx, from, to, span);
+    }
+
+    /// From now on, so many bytes per second pass from one to another.
+    pub fn slow_down(&mut self, from: &str, to: &str, rate: u64) {
+        let (from, to) = (self.at(from), self.at(to));
+        self.world.network.slow_down(&mut self.world.cx, from, to, rate);
     }
 
     /// No datagram of more than `largest` bytes passes between two any more.
     pub fn narrow(&mut self, one: &str, other: &str, largest: usize) {
         let (one, other) = (self.at(one), self.at(other));
         for (from, to) in [(one, other), (other, one)] {
-            self.world.network.narrow(from, to, largest, &mut self.world.dice);
+            self.world.network.narrow(&mut self.world.cx, from, to, largest);
         }
+    }
+
+    /// A host stands still for that long.
+    pub fn pause(&mut self, who: &str, span: Moment) {
+        let who = self.at(who);
+        self.world.nodes[who].pause(&mut self.world.cx, span);
+    }
+
+    /// A host's wall clock is set, so many microseconds further or back.
+    pub fn set_clock(&mut self, who: &str, by: i64) {
+        let who = self.at(who);
+        self.world.nodes[who].set_clock(&mut self.world.cx, by);
+    }
+
+    /// The server's store spoils an entry of a room.
+    pub fn spoil(&mut self, room: Room, index: u64) {
+        self.world.nodes[SERVER].store.damage(Log::Room(room), index);
+        self.world.judges.spoil(room, index);
     }
 
     /// Who it is cannot be reached by anyone.
@@ -209,7 +240,7 @@ impl Chat {
     /// All that someone was told since this was asked before.
     pub fn hears(&mut self, who: &str) -> Vec<String> {
         let who = self.at(who);
-        let told = &self.world.nodes[who].told;
+        let told = self.world.nodes[who].user.told();
         let from = self.heard.insert(who, told.len()).unwrap_or(0);
         told[from..].iter().filter_map(|told| self.line(who, told.event, &told.text)).collect()
     }
@@ -266,10 +297,10 @@ impl Chat {
 
     /// The server goes by something else from now on: it is started anew.
     pub fn configure(&mut self, change: impl FnOnce(&mut server::Config)) {
-        if let Kind::Server(config) = &mut self.world.nodes[SERVER].kind {
+        if let Kind::Server(config) = &mut self.world.nodes[SERVER].plan.kind {
             change(config);
             let config = *config;
-            self.world.go_by(&config);
+            self.world.judges.server_goes_by(&config, self.world.cx.faults.jumps);
         }
         self.crash("server");
         self.start("server");
@@ -278,9 +309,8 @@ impl Chat {
     /// The server's store is lost, and it begins anew.
     pub fn lose_server(&mut self) {
         self.crash("server");
-        let server = &mut self.world.nodes[SERVER];
-        (server.store, server.boots) = (Store::default(), 0);
-        self.world.laws.server_begins_anew();
+        self.world.nodes[SERVER].store.wipe();
+        self.world.judges.server_begins_anew();
         self.start("server");
     }
 
@@ -310,8 +340,8 @@ impl Chat {
             Some("") => To::Lobby,
             name => To::Room(RoomName::new(name.unwrap_or(room)).expect("a room name")),
         };
-        let rooms = &self.world.laws.rooms;
-        let key = self.world.nodes[self.at(who)].key;
+        let rooms = self.world.laws().rooms();
+        let key = self.world.nodes[self.at(who)].key();
         rooms.number(&to).map(|room| rooms.inbox(key, room)).unwrap_or_default()
     }
 

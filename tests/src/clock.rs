@@ -31,12 +31,12 @@ impl Clock {
     }
 
     /// A new run of the host: the monotonic clock shows `base` at `now`.
-    pub fn restart(&mut self, now: Moment, base: u64) {
+    pub(crate) fn restart(&mut self, now: Moment, base: u64) {
         (self.started, self.base) = (now, base);
     }
 
     /// The wall clock is set, so many microseconds further or back.
-    pub fn set(&mut self, by: i64) {
+    pub(crate) fn set(&mut self, by: i64) {
         self.unix = self.unix.saturating_add_signed(by);
     }
 
@@ -54,7 +54,7 @@ impl Clock {
     }
 
     /// Reads both clocks, for the role.
-    pub fn read(&mut self, now: Moment) -> WallClock {
+    pub(crate) fn read(&mut self, now: Moment) -> WallClock {
         self.told = WallClock { at: self.instant(now), unix: UnixTime(self.unix + now) };
         self.told
     }

@@ -2,6 +2,8 @@
 
 use std::{fmt, ops::AddAssign};
 
+use proto_core::client::{Event, Verdict};
+
 /// What happened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -49,6 +51,28 @@ pub struct Counts {
     pub store_failures: u64,
     /// Datagrams that were damaged or forged.
     pub forgeries: u64,
+}
+
+impl Counts {
+    /// A user was told something.
+    pub(crate) fn told(&mut self, event: &Event) {
+        let count = match event {
+            Event::Accepted { .. } => &mut self.accepted,
+            Event::Verdict { verdict: Verdict::Stored, .. } => &mut self.stored,
+            Event::Verdict { verdict: Verdict::Refused(_) | Verdict::Failed(_), .. } => {
+                &mut self.refused
+            }
+            Event::Verdict { verdict: Verdict::Expired, .. } => &mut self.expired,
+            Event::Message { by_server: true, .. } => &mut self.by_server,
+            Event::Message { .. } => &mut self.direct,
+            Event::RoomGap { .. } => &mut self.gaps,
+            Event::Outcome { result: Ok(()), .. } => &mut self.wishes,
+            Event::Deposited { .. } => &mut self.deposits,
+            Event::Relayed { .. } => &mut self.relays,
+            _ => return,
+        };
+        *count += 1;
+    }
 }
 
 impl AddAssign for Counts {

@@ -78,11 +78,14 @@ pub fn mix(mut word: u64) -> u64 {
 
 /// A fingerprint of bytes, to compare runs by.
 pub fn fingerprint(start: u64, bytes: &[u8]) -> u64 {
-    let mut hash = start ^ (bytes.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    for chunk in bytes.chunks(8) {
-        let mut word = [0; 8];
-        word[..chunk.len()].copy_from_slice(chunk);
-        hash = mix(hash ^ u64::from_le_bytes(word)).rotate_left(17);
+    let start = start ^ (bytes.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let add = |hash, word| mix(hash ^ u64::from_le_bytes(word)).rotate_left(17);
+    let (words, rest) = bytes.as_chunks();
+    let hash = words.iter().fold(start, |hash, word| add(hash, *word));
+    if rest.is_empty() {
+        return hash;
     }
-    hash
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    add(hash, last)
 }

@@ -1,17 +1,13 @@
 //! One thing that goes wrong in a world where nothing else does: to the n-th datagram
 //! that is sent, or at the n-th request that a store carries out.
 
-use std::net::SocketAddr;
-
 use crate::{
+    agenda::Event,
     clock::{Moment, SECOND},
-    network::Place,
-    store::Manners,
-    world::{Event, World},
+    ctx::Ctx,
+    letter::Letter,
+    place::Place,
 };
-
-/// How long a host that crashed is down.
-const DOWN: Moment = SECOND / 2;
 
 /// The longest that a datagram waits for one to overtake it.
 const WAIT: Moment = SECOND;
@@ -37,115 +33,119 @@ pub enum Disturbance {
     Failed(usize),
 }
 
-/// A datagram on its way: from, to, bytes.
-type Sent = (SocketAddr, SocketAddr, Vec<u8>);
-
-/// What was sent and asked for in a world so far, and what is to go wrong with it.
+/// What was sent and asked for in a world.
 #[derive(Debug)]
 pub struct Course {
-    /// What goes wrong.
-    pub disturbance: Disturbance,
     /// How many datagrams were sent.
     pub datagrams: usize,
-    /// Whose store each request was made of, and whether it changed something there.
-    pub requests: Vec<(Place, bool)>,
-    held: Option<Sent>,
+    /// The requests to stores.
+    pub requests: Vec<Asked>,
 }
 
-/// How a store serves a request.
+/// A request to a store: of whom, and whether it changed something there.
+pub type Asked = (Place, bool);
+
+/// Datagrams that are sent, with one of which something is to go wrong.
+#[derive(Debug)]
+pub(crate) struct Datagrams {
+    disturbance: Disturbance,
+    count: usize,
+    /// It waits for the next one in its direction.
+    held: Option<Letter>,
+}
+
+impl Datagrams {
+    pub(crate) fn new(disturbance: Disturbance) -> Self {
+        Self { disturbance, count: 0, held: None }
+    }
+
+    /// How many there were.
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// One that is to arrive so much later.
+    pub(crate) fn send(&mut self, cx: &mut Ctx, letter: Letter, on_time: Moment) {
+        let number = self.count;
+        self.count += 1;
+        let is_next = |held: &mut Letter| (held.from, held.to) == (letter.from, letter.to);
+        if let Some(held) = self.held.take_if(is_next) {
+            arrive_after(cx, on_time + 1, held);
+        }
+        match self.disturbance {
+            Disturbance::Lost(at) if at == number => {}
+            Disturbance::Doubled(at, later) if at == number => {
+                arrive_after(cx, on_time, letter.clone());
+                arrive_after(cx, on_time + later, letter);
+            }
+            Disturbance::Late(at, later) if at == number => {
+                arrive_after(cx, on_time + later, letter);
+            }
+            Disturbance::Overtaken(at) if at == number => {
+                self.held = Some(letter);
+                cx.after(WAIT, Event::Release);
+            }
+            _ => arrive_after(cx, on_time, letter),
+        }
+    }
+
+    /// What waited to be overtaken waits no longer.
+    pub(crate) fn release(&mut self, cx: &mut Ctx) {
+        if let Some(held) = self.held.take() {
+            arrive_after(cx, 0, held);
+        }
+    }
+}
+
+fn arrive_after(cx: &mut Ctx, span: Moment, letter: Letter) {
+    cx.after(span, Event::Arrive { letter, damaged: false });
+}
+
+/// Requests to stores, at one of which something is to go wrong.
+#[derive(Debug)]
+pub(crate) struct Requests {
+    disturbance: Disturbance,
+    all: Vec<Asked>,
+}
+
+/// How a request is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Service {
     Well,
     /// It fails.
     Not,
-    /// Not at all: its host crashed.
+    /// Not at all: its host crashes.
     Never,
     /// And then its host crashes.
     Last,
 }
 
-impl World {
-    /// Counts what is sent and asked for from now on, with one thing of it to go wrong.
-    pub fn disturb(&mut self, disturbance: Disturbance) {
-        let (datagrams, requests) = (0, Vec::new());
-        self.course = Some(Course { disturbance, datagrams, requests, held: None });
+impl Requests {
+    pub(crate) fn new(disturbance: Disturbance) -> Self {
+        Self { disturbance, all: Vec::new() }
     }
 
-    /// What becomes of a datagram: how many times, and how much later each, than `on_time`,
-    /// it arrives.
-    pub(crate) fn fate(
-        &mut self,
-        from: SocketAddr,
-        to: SocketAddr,
-        bytes: &[u8],
-        on_time: Moment,
-    ) -> Vec<Moment> {
-        let Some(course) = &mut self.course else { return vec![0] };
-        let number = course.datagrams;
-        course.datagrams += 1;
-        if let Some(held) = course.held.take_if(|held| (held.0, held.1) == (from, to)) {
-            self.release_after(on_time + 1, held);
-        }
-        let Some(course) = &mut self.course else { return vec![0] };
-        match course.disturbance {
-            Disturbance::Lost(at) if at == number => Vec::new(),
-            Disturbance::Doubled(at, later) if at == number => vec![0, later],
-            Disturbance::Late(at, later) if at == number => vec![later],
-            Disturbance::Overtaken(at) if at == number => {
-                course.held = Some((from, to, bytes.to_vec()));
-                self.after(WAIT, Event::Release);
-                Vec::new()
-            }
-            _ => vec![0],
-        }
+    /// All that there were.
+    pub(crate) fn all(&self) -> &[Asked] {
+        &self.all
     }
 
-    /// What waited to be overtaken waits no longer.
-    pub(crate) fn release(&mut self) {
-        if let Some(held) = self.course.as_mut().and_then(|course| course.held.take()) {
-            self.release_after(0, held);
-        }
-    }
-
-    fn release_after(&mut self, span: Moment, (from, to, bytes): Sent) {
-        self.after(span, Event::Arrive { from, to, bytes, damaged: false });
-    }
-
-    /// What becomes of the next request to a store.
+    /// What becomes of the next one.
     pub(crate) fn serve(&mut self, place: Place) -> Service {
-        let Some(course) = &mut self.course else { return Service::Well };
-        let number = course.requests.len();
-        course.requests.push((place, false));
-        match course.disturbance {
-            Disturbance::CrashBefore(at) if at == number => {
-                self.crash_and_restart(place);
-                Service::Never
-            }
+        let number = self.all.len();
+        self.all.push((place, false));
+        match self.disturbance {
+            Disturbance::CrashBefore(at) if at == number => Service::Never,
             Disturbance::CrashAfter(at) if at == number => Service::Last,
-            Disturbance::Failed(at) if at == number => {
-                let manners = Manners { fails: 1_000, ..Manners::default() };
-                self.nodes[place].store.behave(manners);
-                Service::Not
-            }
+            Disturbance::Failed(at) if at == number => Service::Not,
             _ => Service::Well,
         }
     }
 
-    /// A request was served.
-    pub(crate) fn served(&mut self, place: Place, service: Service, changed: bool) {
-        if let Some((_, changes)) = self.course.as_mut().and_then(|c| c.requests.last_mut()) {
-            *changes = changed;
+    /// It changed something.
+    pub(crate) fn changed(&mut self) {
+        if let Some((_, changed)) = self.all.last_mut() {
+            *changed = true;
         }
-        match service {
-            Service::Not => self.nodes[place].store.behave(Manners::default()),
-            Service::Last => self.crash_and_restart(place),
-            Service::Well | Service::Never => {}
-        }
-    }
-
-    fn crash_and_restart(&mut self, place: Place) {
-        self.crash(place);
-        let life = self.nodes[place].life;
-        self.after(DOWN, Event::Boot(place, life));
     }
 }

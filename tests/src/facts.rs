@@ -8,10 +8,7 @@ use proto_core::{
     wire::{CloseReason, PasswordWant, Presence, RegisterRefusal},
 };
 
-use crate::{
-    network::Place,
-    tale::{Pace, Tale},
-};
+use crate::{place::Place, world::World};
 
 /// What is so at some time, whenever it came to be so: by name, lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,84 +47,80 @@ impl Facts {
     }
 }
 
-impl Tale {
-    fn name_of(&self, key: PublicKey) -> String {
-        let holder = self.world.nodes.iter().find(|node| node.key == key);
-        holder.map_or_else(|| format!("{key:?}"), |node| node.name.clone())
+/// What is so now. After a crash of its host, a server only knows who is there.
+pub(crate) fn facts(world: &mut World, after_crash: bool) -> Facts {
+    let mut facts = Facts::default();
+    for place in 1..world.nodes.len() {
+        facts_of(world, place, after_crash, &mut facts);
     }
-
-    /// Every room with its name; the lobby has none.
-    fn rooms(&self) -> Vec<(String, RoomNumber)> {
-        let lobby = [(String::new(), RoomNumber::LOBBY)];
-        lobby.into_iter().chain(self.world.laws.rooms.named()).collect()
-    }
-
-    /// What is so now.
-    pub(crate) fn facts(&mut self) -> Facts {
-        let mut facts = Facts::default();
-        for place in 1..self.world.nodes.len() {
-            self.facts_of(place, &mut facts);
-        }
-        let (rooms, laws) = (self.rooms(), &self.world.laws);
-        for (author, recipient, text, verdict) in laws.letters() {
-            let to = match laws.rooms.room(&recipient) {
-                Some(room) => {
-                    let named = rooms.iter().find(|(_, number)| *number == room);
-                    named.map_or_else(|| format!("{room:?}"), |(name, _)| format!("#{name}"))
-                }
-                None => self.name_of(recipient),
-            };
-            let name = format!("what became of {:?}", short(&text));
-            let verdict = verdict.map_or("it is open".into(), |verdict| format!("{verdict:?}"));
-            facts.add(name, vec![format!("{} to {to}: {verdict} {text}", self.name_of(author))]);
-        }
-        let accounts =
-            laws.accounts().map(|(nick, key)| format!("{nick} of {}", self.name_of(key)));
-        facts.add("accounts".into(), sorted(accounts));
-        for (name, room) in rooms {
-            facts.add(format!("log of #{name}"), laws.rooms.log(room));
-            let members = laws.rooms.members(room).map(|account| laws.nick(account));
-            facts.add(format!("members of #{name}"), sorted(members));
-        }
-        facts
-    }
-
-    fn facts_of(&mut self, place: Place, facts: &mut Facts) {
-        let crash = self.pace == Pace::Crash;
-        let node = &mut self.world.nodes[place];
-        let (name, key, mut roster, mut rooms) = (node.name.clone(), node.key, vec![], vec![]);
-        for (how, kind) in [("was answered", About::Answer), ("heard", About::News)] {
-            let told = node.told.iter().filter_map(|told| line(&told.event, &told.text));
-            let told = told.filter(|(about, _)| *about == kind).map(|(_, line)| line);
-            facts.add(format!("{name} {how}"), sorted(told));
-        }
-        if let Some(client) = node.client() {
-            let status = client.status();
-            facts.add(format!("{name} is"), vec![format!("{status:?}")]);
-            if status == Status::Online {
-                client.for_each_peer(|peer| roster.push(peer));
-                client.for_each_room(|view| rooms.push(format!("{:?}", view.room)));
+    let (rooms, laws) = (rooms(world), world.laws());
+    for (author, recipient, text, verdict) in laws.letters() {
+        let to = match laws.rooms().room(&recipient) {
+            Some(room) => {
+                let named = rooms.iter().find(|(_, number)| *number == room);
+                named.map_or_else(|| format!("{room:?}"), |(name, _)| format!("#{name}"))
             }
-        }
-        let roster = roster.into_iter().map(|peer| {
-            // A server that crashed only knows who is there.
-            let presence = match peer.presence {
-                Presence::Lost if crash => Presence::Offline,
-                presence => presence,
-            };
-            format!("{} of {} {presence:?} {:?}", peer.nick, self.name_of(peer.key), peer.away)
-        });
-        facts.add(format!("{name}'s roster"), sorted(roster));
-        facts.add(format!("{name}'s rooms"), sorted(rooms.into_iter()));
-        let laws = &self.world.laws;
-        for author in &self.world.nodes[1..] {
-            let inbox = laws.inbox(key, author.key);
-            facts.add(format!("{name}'s inbox of {}", author.name), inbox);
-        }
-        for (room, number) in self.rooms() {
-            facts.add(format!("{name}'s inbox of #{room}"), laws.rooms.inbox(key, number));
+            None => name_of(world, recipient),
+        };
+        let name = format!("what became of {:?}", short(&text));
+        let verdict = verdict.map_or("it is open".into(), |verdict| format!("{verdict:?}"));
+        facts.add(name, vec![format!("{} to {to}: {verdict} {text}", name_of(world, author))]);
+    }
+    let accounts = laws.accounts().map(|(nick, key)| format!("{nick} of {}", name_of(world, key)));
+    facts.add("accounts".into(), sorted(accounts));
+    for (name, room) in rooms {
+        facts.add(format!("log of #{name}"), laws.rooms().log(room));
+        let members = laws.rooms().members(room).map(|account| laws.nick(account));
+        facts.add(format!("members of #{name}"), sorted(members));
+    }
+    facts
+}
+
+fn facts_of(world: &mut World, place: Place, after_crash: bool, facts: &mut Facts) {
+    let name = world.name(place).to_string();
+    let node = &mut world.nodes[place];
+    let (key, mut roster, mut joined) = (node.key(), vec![], vec![]);
+    for (how, kind) in [("was answered", About::Answer), ("heard", About::News)] {
+        let told = node.user.told().iter().filter_map(|told| line(&told.event, &told.text));
+        let told = told.filter(|(about, _)| *about == kind).map(|(_, line)| line);
+        facts.add(format!("{name} {how}"), sorted(told));
+    }
+    if let Some(client) = node.client() {
+        let status = client.status();
+        facts.add(format!("{name} is"), vec![format!("{status:?}")]);
+        if status == Status::Online {
+            client.for_each_peer(|peer| roster.push(peer));
+            client.for_each_room(|view| joined.push(format!("{:?}", view.room)));
         }
     }
+    let roster = roster.into_iter().map(|peer| {
+        let presence = match peer.presence {
+            Presence::Lost if after_crash => Presence::Offline,
+            presence => presence,
+        };
+        format!("{} of {} {presence:?} {:?}", peer.nick, name_of(world, peer.key), peer.away)
+    });
+    facts.add(format!("{name}'s roster"), sorted(roster));
+    facts.add(format!("{name}'s rooms"), sorted(joined.into_iter()));
+    let laws = world.laws();
+    for author in 1..world.nodes.len() {
+        let inbox = laws.inbox(key, world.nodes[author].key());
+        facts.add(format!("{name}'s inbox of {}", world.name(author)), inbox);
+    }
+    for (room, number) in rooms(world) {
+        facts.add(format!("{name}'s inbox of #{room}"), laws.rooms().inbox(key, number));
+    }
+}
+
+fn name_of(world: &World, key: PublicKey) -> String {
+    let holder = world.nodes.iter().position(|node| node.key() == key);
+    holder.map_or_else(|| format!("{key:?}"), |place| world.name(place).to_string())
+}
+
+/// Every room with its name; the lobby has none.
+fn rooms(world: &World) -> Vec<(String, RoomNumber)> {
+    let lobby = [(String::new(), RoomNumber::LOBBY)];
+    lobby.into_iter().chain(world.laws().rooms().named()).collect()
 }
 
 fn sorted(lines: impl Iterator<Item = String>) -> Vec<String> {

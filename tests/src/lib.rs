@@ -5,6 +5,14 @@
 //! clock of its own and one queue of what happens next, and a seed decides all of
 //! it. Roles are driven as any host drives them, through their inputs and drains.
 //!
+//! From the bottom up: all parts of a world are lent its time, its dice and what goes wrong in it
+//! (`ctx`). A [`node::Node`] is a host with its role, store, clock and user; a
+//! [`network::Network`] knows who is where and what becomes of a datagram; the judges ([`laws`])
+//! are told what happens and say whether that may be. The world wires the three. A [`life::Life`]
+//! is a world whose users follow a script, which incidents befall, and which comes to an end: of
+//! those, [`runner`] lives through many. [`chat`] and [`tale`] are worlds for stories, with people
+//! called by name.
+//!
 //! ```text
 //! UDPCHAT_WORLDS=100000 cargo test -p simulation --test worlds -- --nocapture
 //! UDPCHAT_SEED=varied:17 cargo test -p simulation --test worlds replay -- --nocapture
@@ -17,34 +25,35 @@
 //! UDPCHAT_SWEEP=mailbox:lost:17 cargo test -p simulation --test sweeps replay -- --nocapture
 //! ```
 
-pub mod attacker;
+mod agenda;
 pub mod chat;
 pub mod clock;
 mod contents;
+mod cores;
 pub mod counts;
+mod ctx;
 pub mod dice;
 pub mod disturbance;
 pub mod facts;
 pub mod faults;
-mod finish;
-mod incidents;
-pub mod interception;
+mod judgement;
 pub mod laws;
+pub mod letter;
+pub mod life;
 pub mod memory;
-pub mod nat;
 pub mod network;
 pub mod node;
+pub mod place;
 pub mod records;
-pub mod restored;
-pub mod restores;
 pub mod role;
-pub mod rooms;
 pub mod runner;
 pub mod script;
+pub mod setup;
 pub mod store;
 pub mod stories;
 pub mod suite;
 pub mod sweep;
 pub mod tale;
 pub mod trace;
+pub mod user;
 pub mod world;

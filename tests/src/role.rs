@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use proto_core::{
-    client::{self, Client, CommandError, MessageId, SayError, To},
+    client::{self, Client, MessageId, SayError, To},
     host::{Action, Judgement, Machine, Records, StoreError, Ticket},
     id::Nick,
     link::Drops,
@@ -14,7 +14,7 @@ use proto_core::{
 
 use crate::{
     memory::{ClientMemory, ServerMemory},
-    store::{Answer, Found, Request},
+    store::{Answer, Request},
 };
 
 /// A client or a server.
@@ -197,31 +197,30 @@ fn take_server(server: &mut Server<ServerMemory>, now: Instant, input: Input) ->
     match input {
         Input::Operate(nick, operation) => {
             // It is up to the operator to try again.
-            let done = server.operate(now, &nick, operation);
-            Outcome { idle: done.is_err(), ..Outcome::default() }
+            done(server.operate(now, &nick, operation))
         }
         other => take(server, now, other),
     }
 }
 
 fn take_client(client: &mut Client<ClientMemory>, now: Instant, input: Input) -> Outcome {
-    let command =
-        |result: Result<(), CommandError>| Outcome { idle: result.is_err(), ..Outcome::default() };
     match input {
-        Input::Register => command(client.register(now)),
-        Input::Deregister => command(client.deregister(now)),
-        Input::Wish(wish) => command(client.wish(now, wish)),
-        Input::Away(text) => command(client.set_away(now, &text)),
+        Input::Register => done(client.register(now)),
+        Input::Deregister => done(client.deregister(now)),
+        Input::Wish(wish) => done(client.wish(now, wish)),
+        Input::Away(text) => done(client.set_away(now, &text)),
+        Input::Authenticate(password) => done(client.authenticate(now, password.as_bytes())),
         Input::Say { to, text } => {
             let said = client.say(now, to, &text);
-            Outcome { idle: said.is_err(), said: Some(said), ..Outcome::default() }
-        }
-        Input::Authenticate(password) => {
-            let idle = client.authenticate(now, password.as_bytes()).is_err();
-            Outcome { idle, ..Outcome::default() }
+            Outcome { said: Some(said), ..done(said) }
         }
         other => take(client, now, other),
     }
+}
+
+/// A command was taken, or did nothing.
+fn done<T, E>(result: Result<T, E>) -> Outcome {
+    Outcome { idle: result.is_err(), ..Outcome::default() }
 }
 
 /// Passes on what both roles take.
@@ -237,11 +236,11 @@ fn take<M: Machine>(role: &mut M, now: Instant, input: Input) -> Outcome {
             role.handle_stored(now, ticket, done.then_some(()).ok_or(StoreError));
         }
         Input::Answer(Answer::Read { ticket, found }) => {
-            let Found { records, last } = found.clone().unwrap_or_default();
+            let records = found.iter().flat_map(|found| &found.records);
             let records: Vec<_> =
-                records.iter().map(|(number, bytes)| (*number, bytes.as_slice())).collect();
-            let records = Records { records: &records, last };
-            role.handle_read(now, ticket, found.map(|_| records).ok_or(StoreError));
+                records.map(|(number, bytes)| (*number, bytes.as_slice())).collect();
+            let read = found.as_ref().map(|found| Records { records: &records, last: found.last });
+            role.handle_read(now, ticket, read.ok_or(StoreError));
         }
         Input::Authenticated(ticket, judged) => {
             role.handle_judged(now, ticket, judged.as_judgement());

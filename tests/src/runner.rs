@@ -7,21 +7,22 @@ use std::{
     panic::{self, AssertUnwindSafe},
     str::FromStr,
     sync::{
-        Mutex, Once, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        Once,
+        atomic::{AtomicUsize, Ordering},
     },
-    thread,
 };
 
 use proto_core::server::Logins;
 
 use crate::{
+    cores::on_all_cores,
     counts::Counts,
     dice::{Dice, mix},
     faults::Faults,
+    life::Life,
     script::{self, Act, Step},
+    setup::Setup,
     trace::{Telling, last_lines},
-    world::{Setup, World},
 };
 
 /// Which kind of worlds.
@@ -109,13 +110,12 @@ pub fn live(seed: Seed, telling: Telling) -> (Counts, u64) {
 }
 
 fn live_life(setup: &Setup, steps: &[Step], through: bool) -> (Counts, u64) {
-    let mut world = World::new(setup);
-    world.follow(steps);
-    world.finish(through);
-    (world.counts, world.fingerprint())
+    let mut life = Life::new(setup, steps);
+    life.finish(through);
+    (*life.world.counts(), life.world.cx.fingerprint())
 }
 
-/// Lives any world through to its end, as [`World::finish`] has it.
+/// Lives any world through to its end, as [`Life::finish`] has it.
 ///
 /// # Errors
 /// The law that was broken.
@@ -170,43 +170,42 @@ pub fn survey(kind: Kind, count: u64) {
 
 fn live_all(kind: Kind, count: u64, failures: usize) -> (Counts, Vec<Failure>) {
     silence_panics();
-    let next = AtomicU64::new(first());
-    let end = first() + count;
-    let results = Mutex::new((Counts::default(), Vec::new()));
-    let work = || {
-        loop {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            if number >= end {
-                return;
-            }
-            let seed = Seed { kind, number };
-            if env::var_os("UDPCHAT_LOUD").is_some() {
-                eprintln!("{seed}");
-            }
-            let lived = attempt(|| live(seed, Telling::Silent));
-            if env::var_os("UDPCHAT_LOUD").is_some() {
-                eprintln!("{seed} over");
-            }
-            let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
-            match lived {
-                Ok((counts, _)) => results.0 += counts,
-                Err(why) => {
-                    results.1.push((seed, why));
-                    if results.1.len() >= failures {
-                        next.store(end, Ordering::Relaxed);
-                    }
-                }
-            }
+    let failed = AtomicUsize::new(0);
+    let numbers = first()..first() + count;
+    let numbers = numbers.take_while(|_| failed.load(Ordering::Relaxed) < failures);
+    let is_loud = env::var_os("UDPCHAT_LOUD").is_some();
+    let lives = on_all_cores(numbers, |number| {
+        let seed = Seed { kind, number };
+        if is_loud {
+            eprintln!("{seed}");
         }
-    };
-    thread::scope(|scope| {
-        for _ in 0..thread::available_parallelism().map_or(2, usize::from) {
-            scope.spawn(work);
+        let lived = attempt(|| live(seed, Telling::Silent));
+        if is_loud {
+            eprintln!("{seed} over");
         }
+        if lived.is_err() {
+            failed.fetch_add(1, Ordering::Relaxed);
+        }
+        (seed, lived)
     });
-    let (total, mut failures) = results.into_inner().unwrap_or_else(PoisonError::into_inner);
-    failures.sort_by_key(|(seed, _)| seed.number);
+    let (mut total, mut failures) = (Counts::default(), Vec::new());
+    for (seed, lived) in lives {
+        match lived {
+            Ok((counts, _)) => total += counts,
+            Err(why) => failures.push((seed, why)),
+        }
+    }
     (total, failures)
+}
+
+/// What happened in each of some worlds, as something to compare; of one in which a law was broken,
+/// that. On all cores.
+pub fn traces(seeds: &[Seed]) -> Vec<String> {
+    silence_panics();
+    on_all_cores(seeds.iter(), |seed| {
+        let lived = attempt(|| live(*seed, Telling::Silent));
+        lived.map_or_else(|why| why.replace('\n', " "), |(_, hash)| format!("{hash:016x}"))
+    })
 }
 
 thread_local! {
@@ -255,8 +254,11 @@ fn said(why: &(dyn std::any::Any + Send)) -> String {
 fn report(seed: Seed, why: &str) -> String {
     let _ = attempt(|| live(seed, Telling::Kept));
     let lines = last_lines().join("\n");
-    format!(
-        "{lines}\n\nworld {seed}: {why}\nsee all of it with\n    \
-         UDPCHAT_SEED={seed} cargo test -p simulation --test worlds replay -- --nocapture\n"
-    )
+    let again = replay_command(seed);
+    format!("{lines}\n\nworld {seed}: {why}\nsee all of it with\n    {again}\n")
+}
+
+/// The command that tells a world line by line.
+pub fn replay_command(seed: Seed) -> String {
+    format!("UDPCHAT_SEED={seed} cargo test -p simulation --test worlds replay -- --nocapture")
 }

@@ -2,7 +2,10 @@
 //! one after the other; when one fails, so does every later one that was made
 //! before the failure was answered. A crash loses what is not yet durable.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fmt,
+};
 
 use proto_core::host::{Log, Ticket};
 
@@ -50,6 +53,18 @@ pub enum Request {
     },
 }
 
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Put { log, number, record } => {
+                write!(f, "put {log:?} {number} ({} B)", record.len())
+            }
+            Self::Trim { log, upto } => write!(f, "trim {log:?} up to {upto}"),
+            Self::Read { log, from, most } => write!(f, "read {log:?} from {from}, {most} at most"),
+        }
+    }
+}
+
 /// What was read.
 #[derive(Clone, Debug, Default)]
 pub struct Found {
@@ -91,15 +106,13 @@ pub struct Manners {
 
 /// A durable change, for the laws to look at.
 #[derive(Debug)]
-pub enum Change<'a> {
+pub enum Change {
     /// A record was put; what stood there before, if anything.
     Put {
         /// The log.
         log: Log,
         /// The number.
         number: u64,
-        /// The record.
-        record: &'a [u8],
         /// The log's last number before.
         last: u64,
         /// What stood there before.
@@ -114,10 +127,29 @@ pub enum Change<'a> {
     },
 }
 
-/// A host's store; a clone of it is a backup.
+/// What came of a request.
+#[derive(Debug)]
+pub struct Committed {
+    /// The answer.
+    pub answer: Answer,
+    /// When it arrives.
+    pub at: Moment,
+    /// What is another now.
+    pub change: Option<Change>,
+}
+
+/// All that is durable at a host at some moment, but its identity, which never changes.
 #[derive(Clone, Debug, Default)]
-pub struct Store {
+pub struct Snapshot {
+    /// How often its role was started.
+    boots: u64,
     logs: Logs,
+}
+
+/// A host's store.
+#[derive(Debug, Default)]
+pub struct Store {
+    durable: Snapshot,
     /// Each with the moment it was asked for.
     waiting: VecDeque<(Moment, Ticket, Request)>,
     manners: Manners,
@@ -136,7 +168,7 @@ impl Store {
     }
 
     /// Takes a request in; when to call [`Self::commit`] for it.
-    pub fn ask(
+    pub(crate) fn ask(
         &mut self,
         now: Moment,
         ticket: Ticket,
@@ -154,13 +186,8 @@ impl Store {
         self.busy
     }
 
-    /// Carries the oldest request out. Its answer, and when it arrives; the laws see the change.
-    pub fn commit(
-        &mut self,
-        now: Moment,
-        dice: &mut Dice,
-        look: &mut dyn FnMut(Change<'_>),
-    ) -> Option<(Moment, Answer)> {
+    /// Carries the oldest request out.
+    pub(crate) fn commit(&mut self, now: Moment, dice: &mut Dice) -> Option<Committed> {
         let (asked, ticket, request) = self.waiting.pop_front()?;
         let delay =
             if self.manners.slow == 0 { 10 } else { dice.below(self.manners.slow / 50 + 1) };
@@ -171,60 +198,75 @@ impl Store {
         if fails {
             self.broken = Some(self.answered);
         }
-        let answer = match request {
+        let stored = Answer::Stored { ticket, done: !fails };
+        let (answer, change) = match request {
             Request::Read { log, from, most } => {
                 // Fewer than asked for are no error.
                 let most = if dice.chance(250) { 1 } else { most };
-                Answer::Read { ticket, found: (!fails).then(|| self.read(log, from, most)) }
+                let found = (!fails).then(|| self.read(log, from, most));
+                (Answer::Read { ticket, found }, None)
             }
-            Request::Put { log, number, record } => {
-                if !fails {
-                    self.put(log, number, record, look);
-                }
-                Answer::Stored { ticket, done: !fails }
-            }
-            Request::Trim { log, upto } => {
-                if !fails {
-                    self.trim(log, upto, look);
-                }
-                Answer::Stored { ticket, done: !fails }
-            }
+            Request::Put { .. } | Request::Trim { .. } if fails => (stored, None),
+            Request::Put { log, number, record } => (stored, Some(self.put(log, number, record))),
+            Request::Trim { log, upto } => (stored, self.trim(log, upto)),
         };
-        Some((self.answered, answer))
+        Some(Committed { answer, at: self.answered, change })
     }
 
     /// A record of a log is damaged.
     pub fn damage(&mut self, log: Log, number: u64) {
-        let log = self.logs.get_mut(&log);
+        let log = self.durable.logs.get_mut(&log);
         if let Some(record) = log.and_then(|log| log.records.get_mut(&number)) {
             record.clear();
         }
     }
 
     /// What is not durable is lost.
-    pub fn crash(&mut self) {
+    pub(crate) fn crash(&mut self) {
         self.waiting.clear();
         (self.busy, self.answered, self.broken) = (0, 0, None);
     }
 
     /// All that is durable.
-    pub fn snapshot(&self) -> Logs {
-        self.logs.clone()
+    pub fn snapshot(&self) -> Snapshot {
+        self.durable.clone()
     }
 
     /// From now on, this is what is durable. Nothing may be under way.
-    pub fn put_back(&mut self, logs: Logs) {
-        self.logs = logs;
+    pub(crate) fn put_back(&mut self, durable: Snapshot) {
+        self.durable = durable;
+    }
+
+    /// Nothing is durable any more, and nothing goes wrong. Nothing may be under way.
+    pub fn wipe(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The role starts, so many times with this one.
+    pub(crate) fn boot(&mut self) -> u64 {
+        self.durable.boots += 1;
+        self.durable.boots
+    }
+
+    /// How often the role was started.
+    pub fn boots(&self) -> u64 {
+        self.durable.boots
     }
 
     /// Every log that was ever put to.
     pub fn logs(&self) -> impl Iterator<Item = (&Log, &Records)> {
-        self.logs.iter()
+        self.durable.logs.iter()
+    }
+
+    /// A record, of no bytes if there is none.
+    pub fn record(&self, log: Log, number: u64) -> &[u8] {
+        let record = self.durable.logs.get(&log).and_then(|log| log.records.get(&number));
+        record.map_or(&[], Vec::as_slice)
     }
 
     /// One log's records.
     pub fn log(&self, log: Log) -> Option<&Records> {
-        self.logs.get(&log)
+        self.durable.logs.get(&log)
     }
 
     /// Requests that are not durable yet.
@@ -233,27 +275,27 @@ impl Store {
     }
 
     fn read(&self, log: Log, from: u64, most: usize) -> Found {
-        let Some(log) = self.logs.get(&log) else { return Found::default() };
+        let Some(log) = self.durable.logs.get(&log) else { return Found::default() };
         let found = log.records.range(from..).take(most.max(1));
         let records = found.map(|(number, record)| (*number, record.clone())).collect();
         Found { records, last: log.last }
     }
 
-    fn put(&mut self, log: Log, number: u64, record: Vec<u8>, look: &mut dyn FnMut(Change<'_>)) {
-        let records = self.logs.entry(log).or_default();
-        let before = records.records.get(&number).cloned();
-        look(Change::Put { log, number, record: &record, last: records.last, before });
-        records.last = records.last.max(number);
-        records.records.insert(number, record);
+    fn put(&mut self, log: Log, number: u64, record: Vec<u8>) -> Change {
+        let records = self.durable.logs.entry(log).or_default();
+        let last = records.last;
+        records.last = last.max(number);
+        let before = records.records.insert(number, record);
+        Change::Put { log, number, last, before }
     }
 
-    fn trim(&mut self, log: Log, upto: u64, look: &mut dyn FnMut(Change<'_>)) {
-        let Some(records) = self.logs.get_mut(&log) else { return };
+    fn trim(&mut self, log: Log, upto: u64) -> Option<Change> {
+        let records = self.durable.logs.get_mut(&log)?;
         let kept = match upto.checked_add(1) {
             Some(first) => records.records.split_off(&first),
             None => BTreeMap::new(),
         };
         let gone = std::mem::replace(&mut records.records, kept);
-        look(Change::Forgotten { log, records: gone.into_iter().collect() });
+        Some(Change::Forgotten { log, records: gone.into_iter().collect() })
     }
 }

@@ -12,9 +12,8 @@ use proto_core::{
 use crate::{
     clock::{Moment, SECOND},
     memory::Room,
-    network::Place,
+    place::{Place, SERVER},
     tale::{Story, Tale},
-    world::SERVER,
 };
 
 /// Who is not told that its session is over notices by then.

@@ -2,18 +2,11 @@
 //! lost, doubled or late, and once for each request to a store, with a crash right there or with
 //! just that one failing. What is so at the end of each scene is the same as without.
 
-use std::{
-    fmt,
-    str::FromStr,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
-};
+use std::{fmt, str::FromStr};
 
 use crate::{
     clock::SECOND,
+    cores::on_all_cores,
     disturbance::{Course, Disturbance},
     facts::Facts,
     runner,
@@ -132,7 +125,7 @@ fn undisturbed(story: &Story, pace: Pace, telling: Telling) -> Undisturbed {
     let told = runner::attempt(|| {
         let mut tale = Tale::tell(story, pace, Disturbance::None, telling);
         tale.end();
-        let course = tale.world.course.take().expect("its course was counted");
+        let course = tale.world.course();
         Undisturbed { scenes: tale.scenes, course }
     });
     let name = story.name;
@@ -148,7 +141,7 @@ fn tell(name: Name, should: &Undisturbed, telling: Telling) {
     let mut tale = Tale::tell(story, kind.pace(), kind.disturbance(at), telling);
     let victim = should.course.requests.get(at).map(|(place, _)| *place);
     let victim = victim.filter(|_| kind.pace() != Pace::Network);
-    let victim = victim.map(|place| tale.world.nodes[place].name.clone());
+    let victim = victim.map(|place| tale.world.name(place).to_string());
     for (should, is) in should.scenes.iter().zip(&tale.scenes) {
         let [mut expected, mut found] = [&should.facts, &is.facts].map(Clone::clone);
         if let Some(victim) = &victim {
@@ -213,20 +206,11 @@ pub fn sweep(kinds: &[Kind]) -> usize {
             tellings.extend(chances.into_iter().map(|at| (Name { story, kind: *kind, at }, told)));
         }
     }
-    let (next, failures) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    let work = || {
-        while let Some((name, told)) = tellings.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if let Err(why) = runner::attempt(|| tell(*name, told, Telling::Silent)) {
-                failures.lock().unwrap_or_else(PoisonError::into_inner).push((*name, why));
-            }
-        }
-    };
-    thread::scope(|scope| {
-        for _ in 0..thread::available_parallelism().map_or(2, usize::from) {
-            scope.spawn(work);
-        }
+    let failures = on_all_cores(tellings.iter(), |(name, told)| {
+        let failed = runner::attempt(|| tell(*name, told, Telling::Silent)).err();
+        failed.map(|why| (*name, why))
     });
-    let failures = failures.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let failures: Vec<_> = failures.into_iter().flatten().collect();
     if let Some((name, why)) = failures.first() {
         let others = failures[1..].iter().map(|(name, why)| {
             let why: String = why.chars().take(200).collect();

@@ -14,13 +14,15 @@ use proto_core::{
 use crate::{
     clock::{Moment, SECOND},
     disturbance::Disturbance,
-    facts::Facts,
+    facts::{Facts, facts},
     faults::Faults,
+    life::finish,
     memory::Room,
-    network::Place,
-    node::{Kind, Node},
+    node::{Kind, Plan},
+    place::{Place, SERVER},
+    setup::Setup,
     trace::Telling,
-    world::{SERVER, Setup, World},
+    world::World,
 };
 
 /// How often people look whether they can go on.
@@ -154,7 +156,7 @@ pub struct Tale {
     pub world: World,
     /// The scenes so far.
     pub scenes: Vec<Scene>,
-    pub(crate) pace: Pace,
+    pace: Pace,
     deeds: BTreeMap<Place, VecDeque<Deed>>,
     /// What was said, by whom.
     said: Vec<(Place, String)>,
@@ -175,8 +177,8 @@ impl Tale {
             telling,
         };
         let mut node_number = 0;
-        let world = World::prepared(&setup, |node: &mut Node| {
-            node.room = Room {
+        let world = World::prepared(&setup, |plan: &mut Plan| {
+            plan.room = Room {
                 links: 12,
                 dials: 8,
                 people: 8,
@@ -185,9 +187,9 @@ impl Tale {
                 sent: 128,
                 work: MAX_RECORD,
             };
-            (story.room)(node_number, &mut node.room);
+            (story.room)(node_number, &mut plan.room);
             node_number += 1;
-            match &mut node.kind {
+            match &mut plan.kind {
                 Kind::Client(config) => {
                     pace.client(config);
                     (story.clients)(config);
@@ -203,7 +205,7 @@ impl Tale {
         let mut tale = Self { world, scenes, pace, deeds, said, away };
         tale.world.disturb(disturbance);
         if telling != Telling::Silent {
-            tale.world.capture = Some(Vec::new());
+            tale.world.network.capture();
         }
         (story.tell)(&mut tale);
         tale
@@ -214,14 +216,14 @@ impl Tale {
         for place in 0..self.world.nodes.len() {
             self.world.boot(place);
         }
-        self.world.conclude();
+        finish::conclude(&mut self.world);
     }
 
     // ---- what people do, one thing after another
 
     fn at(&self, who: &str) -> Place {
-        let is = |node: &Node| node.name.split('[').next() == Some(who);
-        self.world.nodes.iter().position(is).expect("someone of that name")
+        let is = |place: &Place| self.world.name(*place).split('[').next() == Some(who);
+        (0..self.world.nodes.len()).find(is).expect("someone of that name")
     }
 
     fn will(&mut self, who: &str, deed: Deed) {
@@ -330,19 +332,19 @@ impl Tale {
     /// What someone types when asked for a password.
     pub fn tries(&mut self, who: &str, passwords: &[&str]) {
         let place = self.at(who);
-        self.world.nodes[place].passwords = passwords.iter().map(ToString::to_string).collect();
+        self.world.nodes[place].user.types(passwords.iter().map(ToString::to_string).collect());
     }
 
     /// Nothing passes between two for so many milliseconds.
     pub fn parts(&mut self, one: &str, other: &str, span: Moment) {
         let (one, other) = (self.at(one), self.at(other));
-        self.world.part(one, other, span * MILLISECOND);
+        self.world.network.part(&mut self.world.cx, one, other, span * MILLISECOND);
     }
 
     /// Nothing passes from one to another for so many milliseconds.
     pub fn mutes(&mut self, from: &str, to: &str, span: Moment) {
         let (from, to) = (self.at(from), self.at(to));
-        self.world.mute(from, to, span * MILLISECOND);
+        self.world.network.mute(&mut self.world.cx, from, to, span * MILLISECOND);
     }
 
     /// So many milliseconds pass within a scene.
@@ -359,16 +361,16 @@ impl Tale {
     pub fn pause_for(&mut self, name: &'static str, longer: Moment) {
         self.run(longer + self.pace.patience());
         for (place, deeds) in &self.deeds {
-            let who = &self.world.nodes[*place].name;
-            let (now, deed) = (self.world.now / SECOND, deeds.front());
+            let who = self.world.name(*place);
+            let (now, deed) = (self.world.now() / SECOND, deeds.front());
             assert!(deed.is_none(), "after {now} s, in {name:?}: {who} cannot do {deed:?}");
         }
-        self.world.old_mail_is_gone();
-        let facts = self.facts();
+        finish::old_mail_is_gone(&mut self.world);
+        let facts = facts(&mut self.world, self.pace == Pace::Crash);
         let letters: BTreeMap<_, _> =
-            self.world.laws.letters().map(|(_, _, text, verdict)| (text, verdict)).collect();
+            self.world.laws().letters().map(|(_, _, text, verdict)| (text, verdict)).collect();
         let unkept = self.said.iter().filter(|(_, text)| !letters.contains_key(text));
-        let unkept = unkept.map(|(who, text)| (self.world.nodes[*who].name.clone(), text.clone()));
+        let unkept = unkept.map(|(who, text)| (self.world.name(*who).to_string(), text.clone()));
         let unkept = unkept.collect();
         let refused = |verdict: &_| *verdict == Some(Verdict::Refused(Refusal::Store));
         let failed = letters.into_iter().filter(|(_, verdict)| refused(verdict));
@@ -377,13 +379,13 @@ impl Tale {
     }
 
     fn run(&mut self, span: Moment) {
-        let end = self.world.now + span;
-        while self.world.now < end {
+        let end = self.world.now() + span;
+        while self.world.now() < end {
             for place in 0..self.world.nodes.len() {
                 self.look_after(place);
                 self.act(place);
             }
-            self.world.run(LOOK.min(end - self.world.now));
+            self.world.run(LOOK.min(end - self.world.now()));
         }
     }
 
@@ -391,7 +393,8 @@ impl Tale {
     /// away says so again after a restart.
     fn look_after(&mut self, place: Place) {
         let node = &mut self.world.nodes[place];
-        let (runs, refused, wants) = (node.boots, node.refused, node.wants_online);
+        let (runs, refused, wants) =
+            (node.store.boots(), node.user.refused(), node.user.wants_online());
         let Some(status) = node.client().map(|client| client.status()) else { return };
         let again = wants && status == Status::Offline && refused == Some(RegisterRefusal::Store);
         if again {
@@ -419,7 +422,7 @@ impl Tale {
     /// Whether it is done.
     fn does(&mut self, place: Place, deed: &mut Deed) -> bool {
         let node = &mut self.world.nodes[place];
-        let run = node.boots;
+        let run = node.store.boots();
         let status = node.client().map(|client| client.status());
         match deed {
             Deed::Knock => {
@@ -427,7 +430,7 @@ impl Tale {
                 true
             }
             Deed::Arrive => {
-                if !node.wants_online {
+                if !node.user.wants_online() {
                     self.world.register(place);
                 }
                 status == Some(Status::Online)
@@ -473,7 +476,7 @@ impl Tale {
             }
             Deed::Vanish => {
                 self.away.remove(&place);
-                node.wants_online = false;
+                node.user.want_online(false);
                 self.world.crash(place);
                 true
             }
@@ -483,7 +486,7 @@ impl Tale {
                 true
             }
             Deed::Yield => {
-                node.wants_online = false;
+                node.user.want_online(false);
                 if matches!(status, Some(Status::Registering | Status::Online)) {
                     self.world.deregister(place);
                 }
@@ -496,7 +499,7 @@ impl Tale {
     /// Whether a wish has come true, or was refused for good.
     fn wishes_once(&mut self, place: Place, wish: &Wish, asked: &mut Option<(u64, usize)>) -> bool {
         let node = &mut self.world.nodes[place];
-        let (run, told) = (node.boots, node.told.len());
+        let (run, told) = (node.store.boots(), node.user.told().len());
         if node.client().map(|client| client.status()) != Some(Status::Online) {
             *asked = None;
             return false;
@@ -506,7 +509,7 @@ impl Tale {
             self.world.wish(place, *wish);
             return false;
         };
-        let answers = node.told[from..].iter().filter_map(|told| match told.event {
+        let answers = node.user.told()[from..].iter().filter_map(|told| match told.event {
             Event::Outcome { wish, result } => Some((wish, result)),
             Event::Names { wish, .. } => Some((wish, Ok(()))),
             _ => None,

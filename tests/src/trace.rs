@@ -1,12 +1,19 @@
 //! What happened, as a fingerprint to compare runs by and as lines to read.
 
-use std::{cell::RefCell, collections::VecDeque, fmt::Write as _};
+use std::{
+    cell::RefCell,
+    collections::VecDeque,
+    fmt::Write as _,
+    net::{IpAddr, SocketAddr},
+};
 
 use proto_core::wire::{Datagram, Frame, Frames, HelloTo};
 
 use crate::{
     clock::{Moment, SECOND},
-    dice::fingerprint,
+    dice::{fingerprint, mix},
+    role::Effect,
+    store::Request,
     suite::Seals,
 };
 
@@ -27,6 +34,18 @@ pub enum Telling {
     Kept,
     /// Every line is printed.
     Printed,
+}
+
+/// What a fingerprint is made of: all that roles do, with its content, but nothing that only the
+/// role can read, like the tickets of its requests.
+#[derive(Clone, Copy, Debug)]
+pub enum Mark<'a> {
+    /// A role starts.
+    Starts,
+    /// A role ends.
+    Ends,
+    /// A role owes something, and its host does it.
+    Owes(&'a Effect),
 }
 
 /// A world's story.
@@ -53,10 +72,43 @@ impl Trace {
         self.hash
     }
 
-    /// Something happened: in any case it goes into the fingerprint.
-    pub fn mark(&mut self, kind: u8, at: Moment, place: usize, bytes: &[u8]) {
+    /// Something happened at a node: in any case it goes into the fingerprint.
+    pub fn mark(&mut self, at: Moment, place: usize, what: Mark<'_>) {
+        match what {
+            Mark::Ends => self.add(1, at, place, &[]),
+            Mark::Starts => self.add(2, at, place, &[]),
+            Mark::Owes(Effect::Send { to, datagram }) => {
+                self.add(3, at, place, &[&address(*to), datagram]);
+            }
+            Mark::Owes(Effect::Ask(_, request)) => match request {
+                Request::Put { log, number, record } => {
+                    let number = number.to_le_bytes();
+                    self.add(4, at, place, &[&log.to_bytes(), &number, record]);
+                }
+                Request::Trim { log, upto } => {
+                    self.add(5, at, place, &[&log.to_bytes(), &upto.to_le_bytes()]);
+                }
+                Request::Read { log, from, most } => {
+                    let (from, most) = (from.to_le_bytes(), (*most as u64).to_le_bytes());
+                    self.add(6, at, place, &[&log.to_bytes(), &from, &most]);
+                }
+            },
+            Mark::Owes(Effect::Authenticate(_, judged)) => {
+                self.add(7, at, place, &[format!("{judged:?}").as_bytes()]);
+            }
+            Mark::Owes(Effect::Tell(event, text)) => {
+                self.add(8, at, place, &[format!("{event:?}").as_bytes(), text]);
+            }
+            Mark::Owes(Effect::Note(event)) => {
+                self.add(9, at, place, &[format!("{event:?}").as_bytes()]);
+            }
+        }
+    }
+
+    fn add(&mut self, kind: u8, at: Moment, place: usize, parts: &[&[u8]]) {
         let salt = at ^ ((place as u64) << 48) ^ (u64::from(kind) << 56);
-        self.hash = fingerprint(self.hash.rotate_left(5) ^ salt, bytes);
+        let start = self.hash.rotate_left(5) ^ salt;
+        self.hash = parts.iter().fold(mix(start), |hash, part| fingerprint(hash, part));
     }
 
     /// Lines are wanted.
@@ -80,6 +132,17 @@ impl Trace {
             lines.push_back(line);
         });
     }
+}
+
+fn address(of: SocketAddr) -> [u8; 18] {
+    let ip = match of.ip() {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+        IpAddr::V6(ip) => ip,
+    };
+    let mut bytes = [0; 18];
+    bytes[..16].copy_from_slice(&ip.octets());
+    bytes[16..].copy_from_slice(&of.port().to_le_bytes());
+    bytes
 }
 
 /// A datagram in words; a packet's frames too, if this world keeps plaintexts.

@@ -12,10 +12,12 @@ use simulation::{
     clock::{Moment, SECOND},
     dice::Dice,
     faults::Faults,
-    network::Place,
+    life::Life,
+    place::{Place, SERVER},
     runner,
+    setup::Setup,
     trace::{Telling, last_lines},
-    world::{SERVER, Setup, World},
+    world::World,
 };
 
 /// Longer than anything takes on a good network, and longer than users take to type.
@@ -31,7 +33,7 @@ fn texts(from: u32, to: u32) -> Vec<String> {
 
 /// What a device's durable inbox has of someone.
 fn inbox(world: &World, of: Place, from: Place) -> Vec<String> {
-    world.laws.inbox(world.nodes[of].key, world.nodes[from].key)
+    world.laws().inbox(world.nodes[of].key(), world.nodes[from].key())
 }
 
 /// Alice and bob, at a server that gives a nick to whoever has its password.
@@ -61,7 +63,7 @@ fn online() -> World {
 
 /// All that someone was told since this was asked before.
 fn take_told(world: &mut World, who: Place) -> Vec<String> {
-    let told = std::mem::take(&mut world.nodes[who].told);
+    let told = world.nodes[who].user.take_told();
     told.into_iter()
         .filter_map(|told| {
             Some(match told.event {
@@ -129,20 +131,20 @@ fn a_key_that_holds_the_nick_needs_no_password_after_a_restart_of_the_server() {
 fn a_wrong_password_costs_more_and_more_time() {
     let mut world = online();
     let thief = world.device(ALICE, "a thief");
-    world.nodes[thief].passwords = (0..8).map(|guess| format!("guess {guess}")).collect();
-    let begun = world.now;
+    world.nodes[thief].user.types((0..8).map(|guess| format!("guess {guess}")).collect());
+    let begun = world.now();
     world.register(thief);
     let wrongs = |world: &World| {
         let is_wrong =
             |event: &Event| matches!(event, Event::PasswordWanted { why: PasswordWant::Wrong, .. });
-        world.nodes[thief].told.iter().filter(|told| is_wrong(&told.event)).count()
+        world.nodes[thief].user.told().iter().filter(|told| is_wrong(&told.event)).count()
     };
     while wrongs(&world) < 8 {
         world.run(SECOND);
-        assert!(world.now - begun < 600 * SECOND, "eight guesses are judged some time");
+        assert!(world.now() - begun < 600 * SECOND, "eight guesses are judged some time");
     }
     // 1 + 2 + 4 + … + 64 seconds before the eighth.
-    assert!(world.now - begun >= 127 * SECOND, "it took {} µs", world.now - begun);
+    assert!(world.now() - begun >= 127 * SECOND, "it took {} µs", world.now() - begun);
     assert_eq!(status(&mut world, ALICE), Status::Online);
     // Who has the key is not held up by that, nor is bob at his own address.
     world.quit(ALICE);
@@ -155,15 +157,15 @@ fn a_wrong_password_costs_more_and_more_time() {
 
 /// How long it takes until these have each been told once that a password is wrong.
 fn time_of_wrong_passwords(world: &mut World, thieves: &[Place]) -> Moment {
-    let begun = world.now;
+    let begun = world.now();
     for thief in thieves {
         world.register(*thief);
     }
-    while thieves.iter().any(|thief| world.nodes[*thief].wrong == 0) {
+    while thieves.iter().any(|thief| world.nodes[*thief].user.wrong() == 0) {
         world.run(SECOND / 10);
-        assert!(world.now - begun < 600 * SECOND, "each guess is judged some time");
+        assert!(world.now() - begun < 600 * SECOND, "each guess is judged some time");
     }
-    world.now - begun
+    world.now() - begun
 }
 
 /// However many addresses they have, those who guess one nick's password wait for each other.
@@ -173,7 +175,7 @@ fn wrong_passwords_for_a_nick_cost_time_wherever_they_come_from() {
     let thieves: Vec<_> = (0..8)
         .map(|at| {
             let thief = world.device(ALICE, &format!("thief {at}"));
-            world.nodes[thief].passwords = vec![format!("guess {at}")];
+            world.nodes[thief].user.types(vec![format!("guess {at}")]);
             thief
         })
         .collect();
@@ -211,8 +213,8 @@ fn wrong_passwords_cost_their_sender_time_whosever_nick_it_is() {
         world.run(SHORTLY);
         let guess = |(victim, address): (&Place, IpAddr)| {
             let thief = world.device(*victim, "a thief");
-            world.nodes[thief].passwords = vec!["123456".into()];
-            world.move_to(thief, SocketAddr::new(address, 30_000 + *victim as u16));
+            world.nodes[thief].user.types(vec!["123456".into()]);
+            world.network.move_to(thief, SocketAddr::new(address, 30_000 + *victim as u16));
             thief
         };
         let thieves: Vec<_> = victims.iter().zip(addresses).map(guess).collect();
@@ -229,7 +231,7 @@ fn a_right_password_makes_up_for_the_wrong_ones_before() {
     for name in ["alice on the train", "alice at work"] {
         let device = world.device(ALICE, name);
         let slips = ["a slip", "another", "a third", "the password of alice"];
-        world.nodes[device].passwords = slips.map(String::from).into();
+        world.nodes[device].user.types(slips.map(String::from).into());
         world.register(device);
         world.run(6 * SHORTLY);
         let wait = |event: Event| match event {
@@ -237,7 +239,7 @@ fn a_right_password_makes_up_for_the_wrong_ones_before() {
             _ => None,
         };
         let waits: Vec<_> =
-            world.nodes[device].told.iter().filter_map(|told| wait(told.event)).collect();
+            world.nodes[device].user.told().iter().filter_map(|told| wait(told.event)).collect();
         assert_eq!((waits, status(&mut world, device)), (vec![1, 2, 4], Status::Online));
     }
 }
@@ -250,16 +252,17 @@ fn passwords_for_a_nick_are_judged_one_at_a_time() {
     let thieves: Vec<_> = (0..20)
         .map(|at| {
             let thief = world.device(ALICE, &format!("thief {at}"));
-            world.nodes[thief].passwords = vec![format!("guess {at}")];
+            world.nodes[thief].user.types(vec![format!("guess {at}")]);
             world.register(thief);
             thief
         })
         .collect();
-    let wrong =
-        |world: &World| -> usize { thieves.iter().map(|thief| world.nodes[*thief].wrong).sum() };
+    let wrong = |world: &World| -> usize {
+        thieves.iter().map(|thief| world.nodes[*thief].user.wrong()).sum()
+    };
     while wrong(&world) == 0 {
         world.run(SECOND / 100);
-        assert!(world.now < 600 * SECOND, "one of them is judged some time");
+        assert!(world.now() < 600 * SECOND, "one of them is judged some time");
     }
     world.run(SECOND * 9 / 10);
     assert_eq!(wrong(&world), 1);
@@ -270,9 +273,10 @@ fn a_password_survives_links_and_servers_that_fail_meanwhile() {
     let mut world = online();
     let device = world.device(ALICE, "alice elsewhere");
     // Her first device, which hears of the second only when the server is back, is asked then.
-    world.nodes[ALICE].passwords.clear();
-    world.nodes[device].passwords =
-        vec!["a slip of the finger".into(), "the password of alice".into()];
+    world.nodes[ALICE].user.types(Vec::new());
+    world.nodes[device]
+        .user
+        .types(vec!["a slip of the finger".into(), "the password of alice".into()]);
     world.register(device);
     world.run(SECOND);
     world.crash(SERVER);
@@ -294,7 +298,7 @@ fn without_passwords_a_nick_is_its_first_keys() {
     let device = world.device(ALICE, "alice elsewhere");
     world.register(device);
     world.run(SHORTLY);
-    assert_eq!(world.nodes[device].refused, Some(RegisterRefusal::Taken));
+    assert_eq!(world.nodes[device].user.refused(), Some(RegisterRefusal::Taken));
     assert_eq!(take_told(&mut world, ALICE), ["registered"]);
     let _ = Verdict::Delivered;
 }
@@ -447,7 +451,7 @@ fn two_devices_take_turns() {
 #[test]
 fn whom_the_operator_bans_is_thrown_out_and_stays_out() {
     let mut world = online();
-    world.operate(world.nodes[ALICE].nick, Operation::Ban);
+    world.operate(world.nodes[ALICE].nick(), Operation::Ban);
     world.run(SHORTLY);
     assert_eq!(take_told(&mut world, ALICE), ["ServerClosed(Expelled)"]);
     // Neither her key nor her password helps, also not after a restart of the server.
@@ -460,11 +464,11 @@ fn whom_the_operator_bans_is_thrown_out_and_stays_out() {
         }
         world.quit(SERVER);
     }
-    let nick = world.nodes[ALICE].nick;
+    let nick = world.nodes[ALICE].nick();
     say(&mut world, BOB, "alice", "where are you?");
     world.run(6 * SHORTLY);
     assert_eq!(take_told(&mut world, BOB).last().unwrap(), "Refused(NoRecipient)", "to {nick}");
-    world.operate(world.nodes[ALICE].nick, Operation::Unban);
+    world.operate(world.nodes[ALICE].nick(), Operation::Unban);
     world.run(SHORTLY);
     world.register(ALICE);
     world.run(SHORTLY);
@@ -475,13 +479,13 @@ fn whom_the_operator_bans_is_thrown_out_and_stays_out() {
 fn a_password_that_is_being_judged_lets_nobody_in_who_was_banned_meanwhile() {
     let mut world = online();
     let device = world.device(ALICE, "alice elsewhere");
-    world.intercept(|letter| letter.has(|frame| matches!(frame, Frame::Login(_))));
+    world.network.intercept(|letter| letter.has(|frame| matches!(frame, Frame::Login(_))));
     world.register(device);
     let login = world.intercepted();
     world.deliver(&login);
     // Judging takes longer than that.
     world.run(SECOND / 100);
-    world.operate(world.nodes[ALICE].nick, Operation::Ban);
+    world.operate(world.nodes[ALICE].nick(), Operation::Ban);
     world.run(6 * SHORTLY);
     for who in [ALICE, device] {
         assert_eq!(status(&mut world, who), Status::Offline);
@@ -493,10 +497,10 @@ fn a_password_that_is_being_judged_lets_nobody_in_who_was_banned_meanwhile() {
 fn after_a_reset_whoever_comes_first_sets_the_password() {
     let mut world = online();
     world.deregister(ALICE);
-    world.operate(world.nodes[ALICE].nick, Operation::Reset);
+    world.operate(world.nodes[ALICE].nick(), Operation::Reset);
     world.run(SHORTLY);
     let device = world.device(ALICE, "alice elsewhere");
-    world.nodes[device].passwords = vec!["another password".into()];
+    world.nodes[device].user.types(vec!["another password".into()]);
     world.register(device);
     world.run(SHORTLY);
     assert_eq!(take_told(&mut world, device), ["a password: New", "welcome back"]);
@@ -523,21 +527,24 @@ fn restless(seed: u64) {
         sloppy: dice.chance(300),
         ..Faults::none()
     };
-    let mut world = World::new(&Setup {
+    let setup = Setup {
         seed,
         faults,
         nicks: ["alice", "bob", "carol"].map(String::from).into(),
         real: false,
         logins: Logins::Password,
         telling: Telling::Kept,
-    });
+    };
+    let mut life = Life::new(&setup, &[]);
+    let world = &mut life.world;
     let device = world.device(ALICE, "alice elsewhere");
     let people = [ALICE, BOB, 3, device];
     for who in [BOB, 3, ALICE] {
         world.register(who);
     }
     for number in 0..60 {
-        world.run(dice.below(4 * SECOND));
+        life.run(dice.below(4 * SECOND));
+        let world = &mut life.world;
         let who = people[dice.index(people.len())];
         match dice.below(14) {
             0 | 1 => world.deregister(ALICE),
@@ -559,6 +566,7 @@ fn restless(seed: u64) {
             }
         }
     }
+    let world = &mut life.world;
     world.heal();
     let (stays, leaves) = if dice.chance(500) { (ALICE, device) } else { (device, ALICE) };
     world.deregister(leaves);
@@ -574,7 +582,7 @@ fn restless(seed: u64) {
         let open = world.nodes[who].client().expect("the client runs").open_messages();
         // What one device left with the server is delivered; that it was, is told to the device
         // that is her author by then.
-        assert_eq!(open.unsaved, 0, "seed {seed}: at {}", world.nodes[who].name);
+        assert_eq!(open.unsaved, 0, "seed {seed}: at {}", world.name(who));
         if who == leaves {
             world.deregister(leaves);
             world.run(10 * SECOND);
@@ -582,12 +590,7 @@ fn restless(seed: u64) {
     }
     for who in [BOB, 3] {
         let open = world.nodes[who].client().expect("the client runs").open_messages();
-        assert_eq!(
-            (open.unsaved, open.stored),
-            (0, false),
-            "seed {seed}: at {}",
-            world.nodes[who].name
-        );
+        assert_eq!((open.unsaved, open.stored), (0, false), "seed {seed}: at {}", world.name(who));
     }
 }
 

@@ -4,7 +4,7 @@
 use simulation::{
     chat::{Chat, SHORTLY},
     clock::{Moment, SECOND},
-    interception::Letter,
+    letter::Letter,
     memory::Room,
 };
 
@@ -44,7 +44,7 @@ impl Burst {
         let mut chat = Chat::online(&["alice", "bob"]);
         let small = if matches!(way, Way::ToTheServer) { "server" } else { "bob" };
         let place = chat.at(small);
-        chat.world.nodes[place].room = (self.room)(chat.world.nodes[place].room);
+        chat.world.nodes[place].plan.room = (self.room)(chat.world.nodes[place].plan.room);
         chat.crash(small);
         chat.start(small);
         chat.run(60 * SECOND);
@@ -88,16 +88,18 @@ impl Burst {
             Way::InARoom => ("server", "bob", SECOND / 10),
             Way::ToTheServer => ("alice", "server", SECOND / 20),
         };
-        let [from, to] = [from, to].map(|who| chat.world.nodes[chat.at(who)].address);
+        let [from, to] = [from, to].map(|who| chat.world.network.address(chat.at(who)));
         let is_packet = move |letter: &Letter| letter.bytes[0] == 6;
-        chat.world.hold(move |letter| (letter.from, letter.to) == (from, to) && is_packet(letter));
+        chat.world
+            .network
+            .hold(move |letter| (letter.from, letter.to) == (from, to) && is_packet(letter));
         match way {
             Way::Directly | Way::ToTheServer => self.say(&mut chat, "bob"),
             Way::FromTheMailbox => chat.register("bob"),
             Way::InARoom => self.say(&mut chat, "#tea"),
         }
         chat.run(moment);
-        let held = chat.world.held();
+        let held = chat.world.network.held();
         for letter in order.iter().filter_map(|at| held.get(*at)) {
             chat.world.deliver(letter);
         }

@@ -3,7 +3,6 @@
 use simulation::{
     chat::{Chat, SHORTLY},
     clock::{Moment, SECOND},
-    world::SERVER,
 };
 
 /// Longer than any message may take.
@@ -11,8 +10,7 @@ const FORTY_DAYS: Moment = 40 * 24 * 3600 * SECOND;
 
 /// Someone's clock is forty days ahead from now on.
 fn jump(chat: &mut Chat, who: &str) {
-    let who = chat.at(who);
-    chat.world.set_clock(who, FORTY_DAYS.cast_signed());
+    chat.set_clock(who, FORTY_DAYS.cast_signed());
     chat.run(SHORTLY);
 }
 
@@ -42,13 +40,12 @@ fn what_the_server_has_is_not_given_up_for_a_wrong_clock() {
 #[test]
 fn what_may_have_arrived_is_not_given_up_for_a_wrong_clock() {
     let mut chat = Chat::online(&["alice", "bob"]);
-    let (alice, bob) = (chat.at("alice"), chat.at("bob"));
     chat.say("alice", "bob", "are you there?");
     chat.run(SHORTLY);
     chat.hears("alice");
     // It arrives, and nothing that says so.
-    chat.world.mute(bob, alice, 20 * SECOND);
-    chat.world.mute(SERVER, alice, 20 * SECOND);
+    chat.mute("bob", "alice", 20 * SECOND);
+    chat.mute("server", "alice", 20 * SECOND);
     chat.say("alice", "bob", "hello");
     chat.run(SECOND / 10);
     jump(&mut chat, "alice");
@@ -60,8 +57,7 @@ fn what_may_have_arrived_is_not_given_up_for_a_wrong_clock() {
 #[test]
 fn what_may_be_in_a_room_is_not_given_up_for_a_wrong_clock() {
     let mut chat = Chat::online(&["alice", "bob"]);
-    let alice = chat.at("alice");
-    chat.world.mute(SERVER, alice, 20 * SECOND);
+    chat.mute("server", "alice", 20 * SECOND);
     chat.say("alice", "#", "hello all");
     chat.run(SECOND / 10);
     jump(&mut chat, "alice");

@@ -8,19 +8,20 @@ use simulation::{
     chat::{Chat, SHORTLY},
     clock::{Moment, SECOND},
     faults::Faults,
-    nat::Kind,
+    network::nat::Kind,
+    setup::Setup,
     trace::Telling,
-    world::{Setup, World},
+    world::World,
 };
 
 /// Two people who are online, each behind a translator of a kind: that of the lower key first.
 fn behind(lower: Kind, higher: Kind) -> Chat {
     let mut chat = Chat::of(&["alice", "bob"]);
     let [alice, bob] = ["alice", "bob"].map(|who| chat.at(who));
-    let alice_is_lower = chat.world.nodes[alice].key < chat.world.nodes[bob].key;
+    let alice_is_lower = chat.world.nodes[alice].key() < chat.world.nodes[bob].key();
     let (first, second) = if alice_is_lower { (lower, higher) } else { (higher, lower) };
-    chat.world.put_behind(alice, first);
-    chat.world.put_behind(bob, second);
+    chat.world.network.put_behind(alice, first);
+    chat.world.network.put_behind(bob, second);
     for who in ["alice", "bob"] {
         chat.register(who);
     }
@@ -45,7 +46,7 @@ fn both_speak(mut chat: Chat, first: &str, second: &str, later: Moment, of: &str
             assert!(came && arrived && heard.len() == 3, "{of}: {who} hears {heard:?}");
         }
     }
-    assert_eq!((chat.world.counts.direct, chat.world.counts.deposits), (4, 0), "{of}");
+    assert_eq!((chat.world.counts().direct, chat.world.counts().deposits), (4, 0), "{of}");
 }
 
 /// Pairs of kinds that can be had directly, with everything that may decide who is first.
@@ -88,7 +89,7 @@ fn two_symmetric_go_by_the_server() {
     chat.run(SHORTLY);
     assert_eq!(chat.hears("alice").last().unwrap(), "delivered: one");
     assert_eq!(chat.hears("bob").last().unwrap(), "delivered: one");
-    assert_eq!((chat.world.counts.direct, chat.world.counts.by_server), (0, 2));
+    assert_eq!((chat.world.counts().direct, chat.world.counts().by_server), (0, 2));
 }
 
 #[test]
@@ -112,18 +113,19 @@ fn two_who_open_to_each_other_on_a_slow_network_agree_on_one_session() {
         say(&mut world, 2, "alice", "hello");
         world.run(SECOND);
 
-        world.capture = Some(Vec::new());
+        world.network.capture();
         for _ in 0..10 {
             say(&mut world, 1, "bob", "ping");
             say(&mut world, 2, "alice", "pong");
             world.run(2 * SECOND);
         }
-        let ends = [world.nodes[1].address, world.nodes[2].address];
-        let sent = world.capture.take().unwrap_or_default().into_iter();
-        let packets = sent
-            .filter(|(from, to, bytes)| bytes[0] == 6 && ends.contains(from) && ends.contains(to));
+        let ends = [world.network.address(1), world.network.address(2)];
+        let sent = world.network.captured().into_iter();
+        let packets = sent.filter(|letter| {
+            letter.bytes[0] == 6 && ends.contains(&letter.from) && ends.contains(&letter.to)
+        });
         let sessions: BTreeSet<_> =
-            packets.map(|(from, _, bytes)| (from, bytes[1..5].to_vec())).collect();
+            packets.map(|letter| (letter.from, letter.bytes[1..5].to_vec())).collect();
         assert!(sessions.len() <= 2, "seed {seed}: one session id in each direction");
     }
 }

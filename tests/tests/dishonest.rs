@@ -8,11 +8,12 @@ use proto_core::{
 use simulation::{
     clock::SECOND,
     faults::Faults,
-    interception::Letter,
-    network::Place,
+    letter::Letter,
+    place::{Place, SERVER},
+    setup::Setup,
     suite::Seals,
     trace::Telling,
-    world::{SERVER, Setup, World},
+    world::World,
 };
 
 const ALICE: Place = 1;
@@ -31,7 +32,7 @@ fn world() -> World {
         logins: Logins::Open,
         telling: Telling::Kept,
     });
-    world.capture = Some(Vec::new());
+    world.network.capture();
     world.register(ALICE);
     world.register(BOB);
     world.run(3 * SECOND);
@@ -40,9 +41,10 @@ fn world() -> World {
 
 /// What was under the seals of all that went from one to another.
 fn plaintexts(world: &World, from: Place, to: Place) -> Vec<Vec<u8>> {
-    let ends = (world.nodes[from].address, world.nodes[to].address);
-    let sent = world.capture.iter().flatten().filter(|(from, to, _)| (*from, *to) == ends);
-    sent.filter_map(|(_, _, bytes)| Seals::plaintext(&bytes[bytes.len() - TAG_LENGTH..])).collect()
+    let ends = (world.network.address(from), world.network.address(to));
+    let sent = world.network.seen().iter().filter(|letter| (letter.from, letter.to) == ends);
+    sent.filter_map(|Letter { bytes, .. }| Seals::plaintext(&bytes[bytes.len() - TAG_LENGTH..]))
+        .collect()
 }
 
 /// Some frame that went from one to another is such a one.
@@ -88,10 +90,10 @@ fn nobody_reads_what_was_said_before_they_joined() {
 #[test]
 fn forgeries_do_not_keep_alive_who_is_gone() {
     let mut world = world();
-    let (alice, server) = (world.nodes[ALICE].address, world.nodes[SERVER].address);
-    let capture = world.capture.take().unwrap();
-    let last = capture.iter().rev().find(|(from, to, _)| (*from, *to) == (alice, server)).unwrap();
-    let last = Letter { from: alice, to: server, bytes: last.2.clone() };
+    let (alice, server) = (world.network.address(ALICE), world.network.address(SERVER));
+    let capture = world.network.captured();
+    let mut capture = capture.iter().rev();
+    let last = capture.find(|letter| (letter.from, letter.to) == (alice, server)).unwrap();
     world.crash(ALICE);
     for at in 0..16 {
         // A packet number that was not seen, under a seal that is not right.
@@ -100,7 +102,7 @@ fn forgeries_do_not_keep_alive_who_is_gone() {
         world.deliver(&forgery);
         world.run(5 * SECOND);
     }
-    let alice = world.nodes[ALICE].key;
+    let alice = world.nodes[ALICE].key();
     let mut presence = None;
     world.nodes[SERVER].server().unwrap().for_each_account(|account| {
         if account.key == alice {

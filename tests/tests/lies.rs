@@ -9,9 +9,10 @@ use proto_core::{
 use simulation::{
     clock::{Moment, SECOND},
     faults::Faults,
-    network::Place,
+    place::{Place, SERVER},
+    setup::Setup,
     trace::Telling,
-    world::{SERVER, Setup, World},
+    world::World,
 };
 
 const SHORTLY: Moment = 3 * SECOND;
@@ -39,15 +40,17 @@ fn without_bob() -> World {
 }
 
 fn say(world: &mut World, from: Place, to: Place, text: &str) {
-    let to = world.nodes[to].nick;
+    let to = world.nodes[to].nick();
     let said = world.say(from, to, text.into()).expect("the client runs");
     said.expect("the client takes the text");
 }
 
 /// The next packet from the server to a client with such a frame is held.
 fn hold(world: &mut World, to: Place, wanted: fn(&Frame<'_>) -> bool) {
-    let (from, to) = (world.nodes[SERVER].address, world.nodes[to].address);
-    world.intercept(move |letter| (letter.from, letter.to) == (from, to) && letter.has(wanted));
+    let (from, to) = (world.network.address(SERVER), world.network.address(to));
+    world
+        .network
+        .intercept(move |letter| (letter.from, letter.to) == (from, to) && letter.has(wanted));
 }
 
 /// What someone was told of their messages, the last word on each.
@@ -56,12 +59,12 @@ fn verdicts(world: &World, who: Place) -> Vec<Verdict> {
         Event::Verdict { verdict, .. } => Some(verdict),
         _ => None,
     };
-    world.nodes[who].told.iter().filter_map(|told| verdict(told.event)).collect()
+    world.nodes[who].user.told().iter().filter_map(|told| verdict(told.event)).collect()
 }
 
 /// What someone was shown of others' messages.
 fn shown(world: &World, who: Place) -> Vec<(String, String)> {
-    let told = world.nodes[who].told.iter();
+    let told = world.nodes[who].user.told().iter();
     told.filter_map(|told| match told.event {
         Event::Message { from, .. } => Some((from.to_string(), told.text.clone())),
         _ => None,
@@ -162,6 +165,6 @@ fn a_cursor_beyond_all_numbers_damages_nothing() {
     world.register(ALICE);
     world.register(BOB);
     world.run(60 * SECOND);
-    assert!(!world.nodes[ALICE].told.iter().any(|told| told.event == Event::Damaged));
+    assert!(!world.nodes[ALICE].user.told().iter().any(|told| told.event == Event::Damaged));
     assert_eq!(shown(&world, BOB), [("alice".into(), "do you hear me?".into())]);
 }

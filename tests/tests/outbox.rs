@@ -33,13 +33,13 @@ fn letters(count: usize) -> Vec<String> {
 
 /// The texts in an inbox of what alice said.
 fn inbox(chat: &Chat, of: &str) -> Vec<String> {
-    let key = |name: &str| chat.world.nodes[chat.at(name)].key;
-    chat.world.laws.inbox(key(of), key("alice"))
+    let key = |name: &str| chat.world.nodes[chat.at(name)].key();
+    chat.world.laws().inbox(key(of), key("alice"))
 }
 
 /// Which messages alice was told are delivered, each once in a run.
 fn delivered(chat: &Chat) -> BTreeSet<([u8; 32], u64)> {
-    let told = &chat.world.nodes[chat.at("alice")].told;
+    let told = chat.world.nodes[chat.at("alice")].user.told();
     let ids = told.iter().filter_map(|told| match told.event {
         Event::Verdict { id, verdict: Verdict::Delivered, .. } => {
             Some((id.recipient.0, id.position.to_record_number()))

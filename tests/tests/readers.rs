@@ -7,8 +7,8 @@ use proto_core::{client::SayError, wire::Wish};
 use simulation::{
     chat::{Chat, SHORTLY},
     clock::{Moment, SECOND},
+    place::SERVER,
     store::Manners,
-    world::SERVER,
 };
 
 /// Entries that the server keeps of a room.
@@ -25,12 +25,6 @@ fn den(wait: u64, members: &[&str]) -> Chat {
     chat.run(60 * SECOND);
     chat.gather("den", members);
     chat
-}
-
-/// So many bytes per second pass from the server to someone.
-fn slow_down(chat: &mut Chat, who: &str, rate: u64) {
-    let who = chat.at(who);
-    chat.world.slow_down(SERVER, who, rate);
 }
 
 /// The store of someone fails from now on.
@@ -66,19 +60,19 @@ impl Author {
 /// Lets authors say all they can for some time, or until the log has had `all` entries; how
 /// long that took.
 fn flood(chat: &mut Chat, authors: &mut [Author], all: usize, most: Moment) -> Moment {
-    let began = chat.world.now;
-    while chat.world.now - began < most && entries(chat) < all {
+    let began = chat.world.now();
+    while chat.world.now() - began < most && entries(chat) < all {
         for author in &mut *authors {
             author.go_on(chat);
         }
         chat.run(SECOND / 20);
     }
-    chat.world.now - began
+    chat.world.now() - began
 }
 
 /// Entries that the den ever had.
 fn entries(chat: &Chat) -> usize {
-    let rooms = &chat.world.laws.rooms;
+    let rooms = chat.world.laws().rooms();
     let den = proto_core::id::RoomName::new("den").unwrap();
     rooms.number(&den.into()).map_or(0, |room| rooms.entries(room))
 }
@@ -94,7 +88,7 @@ fn members_who_are_there_lose_nothing_of_twenty_thousand_entries() {
     let members = ["alice", "bob", "carol", "dave", "erin"];
     let mut chat = den(10, &members);
     for (who, rate) in [("carol", 40_000), ("dave", 60_000), ("erin", 200_000)] {
-        slow_down(&mut chat, who, rate);
+        chat.slow_down("server", who, rate);
     }
     let mut authors = [Author::new("alice", 10_000), Author::new("bob", 10_000)];
     let took = flood(&mut chat, &mut authors, 20_000, 600 * SECOND);
@@ -109,7 +103,7 @@ fn members_who_are_there_lose_nothing_of_twenty_thousand_entries() {
 #[test]
 fn an_author_who_reads_slowly_waits_for_itself() {
     let mut chat = den(10, &["alice", "bob"]);
-    slow_down(&mut chat, "alice", 20_000);
+    chat.slow_down("server", "alice", 20_000);
     let took = flood(&mut chat, &mut [Author::new("alice", 3_000)], 3_000, 600 * SECOND);
     assert_eq!(entries(&chat), 3_000, "after {took} us");
     chat.run(60 * SECOND);
@@ -122,8 +116,7 @@ fn an_author_who_reads_slowly_waits_for_itself() {
 #[test]
 fn who_stands_still_is_given_up_and_the_authors_go_on() {
     let mut chat = den(4, &["alice", "bob", "carol", "dave"]);
-    let dave = chat.at("dave");
-    chat.world.pause(dave, 40 * SECOND);
+    chat.pause("dave", 40 * SECOND);
     let mut authors = [Author::new("alice", 500), Author::new("bob", 500)];
     flood(&mut chat, &mut authors, 1_000, 3 * SECOND);
     // It has read nothing, so there is no more than what is kept.
@@ -138,7 +131,7 @@ fn who_stands_still_is_given_up_and_the_authors_go_on() {
     }
     assert!(missing(&mut chat, "dave") > 0);
     // Once it reads again, it is waited for again.
-    slow_down(&mut chat, "dave", 40_000);
+    chat.slow_down("server", "dave", 40_000);
     flood(&mut chat, &mut [Author::new("alice", 2_000)], 3_000, 600 * SECOND);
     chat.run(60 * SECOND);
     assert_eq!(missing(&mut chat, "dave"), 0);
@@ -218,8 +211,7 @@ fn one_room_that_is_held_back_holds_back_nothing_else() {
 #[test]
 fn an_operator_may_want_nobody_to_wait() {
     let mut chat = den(0, &["alice", "bob", "dave"]);
-    let dave = chat.at("dave");
-    chat.world.pause(dave, 20 * SECOND);
+    chat.pause("dave", 20 * SECOND);
     let took = flood(&mut chat, &mut [Author::new("alice", 4_000)], 4_000, 60 * SECOND);
     assert!(took < 9 * SECOND, "{took} us");
     chat.run(60 * SECOND);

@@ -3,8 +3,8 @@
 
 use simulation::{
     chat::{Chat, SHORTLY},
-    restores::Backup,
-    world::SERVER,
+    place::SERVER,
+    world::Backup,
 };
 
 /// Those of the lines that end with one of these texts.
@@ -179,7 +179,7 @@ fn a_log_as_long_as_the_lost_one_is_not_taken_for_it() {
             chat.say("bob", "#", text);
             chat.run(SHORTLY);
         }
-        let noticed = chat.world.nodes[SERVER].put_back;
+        let noticed = chat.world.nodes[SERVER].put_back();
         assert_eq!(noticed, u64::from(lost > 0), "after {lost} lost lines");
         chat.register("carol");
         chat.run(SHORTLY);
@@ -273,8 +273,8 @@ fn a_message_that_is_under_way_is_not_sealed_anew_when_a_server_turns_out_to_hav
     chat.hears("bob");
     // Its third large packet is lost, so the answer comes while it is still incomplete.
     let large = std::cell::Cell::new(0);
-    let server = chat.world.nodes[SERVER].address;
-    chat.world.intercept(move |letter| {
+    let server = chat.world.network.address(SERVER);
+    chat.world.network.intercept(move |letter| {
         large.set(large.get() + usize::from(letter.to == server && letter.bytes.len() > 1000));
         large.get() == 3
     });

@@ -12,8 +12,8 @@ use proto_core::{
 use simulation::{
     chat::{Chat, SHORTLY},
     clock::{Moment, SECOND},
-    store::{Manners, Store},
-    world::SERVER,
+    place::SERVER,
+    store::Manners,
 };
 
 /// Every moment at which something may be under way of what was just said: to the store,
@@ -128,7 +128,7 @@ fn what_cannot_be_wished_or_said_is_told() {
     );
     let alice = chat.at("alice");
     chat.wish("alice", Wish::Join, "den");
-    let now = chat.world.nodes[alice].clock.instant(chat.world.now);
+    let now = chat.world.nodes[alice].clock.instant(chat.world.now());
     let client = chat.world.nodes[alice].client().unwrap();
     let busy = client.wish(now, Wish::Rooms { from: Room(0) }).err();
     assert_eq!(busy, Some(CommandError::Busy));
@@ -175,8 +175,7 @@ fn a_crash_of_the_server_doubles_nothing_and_loses_nothing() {
 fn who_left_unheard_is_not_told_that_what_was_saved_is_refused() {
     let mut chat = Chat::online(&["alice", "bob"]);
     chat.gather("den", &["alice", "bob"]);
-    let alice = chat.at("alice");
-    chat.world.mute(SERVER, alice, 5 * SECOND);
+    chat.mute("server", "alice", 5 * SECOND);
     chat.say("alice", "#den", "I am off");
     chat.run(SECOND / 10);
     chat.wish("alice", Wish::Leave, "den");
@@ -200,9 +199,9 @@ fn what_comes_late_undoes_nothing() {
     let mut chat = Chat::online(&["alice", "bob"]);
     chat.gather("den", &["bob"]);
     let (alice, bob) = (chat.at("alice"), chat.at("bob"));
-    let (from, to) = (chat.world.nodes[alice].address, chat.world.nodes[SERVER].address);
+    let (from, to) = (chat.world.network.address(alice), chat.world.network.address(SERVER));
     let hold = |chat: &mut Chat| {
-        chat.world.intercept(move |letter| (letter.from, letter.to) == (from, to));
+        chat.world.network.intercept(move |letter| (letter.from, letter.to) == (from, to));
     };
     hold(&mut chat);
     chat.wish("alice", Wish::Join, "den");
@@ -378,7 +377,7 @@ fn a_client_that_lost_its_state_gets_all_that_is_kept_since_it_joined() {
     chat.run(SHORTLY);
     let bob = chat.at("bob");
     chat.crash("bob");
-    chat.world.nodes[bob].store = Store::default();
+    chat.world.nodes[bob].store.wipe();
     chat.hears("bob");
     chat.start("bob");
     chat.run(SHORTLY);
@@ -408,7 +407,7 @@ fn who_is_away_and_since_when_is_on_the_roster() {
     assert_eq!(look(&mut chat).1, "");
     chat.world.set_away(bob, "asleep");
     chat.run(SHORTLY);
-    let left = chat.world.nodes[SERVER].clock.believed(chat.world.now);
+    let left = chat.world.nodes[SERVER].clock.believed(chat.world.now());
     chat.deregister("bob");
     chat.run(SHORTLY);
     let (presence, away, seen) = look(&mut chat);
@@ -460,9 +459,9 @@ fn forgotten_later(left: usize) {
     chat.say("alice", "#", "one");
     chat.run(SHORTLY);
     chat.say("alice", "#", "two");
-    while chat.world.laws.rooms.entries(Room::LOBBY) < 2 {
+    while chat.world.laws().rooms().entries(Room::LOBBY) < 2 {
         chat.run(1);
-        assert!(chat.world.now < 600 * SECOND, "the second is saved some time");
+        assert!(chat.world.now() < 600 * SECOND, "the second is saved some time");
     }
     chat.world.nodes[SERVER].store.behave(Manners { fails: 1_000, ..Manners::default() });
     chat.run(SECOND);
@@ -516,8 +515,8 @@ fn what_is_damaged_is_not_called_too_old() {
     }
     chat.run(SHORTLY);
     chat.crash("server");
-    let den = chat.world.laws.rooms.number(&den).expect("there is a den");
-    chat.world.spoil(den, 2);
+    let den = chat.world.laws().rooms().number(&den).expect("there is a den");
+    chat.spoil(den, 2);
     chat.start("server");
     chat.run(60 * SECOND);
     chat.hears("bob");
@@ -535,7 +534,7 @@ fn a_list_that_is_longer_than_a_client_can_lend_comes_in_parts() {
     let nicks: Vec<_> = nicks.iter().map(String::as_str).collect();
     let mut chat = Chat::online(&nicks);
     let (reader, place) = (nicks[0], chat.at(nicks[0]));
-    chat.world.nodes[place].room.work = record_bound(110);
+    chat.world.nodes[place].plan.room.work = record_bound(110);
     chat.crash(reader);
     chat.start(reader);
     chat.run(60 * SECOND);

@@ -9,9 +9,10 @@ use proto_core::{
 use simulation::{
     chat::{Chat, SHORTLY},
     clock::SECOND,
+    letter::Letter,
     node::Kind,
+    place::SERVER,
     store::Manners,
-    world::SERVER,
 };
 
 #[test]
@@ -31,7 +32,7 @@ fn who_is_offline_gets_it_on_return_with_the_time_it_was_written() {
     assert_eq!(chat.hears("bob"), ["offline"]);
 
     let alice = chat.at("alice");
-    let written = chat.world.nodes[alice].clock.believed(chat.world.now);
+    let written = chat.world.nodes[alice].clock.believed(chat.world.now());
     chat.say("alice", "bob", "offline?");
     chat.run(SHORTLY);
     assert_eq!(
@@ -48,7 +49,7 @@ fn who_is_offline_gets_it_on_return_with_the_time_it_was_written() {
         ["welcome back, there is mail", "alice (saved): offline?", "that was all mail"]
     );
     assert_eq!(chat.hears("alice"), ["delivered: offline?"]);
-    let told = &chat.world.nodes[chat.at("bob")].told;
+    let told = chat.world.nodes[chat.at("bob")].user.told();
     let times: Vec<_> = told
         .iter()
         .filter_map(|told| match told.event {
@@ -160,7 +161,7 @@ fn an_owner_who_returns_from_elsewhere_displaces_their_own_ghost() {
     // The server takes Alice for online yet when she is back.
     chat.crash("alice");
     let elsewhere = "198.51.100.99:5000".parse().unwrap();
-    chat.world.move_to(chat.at("alice"), elsewhere);
+    chat.world.network.move_to(chat.at("alice"), elsewhere);
     chat.start("alice");
     chat.run(SHORTLY);
     assert_eq!(chat.hears("alice"), ["welcome back"]);
@@ -189,9 +190,9 @@ fn an_identity_that_is_used_elsewhere_is_told_and_does_not_fight_back() {
     assert_eq!(chat.hears("alice"), ["Displaced"]);
     assert_eq!(chat.status("alice"), Status::Offline);
 
-    let sent = chat.world.nodes[alice].sent;
+    let sent = chat.world.network.sent(alice);
     chat.run(300 * SECOND);
-    assert_eq!(chat.world.nodes[alice].sent, sent);
+    assert_eq!(chat.world.network.sent(alice), sent);
     assert_eq!(chat.status("alice elsewhere"), Status::Online);
     chat.say("bob", "alice", "which one are you?");
     chat.run(SHORTLY);
@@ -242,12 +243,12 @@ fn nothing_is_called_delivered_before_it_is_durable() {
         delivered >= 3
     });
     chat.crash("bob");
-    let keys = [bob, alice].map(|who| chat.world.nodes[who].key);
-    assert!(chat.world.laws.inbox(keys[0], keys[1]).len() >= delivered);
+    let keys = [bob, alice].map(|who| chat.world.nodes[who].key());
+    assert!(chat.world.laws().inbox(keys[0], keys[1]).len() >= delivered);
     chat.world.nodes[bob].store.behave(Manners::default());
     chat.start("bob");
     chat.run(60 * SECOND);
-    assert_eq!(chat.world.laws.inbox(keys[0], keys[1]), texts);
+    assert_eq!(chat.world.laws().inbox(keys[0], keys[1]), texts);
 }
 
 #[test]
@@ -278,22 +279,21 @@ fn for_who_fell_silent_the_server_keeps_it() {
 #[test]
 fn two_who_open_to_each_other_at_once_share_one_conversation() {
     let mut chat = Chat::online(&["alice", "bob"]);
-    let [alice, bob] = ["alice", "bob"].map(|who| chat.world.nodes[chat.at(who)].address);
-    let between = |capture: &mut Option<Vec<_>>, kind| -> Vec<_> {
-        let capture: Vec<(_, _, Vec<u8>)> = capture.take().unwrap_or_default();
-        let both = |from, to| (from, to) == (alice, bob) || (from, to) == (bob, alice);
-        let sent =
-            capture.into_iter().filter(|(from, to, bytes)| both(*from, *to) && bytes[0] == kind);
-        sent.map(|(from, _, bytes)| (from, bytes)).collect()
+    let [alice, bob] = ["alice", "bob"].map(|who| chat.world.network.address(chat.at(who)));
+    let between = |chat: &mut Chat, kind| -> Vec<_> {
+        let ends = |letter: &Letter| [letter.from, letter.to];
+        let both = |letter: &Letter| [[alice, bob], [bob, alice]].contains(&ends(letter));
+        let sent = chat.world.network.captured().into_iter();
+        sent.filter(|letter| both(letter) && letter.bytes[0] == kind).collect()
     };
 
-    chat.world.capture = Some(Vec::new());
+    chat.world.network.capture();
     chat.say("alice", "bob", "I was just about to write");
     chat.say("bob", "alice", "so was I");
     chat.run(SHORTLY);
-    let inits = between(&mut chat.world.capture, 4);
-    assert!(inits.iter().any(|(from, _)| *from == alice), "Alice sends an Init");
-    assert!(inits.iter().any(|(from, _)| *from == bob), "Bob sends an Init");
+    let inits = between(&mut chat, 4);
+    assert!(inits.iter().any(|letter| letter.from == alice), "Alice sends an Init");
+    assert!(inits.iter().any(|letter| letter.from == bob), "Bob sends an Init");
     let (mine, other) = (chat.hears("alice"), chat.hears("bob"));
     for line in ["bob: so was I", "delivered: I was just about to write"] {
         assert!(mine.contains(&line.into()), "{mine:?}");
@@ -302,21 +302,21 @@ fn two_who_open_to_each_other_at_once_share_one_conversation() {
         assert!(other.contains(&line.into()), "{other:?}");
     }
 
-    chat.world.capture = Some(Vec::new());
+    chat.world.network.capture();
     for _ in 0..5 {
         chat.say("alice", "bob", "ping");
         chat.say("bob", "alice", "pong");
         chat.run(30 * SECOND);
     }
-    let mut sessions: Vec<_> = between(&mut chat.world.capture, 6)
+    let mut sessions: Vec<_> = between(&mut chat, 6)
         .into_iter()
-        .map(|(from, bytes)| (from, bytes[1..5].to_vec()))
+        .map(|letter| (letter.from, letter.bytes[1..5].to_vec()))
         .collect();
     sessions.sort();
     sessions.dedup();
     assert_eq!(sessions.len(), 2, "one session id in each direction");
-    assert_eq!(chat.world.counts.direct, 12);
-    assert_eq!(chat.world.counts.deposits, 0);
+    assert_eq!(chat.world.counts().direct, 12);
+    assert_eq!(chat.world.counts().deposits, 0);
 }
 
 #[test]
@@ -446,7 +446,7 @@ fn mail_that_is_too_old_is_not_handed_over() {
 #[test]
 fn mail_is_kept_until_all_before_it_was_handed_over() {
     let mut chat = Chat::online(&["alice", "bob", "carol"]);
-    let [alice, bob] = ["alice", "bob"].map(|who| chat.at(who));
+    let bob = chat.at("bob");
     for (from, to) in [("alice", "bob"), ("bob", "alice")] {
         chat.say(from, to, "hello");
         chat.run(SHORTLY);
@@ -454,7 +454,7 @@ fn mail_is_kept_until_all_before_it_was_handed_over() {
     for who in ["carol", "server"] {
         chat.part(who, "bob", 60 * SECOND);
     }
-    chat.world.mute(bob, alice, 60 * SECOND);
+    chat.mute("bob", "alice", 60 * SECOND);
     chat.say("carol", "bob", "the first");
     chat.run(SHORTLY);
     chat.say("alice", "bob", "the second");
@@ -481,7 +481,7 @@ fn mail_is_kept_until_all_before_it_was_handed_over() {
 fn what_is_for_somebody_whom_the_server_does_not_know_any_more_expires() {
     let mut chat = Chat::online(&["alice", "bob"]);
     let alice = chat.at("alice");
-    if let Kind::Client(config) = &mut chat.world.nodes[alice].kind {
+    if let Kind::Client(config) = &mut chat.world.nodes[alice].plan.kind {
         config.expiry = Duration::from_mins(10);
     }
     chat.crash("alice");
@@ -530,9 +530,9 @@ fn what_was_handed_over_before_a_crash_is_not_called_refused() {
     let mut chat = Chat::online(&["alice", "bob"]);
     chat.part("alice", "bob", 600 * SECOND);
     let [alice, bob, server] = ["alice", "bob", "server"].map(|who| chat.at(who));
-    let keys = [bob, alice].map(|who| chat.world.nodes[who].key);
+    let keys = [bob, alice].map(|who| chat.world.nodes[who].key());
     chat.say("alice", "bob", "you are it");
-    chat.run_until(|chat| !chat.world.laws.inbox(keys[0], keys[1]).is_empty());
+    chat.run_until(|chat| !chat.world.laws().inbox(keys[0], keys[1]).is_empty());
     chat.crash("server");
     chat.crash("bob");
     chat.world.nodes[server].store.behave(Manners { full: true, ..Manners::default() });
@@ -555,7 +555,7 @@ fn whoever_comes_back_from_a_backup_is_heard() {
         chat.run(SHORTLY);
         chat.crash("alice");
         let alice = chat.at("alice");
-        let backup = (chat.world.nodes[alice].store.clone(), chat.world.nodes[alice].boots);
+        let backup = chat.back_up("alice");
         for start in 0..starts {
             chat.start("alice");
             chat.run(SHORTLY);
@@ -564,7 +564,7 @@ fn whoever_comes_back_from_a_backup_is_heard() {
             chat.run(SHORTLY);
             chat.crash("alice");
         }
-        (chat.world.nodes[alice].store, chat.world.nodes[alice].boots) = backup;
+        chat.world.put_back(alice, backup);
         chat.start("alice");
         chat.run(SHORTLY);
         chat.hears("bob");

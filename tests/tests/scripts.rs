@@ -14,8 +14,8 @@ use simulation::{
     faults::Faults,
     runner,
     script::{Act, Step},
+    setup::Setup,
     trace::{Telling, last_lines},
-    world::Setup,
 };
 
 /// A number from the environment.

@@ -9,6 +9,7 @@ use proto_core::{
 };
 use simulation::{
     disturbance::Disturbance,
+    letter::Letter,
     stories::STORIES,
     suite::Seals,
     sweep::{self, Kind},
@@ -65,7 +66,7 @@ fn the_stories_together_use_every_frame() {
     let (mut ends, mut pieces) = (BTreeSet::new(), BTreeSet::new());
     for story in STORIES {
         let mut tale = Tale::tell(story, Pace::Network, Disturbance::None, Telling::Kept);
-        for (_, _, datagram) in tale.world.capture.take().unwrap() {
+        for Letter { bytes: datagram, .. } in tale.world.network.captured() {
             datagrams.insert(datagram[0]);
             if datagram[0] != PACKET {
                 continue;

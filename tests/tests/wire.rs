@@ -11,11 +11,13 @@ use proto_core::{
 use simulation::{
     clock::SECOND,
     faults::Faults,
-    interception::{Letter, Reaction},
-    network::Place,
+    letter::Letter,
+    node::Reaction,
+    place::{Place, SERVER},
+    setup::Setup,
     suite::Seals,
     trace::Telling,
-    world::{SERVER, Setup, World},
+    world::World,
 };
 
 const ALICE: Place = 1;
@@ -42,14 +44,14 @@ fn world(telling: Telling) -> World {
 }
 
 fn say(world: &mut World, who: Place, to: Place, text: &str) {
-    let nick = world.nodes[to].nick;
+    let nick = world.nodes[to].nick();
     world.say(who, nick, text.into()).expect("the client runs").expect("the text is taken");
 }
 
 /// How often a client was told that a message of its own was delivered.
 fn delivered(world: &World, place: Place) -> usize {
     let is = |event| matches!(event, Event::Verdict { verdict: Verdict::Delivered, .. });
-    world.nodes[place].told.iter().filter(|told| is(told.event)).count()
+    world.nodes[place].user.told().iter().filter(|told| is(told.event)).count()
 }
 
 fn pieces(bytes: &[u8]) -> BTreeSet<[u8; 4]> {
@@ -61,7 +63,7 @@ fn a_capture_shows_no_piece_of_a_nick_or_a_text() {
     let direct = ["Shall we meet by the old mill?", "Yes, at a quarter past seven!"];
     let saved = "The key lies under the flower pot.";
     let mut world = world(Telling::Kept);
-    world.capture = Some(Vec::new());
+    world.network.capture();
     world.register(ALICE);
     world.register(BOBBY);
     world.run(3 * SECOND);
@@ -76,28 +78,28 @@ fn a_capture_shows_no_piece_of_a_nick_or_a_text() {
     world.register(BOBBY);
     world.run(5 * SECOND);
 
-    let (alice, bobby) = (world.nodes[ALICE].key, world.nodes[BOBBY].key);
-    assert_eq!(world.laws.inbox(bobby, alice), [direct[0], saved]);
-    assert_eq!(world.laws.inbox(alice, bobby), [direct[1]]);
-    assert_eq!((world.counts.direct, world.counts.stored, world.counts.by_server), (2, 1, 1));
+    let (alice, bobby) = (world.nodes[ALICE].key(), world.nodes[BOBBY].key());
+    assert_eq!(world.laws().inbox(bobby, alice), [direct[0], saved]);
+    assert_eq!(world.laws().inbox(alice, bobby), [direct[1]]);
+    assert_eq!((world.counts().direct, world.counts().stored, world.counts().by_server), (2, 1, 1));
 
-    let capture = world.capture.take().unwrap();
-    let kinds: BTreeSet<u8> = capture.iter().map(|(_, _, bytes)| bytes[0]).collect();
+    let capture = world.network.captured();
+    let kinds: BTreeSet<u8> = capture.iter().map(|letter| letter.bytes[0]).collect();
     assert_eq!(kinds, (HELLO_SERVER..=PACKET).collect());
 
     let nicks = ["alice", "bobby", "ALICE", "BOBBY"];
     let texts: Vec<_> = direct.into_iter().chain([saved]).collect();
     let secret: BTreeSet<_> =
         nicks.iter().chain(&texts).flat_map(|text| pieces(text.as_bytes())).collect();
-    for (from, to, bytes) in &capture {
+    for Letter { from, to, bytes } in &capture {
         let shown: Vec<_> = pieces(bytes).intersection(&secret).copied().collect();
         assert!(shown.is_empty(), "{from} -> {to}: {shown:?} is to be read in {bytes:?}");
     }
 
     // All of it did pass, under the seals; and what the server could open is no text.
-    let server = world.nodes[SERVER].address;
+    let server = world.network.address(SERVER);
     let (mut to_server, mut to_peers) = (Vec::new(), Vec::new());
-    for (from, to, bytes) in &capture {
+    for Letter { from, to, bytes } in &capture {
         let plain = Seals::plaintext(&bytes[bytes.len() - TAG_LENGTH..]).unwrap_or_default();
         let side = if [*from, *to].contains(&server) { &mut to_server } else { &mut to_peers };
         side.extend_from_slice(&plain);
@@ -112,8 +114,9 @@ fn a_capture_shows_no_piece_of_a_nick_or_a_text() {
 
 /// Takes the next datagram of a kind from one node to another off the network.
 fn hold(world: &mut World, kind: u8, from: Place, to: Place) {
-    let (from, to) = (world.nodes[from].address, world.nodes[to].address);
+    let (from, to) = (world.network.address(from), world.network.address(to));
     world
+        .network
         .intercept(move |letter| letter.bytes[0] == kind && letter.from == from && letter.to == to);
 }
 
@@ -131,7 +134,7 @@ fn is_without_effect(letter: &Letter, reaction: &Reaction) -> bool {
 
 /// Flips each bit of a datagram on its way, then lets it arrive, and again.
 fn try_all_of(world: &mut World, letter: &Letter) {
-    let sessions = world.counts.handshakes;
+    let sessions = world.counts().handshakes;
     for bit in 0..letter.bytes.len() * 8 {
         let flipped = letter.flipped(bit);
         let reaction = probe(world, &flipped);
@@ -139,7 +142,7 @@ fn try_all_of(world: &mut World, letter: &Letter) {
     }
     // To someone it is not for, and back to whoever sent it.
     for to in 0..world.nodes.len() {
-        let to = world.nodes[to].address;
+        let to = world.network.address(to);
         if to != letter.to {
             for from in [letter.from, letter.to].into_iter().filter(|from| *from != to) {
                 let astray = Letter { from, to, bytes: letter.bytes.clone() };
@@ -148,15 +151,15 @@ fn try_all_of(world: &mut World, letter: &Letter) {
             }
         }
     }
-    assert_eq!(world.counts.handshakes, sessions);
+    assert_eq!(world.counts().handshakes, sessions);
 
-    world.capture = Some(Vec::new());
+    world.network.capture();
     world.deliver(letter);
-    let answers = world.capture.take().unwrap();
+    let answers = world.network.captured();
     let again = probe(world, letter);
     if letter.bytes[0] == INIT {
         // Until it is confirmed: the very same bytes once more.
-        let (_, _, accept) = &answers[0];
+        let accept = &answers[0].bytes;
         assert_eq!(again.answer(), Some(accept.as_slice()), "again: {again:?}");
     } else {
         assert!(is_without_effect(letter, &again), "again: {again:?}");
@@ -206,7 +209,7 @@ fn conversation_works(world: &mut World) {
         let status = world.nodes[place].client().map(|client| client.status());
         assert_eq!((status, delivered(world, place)), (Some(Status::Online), before + 1));
     }
-    assert_eq!((world.counts.deposits, world.counts.by_server), (0, 0));
+    assert_eq!((world.counts().deposits, world.counts().by_server), (0, 0));
 }
 
 #[test]

@@ -4,23 +4,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proto_core::{
-    client::{MessageId, Refusal, To, Verdict},
+    client::{Event, MessageId, Refusal, To, Verdict},
     host::Log,
     id::{Account, Nick, Position, PublicKey, Room},
     record::{Said, Sentence},
     time::UnixTime,
-    wire::{RoomRefusal, Wish},
+    wire::Retention,
 };
 
 use crate::{
-    network::Place,
+    judgement::{Judgement, Party, law, show},
     records::{self, AccountRecord, MailRecord, OutboxRecord, PairRecord},
-    rooms::Rooms,
     store::Change,
 };
 
-/// A law was broken; says which and how.
-pub type Judgement = Result<(), String>;
+use super::rooms::Rooms;
 
 /// A message as its author's durable outbox has or had it.
 #[derive(Clone, Debug)]
@@ -40,7 +38,6 @@ type Letters<T> = BTreeMap<u64, T>;
 /// What was ever durable and ever said, in all nodes of a world.
 #[derive(Debug, Default)]
 pub struct Laws {
-    keys: BTreeMap<PublicKey, Place>,
     /// Of each further device, the key of its user's first one. Outboxes and authors go by that.
     kin: BTreeMap<PublicKey, PublicKey>,
     outboxes: BTreeMap<(PublicKey, PublicKey), Letters<Written>>,
@@ -50,21 +47,20 @@ pub struct Laws {
     by_nick: BTreeMap<[u8; 32], Account>,
     by_key: BTreeMap<PublicKey, Account>,
     /// Of rooms.
-    pub rooms: Rooms,
+    rooms: Rooms,
     /// Messages expire in this world, so what is missing may be explained later.
-    pub expiry: bool,
+    expiry: bool,
     key_numbers: BTreeMap<Account, u32>,
     /// An account may go to another key.
-    pub passwords: bool,
-    /// How long the server keeps mail.
-    pub mail_kept: u64,
+    passwords: bool,
+    /// How long the server keeps mail; nothing, if that is not to be said.
+    mail_kept: u64,
 }
 
 /// A user's own memory of one run of its client.
 #[derive(Debug, Default)]
-pub struct Run {
-    /// Which run it is.
-    pub number: u64,
+pub(super) struct Run {
+    number: u64,
     said: BTreeMap<(PublicKey, u64), Mine>,
     /// The last message of each author that was shown; of one with two devices, in each epoch.
     shown: BTreeMap<(PublicKey, u64), u64>,
@@ -84,19 +80,9 @@ fn place(id: &MessageId) -> (PublicKey, u64) {
     (id.recipient, id.position.to_record_number())
 }
 
-pub(crate) fn law(holds: bool, broken: impl FnOnce() -> String) -> Judgement {
-    if holds { Ok(()) } else { Err(broken()) }
-}
-
-pub(crate) fn show(text: &[u8]) -> String {
-    let text = String::from_utf8_lossy(text);
-    let short: String = text.chars().take(40).collect();
-    format!("{short:?}")
-}
-
 impl Run {
     /// Of the run with this number.
-    pub fn new(number: u64) -> Self {
+    pub(super) fn new(number: u64) -> Self {
         Self { number, ..Self::default() }
     }
 
@@ -104,21 +90,53 @@ impl Run {
     ///
     /// # Errors
     /// A number was given twice in one run.
-    pub fn said(&mut self, id: &MessageId, text: &str) -> Judgement {
+    pub(super) fn said(&mut self, id: &MessageId, text: &str) -> Judgement {
         let mine = Mine { text: text.as_bytes().to_vec(), accepted: false, settled: false };
         let twice = self.said.insert(place(id), mine).is_some();
         law(!twice, || format!("number {:?} was given to two messages of one run", id.position))
     }
 
+    /// A message was passed on to the server.
+    fn deposited(&self, id: &MessageId) -> Judgement {
+        let settled = self.said.get(&place(id)).is_some_and(|mine| mine.settled);
+        law(!settled, || format!("deposited after the last word: {id:?}"))
+    }
+
     /// Messages that the client took and said nothing about yet.
-    pub fn unanswered(&self) -> usize {
+    pub(super) fn unanswered(&self) -> usize {
         self.said.values().filter(|mine| !mine.accepted && !mine.settled).count()
     }
 }
 
 impl Laws {
+    /// Where messages expire or do not, and accounts may go to other keys or may not.
+    pub(crate) fn new(expiry: bool, passwords: bool) -> Self {
+        Self { expiry, passwords, ..Self::default() }
+    }
+
+    /// Those of rooms.
+    pub fn rooms(&self) -> &Rooms {
+        &self.rooms
+    }
+
+    /// Those of rooms.
+    pub(super) fn rooms_mut(&mut self) -> &mut Rooms {
+        &mut self.rooms
+    }
+
+    /// How long the server keeps mail, nothing if that is not to be said, and how much of a room.
+    pub(super) fn server_keeps(&mut self, mail: u64, room: Retention) {
+        self.mail_kept = mail;
+        self.rooms.server_keeps(room);
+    }
+
+    /// How long the server keeps mail; nothing, if that is not to be said.
+    pub(crate) fn mail_kept(&self) -> u64 {
+        self.mail_kept
+    }
+
     /// A key is that of another device of someone.
-    pub fn relate(&mut self, key: PublicKey, first: PublicKey) {
+    pub(super) fn relate(&mut self, key: PublicKey, first: PublicKey) {
         self.kin.insert(key, first);
     }
 
@@ -136,50 +154,46 @@ impl Laws {
         devices.into_iter().find_map(|(_, inbox)| inbox.get(&position))
     }
 
-    /// A node with this key is there.
-    pub fn introduce(&mut self, key: PublicKey, place: Place) {
-        self.keys.insert(key, place);
-    }
-
     /// The server's store is lost: who has which account is decided anew.
-    pub fn server_begins_anew(&mut self) {
+    pub(super) fn server_begins_anew(&mut self) {
         self.accounts.clear();
         self.by_nick.clear();
         self.by_key.clear();
         self.key_numbers.clear();
     }
 
-    /// Something became durable at the node with this key.
+    /// Something became durable at someone's node, and is in its store now.
     ///
     /// # Errors
     /// A law was broken.
-    pub fn changed(
+    pub(super) fn changed(
         &mut self,
-        at: PublicKey,
+        at: &Party<'_>,
         run: &Run,
         now: UnixTime,
-        change: &Change<'_>,
+        change: &Change,
     ) -> Judgement {
+        let Party { key: at, store, .. } = *at;
         match change {
-            Change::Put { log, number, record, last: head, before } => match log {
-                Log::Outbox(to) => {
-                    self.outbox_put(at, *to, run, *number, record, *head, before.as_deref())
+            Change::Put { log, number, last: head, before } => {
+                let (number, head, before) = (*number, *head, before.as_deref());
+                let record = store.record(*log, number);
+                match log {
+                    Log::Outbox(to) => self.outbox_put(at, *to, run, number, record, head, before),
+                    Log::Inbox(from) => self.inbox_put(at, *from, number, record, head, before),
+                    Log::Accounts => self.account_put(number, record),
+                    Log::Mailbox(to) => self.mail_put(*to, record),
+                    Log::Rooms => self.rooms.saved(number, record),
+                    Log::Members(room) => {
+                        let account = Account((number - 1) as u32);
+                        let key = self.accounts.get(&account).map(|(key, _)| *key);
+                        self.rooms.member(*room, number, key, record)
+                    }
+                    Log::Room(room) => self.room_put(*room, number, record),
+                    Log::Pairs(author) => self.pair_put(*author, number, record),
+                    Log::Conversations | Log::Passwords => Ok(()),
                 }
-                Log::Inbox(from) => {
-                    self.inbox_put(at, *from, *number, record, *head, before.as_deref())
-                }
-                Log::Accounts => self.account_put(*number, record),
-                Log::Mailbox(to) => self.mail_put(*to, record),
-                Log::Rooms => self.rooms.saved(*number, record),
-                Log::Members(room) => {
-                    let account = Account((*number - 1) as u32);
-                    let key = self.accounts.get(&account).map(|(key, _)| *key);
-                    self.rooms.member(*room, *number, key, record)
-                }
-                Log::Room(room) => self.room_put(*room, *number, record),
-                Log::Pairs(author) => self.pair_put(*author, *number, record),
-                Log::Conversations | Log::Passwords => Ok(()),
-            },
+            }
             Change::Forgotten { log, records } => match log {
                 Log::Outbox(to) => self.outbox_forgotten(at, *to, records),
                 Log::Mailbox(to) => self.mail_forgotten(*to, now, records),
@@ -193,11 +207,40 @@ impl Laws {
         }
     }
 
-    /// The client says that a message is durable.
+    /// A user is told something, with a text.
     ///
     /// # Errors
-    /// It is not, or not as it was said.
-    pub fn accepted(&mut self, author: PublicKey, run: &mut Run, id: &MessageId) -> Judgement {
+    /// It is not so.
+    pub(super) fn told(
+        &mut self,
+        at: &Party<'_>,
+        run: &mut Run,
+        event: &Event,
+        text: &[u8],
+    ) -> Judgement {
+        match *event {
+            Event::Accepted { id, .. } => self.accepted(at.key, run, &id),
+            Event::Verdict { id, verdict, .. } => self.verdict(at.key, run, &id, verdict),
+            Event::Message { from, position, .. } => {
+                self.shown(at.key, run, &from, position.to_record_number(), text)
+            }
+            Event::RoomMessage { room, index, from, .. } => {
+                self.room_shown((at.key, at.nick), run, &room, index, &from, text)
+            }
+            Event::RoomReset { room } => {
+                Err(format!("the log of {room:?} is said to be another, and none was put back"))
+            }
+            Event::Outcome { wish, result } => {
+                let account = self.by_key.get(&at.key).copied();
+                self.rooms.outcome(at.key, account, &wish, result)
+            }
+            Event::Deposited { id, .. } => run.deposited(&id),
+            _ => Ok(()),
+        }
+    }
+
+    /// The client says that a message is durable.
+    fn accepted(&mut self, author: PublicKey, run: &mut Run, id: &MessageId) -> Judgement {
         let durable = self.written(author, id);
         let Some(mine) = run.said.get_mut(&place(id)) else {
             return Err(format!("a message was accepted that was not said: {id:?}"));
@@ -209,10 +252,7 @@ impl Laws {
     }
 
     /// The client tells what became of a message.
-    ///
-    /// # Errors
-    /// It is not so, or something else was said before.
-    pub fn verdict(
+    fn verdict(
         &mut self,
         author: PublicKey,
         run: &mut Run,
@@ -285,10 +325,7 @@ impl Laws {
     }
 
     /// A message is shown to its recipient.
-    ///
-    /// # Errors
-    /// It is not durable, or not in order, or shown twice in a run.
-    pub fn shown(
+    fn shown(
         &mut self,
         recipient: PublicKey,
         run: &mut Run,
@@ -313,10 +350,7 @@ impl Laws {
     }
 
     /// An entry of a room is shown to a member.
-    ///
-    /// # Errors
-    /// It is not durable, or not in order, or shown twice in a run.
-    pub fn room_shown(
+    fn room_shown(
         &self,
         (recipient, nick): (PublicKey, Nick),
         run: &mut Run,
@@ -331,28 +365,6 @@ impl Laws {
         self.rooms.shown(recipient, &nick, room, index, from, text)?;
         let before = run.read.insert(room, index).unwrap_or(0);
         law(before < index, || format!("S2/S3: shown {index} of {room:?} after {before}"))
-    }
-
-    /// The user is told what came of a wish.
-    ///
-    /// # Errors
-    /// It is not so.
-    pub fn outcome(
-        &mut self,
-        key: PublicKey,
-        wish: &Wish,
-        result: Result<(), RoomRefusal>,
-    ) -> Judgement {
-        self.rooms.outcome(key, self.by_key.get(&key).copied(), wish, result)
-    }
-
-    /// A message was passed on to the server.
-    ///
-    /// # Errors
-    /// The last word on it was said before.
-    pub fn deposited(&self, run: &Run, id: &MessageId) -> Judgement {
-        let settled = run.said.get(&place(id)).is_some_and(|mine| mine.settled);
-        law(!settled, || format!("deposited after the last word: {id:?}"))
     }
 
     /// Messages without a last word: author, recipient, position, and whether the server has it.
@@ -406,7 +418,11 @@ impl Laws {
     ///
     /// # Errors
     /// One is missing without its author having been told.
-    pub fn complete(&self, recipient: PublicKey, absent: impl Fn(PublicKey) -> bool) -> Judgement {
+    pub(crate) fn complete(
+        &self,
+        recipient: PublicKey,
+        absent: impl Fn(PublicKey) -> bool,
+    ) -> Judgement {
         self.rooms_complete(recipient)?;
         for ((author, _), letters) in self.outboxes.iter().filter(|((_, to), _)| *to == recipient) {
             for (position, written) in letters {
@@ -434,7 +450,7 @@ impl Laws {
     ///
     /// # Errors
     /// An entry is missing.
-    pub fn rooms_complete(&self, recipient: PublicKey) -> Judgement {
+    pub(crate) fn rooms_complete(&self, recipient: PublicKey) -> Judgement {
         self.rooms.complete(recipient, self.by_key.get(&recipient).copied())
     }
 

@@ -1,29 +1,31 @@
-//! The network: what becomes of a datagram on its way.
+//! Paths: how often, when and as what a datagram arrives.
 
 use std::collections::BTreeMap;
 
 use crate::{
     clock::{Moment, SECOND},
+    ctx::Ctx,
     dice::Dice,
     faults::Faults,
+    place::Place,
 };
-
-/// A node's place in the world; attackers and the void are beyond the last.
-pub type Place = usize;
 
 /// Bytes of an IPv4 header and a UDP header.
 const HEADERS: u64 = 28;
 
 /// A datagram that arrives, and what was done to it.
 #[derive(Debug)]
-pub struct Passage {
-    /// When.
-    pub at: Moment,
+pub(super) struct Passage {
+    /// How much later.
+    pub(super) after: Moment,
     /// The bytes that arrive.
-    pub bytes: Vec<u8>,
+    pub(super) bytes: Vec<u8>,
     /// They are not those that were sent.
-    pub damaged: bool,
+    pub(super) damaged: bool,
 }
+
+/// Where a datagram comes from, and where it goes.
+type Ends = (Place, Place);
 
 /// One direction between two nodes.
 #[derive(Clone, Debug)]
@@ -46,21 +48,14 @@ const QUEUE: Moment = SECOND / 2;
 
 /// The paths between the nodes of a world.
 #[derive(Debug, Default)]
-pub struct Network {
-    faults: Faults,
-    paths: BTreeMap<(Place, Place), Path>,
+pub(super) struct Paths {
+    paths: BTreeMap<Ends, Path>,
     last: Vec<u8>,
 }
 
-impl Network {
-    /// A network with these faults.
-    pub fn new(faults: Faults) -> Self {
-        Self { faults, ..Self::default() }
-    }
-
+impl Paths {
     /// From now on, with these faults; cuts end.
-    pub fn change(&mut self, faults: &Faults) {
-        self.faults = faults.clone();
+    pub(super) fn heal(&mut self, faults: &Faults) {
         for path in self.paths.values_mut() {
             path.loss = path.loss.min(faults.loss);
             path.duplicates = path.duplicates.min(faults.duplicates);
@@ -69,31 +64,26 @@ impl Network {
         }
     }
 
-    /// Nothing passes from one node to another until then.
-    pub fn cut(&mut self, from: Place, to: Place, until: Moment, dice: &mut Dice) {
-        let path = self.path(from, to, dice);
+    /// Nothing passes until then.
+    pub(super) fn cut(&mut self, cx: &mut Ctx, ends: Ends, until: Moment) {
+        let path = self.path(cx, ends);
         path.cut = path.cut.max(until);
     }
 
-    /// From now on, so many bytes per second pass from one node to another.
-    pub fn slow_down(&mut self, from: Place, to: Place, rate: u64, dice: &mut Dice) {
-        self.path(from, to, dice).rate = Some(rate);
+    /// From now on, so many bytes per second pass.
+    pub(super) fn slow_down(&mut self, cx: &mut Ctx, ends: Ends, rate: u64) {
+        self.path(cx, ends).rate = Some(rate);
     }
 
-    /// No datagram of more than `largest` bytes passes from one node to another any more.
-    pub fn narrow(&mut self, from: Place, to: Place, largest: usize, dice: &mut Dice) {
-        self.path(from, to, dice).largest = largest;
+    /// No datagram of more than `largest` bytes passes any more.
+    pub(super) fn narrow(&mut self, cx: &mut Ctx, ends: Ends, largest: usize) {
+        self.path(cx, ends).largest = largest;
     }
 
     /// Sends a datagram on its way: how often, when and as what it arrives.
-    pub fn carry(
-        &mut self,
-        now: Moment,
-        (from, to): (Place, Place),
-        datagram: &[u8],
-        dice: &mut Dice,
-    ) -> Vec<Passage> {
-        let path = self.path(from, to, dice);
+    pub(super) fn carry(&mut self, cx: &mut Ctx, ends: Ends, datagram: &[u8]) -> Vec<Passage> {
+        let now = cx.now();
+        let path = self.path(cx, ends);
         let mut passages = Vec::new();
         if now < path.cut || datagram.len() > path.largest {
             return passages;
@@ -107,32 +97,33 @@ impl Network {
             path.busy = begins + (datagram.len() as u64 + HEADERS) * SECOND / rate;
             sent = path.busy;
         }
-        let path = path.clone();
-        let mut copies = 1 + usize::from(dice.chance(path.duplicates));
-        if self.faults.replays && dice.chance(5) {
+        let Path { loss, duplicates, least, spread, .. } = *path;
+        let Ctx { dice, faults, .. } = cx;
+        let mut copies = 1 + usize::from(dice.chance(duplicates));
+        if faults.replays && dice.chance(5) {
             copies += 1;
         }
         for copy in 0..copies {
             // Each copy takes its own chances.
-            if dice.chance(path.loss) {
+            if dice.chance(loss) {
                 continue;
             }
-            let mut at = sent + path.least + dice.below(path.spread + 1);
-            if copy > 0 && self.faults.replays && dice.chance(200) {
-                at += dice.below(3600 * SECOND);
+            let mut after = sent - now + least + dice.below(spread + 1);
+            if copy > 0 && faults.replays && dice.chance(200) {
+                after += dice.below(3600 * SECOND);
             }
-            let (bytes, damaged) = self.damage(datagram, dice);
-            passages.push(Passage { at, bytes, damaged });
+            let (bytes, damaged) = self.damage(datagram, faults, dice);
+            passages.push(Passage { after, bytes, damaged });
         }
-        if self.faults.damage > 0 {
+        if faults.damage > 0 {
             self.last = datagram.to_vec();
         }
         passages
     }
 
-    fn damage(&self, datagram: &[u8], dice: &mut Dice) -> (Vec<u8>, bool) {
+    fn damage(&self, datagram: &[u8], faults: &Faults, dice: &mut Dice) -> (Vec<u8>, bool) {
         let mut bytes = datagram.to_vec();
-        if bytes.is_empty() || !dice.chance(self.faults.damage) {
+        if bytes.is_empty() || !dice.chance(faults.damage) {
             return (bytes, false);
         }
         match dice.below(4) {
@@ -157,9 +148,9 @@ impl Network {
         (bytes, damaged)
     }
 
-    fn path(&mut self, from: Place, to: Place, dice: &mut Dice) -> &mut Path {
-        let faults = &self.faults;
-        self.paths.entry((from, to)).or_insert_with(|| {
+    fn path(&mut self, cx: &mut Ctx, ends: Ends) -> &mut Path {
+        let Ctx { dice, faults, .. } = cx;
+        self.paths.entry(ends).or_insert_with(|| {
             let mut up_to = |most: u32| match most {
                 0 => 0,
                 _ if faults.even_loss => most,

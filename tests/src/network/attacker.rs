@@ -9,42 +9,29 @@ use proto_core::{
     wire::{Hello, HelloTo, MAX_DATAGRAM, VERSION},
 };
 
-use crate::{dice::Dice, suite::STAND_IN};
+use crate::{dice::Dice, letter::Letter, suite::STAND_IN};
 
 /// How many datagrams are remembered.
 const CAPTURED: usize = 64;
 
-/// What was seen on the network.
-#[derive(Clone, Debug)]
-struct Seen {
-    from: SocketAddr,
-    to: SocketAddr,
-    bytes: Vec<u8>,
-}
-
 /// A datagram of the attacker's making.
 #[derive(Debug)]
-pub struct Forgery {
-    /// The address it pretends to come from.
-    pub from: SocketAddr,
-    /// Where it goes.
-    pub to: SocketAddr,
-    /// The datagram.
-    pub bytes: Vec<u8>,
+pub(super) struct Forgery {
+    /// The datagram, and the address it pretends to come from.
+    pub(super) letter: Letter,
     /// Nobody with a key made it as it is.
-    pub forged: bool,
+    pub(super) forged: bool,
 }
 
 /// Someone with a memory of what was sent, and no key.
 #[derive(Debug, Default)]
-pub struct Attacker {
-    seen: Vec<Seen>,
-    next: usize,
+pub(super) struct Attacker {
+    seen: Vec<Letter>,
 }
 
 /// Whether an address belongs to nobody: what is sent there is sent to a victim
 /// who never asked for anything.
-pub fn is_victim(address: SocketAddr) -> bool {
+pub(crate) fn is_victim(address: SocketAddr) -> bool {
     matches!(address, SocketAddr::V4(v4) if v4.ip().octets()[0] == 203)
 }
 
@@ -55,30 +42,27 @@ fn victim(dice: &mut Dice) -> SocketAddr {
 
 impl Attacker {
     /// Remembers a datagram.
-    pub fn see(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8], dice: &mut Dice) {
-        let seen = Seen { from, to, bytes: bytes.to_vec() };
+    pub(super) fn see(&mut self, letter: &Letter, dice: &mut Dice) {
         if self.seen.len() < CAPTURED {
-            self.seen.push(seen);
+            self.seen.push(letter.clone());
         } else if dice.chance(100) {
-            self.next = dice.index(CAPTURED);
-            self.seen[self.next] = seen;
+            self.seen[dice.index(CAPTURED)] = letter.clone();
         }
     }
 
     /// Makes something up. `targets` are addresses and keys of nodes, all of which are public.
-    pub fn forge(&self, targets: &[(SocketAddr, PublicKey)], dice: &mut Dice) -> Option<Forgery> {
+    pub(super) fn forge(
+        &self,
+        targets: &[(SocketAddr, PublicKey)],
+        dice: &mut Dice,
+    ) -> Option<Forgery> {
         let (to, key) = *targets.get(dice.index(targets.len()))?;
         let seen = self.seen.get(dice.index(self.seen.len().max(1)));
-        let forgery = match (dice.below(6), seen) {
-            (0, _) => Forgery {
-                from: victim(dice),
-                to,
-                bytes: hello(HelloTo::Server, dice),
-                forged: true,
-            },
+        let (from, to, bytes, forged) = match (dice.below(6), seen) {
+            (0, _) => (victim(dice), to, hello(HelloTo::Server, dice), true),
             (1, _) => {
                 let bytes = peer_hello(&key, dice);
-                Forgery { from: victim(dice), to, bytes, forged: true }
+                (victim(dice), to, bytes, true)
             }
             (2, _) | (_, None) => {
                 let mut bytes = vec![0; dice.index(MAX_DATAGRAM)];
@@ -86,25 +70,21 @@ impl Attacker {
                 if let Some(kind) = bytes.first_mut() {
                     *kind = dice.between(1..7) as u8;
                 }
-                Forgery { from: victim(dice), to, bytes, forged: true }
+                (victim(dice), to, bytes, true)
             }
             (3, Some(seen)) => {
-                let mut bytes = seen.bytes.clone();
-                let bit = dice.index(bytes.len() * 8);
-                bytes[bit / 8] ^= 1 << (bit % 8);
+                let bit = dice.index(seen.bytes.len() * 8);
                 let from = if dice.chance(500) { seen.from } else { victim(dice) };
-                Forgery { from, to: seen.to, bytes, forged: true }
+                (from, seen.to, seen.flipped(bit).bytes, true)
             }
-            (4, Some(seen)) => {
-                // To someone it was not meant for.
-                Forgery { from: seen.from, to, bytes: seen.bytes.clone(), forged: false }
-            }
+            // To someone it was not meant for.
+            (4, Some(seen)) => (seen.from, to, seen.bytes.clone(), false),
             (_, Some(seen)) => {
                 let from = if dice.chance(500) { seen.from } else { victim(dice) };
-                Forgery { from, to: seen.to, bytes: seen.bytes.clone(), forged: false }
+                (from, seen.to, seen.bytes.clone(), false)
             }
         };
-        Some(forgery)
+        Some(Forgery { letter: Letter { from, to, bytes }, forged })
     }
 }
 

@@ -37,9 +37,8 @@ use proto_core::{
 use crate::{
     clock::{Moment, SECOND},
     contents,
-    laws::{Judgement, law, show},
-    network::Place,
-    node::Node,
+    judgement::{Judgement, Party, law, show},
+    place::{Place, SERVER},
     records::{self, EntryRecord, MailRecord, MemberRecord, OutboxRecord},
     store::{Change, Store},
 };
@@ -53,7 +52,7 @@ type MessageKey = (PublicKey, u64);
 
 /// What was ever durable and ever said, in all the pasts of a world.
 #[derive(Debug, Default)]
-pub struct RestoredLaws {
+pub(crate) struct RestoredLaws {
     said: BTreeMap<Vec<u8>, Spoken>,
     /// The text that each number stands for: of author, to recipient.
     numbers: BTreeMap<(PublicKey, PublicKey, u64), Vec<u8>>,
@@ -86,7 +85,7 @@ struct Spoken {
 
 /// The messages that a store had in its outbox: they go back with it.
 #[derive(Clone, Debug, Default)]
-pub struct Letters(BTreeMap<MessageKey, Letter>);
+pub(crate) struct Letters(BTreeMap<MessageKey, Letter>);
 
 /// A message in an outbox, and what its user was told of it.
 #[derive(Clone, Debug)]
@@ -116,26 +115,6 @@ struct Mine {
     settled: bool,
 }
 
-/// A durable change, after it was made.
-#[derive(Debug)]
-pub enum Changed {
-    /// A record was put, above this head; what stood there before, if anything.
-    Put(Log, u64, Vec<u8>, u64, Option<Vec<u8>>),
-    /// Records were forgotten.
-    Forgotten(Log, Vec<(u64, Vec<u8>)>),
-}
-
-impl From<&Change<'_>> for Changed {
-    fn from(change: &Change<'_>) -> Self {
-        match change {
-            Change::Put { log, number, record, last: head, before } => {
-                Self::Put(*log, *number, record.to_vec(), *head, before.clone())
-            }
-            Change::Forgotten { log, records } => Self::Forgotten(*log, records.clone()),
-        }
-    }
-}
-
 fn key_of(id: &MessageId) -> MessageKey {
     (id.recipient, id.position.to_record_number())
 }
@@ -160,28 +139,27 @@ fn same(one: &To, other: &To) -> bool {
 
 impl RestoredLaws {
     /// What a store has in its outbox, to be kept with a copy of it.
-    pub fn letters(&self, at: Place) -> Letters {
+    pub(super) fn letters(&self, at: Place) -> Letters {
         self.letters.get(&at).cloned().unwrap_or_default()
     }
 
-    /// A store is another from now on; the server's, or that of the client with this key.
-    pub fn went_back(&mut self, at: Place, key: Option<PublicKey>, letters: Letters, now: Moment) {
-        self.letters.insert(at, letters);
-        match key {
-            Some(key) => {
-                self.rewound.insert(key);
-            }
-            None => (self.lost, self.losses) = (Some(now), self.losses + 1),
+    /// A store is another from now on.
+    pub(super) fn went_back(&mut self, at: &Party<'_>, letters: Letters, now: Moment) {
+        self.letters.insert(at.place, letters);
+        if at.place == SERVER {
+            (self.lost, self.losses) = (Some(now), self.losses + 1);
+        } else {
+            self.rewound.insert(at.key);
         }
     }
 
     /// The server's store ever went back.
-    pub fn server_went_back(&self) -> bool {
+    pub(super) fn server_went_back(&self) -> bool {
         self.losses > 0
     }
 
     /// A node starts again.
-    pub fn started(&mut self, at: Place) {
+    pub(super) fn started(&mut self, at: Place) {
         self.runs.insert(at, Run::default());
     }
 
@@ -189,23 +167,23 @@ impl RestoredLaws {
     ///
     /// # Errors
     /// A number was given twice in one run.
-    pub fn said(&mut self, at: Place, of: &Node, id: &MessageId, to: To, text: &str) -> Judgement {
+    pub(super) fn said(&mut self, at: &Party<'_>, id: &MessageId, to: To, text: &str) -> Judgement {
         let text = text.as_bytes().to_vec();
-        self.said.insert(text.clone(), Spoken { author: of.key, nick: of.nick, to });
+        self.said.insert(text.clone(), Spoken { author: at.key, nick: at.nick, to });
         let mine = Mine { text, accepted: false, settled: false };
-        let run = self.runs.entry(at).or_default();
+        let run = self.runs.entry(at.place).or_default();
         let twice = run.said.insert(key_of(id), mine).is_some();
         law(!twice, || format!("number {:?} was given to two messages of one run", id.position))
     }
 
     /// Messages that a client took and said nothing about yet.
-    pub fn unanswered(&self, at: Place) -> usize {
+    pub(super) fn unanswered(&self, at: Place) -> usize {
         let said = self.runs.get(&at).into_iter().flat_map(|run| run.said.values());
         said.filter(|mine| !mine.accepted && !mine.settled).count()
     }
 
     /// Messages of a store's outbox without a last word: to whom, and whether the server has it.
-    pub fn open(&self, at: Place) -> impl Iterator<Item = (&To, &[u8], bool)> {
+    pub(crate) fn open(&self, at: Place) -> impl Iterator<Item = (&To, &[u8], bool)> {
         let letters = self.letters.get(&at).into_iter().flat_map(|letters| letters.0.values());
         letters.filter(|letter| letter.verdict.is_none()).filter_map(|letter| {
             Some((&self.said.get(&letter.text)?.to, letter.text.as_slice(), letter.stored))
@@ -214,65 +192,60 @@ impl RestoredLaws {
 
     // ---- what is durable
 
-    /// Something became durable at a node.
+    /// Something became durable at a node: it is in its store now.
     ///
     /// # Errors
     /// A law was broken.
-    pub fn changed(&mut self, at: Place, node: &Node, change: &Changed) -> Judgement {
+    pub(super) fn changed(&mut self, at: &Party<'_>, change: &Change) -> Judgement {
         match change {
-            Changed::Put(log, number, record, head, before) => {
-                let appends = before.is_none() && is_ordered(*log);
-                let in_order = !appends || number > head || self.may_be_late(node, *log, record);
+            Change::Put { log, number, last: head, before } => {
+                let (number, is_new) = (*number, before.is_none());
+                let record = at.store.record(*log, number);
+                let appends = is_new && is_ordered(*log);
+                let in_order = !appends || number > *head || self.may_be_late(at, *log, record);
                 law(in_order, || format!("S3: {number:#x} of {log:?} came after {head:#x}"))?;
                 match log {
-                    Log::Outbox(to) => self.outbox_put(at, node, *to, *number, record),
-                    Log::Inbox(from) if before.is_none() => {
-                        self.inbox_put(node, *from, *number, record)
-                    }
-                    Log::Mailbox(to) => self.mail_put(node, *to, record),
-                    Log::Room(room) if before.is_none() => {
-                        self.room_put(node, *room, *number, record)
-                    }
+                    Log::Outbox(to) => self.outbox_put(at, *to, number, record),
+                    Log::Inbox(from) if is_new => self.inbox_put(at, *from, number, record),
+                    Log::Mailbox(to) => self.mail_put(at, *to, record),
+                    Log::Room(room) if is_new => self.room_put(at, *room, number, record),
                     _ => Ok(()),
                 }
             }
-            Changed::Forgotten(Log::Outbox(to), records) => {
-                let letters = self.letters.entry(at).or_default();
-                let mut told = records.iter().map(|(number, _)| letters.0.get(&(*to, *number)));
-                law(told.all(|letter| letter.is_some_and(|l| l.verdict.is_some())), || {
-                    format!("S1: messages {records:?} were forgotten before their last word")
-                })
-            }
-            Changed::Forgotten(Log::Mailbox(to), records) => {
-                self.mail_forgotten(node, *to, records)
-            }
-            Changed::Forgotten(
-                log @ (Log::Inbox(_) | Log::Room(_) | Log::Accounts | Log::Rooms | Log::Members(_)),
-                records,
-            ) => law(records.is_empty(), || format!("{log:?} was forgotten")),
-            Changed::Forgotten(..) => Ok(()),
+            Change::Forgotten { log, records } => match log {
+                Log::Outbox(to) => {
+                    let letters = self.letters.entry(at.place).or_default();
+                    let mut told = records.iter().map(|(number, _)| letters.0.get(&(*to, *number)));
+                    law(told.all(|letter| letter.is_some_and(|l| l.verdict.is_some())), || {
+                        format!("S1: messages {records:?} were forgotten before their last word")
+                    })
+                }
+                Log::Mailbox(to) => self.mail_forgotten(at, *to, records),
+                Log::Inbox(_) | Log::Room(_) | Log::Accounts | Log::Rooms | Log::Members(_) => {
+                    law(records.is_empty(), || format!("{log:?} was forgotten"))
+                }
+                Log::Pairs(_) | Log::Conversations | Log::Passwords => Ok(()),
+            },
         }
     }
 
     /// What an older copy of an author said may come behind what a later one did: each has
     /// epochs of its own. And what a reader has lost, and gets again, may come behind the rest.
-    fn may_be_late(&self, node: &Node, log: Log, record: &[u8]) -> bool {
+    fn may_be_late(&self, at: &Party<'_>, log: Log, record: &[u8]) -> bool {
         let (Log::Inbox(author), Some(said)) = (log, Said::from_inbox(record)) else {
             return false;
         };
-        said.author.is_none()
-            && (self.rewound.contains(&author) || self.comes_again(node, said.text))
+        said.author.is_none() && (self.rewound.contains(&author) || self.comes_again(at, said.text))
     }
 
     /// A reader had this, and lost it.
-    fn comes_again(&self, node: &Node, text: &[u8]) -> bool {
-        self.had.contains(&(node.key, text.to_vec()))
+    fn comes_again(&self, at: &Party<'_>, text: &[u8]) -> bool {
+        self.had.contains(&(at.key, text.to_vec()))
     }
 
     fn outbox_put(
         &mut self,
-        at: Place,
-        node: &Node,
+        at: &Party<'_>,
         to: PublicKey,
         number: u64,
         record: &[u8],
@@ -280,7 +253,7 @@ impl RestoredLaws {
         let Some((OutboxRecord { given_up }, body)) = records::read(record) else {
             return Err("an outbox record is damaged".into());
         };
-        let letters = self.letters.entry(at).or_default();
+        let letters = self.letters.entry(at.place).or_default();
         if given_up {
             return law(letters.0.contains_key(&(to, number)), || {
                 format!("{number:#x} is given up, but was never durable")
@@ -288,10 +261,8 @@ impl RestoredLaws {
         }
         let text = records::text(body).unwrap_or_default().to_vec();
         let author = self.said.get(&text).map(|spoken| spoken.author);
-        law(author == Some(node.key), || {
-            format!("the outbox has {} that nobody said", show(&text))
-        })?;
-        let before = self.numbers.entry((node.key, to, number)).or_insert_with(|| text.clone());
+        law(author == Some(at.key), || format!("the outbox has {} that nobody said", show(&text)))?;
+        let before = self.numbers.entry((at.key, to, number)).or_insert_with(|| text.clone());
         law(*before == text, || {
             format!(
                 "{number:#x} was {} in a time that was lost, and is {} now",
@@ -303,7 +274,13 @@ impl RestoredLaws {
         Ok(())
     }
 
-    fn inbox_put(&mut self, node: &Node, from: PublicKey, number: u64, record: &[u8]) -> Judgement {
+    fn inbox_put(
+        &mut self,
+        at: &Party<'_>,
+        from: PublicKey,
+        number: u64,
+        record: &[u8],
+    ) -> Judgement {
         let Some(Said { author, text, .. }) = Said::from_inbox(record) else {
             return Err("an inbox record is damaged".into());
         };
@@ -311,7 +288,7 @@ impl RestoredLaws {
             return Err(format!("S4: {} came, which nobody said", show(text)));
         };
         let times =
-            contents::inbox(&node.store, author.is_some()).filter(|other| *other == text).count();
+            contents::inbox(at.store, author.is_some()).filter(|other| *other == text).count();
         match author {
             Some(nick) => {
                 let same = spoken.to.is_room() && nick == spoken.nick;
@@ -325,39 +302,39 @@ impl RestoredLaws {
                 })
             }
             None => {
-                let meant = same(&spoken.to, &To::Peer(node.nick)) && spoken.author == from;
+                let meant = same(&spoken.to, &To::Peer(at.nick)) && spoken.author == from;
                 law(meant, || format!("S4: {} is not from {from:?} to here", show(text)))?;
                 law(times == 1, || format!("S2: {} is there {times} times", show(text)))?;
-                let last = contents::log(&node.store, Log::Inbox(from))
+                let last = contents::log(at.store, Log::Inbox(from))
                     .map(|(other, _)| other)
                     .rfind(|other| epoch(*other) == epoch(number));
-                if self.comes_again(node, text) {
-                    self.late.insert((node.key, text.to_vec()));
+                if self.comes_again(at, text) {
+                    self.late.insert((at.key, text.to_vec()));
                 }
-                let late = self.late.contains(&(node.key, text.to_vec()));
+                let late = self.late.contains(&(at.key, text.to_vec()));
                 law(last == Some(number) || late, || {
                     format!("S3: {} came after another of its epoch", show(text))
                 })?;
                 let refused = self.refused.contains(text) && !self.rewound.contains(&from);
                 law(!refused, || format!("{} came after it was refused", show(text)))?;
-                self.had.insert((node.key, text.to_vec()));
+                self.had.insert((at.key, text.to_vec()));
                 Ok(())
             }
         }
     }
 
-    fn room_put(&mut self, node: &Node, room: Room, index: u64, record: &[u8]) -> Judgement {
+    fn room_put(&mut self, at: &Party<'_>, room: Room, index: u64, record: &[u8]) -> Judgement {
         let Some((entry, body)) = records::read::<EntryRecord>(record) else {
             return Err("an entry of a room is damaged".into());
         };
         let text = records::text(body).unwrap_or_default();
-        let author = contents::accounts(&node.store).get(&entry.from).map(|account| account.key);
-        let known = self.said.get(text).zip(contents::rooms(&node.store).remove(&room));
+        let author = contents::accounts(at.store).get(&entry.from).map(|account| account.key);
+        let known = self.said.get(text).zip(contents::rooms(at.store).remove(&room));
         let Some((spoken, to)) = known.filter(|(spoken, _)| Some(spoken.author) == author) else {
             return Err(format!("S4: {room:?} has {}, which {author:?} did not say", show(text)));
         };
         law(same(&spoken.to, &to), || format!("S4: {} was not said in {to:?}", show(text)))?;
-        for (other, before, _) in contents::entries(&node.store, room) {
+        for (other, before, _) in contents::entries(at.store, room) {
             let in_order =
                 other >= index || before.from != entry.from || before.position() < entry.position();
             law(in_order, || format!("S2/S3: {room:?} has {} again, or too late", show(text)))?;
@@ -368,11 +345,11 @@ impl RestoredLaws {
         Ok(())
     }
 
-    fn mail_put(&mut self, node: &Node, to: Account, record: &[u8]) -> Judgement {
+    fn mail_put(&mut self, at: &Party<'_>, to: Account, record: &[u8]) -> Judgement {
         let Some((mail, _)) = records::read::<MailRecord>(record) else {
             return Err("a mailbox record is damaged".into());
         };
-        let accounts = contents::accounts(&node.store);
+        let accounts = contents::accounts(at.store);
         let key = |account| accounts.get(&account).map(|account| account.key);
         let (Some(author), Some(recipient)) = (key(mail.from), key(to)) else {
             return Err("mail belongs to nobody".into());
@@ -385,8 +362,8 @@ impl RestoredLaws {
         Ok(())
     }
 
-    fn mail_forgotten(&self, node: &Node, to: Account, records: &[(u64, Vec<u8>)]) -> Judgement {
-        let accounts = contents::accounts(&node.store);
+    fn mail_forgotten(&self, at: &Party<'_>, to: Account, records: &[(u64, Vec<u8>)]) -> Judgement {
+        let accounts = contents::accounts(at.store);
         let key = |account| accounts.get(&account).map(|account| account.key);
         for (index, record) in records {
             let Some((mail, _)) = records::read::<MailRecord>(record) else { continue };
@@ -409,27 +386,23 @@ impl RestoredLaws {
     ///
     /// # Errors
     /// It is not so.
-    pub fn told(
+    pub(super) fn told(
         &mut self,
-        at: Place,
-        nodes: &[Node],
+        at: &Party<'_>,
+        server: &Store,
         event: &Event,
         text: &[u8],
         now: Moment,
     ) -> Judgement {
-        let (node, server) = (&nodes[at], &nodes[crate::world::SERVER].store);
         match event {
-            Event::Accepted { id, .. } => self.accepted(at, id),
-            Event::Verdict { id, verdict, .. } => {
-                self.verdict(at, node.key, server, id, *verdict, now)
-            }
+            Event::Accepted { id, .. } => self.accepted(at.place, id),
+            Event::Verdict { id, verdict, .. } => self.verdict(at, server, id, *verdict, now),
             Event::Message { from, position, .. } => {
-                let times =
-                    contents::inbox(&node.store, false).filter(|other| *other == text).count();
-                self.shown(at, from, text, times)?;
+                let times = contents::inbox(at.store, false).filter(|other| *other == text).count();
+                self.shown(at.place, from, text, times)?;
                 let (epoch, position) = (position.epoch, position.to_record_number());
-                let late = self.late.contains(&(node.key, text.to_vec()));
-                let run = self.runs.entry(at).or_default();
+                let late = self.late.contains(&(at.key, text.to_vec()));
+                let run = self.runs.entry(at.place).or_default();
                 let last = run.last.entry((from.folded(), epoch)).or_default();
                 let before = *last;
                 *last = before.max(position);
@@ -440,23 +413,22 @@ impl RestoredLaws {
             Event::RoomMessage { room, from, .. } => {
                 let meant = self.said.get(text).is_some_and(|spoken| same(&spoken.to, room));
                 law(meant, || format!("S4: {} was not said in {room:?}", show(text)))?;
-                law(*from != node.nick, || format!("shown to its own author: {}", show(text)))?;
-                let times =
-                    contents::inbox(&node.store, true).filter(|other| *other == text).count();
-                self.shown(at, from, text, times)
+                law(*from != at.nick, || format!("shown to its own author: {}", show(text)))?;
+                let times = contents::inbox(at.store, true).filter(|other| *other == text).count();
+                self.shown(at.place, from, text, times)
             }
             Event::Gap { from, missing } => {
-                let of_author = |text: &&Vec<u8>| {
-                    self.said.get(*text).is_some_and(|spoken| spoken.nick == *from)
-                };
-                let author = nodes.iter().find(|other| other.nick == *from).map(|other| other.key);
-                let explained = self.refused.iter().any(|text| of_author(&text))
-                    || self.rewound.contains(&node.key)
+                let mut said = self.said.values();
+                let author = said.find(|spoken| spoken.nick == *from).map(|spoken| spoken.author);
+                let of_author =
+                    |text| self.said.get(text).is_some_and(|spoken: &Spoken| spoken.nick == *from);
+                let explained = self.refused.iter().any(of_author)
+                    || self.rewound.contains(&at.key)
                     || author.is_some_and(|author| self.rewound.contains(&author));
                 law(explained, || format!("{missing} of {from} are missing, and nobody went back"))
             }
             Event::RoomReset { room } => {
-                let run = self.runs.entry(at).or_default();
+                let run = self.runs.entry(at.place).or_default();
                 let times = run.resets.entry(format!("{room:?}")).or_default();
                 *times += 1;
                 law(*times <= self.losses, || {
@@ -473,24 +445,24 @@ impl RestoredLaws {
     }
 
     /// A message is shown, which the inbox has so many times.
-    fn shown(&mut self, at: Place, from: &Nick, text: &[u8], times: usize) -> Judgement {
+    fn shown(&mut self, place: Place, from: &Nick, text: &[u8], times: usize) -> Judgement {
         let nick = self.said.get(text).map(|spoken| spoken.nick);
         law(nick == Some(*from), || format!("S4: shown as from {from}: {}", show(text)))?;
-        let shown = self.runs.entry(at).or_default().shown.entry(text.to_vec()).or_default();
+        let shown = self.runs.entry(place).or_default().shown.entry(text.to_vec()).or_default();
         *shown += 1;
         law(*shown <= times, || {
             format!("S2: shown {shown} times, {times} times in the inbox: {}", show(text))
         })
     }
 
-    fn accepted(&mut self, at: Place, id: &MessageId) -> Judgement {
-        let run = self.runs.entry(at).or_default();
+    fn accepted(&mut self, place: Place, id: &MessageId) -> Judgement {
+        let run = self.runs.entry(place).or_default();
         let Some(mine) = run.said.get_mut(&key_of(id)) else {
             return Err(format!("a message was accepted that was not said: {id:?}"));
         };
         law(!mine.accepted, || format!("a message was accepted twice: {id:?}"))?;
         mine.accepted = true;
-        let letter = self.letters.get(&at).and_then(|letters| letters.0.get(&key_of(id)));
+        let letter = self.letters.get(&place).and_then(|letters| letters.0.get(&key_of(id)));
         law(letter.is_some_and(|letter| letter.text == mine.text), || {
             format!("S1: accepted, but not durable in the outbox: {id:?}")
         })
@@ -498,15 +470,15 @@ impl RestoredLaws {
 
     fn verdict(
         &mut self,
-        at: Place,
-        author: PublicKey,
+        at: &Party<'_>,
         server: &Store,
         id: &MessageId,
         verdict: Verdict,
         now: Moment,
     ) -> Judgement {
-        let mine = self.runs.entry(at).or_default().said.get_mut(&key_of(id));
-        let letter = self.letters.get_mut(&at).and_then(|letters| letters.0.get_mut(&key_of(id)));
+        let mine = self.runs.entry(at.place).or_default().said.get_mut(&key_of(id));
+        let letter =
+            self.letters.get_mut(&at.place).and_then(|letters| letters.0.get_mut(&key_of(id)));
         let text = letter.as_ref().map(|letter| letter.text.clone());
         let room = text.as_ref().and_then(|text| self.said.get(text)).map(|spoken| spoken.to);
         let room = room.filter(To::is_room);
@@ -549,15 +521,15 @@ impl RestoredLaws {
             }
             (Verdict::Stored, None) => {
                 let (to, number) = key_of(id);
-                let ever = recent && self.mailed.contains(&(author, to, number));
-                law(had || ever || contents::keeps(server, author, to, number), || {
+                let ever = recent && self.mailed.contains(&(at.key, to, number));
+                law(had || ever || contents::keeps(server, at.key, to, number), || {
                     format!("S5: saved, but nobody has it: {}", show(&text))
                 })
             }
             // It may have been taken in the time that was lost, or by a server that went back
             // and then to where it had been.
             (Verdict::Refused(Refusal::Superseded), _) => {
-                law(self.rewound.contains(&author) || self.losses > 1, || {
+                law(self.rewound.contains(&at.key) || self.losses > 1, || {
                     format!("superseded, but its author never went back: {}", show(&text))
                 })
             }
@@ -577,14 +549,14 @@ impl RestoredLaws {
     ///
     /// # Errors
     /// It is this.
-    pub fn complete(&self, node: &Node, server: &Store) -> Judgement {
+    pub(crate) fn complete(of: &Party<'_>, server: &Store) -> Judgement {
         let accounts = contents::accounts(server);
-        let Some((account, record)) = accounts.iter().find(|(_, of)| of.key == node.key) else {
+        let Some((account, record)) = accounts.iter().find(|(_, has)| has.key == of.key) else {
             return Err("the server has no account for it".into());
         };
         let mail = contents::log(server, Log::Mailbox(*account)).count();
         law(mail == 0, || format!("{mail} messages wait for it"))?;
-        let has: BTreeSet<_> = contents::inbox(&node.store, true).collect();
+        let has: BTreeSet<_> = contents::inbox(of.store, true).collect();
         for (room, to) in contents::rooms(server) {
             let member = contents::log(server, Log::Members(room))
                 .find(|(number, _)| *number == u64::from(account.0) + 1)
@@ -606,7 +578,7 @@ impl RestoredLaws {
     }
 
     /// Whether a server has an account for who goes by a nick.
-    pub fn knows(server: &Store, nick: &Nick) -> bool {
+    pub(crate) fn knows(server: &Store, nick: &Nick) -> bool {
         contents::accounts(server).values().any(|account| account.nick.folded() == nick.folded())
     }
 }

@@ -6,8 +6,6 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
 };
 
-use crate::{network::Place, world::World};
-
 /// How a translator maps, and whom it lets in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -23,7 +21,7 @@ pub enum Kind {
 
 /// A translator, and the one client behind it.
 #[derive(Debug)]
-pub(crate) struct Nat {
+pub(super) struct Nat {
     kind: Kind,
     outside: Ipv4Addr,
     /// The port that each destination sees.
@@ -36,12 +34,13 @@ pub(crate) struct Nat {
 const FIRST_PORT: u16 = 20_000;
 
 impl Nat {
-    fn new(kind: Kind, outside: Ipv4Addr) -> Self {
+    /// One that is seen at this address.
+    pub(super) fn new(kind: Kind, outside: Ipv4Addr) -> Self {
         Self { kind, outside, ports: BTreeMap::new(), sent: BTreeSet::new() }
     }
 
     /// Where a datagram that leaves comes from, as its destination sees it.
-    pub(crate) fn leaves(&mut self, to: SocketAddr) -> SocketAddr {
+    pub(super) fn leaves(&mut self, to: SocketAddr) -> SocketAddr {
         let next = match self.kind {
             Kind::Symmetric => FIRST_PORT + self.ports.len() as u16,
             Kind::FullCone | Kind::AddressRestricted | Kind::PortRestricted => FIRST_PORT,
@@ -52,7 +51,7 @@ impl Nat {
     }
 
     /// Whether a datagram that comes from outside reaches the client.
-    pub(crate) fn lets_in(&self, from: SocketAddr, to: SocketAddr) -> bool {
+    pub(super) fn lets_in(&self, from: SocketAddr, to: SocketAddr) -> bool {
         let is_from = |ip: IpAddr| self.sent.iter().any(|(sent, _)| sent.ip() == ip);
         match self.kind {
             Kind::FullCone => !self.sent.is_empty(),
@@ -60,27 +59,9 @@ impl Nat {
             Kind::PortRestricted | Kind::Symmetric => self.sent.contains(&(from, to.port())),
         }
     }
-}
 
-impl Nat {
     /// It is at this address, among others.
-    fn is_at(&self, address: SocketAddr) -> bool {
+    pub(super) fn is_at(&self, address: SocketAddr) -> bool {
         address.ip() == self.outside
-    }
-}
-
-impl World {
-    /// Puts a client behind a translator of its own.
-    pub fn put_behind(&mut self, place: Place, kind: Kind) {
-        // Its own address leads nowhere from outside.
-        self.move_to(place, SocketAddr::from((Ipv4Addr::new(10, 0, place as u8, 2), 40_000)));
-        self.places.remove(&self.nodes[place].address);
-        self.nats.insert(place, Nat::new(kind, Ipv4Addr::new(192, 0, 2, place as u8)));
-    }
-
-    /// Whose an address is, seen from outside.
-    pub(crate) fn place_at(&self, address: SocketAddr) -> Option<Place> {
-        let behind = self.nats.iter().find(|(_, nat)| nat.is_at(address));
-        behind.map(|(place, _)| *place).or_else(|| self.places.get(&address).copied())
     }
 }

@@ -13,7 +13,7 @@ use proto_core::{
 };
 
 use crate::{
-    laws::{Judgement, law, show},
+    judgement::{Judgement, law, show},
     records::{self, EntryRecord, MemberRecord, RoomRecord},
 };
 
@@ -32,9 +32,9 @@ pub struct Rooms {
     /// Who was told that they have left, and has not wished to be back since.
     gone: BTreeSet<(PublicKey, [u8; 32])>,
     /// How much of a log the server keeps.
-    pub retention: Option<Retention>,
+    retention: Option<Retention>,
     /// The server's clock now.
-    pub time: UnixTime,
+    time: UnixTime,
 }
 
 /// A room's log, from its first entry on, whatever of it is still kept.
@@ -72,18 +72,18 @@ struct Member {
 
 /// An entry that is about to be in a room's log.
 #[derive(Debug)]
-pub struct Appended<'a> {
+pub(super) struct Appended<'a> {
     /// Its author.
-    pub from: Account,
+    pub(super) from: Account,
     /// Its place in the author's outbox.
-    pub position: u64,
+    pub(super) position: u64,
     /// Its text.
-    pub text: &'a [u8],
+    pub(super) text: &'a [u8],
 }
 
 impl Rooms {
     /// There is a server with this key.
-    pub fn introduce(&mut self, suite: &'static dyn Suite, server: &PublicKey) {
+    pub(super) fn introduce(&mut self, suite: &'static dyn Suite, server: &PublicKey) {
         self.server = Some((suite, *server));
         self.open(Room::LOBBY, None);
     }
@@ -94,13 +94,23 @@ impl Rooms {
         }
     }
 
+    /// How much of a log the server keeps.
+    pub(super) fn server_keeps(&mut self, retention: Retention) {
+        self.retention = Some(retention);
+    }
+
+    /// What the server's clock shows now.
+    pub(super) fn set_time(&mut self, time: UnixTime) {
+        self.time = time;
+    }
+
     /// The room that a key stands for.
     pub fn room(&self, key: &PublicKey) -> Option<Room> {
         self.keys.get(key).copied()
     }
 
     /// Whether the log of a room ever had a message.
-    pub fn had(&self, room: Room, author: Account, position: u64) -> bool {
+    pub(super) fn had(&self, room: Room, author: Account, position: u64) -> bool {
         self.logs.get(&room).is_some_and(|log| log.places.contains(&(author, position)))
     }
 
@@ -161,7 +171,7 @@ impl Rooms {
     ///
     /// # Errors
     /// Its name is another's, or was another.
-    pub fn saved(&mut self, number: u64, record: &[u8]) -> Judgement {
+    pub(super) fn saved(&mut self, number: u64, record: &[u8]) -> Judgement {
         let Some((RoomRecord { name, .. }, _)) = records::read(record) else {
             return Err("a room's record is damaged".into());
         };
@@ -176,7 +186,7 @@ impl Rooms {
     ///
     /// # Errors
     /// Nobody wished for it.
-    pub fn member(
+    pub(super) fn member(
         &mut self,
         room: Room,
         number: u64,
@@ -200,7 +210,7 @@ impl Rooms {
     ///
     /// # Errors
     /// It has a place there from before.
-    pub fn account(&mut self, account: Account, since: u64) -> Judgement {
+    pub(super) fn account(&mut self, account: Account, since: u64) -> Judgement {
         let before = self.members.get(&(Room::LOBBY, account)).map(|member| member.since);
         law(before.is_none_or(|before| before == since), || {
             format!("{account:?} is in the lobby since {since}, and since {before:?}")
@@ -220,7 +230,7 @@ impl Rooms {
     ///
     /// # Errors
     /// It is not the next entry, or it was there before.
-    pub fn entry<'a>(
+    pub(super) fn entry<'a>(
         &mut self,
         room: Room,
         index: u64,
@@ -267,7 +277,7 @@ impl Rooms {
     ///
     /// # Errors
     /// They were to be kept.
-    pub fn forgotten(&mut self, room: Room, records: &[(u64, Vec<u8>)]) -> Judgement {
+    pub(super) fn forgotten(&mut self, room: Room, records: &[(u64, Vec<u8>)]) -> Judgement {
         for (index, _) in records {
             law(self.is_given_up(room, *index), || {
                 format!("entry {index} of {room:?} was forgotten before its time")
@@ -281,7 +291,7 @@ impl Rooms {
     ///
     /// # Errors
     /// The log has another one there, or the inbox lacks one before it.
-    pub fn read(
+    pub(super) fn read(
         &mut self,
         recipient: PublicKey,
         account: Option<Account>,
@@ -317,7 +327,7 @@ impl Rooms {
     ///
     /// # Errors
     /// It is not in the inbox, or it is the member's own.
-    pub fn shown(
+    pub(super) fn shown(
         &self,
         recipient: PublicKey,
         nick: &Nick,
@@ -337,7 +347,7 @@ impl Rooms {
     }
 
     /// The user wishes something.
-    pub fn wished(&mut self, key: PublicKey, wish: &Wish) {
+    pub(super) fn wished(&mut self, key: PublicKey, wish: &Wish) {
         if let Wish::Join(name) = wish {
             self.gone.remove(&(key, name.folded()));
         }
@@ -347,7 +357,7 @@ impl Rooms {
     ///
     /// # Errors
     /// It is not durable.
-    pub fn outcome(
+    pub(super) fn outcome(
         &mut self,
         key: PublicKey,
         account: Option<Account>,
@@ -380,7 +390,7 @@ impl Rooms {
     ///
     /// # Errors
     /// An entry is missing.
-    pub fn complete(&self, recipient: PublicKey, account: Option<Account>) -> Judgement {
+    pub(super) fn complete(&self, recipient: PublicKey, account: Option<Account>) -> Judgement {
         let mine = |of: &Account| Some(*of) == account;
         for ((room, _), member) in self.members.iter().filter(|((_, of), _)| mine(of)) {
             if member.left {
@@ -398,12 +408,12 @@ impl Rooms {
     }
 
     /// An entry is spoiled from now on.
-    pub fn spoil(&mut self, room: Room, index: u64) {
+    pub(super) fn spoil(&mut self, room: Room, index: u64) {
         self.spoiled.insert((room, index));
     }
 
     /// An entry was spoiled.
-    pub fn is_spoiled(&self, room: Room, index: u64) -> bool {
+    pub(super) fn is_spoiled(&self, room: Room, index: u64) -> bool {
         self.spoiled.contains(&(room, index))
     }
 
