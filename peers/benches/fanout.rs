@@ -21,7 +21,7 @@ const ROUNDS: usize = 7;
 const CROWD: usize = 250;
 
 /// A small client: of the others it remembers a few.
-type Memory = Fixed<4, 8, 64, 64, 64, 1024>;
+type Memory = Fixed<4, 8, 32, 32, 64, 64, 1024>;
 
 fn main() {
     let Some(selection) = Selection::of_arguments() else { return };
