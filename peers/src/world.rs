@@ -133,7 +133,7 @@ impl<S: client::Storage> World<S> {
     pub fn new(setting: Setting) -> Self {
         let now = Instant::default();
         let push = if setting.pushes { server::Config::default().push } else { NEVER };
-        let config = server::Config { push, idle: NEVER, ..server::Config::default() };
+        let config = server::Config { push, ..server::Config::default() };
         let memory = ServerMemory::new(&setting.server);
         let server = Server::new(config, identity(0), seed(0), resume(now), now, memory)
             .expect("its tables fit together");
@@ -159,15 +159,8 @@ impl<S: client::Storage> World<S> {
     pub fn join(&mut self, nick: &str, memory: S, public: bool, like: Option<usize>) -> usize {
         let client = self.clients.len();
         let number = client + 1;
-        let config = client::Config {
-            idle: NEVER,
-            keep_alive: NEVER,
-            ..client::Config::new(
-                Nick::new(nick).expect("a nick"),
-                self.server.at,
-                Some(self.server.role.key()),
-            )
-        };
+        let nick = Nick::new(nick).expect("a nick");
+        let config = client::Config::new(nick, self.server.at, Some(self.server.role.key()));
         let resume = resume(self.now);
         let role = Client::new(config, identity(number), seed(number), resume, self.now, memory)
             .expect("its tables fit together");
