@@ -8,7 +8,8 @@
 //! - No number is given to two texts, by a client, its copies and its former selves together.
 //! - Nothing is called delivered unless the recipient's durable inbox had that very text.
 //! - Nothing is called saved, or said, unless the server's durable store had it; and what is
-//!   called so once the loss is over, is in the store as it is now.
+//!   called so once the loss is over, is in the store as it is now. An author who went back may be
+//!   told again what was true when it was told first: the readers of that time have the message.
 //! - What an author was told is saved, and nothing more, is still the author's to deliver: if the
 //!   server lost it, it is submitted again, so it has a last word when all are back.
 //! - Whoever is there in the end has all that the server has for them: mail, and every entry of
@@ -66,6 +67,8 @@ pub(crate) struct RestoredLaws {
     mailed: BTreeSet<(PublicKey, PublicKey, u64)>,
     /// Texts of which an author was told that they are refused.
     refused: BTreeSet<Vec<u8>>,
+    /// Texts of which an author was told that a room has them.
+    told: BTreeSet<Vec<u8>>,
     /// Whose store ever went back, or was copied.
     rewound: BTreeSet<PublicKey>,
     /// When the server's store went back last, and how often it did.
@@ -517,7 +520,12 @@ impl RestoredLaws {
             }),
             (Verdict::Stored, Some(room)) => {
                 let ever = recent && self.appended.contains_key(&text);
-                law(ever || in_log(), || format!("S5: said, but not in {room:?}: {}", show(&text)))
+                let again = self.told.contains(&text) && self.rewound.contains(&at.key);
+                law(ever || again || in_log(), || {
+                    format!("S5: said, but not in {room:?}: {}", show(&text))
+                })?;
+                self.told.insert(text);
+                Ok(())
             }
             (Verdict::Stored, None) => {
                 let (to, number) = key_of(id);
