@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use proto_core::{
+    Violation,
     client::{Deposit, Failure, PasswordError, Refusal, SayError, To},
     id::{NameError, Nick, RoomName},
     time::UnixTime,
@@ -120,6 +121,13 @@ pub(crate) enum Notice<'a> {
         why: CloseReason,
         /// It is of no use to try again.
         offline: bool,
+    },
+    /// Someone's program broke a rule of the protocol, and the session with it is over.
+    Violation {
+        /// Whose; none for the server.
+        by: Option<Nick>,
+        /// Which rule.
+        rule: Violation,
     },
     /// Whoever answers at the server's address has another key.
     WrongServerKey {

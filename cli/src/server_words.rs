@@ -79,6 +79,10 @@ pub(crate) fn line(event: &Event, now: UnixTime, zone: &TimeZone) -> Option<Stri
             Operation::Ban => format!("{nick} is banned"),
             Operation::Unban => format!("{nick} is banned no longer"),
         },
+        Event::Violation { nick, address, rule } => {
+            let who = nick.map_or_else(|| "someone".to_owned(), |nick| nick.to_string());
+            format!("{who} at {address} broke the protocol and was cut off: {rule}")
+        }
         Event::RoomCreated { room, .. } => format!("there is a room #{room} now"),
         _ => return trouble(event),
     };

@@ -166,6 +166,15 @@ pub(crate) fn plain(notice: &Notice<'_>) -> Option<String> {
             ));
         }
         Notice::StoreFailed { why } => return Some((*why).to_owned()),
+        Notice::Violation { by: None, rule } => {
+            return Some(format!("the server's program broke the protocol: {rule}"));
+        }
+        Notice::Violation { by: Some(nick), rule } => {
+            return Some(format!(
+                "{nick}'s program broke the protocol: {rule}; messages to {nick} go by way of the \
+                 server"
+            ));
+        }
         Notice::Damaged => {
             "a record in the data directory is damaged and was passed over; check the disk"
         }

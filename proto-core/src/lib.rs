@@ -113,6 +113,8 @@ pub mod storage;
 mod tests;
 pub mod time;
 pub mod timers;
+mod violation;
 pub mod wire;
 
 pub use role::{StartError, text_bound};
+pub use violation::Violation;

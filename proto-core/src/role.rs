@@ -10,7 +10,8 @@ use crate::{
     session::MAIL_OVERHEAD,
     storage::{Id, Index, Pool, Slab},
     time::Instant,
-    wire::{CloseReason, Frame, FrameError, Frames, MAX_BODY},
+    violation::Violation,
+    wire::{Frame, FrameError, Frames, MAX_BODY},
 };
 
 /// Why a role does not start.
@@ -121,8 +122,8 @@ pub(crate) enum Taken {
     Done,
     /// There is no room for it now: its packet does not count as received.
     NoRoom,
-    /// The link is over.
-    Close(CloseReason),
+    /// The other side broke a rule, and the link is over.
+    Broken(Violation),
 }
 
 /// Whether there is a place and room for a body of `bytes` bytes beside what is kept free for
@@ -153,7 +154,7 @@ pub(crate) trait Receiver<'a> {
     fn take_frame(&mut self, link: Id<Link<Self::Role>>, number: u64, frame: &Frame<'_>) -> Taken;
 
     /// Ends a link whose other side broke the rules.
-    fn end(&mut self, link: Id<Link<Self::Role>>, reason: CloseReason);
+    fn end(&mut self, link: Id<Link<Self::Role>>, broken: Violation);
 
     /// Takes in a packet.
     fn take_packet(&mut self, link: Id<Link<Self::Role>>, number: u64, plaintext: &[u8]) {
@@ -162,7 +163,7 @@ pub(crate) trait Receiver<'a> {
         match contents {
             Contents::Whole { eliciting } => links.accept(link, number, eliciting, now),
             Contents::Partly => links.state.drops.no_room += 1,
-            Contents::Broken(reason) => self.end(link, reason),
+            Contents::Broken(broken) => self.end(link, broken),
         }
     }
 }
@@ -175,7 +176,7 @@ enum Contents {
     /// Some found no room: the whole packet comes again.
     Partly,
     /// One is against the rules, and nothing behind it was looked at.
-    Broken(CloseReason),
+    Broken(Violation),
 }
 
 /// Takes in the frames of a packet, one after the other. When one finds no room, those behind
@@ -189,13 +190,13 @@ fn take_frames(plaintext: &[u8], mut take: impl FnMut(&Frame<'_>) -> Taken) -> C
                 eliciting |= !matches!(frame, Frame::Ack(_) | Frame::Close(_));
                 take(&frame)
             }
-            Err(FrameError::Unsupported(_)) => Taken::Close(CloseReason::Unsupported),
-            Err(FrameError::Length | FrameError::Body) => Taken::Close(CloseReason::Malformed),
+            Err(FrameError::Unsupported(_)) => Taken::Broken(Violation::UnknownFrame),
+            Err(FrameError::Length | FrameError::Body) => Taken::Broken(Violation::BadFrame),
         };
         match taken {
             Taken::Done => {}
             Taken::NoRoom => whole = false,
-            Taken::Close(reason) => return Contents::Broken(reason),
+            Taken::Broken(rule) => return Contents::Broken(rule),
         }
     }
     eliciting |= frames.skipped();
@@ -230,12 +231,12 @@ mod tests {
         assert_eq!(taken(&[], |_| Taken::Done), whole);
         let full = |limit| if limit == 1 { Taken::NoRoom } else { Taken::Done };
         assert_eq!(taken(&[], full), (vec![1, 2, 3], Contents::Partly));
-        let malformed = Contents::Broken(CloseReason::Malformed);
+        let broken = |rule| Contents::Broken(rule);
         let wrong =
-            |limit| if limit == 2 { Taken::Close(CloseReason::Malformed) } else { full(limit) };
-        assert_eq!(taken(&[], wrong), (vec![1, 2], malformed));
-        assert_eq!(taken(&[2, 9, 0], full), (vec![1, 2, 3], malformed));
-        let unsupported = Contents::Broken(CloseReason::Unsupported);
-        assert_eq!(taken(&[0x7f, 0, 0], full), (vec![1, 2, 3], unsupported));
+            |limit| if limit == 2 { Taken::Broken(Violation::BadCursor) } else { full(limit) };
+        assert_eq!(taken(&[], wrong), (vec![1, 2], broken(Violation::BadCursor)));
+        assert_eq!(taken(&[2, 9, 0], full), (vec![1, 2, 3], broken(Violation::BadFrame)));
+        let unknown = broken(Violation::UnknownFrame);
+        assert_eq!(taken(&[0x7f, 0, 0], full), (vec![1, 2, 3], unknown));
     }
 }

@@ -96,6 +96,7 @@ impl Session {
             Event::ServerClosed(why) => self.server_closed(chat, at, why),
             Event::KeyChanged { nick } => self.tell(at, Notice::KeyChanged(nick)),
             Event::StoreFailed => self.store_failed(chat, at),
+            Event::Violation { by, rule } => self.tell(at, Notice::Violation { by, rule }),
             Event::Damaged => self.tell(at, Notice::Damaged),
             // Nothing to show; so with deposits in a room, which the server is the only way into.
             _ => {}

@@ -14,7 +14,8 @@ use crate::{
     storage::{Id, Index, List, Pool, PoolHead, Slab, SlabHead},
     time::{Instant, UnixTime, WallClock},
     timers::Timers,
-    wire::{CloseReason, Frame, MAX_DATAGRAM},
+    violation::Violation,
+    wire::{Frame, MAX_DATAGRAM},
 };
 
 pub(super) use crate::role::Taken;
@@ -468,7 +469,7 @@ impl<'a> Receiver<'a> for Engine<'a> {
                     settle(contact, (outgoing, incoming), peers, token, fate);
                 };
                 if !links.acknowledged(link, ack, state.now, visit) {
-                    return Taken::Close(CloseReason::Malformed);
+                    return Taken::Broken(Violation::AckOfUnsent);
                 }
                 self.free_acknowledged(link);
                 Taken::Done
@@ -518,14 +519,17 @@ impl<'a> Receiver<'a> for Engine<'a> {
             // The rest comes from nobody who keeps to the protocol, or from a
             // server that was left.
             _ if self.links.get(link).is_some_and(|link| link.role.peer.is_some()) || home => {
-                Taken::Close(CloseReason::Malformed)
+                Taken::Broken(Violation::UnexpectedFrame)
             }
             _ => Taken::Done,
         }
     }
 
-    fn end(&mut self, link: Id<ClientLink>, reason: CloseReason) {
+    fn end(&mut self, link: Id<ClientLink>, rule: Violation) {
         let peer = self.links.get(link).and_then(|link| link.role.peer);
+        let nick = peer.and_then(|peer| self.peers.get(peer)?.with.nick());
+        self.state.home.tell(Event::Violation { by: nick, rule });
+        let reason = rule.reason();
         self.leave(link);
         self.links.close(link, reason, self.state.now);
         match peer {

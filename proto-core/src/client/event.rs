@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     id::{MAX_NAME, Nick, Position, PublicKey, RoomName},
     time::UnixTime,
+    violation::Violation,
     wire::{
         CloseReason, EntryRefusal, GoneReason, Limits, PasswordWant, RegisterRefusal, RoomRefusal,
         Wish,
@@ -30,6 +31,11 @@ impl To {
     /// The lobby or another room.
     pub fn is_room(&self) -> bool {
         !matches!(self, Self::Peer(_))
+    }
+
+    /// The nick, of a person.
+    pub(super) fn nick(&self) -> Option<Nick> {
+        if let Self::Peer(nick) = self { Some(*nick) } else { None }
     }
 
     /// The name, of a room that has one.
@@ -87,6 +93,14 @@ impl From<RoomName> for To {
 pub enum Event {
     /// The durable state was read.
     Ready,
+    /// Someone broke a rule of the protocol, and the session with them is over: with a peer, what
+    /// is open goes by way of the server from now on.
+    Violation {
+        /// Who; none for the server.
+        by: Option<Nick>,
+        /// Which rule.
+        rule: Violation,
+    },
     /// The nick is the client's, and it is online.
     Registered {
         /// It was its key's before.

@@ -7,6 +7,7 @@ use crate::{
     link::{Dial, HOME, Packet, Whom},
     storage::Id,
     time::Instant,
+    violation::Violation,
     wire::{CloseReason, Frame, Limits, Register, RegisterRefusal, Registered, Roster},
 };
 
@@ -337,7 +338,7 @@ impl Engine<'_> {
         }
         // In an epoch that was used before, numbers would be given twice.
         if epoch < self.state.epoch || epoch <= self.state.former {
-            return Taken::Close(CloseReason::Malformed);
+            return Taken::Broken(Violation::UsedEpoch);
         }
         home.phase = Phase::Online;
         home.login.forget();
@@ -411,7 +412,7 @@ impl Engine<'_> {
         }
         let server = self.state.config.server_key.map_or(0, |key| key.tag());
         for entry in page.entries() {
-            let Ok(entry) = entry else { return Taken::Close(CloseReason::Malformed) };
+            let Ok(entry) = entry else { return Taken::Broken(Violation::BadFrame) };
             if entry.key == self.links.state.identity.public() {
                 self.state.home.roster.changed = true;
                 continue;

@@ -10,7 +10,8 @@ use crate::{
     role::is_room_to_wait,
     session::{self, MAIL_OVERHEAD},
     storage::{Body, Id, List, Pool},
-    wire::{CloseReason, Frame, MAX_BODY, Mail, MailAck, Receipt, Say},
+    violation::Violation,
+    wire::{Frame, MAX_BODY, Mail, MailAck, Receipt, Say},
 };
 
 use super::{
@@ -31,14 +32,14 @@ impl Engine<'_> {
     /// A piece of a message in the peers' own session.
     pub(super) fn said(&mut self, link: Id<ClientLink>, say: &Say<'_>) -> Taken {
         let Some(peer_id) = self.links.get(link).and_then(|link| link.role.peer) else {
-            return Taken::Close(CloseReason::Malformed);
+            return Taken::Broken(Violation::UnexpectedFrame);
         };
         let Some(peer) = self.peers.get(peer_id) else { return Taken::NoRoom };
         let position = Position::new(say.epoch, say.number);
         let bounds = BODY_HEADER + 1..=self.longest_body().min(MAX_BODY - MAIL_OVERHEAD);
         let piece = Piece::new(say.total, say.offset, say.piece);
         let piece = piece.filter(|piece| bounds.contains(&piece.total()) && position.is_sound());
-        let Some(piece) = piece else { return Taken::Close(CloseReason::Malformed) };
+        let Some(piece) = piece else { return Taken::Broken(Violation::BadPiece) };
         if peer.has_passed(position, peer.asked) {
             if peer.has_passed(position, peer.kept) {
                 self.owe_receipt(link);
@@ -65,7 +66,7 @@ impl Engine<'_> {
         match piece.put(&mut self.pool, &mut message.body, &mut message.have) {
             Some(true) if message.stage == Stage::Arriving => message.stage = Stage::Whole,
             Some(_) => {}
-            None => return Taken::Close(CloseReason::Malformed),
+            None => return Taken::Broken(Violation::MixedPieces),
         }
         self.take_in(peer_id);
         Taken::Done
@@ -77,7 +78,7 @@ impl Engine<'_> {
         let longest = self.longest_body();
         let piece = Piece::new(mail.total, mail.offset, mail.piece);
         let piece = piece.filter(|piece| piece.total() <= longest && position.is_sound());
-        let Some(piece) = piece else { return Taken::Close(CloseReason::Malformed) };
+        let Some(piece) = piece else { return Taken::Broken(Violation::BadPiece) };
         let Some(contact) = self.links.get(link).map(|link| &link.role) else {
             return Taken::Done;
         };
@@ -122,7 +123,7 @@ impl Engine<'_> {
         match piece.put(&mut self.pool, &mut message.body, &mut message.have) {
             Some(true) => message.stage = Stage::Whole,
             Some(false) => {}
-            None => return Taken::Close(CloseReason::Malformed),
+            None => return Taken::Broken(Violation::MixedPieces),
         }
         self.follow_chain(link);
         Taken::Done

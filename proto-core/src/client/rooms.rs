@@ -6,9 +6,10 @@ use crate::{
     link::{Packet, Piece},
     record::BODY_HEADER,
     storage::{Body, Id},
+    violation::Violation,
     wire::{
-        Away, CloseReason, Command, Frame, Gone, GoneReason, Joined, MAX_AWAY, Names, Outcome,
-        Read, RoomEntry, RoomRefusal, Wish,
+        Away, Command, Frame, Gone, GoneReason, Joined, MAX_AWAY, Names, Outcome, Read, RoomEntry,
+        RoomRefusal, Wish,
     },
 };
 
@@ -104,7 +105,7 @@ impl Engine<'_> {
         let with = match (joined.room, joined.name) {
             (Room::LOBBY, _) => To::Lobby,
             (_, Some(name)) => To::Room(name),
-            (_, None) => return Taken::Close(CloseReason::Malformed),
+            (_, None) => return Taken::Broken(Violation::NamelessRoom),
         };
         if self.state.home.online().is_none() {
             // The rooms are counted from the Registered on, which is on its way.
@@ -160,7 +161,7 @@ impl Engine<'_> {
         let bounds = BODY_HEADER + 1..=self.longest_body();
         let piece = Piece::new(entry.total, entry.offset, entry.piece);
         let Some(piece) = piece.filter(|piece| bounds.contains(&piece.total())) else {
-            return Taken::Close(CloseReason::Malformed);
+            return Taken::Broken(Violation::BadPiece);
         };
         // That this client is a member is on its way.
         let Some(id) = self.joined_room(entry.room) else {
@@ -179,7 +180,7 @@ impl Engine<'_> {
         let own = entry.from == self.state.config.nick;
         let Some(message) = self.incoming.get_mut(message_id) else { return Taken::NoRoom };
         if message.said.is_some_and(|said| said.run != entry.run) {
-            return Taken::Close(CloseReason::Malformed);
+            return Taken::Broken(Violation::MixedPieces);
         }
         message.by_server = true;
         message.said =
@@ -187,7 +188,7 @@ impl Engine<'_> {
         match piece.put(&mut self.pool, &mut message.body, &mut message.have) {
             Some(true) if message.stage == Stage::Arriving => message.stage = Stage::Whole,
             Some(_) => {}
-            None => return Taken::Close(CloseReason::Malformed),
+            None => return Taken::Broken(Violation::MixedPieces),
         }
         self.take_in_room(id);
         Taken::Done

@@ -6,7 +6,8 @@ use crate::{
     record::Settled,
     session,
     storage::Id,
-    wire::{CloseReason, EntryRefusal, EntryRefused, Progress, Receipt},
+    violation::Violation,
+    wire::{EntryRefusal, EntryRefused, Progress, Receipt},
 };
 
 use super::{
@@ -37,7 +38,7 @@ impl Engine<'_> {
     pub(super) fn progress(&mut self, link: Id<ClientLink>, progress: &Progress) -> Taken {
         let Progress { stored, delivered, expired, .. } = progress;
         if ![stored, delivered, &expired.0, &expired.1].into_iter().all(|cursor| cursor.fits()) {
-            return Taken::Close(CloseReason::Malformed);
+            return Taken::Broken(Violation::BadCursor);
         }
         // Who is not on the roster yet is asked after once they are.
         let Some(id) = self.peers.by_recipient(progress.to) else { return Taken::Done };

@@ -9,6 +9,7 @@ use crate::{
     record::{BODY_HEADER, Sentence, record_bound},
     session::MAIL_OVERHEAD,
     storage::{Body, Id, Node},
+    violation::Violation,
     wire::{Deposit, EntryRefusal, MAX_BODY},
 };
 
@@ -48,7 +49,7 @@ impl Engine<'_> {
         let piece = Piece::new(deposit.total, deposit.offset, deposit.piece);
         let piece = piece.filter(|piece| bounds.contains(&piece.total()) && position.is_sound());
         let Some(piece) = piece else {
-            return Taken::Close(crate::wire::CloseReason::Malformed);
+            return Taken::Broken(Violation::BadPiece);
         };
         if let Err(reason) = self.may_deposit(author, deposit.to) {
             return self.refuse_of(link, None, deposit, reason);
@@ -114,7 +115,7 @@ impl Engine<'_> {
             match piece.put(&mut self.pool, &mut entry.body, &mut entry.have) {
                 Some(true) => entry.stage = Stage::Waiting,
                 Some(false) => {}
-                None => return Taken::Close(crate::wire::CloseReason::Malformed),
+                None => return Taken::Broken(Violation::MixedPieces),
             }
             self.entry_timers.set(id.slot(), Some(self.state.now + PATIENCE));
         }

@@ -16,6 +16,7 @@ use crate::{
     storage::{Id, Index, List, Pool, PoolHead, Slab, SlabHead},
     time::{Instant, UnixTime, WallClock},
     timers::Timers,
+    violation::Violation,
     wire::{CloseReason, Frame, MAX_DATAGRAM, Presence},
 };
 
@@ -435,7 +436,7 @@ impl<'a> Receiver<'a> for Engine<'a> {
                     settle_room(member, rooms, &mut state.moved_rooms, token, fate);
                 };
                 if !links.acknowledged(link, ack, now, visit) {
-                    return Taken::Close(CloseReason::Malformed);
+                    return Taken::Broken(Violation::AckOfUnsent);
                 }
                 self.free_refusals(link, number);
                 self.settle_reader(link);
@@ -479,13 +480,18 @@ impl<'a> Receiver<'a> for Engine<'a> {
             | Frame::RoomEntry(_)
             | Frame::Gone(_)
             | Frame::Outcome(_)
-            | Frame::Names(_) => Taken::Close(CloseReason::Malformed),
+            | Frame::Names(_) => Taken::Broken(Violation::UnexpectedFrame),
         }
     }
 
-    fn end(&mut self, link: Id<ServerLink>, reason: CloseReason) {
+    fn end(&mut self, link: Id<ServerLink>, rule: Violation) {
+        if let Some(found) = self.links.get(link) {
+            let (account, address) = (found.role.registration.account(), found.address);
+            let nick = account.and_then(|account| Some(self.accounts.get(account)?.nick));
+            self.tell(Event::Violation { nick, address, rule });
+        }
         self.leave(link);
-        self.links.close(link, reason, self.state.now);
+        self.links.close(link, rule.reason(), self.state.now);
     }
 }
 

@@ -4,6 +4,7 @@ use core::net::SocketAddr;
 
 use super::Operation;
 use crate::id::{Account, Nick, Room, RoomName};
+use crate::violation::Violation;
 
 /// Something that happened at a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +12,15 @@ use crate::id::{Account, Nick, Room, RoomName};
 pub enum Event {
     /// The accounts were read: clients are answered from now on.
     Ready,
+    /// A client broke a rule of the protocol, and its session is over.
+    Violation {
+        /// Its nick, if it has registered.
+        nick: Option<Nick>,
+        /// From where.
+        address: SocketAddr,
+        /// Which rule.
+        rule: Violation,
+    },
     /// A client registered its nick.
     Registered {
         /// Its account.

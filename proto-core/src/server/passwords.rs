@@ -16,6 +16,7 @@ use crate::{
     record::{self, Access, PasswordRecord},
     storage::{Body, Id},
     time::Instant,
+    violation::Violation,
     wire::{Login, PasswordWant, PasswordWanted, Register, RegisterRefusal},
 };
 
@@ -205,7 +206,7 @@ impl Engine<'_> {
             return self.register(link, &login.register);
         };
         let Ok(password) = Password::new(login.password.0) else {
-            return Taken::Close(crate::wire::CloseReason::Malformed);
+            return Taken::Broken(Violation::BadPassword);
         };
         let early = self.password_wait(account, source);
         let slot = self.state.passwords.tries.iter().position(Option::is_none);

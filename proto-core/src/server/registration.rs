@@ -6,6 +6,7 @@ use crate::{
     link::Packet,
     record::{Access, Sentence},
     storage::{Body, Id, List},
+    violation::Violation,
     wire::{
         Away, CloseReason, Frame, Limits, MAX_AWAY, PasswordWant, Presence, Register,
         RegisterRefusal, Registered,
@@ -50,7 +51,7 @@ impl Engine<'_> {
             }
             Registration::Online { .. } => {
                 // An answer to another nick would contradict the one it holds.
-                return Taken::Close(CloseReason::Malformed);
+                return Taken::Broken(Violation::SecondNick);
             }
             Registration::None
             | Registration::Refused(_)
@@ -282,7 +283,7 @@ impl Engine<'_> {
         let Some(account) = self.author(link) else { return Taken::Done };
         let text = away.text.unwrap_or_default();
         if text.len() > MAX_AWAY {
-            return Taken::Close(CloseReason::Malformed);
+            return Taken::Broken(Violation::AwayTooLong);
         }
         let Some(member) = self.member(link) else { return Taken::Done };
         if packet < member.away {

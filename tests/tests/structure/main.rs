@@ -24,7 +24,7 @@ const LAYERS: [&[&str]; 8] = [
     &["id"],
     &["password", "storage", "timers"],
     &["wire"],
-    &["host", "record", "session"],
+    &["host", "record", "session", "violation"],
     &["link"],
     &["role"],
     &["client", "server"],
