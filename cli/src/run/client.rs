@@ -79,8 +79,7 @@ pub(super) fn run(options: Options<'_>) -> Result<Exit, RunError> {
         terminal.screen.show([hint.to_owned()]);
     }
     let at = chat.moment();
-    let session =
-        Session::new(options.nick, face, terminal.scripted, at.now).with_password(options.password);
+    let session = Session::new(options.nick, face, terminal.scripted, options.password, at.now);
     // It is offline: there is nothing that this could fail by.
     let _ = chat.register();
 

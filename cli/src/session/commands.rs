@@ -2,22 +2,20 @@
 
 use proto_core::{
     client::{CommandError, SayError, To},
-    id::{PublicKey, RoomName},
+    id::{Account, PublicKey, Room, RoomName},
     time::Instant,
+    wire::Wish,
 };
 
 use crate::{
-    command::{self, Command, Source, Whose, WrongInput},
+    command::{self, Command, RoomWord, Source, Whose, WrongInput},
     notice::{
         HistoryPart, Message, Missing, Notice, Registering, RoomMessage, RoomNotice, Someone,
     },
     safe_text::SafeText,
 };
 
-use super::{Chat, Crowded, Moment, PATIENCE, Phase, Sent, Session, events::someone};
-
-/// Columns of a message that its receipts repeat.
-const EXCERPT: usize = 40;
+use super::{Chat, Moment, Phase, Session, events::someone, queue::Line, rooms::name_of};
 
 /// Whether a command is done with.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,13 +28,10 @@ pub(super) enum Done {
 impl Session {
     /// Carries out the commands that wait, as far as that is possible now.
     pub(super) fn run_commands(&mut self, chat: &mut impl Chat, at: Moment) {
-        if self.waiting.is_some_and(|until| until <= at.now) {
-            self.waiting = None;
-        }
         while self.exit.is_none() && !self.is_busy(at.now) {
-            let Some(command) = self.commands.pop_front() else { break };
-            if self.run(chat, at, &command) == Done::NotYet {
-                self.commands.push_front(command);
+            let Some(line) = self.queue.pop() else { break };
+            if self.run(chat, at, &line) == Done::NotYet {
+                self.queue.put_back(line);
                 break;
             }
         }
@@ -48,19 +43,14 @@ impl Session {
             Phase::Registering { .. } | Phase::Leaving { .. } => true,
             Phase::Online | Phase::Offline => {
                 self.settling.is_some()
-                    || self.rooms.wished.is_some()
-                    || self.waiting.is_some_and(|until| until > now)
+                    || self.rooms.wished_since().is_some()
+                    || self.queue.waits(now)
             }
         }
     }
 
-    pub(super) fn run(
-        &mut self,
-        chat: &mut impl Chat,
-        at: Moment,
-        command: &Result<Command, WrongInput>,
-    ) -> Done {
-        let command = match command {
+    pub(super) fn run(&mut self, chat: &mut impl Chat, at: Moment, line: &Line) -> Done {
+        let command = match line {
             Ok(command) => command,
             Err(WrongInput) => {
                 self.tell(at, Notice::WrongInput);
@@ -80,14 +70,14 @@ impl Session {
             }
             Command::SendAll(text) => return self.say(chat, at, To::Lobby, text),
             Command::SayHere(text) => return self.say_here(chat, at, text),
-            Command::Plain(text) if self.rooms.entered.is_some() => {
+            Command::Plain(text) if self.rooms.entered().is_some() => {
                 return self.say_here(chat, at, text);
             }
             Command::Plain(_) => self.tell(at, Notice::WrongInput),
             Command::Ask(missing) => self.ask(chat, at, *missing),
-            Command::Create(room) => return self.create(chat, at, *room),
-            Command::Rooms => return self.list_rooms(chat, at),
-            Command::Join(room) => return self.join(chat, at, *room),
+            Command::Create(room) => return self.wish_of(chat, at, *room, Wish::Create),
+            Command::Rooms => return self.wish(chat, at, Wish::Rooms { from: Room(0) }),
+            Command::Join(room) => return self.wish_of(chat, at, *room, Wish::Join),
             Command::Leave(room) => return self.leave_room(chat, at, *room),
             Command::Members(room) => return self.members(chat, at, *room),
             Command::Away(text) => return self.set_away(chat, at, text),
@@ -103,13 +93,13 @@ impl Session {
                 self.tell(at, Notice::Who(&everyone));
             }
             Command::History(of) => self.history(chat, at, *of),
-            Command::Wait(span) if self.scripted => self.waiting = Some(at.now + *span),
+            Command::Wait(span) if self.scripted => self.queue.wait(at.now, *span),
             Command::Wait(_) => self.tell(at, Notice::WaitIsForScripts),
             Command::Help => self.tell(at, Notice::Help),
             Command::Quit => {
                 // In a script as the end of the input: what is said is waited for.
-                self.ended.get_or_insert(at.now);
-                self.commands.clear();
+                self.queue.end(at.now);
+                self.queue.clear();
                 if !self.scripted {
                     self.leave(chat, at);
                 }
@@ -118,24 +108,21 @@ impl Session {
         Done::Yes
     }
 
-    pub(super) fn say(&mut self, chat: &mut impl Chat, at: Moment, to: To, text: &str) -> Done {
+    fn say(&mut self, chat: &mut impl Chat, at: Moment, to: To, text: &str) -> Done {
         if self.phase == Phase::Offline {
             return self.cannot_offline(at);
         }
         match chat.say(to, text) {
             Ok(id) => {
-                let text = SafeText::new(text.as_bytes()).excerpt(EXCERPT);
-                // What is said in a room needs the server at once.
-                let deposited = to.is_room().then_some(at.now);
-                self.sent.insert(id, Sent { to, text, kept: false, deposited, stored: false });
-                self.crowded = None;
+                self.sent.said(id, to, text, at.now);
+                self.queue.is_crowded_no_more();
             }
             // A script has time.
             Err(SayError::Full) if self.scripted => {
-                self.crowded.get_or_insert(Crowded::Since(at.now));
+                self.queue.is_crowded(at.now);
                 return Done::NotYet;
             }
-            Err(why) if self.may_be_member_soon(to, why) => return Done::NotYet,
+            Err(why) if self.rooms.may_be_member_soon(&to, why) => return Done::NotYet,
             Err(why) => {
                 self.refused |= self.scripted;
                 self.tell(at, Notice::NotSent { to, why });
@@ -144,24 +131,78 @@ impl Session {
         Done::Yes
     }
 
-    /// When it is told that a script waits for room, which may be soon enough to tell nothing.
-    pub(super) fn crowding(&self) -> Option<Instant> {
-        match self.crowded {
-            Some(Crowded::Since(since)) => Some(since + PATIENCE),
-            Some(Crowded::Told) | None => None,
+    /// Says something in a room that has been entered, and in none otherwise.
+    fn say_here(&mut self, chat: &mut impl Chat, at: Moment, text: &str) -> Done {
+        match self.rooms.entered() {
+            Some(room) => self.say(chat, at, To::Room(room), text),
+            None => self.refuse(at, RoomNotice::NotInside),
         }
     }
 
-    pub(super) fn tell_crowded(&mut self, chat: &mut impl Chat, at: Moment) {
-        if self.crowding().is_some_and(|due| due <= at.now) {
-            self.crowded = Some(Crowded::Told);
-            let unsaved = chat.open_messages().unsaved;
-            self.tell(at, Notice::Crowded { unsaved });
+    fn leave_room(&mut self, chat: &mut impl Chat, at: Moment, room: Option<RoomWord>) -> Done {
+        let room = match (room, self.rooms.entered()) {
+            (None, None) => return self.refuse(at, RoomNotice::NotInside),
+            (None, Some(room)) => room,
+            (Some(Err(why)), _) => return self.refuse(at, RoomNotice::BadName(why)),
+            (Some(Ok(room)), entered) => {
+                let is_member = entered == Some(room) || name_of(chat, &room).is_some();
+                if self.phase != Phase::Offline && !is_member {
+                    return self.refuse(at, RoomNotice::NotMember(room));
+                }
+                room
+            }
+        };
+        // What was said there before is the room's first: who has left says nothing.
+        if self.sent.is_open_to(&To::Room(room)) {
+            return Done::NotYet;
         }
+        self.wish(chat, at, Wish::Leave(room))
+    }
+
+    fn members(&mut self, chat: &mut impl Chat, at: Moment, room: Option<RoomWord>) -> Done {
+        let first = Account(0);
+        match room.or(self.rooms.entered().map(Ok)) {
+            Some(room) => {
+                self.wish_of(chat, at, room, |of| Wish::Members { of: Some(of), from: first })
+            }
+            None => self.refuse(at, RoomNotice::NotInside),
+        }
+    }
+
+    fn wish_of(
+        &mut self,
+        chat: &mut impl Chat,
+        at: Moment,
+        room: RoomWord,
+        wish: impl FnOnce(RoomName) -> Wish,
+    ) -> Done {
+        match room {
+            Ok(room) => self.wish(chat, at, wish(room)),
+            Err(why) => self.refuse(at, RoomNotice::BadName(why)),
+        }
+    }
+
+    fn wish(&mut self, chat: &mut impl Chat, at: Moment, wish: Wish) -> Done {
+        if self.phase == Phase::Offline {
+            return self.cannot_offline(at);
+        }
+        match chat.wish(wish) {
+            Ok(()) => {}
+            Err(CommandError::Full) => return self.refuse(at, RoomNotice::Full),
+            Err(_) => return self.cannot_offline(at),
+        }
+        self.rooms.wish(at.now, !self.scripted);
+        Done::Yes
+    }
+
+    fn refuse(&mut self, at: Moment, why: RoomNotice<'_>) -> Done {
+        self.refused |= self.scripted;
+        self.tell(at, Notice::Room(why));
+        Done::Yes
     }
 
     /// What was typed needs the client to be online.
-    pub(super) fn cannot_offline(&mut self, at: Moment) -> Done {
+    fn cannot_offline(&mut self, at: Moment) -> Done {
         self.refused |= self.scripted;
         self.tell(at, Notice::YouAreOffline);
         Done::Yes

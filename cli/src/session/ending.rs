@@ -25,8 +25,8 @@ impl Session {
             return;
         }
         let unsaved = chat.open_messages().unsaved;
-        let undone = self.undone + self.commands.len();
-        let unkept = self.sent.values().filter(|sent| !sent.kept).count().min(unsaved);
+        let undone = self.queue.undone();
+        let unkept = self.sent.unkept().min(unsaved);
         let done = match (self.refused, unsaved + undone) {
             (true, _) => Exit::Refused,
             (false, 0) => Exit::Done,
@@ -46,21 +46,20 @@ impl Session {
             return;
         }
         if self.silent.is_some() && self.patience_ends().is_some_and(|end| end <= at.now) {
-            if self.face.ends_with_the_server() {
+            if self.display.ends_with_the_server() {
                 self.tell(at, Notice::ServerSilent { fatal: true, unsaved: 0 });
             }
             self.end(chat, at, Some(Exit::ServerSilent));
             return;
         }
         let through = self.scripted
-            && self.ended.is_some()
-            && self.commands.is_empty()
+            && self.queue.ended().is_some()
+            && self.queue.is_empty()
             && !self.is_busy(at.now);
         if !through {
             return;
         }
-        let is_open = |sent: &super::Sent| !sent.stored;
-        let open = self.sent.values().any(is_open) || chat.open_messages().unsaved > 0;
+        let open = self.sent.is_open() || chat.open_messages().unsaved > 0;
         if self.phase == Phase::Offline || !open {
             self.leave(chat, at);
         }
@@ -71,15 +70,14 @@ impl Session {
     pub(super) fn patience_ends(&self) -> Option<Instant> {
         let since = match self.phase {
             Phase::Leaving { since, exit: true } => Some(since),
-            _ if !self.face.ends_with_the_server() => self.ended,
+            _ if !self.display.ends_with_the_server() => self.queue.ended(),
             Phase::Registering { since, .. } | Phase::Leaving { since, .. } => Some(since),
             Phase::Online => {
-                let deposited = self.sent.values().filter_map(|sent| sent.deposited);
-                deposited.chain(self.rooms.wished).min()
+                self.sent.unanswered_since().into_iter().chain(self.rooms.wished_since()).min()
             }
             Phase::Offline => None,
         };
         // A script that has ended is given up in either form.
-        since.or(self.ended).map(|since| since + PATIENCE)
+        since.or(self.queue.ended()).map(|since| since + PATIENCE)
     }
 }

@@ -2,8 +2,6 @@
 
 use proto_core::{
     client::{Deposit, Event, MessageId, PeerView, Status, To, Verdict},
-    id::Nick,
-    time::UnixTime,
     wire::{CloseReason, RegisterRefusal},
 };
 
@@ -12,7 +10,7 @@ use crate::{
     safe_text::SafeText,
 };
 
-use super::{Chat, Exit, MAILBOX, Moment, Phase, REMINDER, SETTLE, Session};
+use super::{Chat, Exit, MAILBOX, Moment, Phase, REMINDER, SETTLE, Session, passwords::GivesUp};
 
 pub(super) fn someone(peer: &PeerView) -> Someone {
     let PeerView { nick, presence, seen, ref away, .. } = *peer;
@@ -35,48 +33,57 @@ impl Session {
                 self.registered(at, returning, mail);
             }
             Event::RegisterRefused(why) => self.register_refused(chat, at, why),
-            Event::PasswordWanted { why, wait } => self.password_wanted(chat, at, why, wait),
+            Event::PasswordWanted { why, wait } => {
+                let display = (&mut self.display, at);
+                if self.passwords.wanted(chat, display, (why, wait), self.scripted) == Err(GivesUp)
+                {
+                    self.give_up_nick(chat, at);
+                }
+            }
             Event::Deregistered { answered } => self.deregistered(chat, at, answered),
             Event::RosterChanged => self.roster_changed = true,
             Event::Deposited { id, to: To::Peer(to), why } => {
-                if let Some(sent) = self.sent.get_mut(&id) {
-                    sent.deposited = Some(at.now);
-                }
+                self.sent.deposited(&id, at.now);
                 // Only the newest table knows whether the recipient is offline.
                 self.settle(chat, at);
                 let is_offline = self.roster.is_offline(&to);
                 let is_about_reach = matches!(why, Deposit::NoReceipt | Deposit::Unreachable);
-                let first = is_about_reach && self.told_unreachable.insert(to.folded());
+                let first = is_about_reach && self.sent.is_first_unreachable(&to);
                 self.tell(at, Notice::Deposited { to, why, is_offline, first });
             }
-            Event::Accepted { id, .. } => {
-                if let Some(sent) = self.sent.get_mut(&id) {
-                    sent.kept = true;
-                }
-            }
+            Event::Accepted { id, .. } => self.sent.kept(&id),
             Event::Relayed { to } => {
-                let first = self.told_relayed.insert(to.folded());
+                let first = self.sent.is_first_relayed(&to);
                 self.tell(at, Notice::Relayed { to, first });
             }
             Event::Verdict { id, to, verdict } => self.verdict(at, id, to, verdict),
             Event::Message { from, time, waited, .. } => {
-                self.message(at, from, time, waited, text);
+                let text = SafeText::new(text);
+                self.tell(at, Notice::Message(Message { from, time, text, waited }));
             }
             Event::RoomMessage { room, from, time, .. } => {
                 let text = SafeText::new(text);
-                self.room_message(at, RoomMessage { room, from, time, text });
+                let message = RoomMessage { room, from, time, text };
+                self.tell(at, Notice::Room(RoomNotice::Message(message)));
             }
             Event::RoomReset { room } => {
                 self.tell(at, Notice::Room(RoomNotice::Reset(room)));
             }
-            Event::RoomGap { room, missing, why } => self.room_gap(at, room, missing, why),
-            Event::Outcome { wish, result } => self.outcome(chat, at, wish, result),
-            Event::Names { wish, last } => self.names(chat, at, (wish, last), text),
+            Event::RoomGap { room, missing, why } => {
+                self.rooms.gap((&mut self.display, at), room, missing, why);
+            }
+            Event::Outcome { wish, result } => {
+                self.refused |= self.scripted && result.is_err();
+                self.rooms.outcome(chat, (&mut self.display, at), wish, result);
+            }
+            Event::Names { wish, last } => {
+                self.rooms.names(chat, (&mut self.display, at), (wish, last), text);
+            }
             Event::Gap { from, missing } => self.tell(at, Notice::Gap { from, missing }),
             Event::MailboxEmpty => self.mailbox_empty(at),
             Event::ServerSilent => {
                 self.silent.get_or_insert(at.now);
-                if !self.face.ends_with_the_server() {
+                if !self.display.ends_with_the_server() {
                     let unsaved = chat.open_messages().unsaved;
                     self.tell(at, Notice::ServerSilent { fatal: false, unsaved });
                 }
@@ -110,7 +117,7 @@ impl Session {
             Phase::Leaving { .. } | Phase::Offline | Phase::Online => return,
         };
         self.server_back(at);
-        self.forget_password_question();
+        self.passwords.forget_question();
         self.phase = Phase::Online;
         self.was_online = true;
         self.settling = Some(at.now + SETTLE);
@@ -146,7 +153,7 @@ impl Session {
     fn deregistered(&mut self, chat: &mut impl Chat, at: Moment, answered: bool) {
         let exit = matches!(self.phase, Phase::Leaving { exit: true, .. });
         self.offline(chat);
-        if !answered && self.face.ends_with_the_server() {
+        if !answered && self.display.ends_with_the_server() {
             self.tell(at, Notice::ServerSilent { fatal: true, unsaved: 0 });
             self.end(chat, at, Some(Exit::ServerSilent));
         } else if exit {
@@ -171,13 +178,12 @@ impl Session {
     /// The client is offline now.
     fn offline(&mut self, chat: &mut impl Chat) {
         chat.release();
-        self.forget_password_question();
+        self.passwords.forget_question();
         self.phase = Phase::Offline;
         self.silent = None;
         self.settling = None;
         self.mailbox = None;
-        self.told_unreachable.clear();
-        self.told_relayed.clear();
+        self.sent.all_ways_changed();
         self.rooms.offline();
     }
 
@@ -199,29 +205,16 @@ impl Session {
         };
         self.refused |=
             matches!(outcome, Outcome::Expired | Outcome::Refused(_) | Outcome::Failed(_));
-        let sent = self.sent.remove(&id);
-        if let (Verdict::Delivered, To::Peer(to), Some(sent)) = (verdict, to, &sent)
-            && sent.deposited.is_none()
-            && !sent.stored
-        {
-            self.way_changed(to);
-        }
-        let text = sent.as_ref().map(|sent| &sent.text);
-        self.face.show(at.unix, Notice::Outcome { to, text, outcome }, &mut self.lines);
-        if let Some(sent) = sent.filter(|_| verdict == Verdict::Stored && !to.is_room()) {
-            // Another verdict follows.
-            self.sent.insert(id, super::Sent { deposited: None, stored: true, ..sent });
-        }
+        let text = self.sent.verdict(id, verdict);
+        self.tell(at, Notice::Outcome { to, text: text.as_ref(), outcome });
     }
 
-    /// How messages get to someone may be another way than it was.
-    pub(super) fn way_changed(&mut self, to: Nick) {
-        self.told_unreachable.remove(&to.folded());
-        self.told_relayed.remove(&to.folded());
-    }
-
-    fn message(&mut self, at: Moment, from: Nick, time: UnixTime, waited: bool, text: &[u8]) {
-        let text = SafeText::new(text);
-        self.tell(at, Notice::Message(Message { from, time, text, waited }));
+    /// There is nobody who could give a better password.
+    fn give_up_nick(&mut self, chat: &mut impl Chat, at: Moment) {
+        // It is not registered, so there is nothing to wait for.
+        let _ = chat.deregister();
+        chat.release();
+        self.phase = Phase::Offline;
+        self.end(chat, at, Some(Exit::NickRefused));
     }
 }

@@ -2,39 +2,42 @@
 //! state machine without a clock, a screen or a socket of its own.
 
 mod commands;
+mod display;
 mod ending;
 mod events;
 mod passwords;
+mod queue;
 mod rooms;
 mod roster;
+mod sent;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::{HashMap, HashSet, VecDeque},
-    time::Duration,
-};
+use std::time::Duration;
 
 use proto_core::{
     client::{
         CommandError, MessageId, OpenMessages, PasswordError, PeerView, RoomView, SayError, Status,
         To,
     },
-    id::{MAX_NAME, Nick, PublicKey},
+    id::{Nick, PublicKey},
     time::{Instant, UnixTime},
     wire::Wish,
 };
 
 use crate::{
-    command::{Command, WrongInput},
+    command::Command,
     notice::{Face, Notice, Registering},
     password::Password,
     safe_text::SafeText,
 };
 
-use passwords::Asking;
+use display::Display;
+use passwords::Passwords;
+use queue::Queue;
 use rooms::Rooms;
 use roster::Roster;
+use sent::Sent;
 
 /// How long the table may take after a registration before it counts as unchanged.
 const SETTLE: Duration = Duration::from_millis(500);
@@ -47,9 +50,6 @@ const PATIENCE: Duration = Duration::from_millis(2500);
 
 /// How often a store that goes on failing is told of.
 const REMINDER: Duration = Duration::from_mins(1);
-
-/// How many lines of a script are read ahead.
-const READ_AHEAD: usize = 4096;
 
 /// The program ends: its exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,34 +137,10 @@ enum Phase {
     Offline,
 }
 
-/// A message whose end is not known.
-#[derive(Debug)]
-struct Sent {
-    to: To,
-    text: SafeText,
-    /// It is in the outbox, durably.
-    kept: bool,
-    /// When it went to the server, if that has not answered yet.
-    deposited: Option<Instant>,
-    stored: bool,
-}
-
-/// A nick in lower case: two spellings are one.
-type Folded = [u8; MAX_NAME];
-
-/// A script's next message finds no room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Crowded {
-    /// Since then.
-    Since(Instant),
-    /// Its reader knows.
-    Told,
-}
-
 /// What happens between a person and their client.
 pub(crate) struct Session {
     own: Nick,
-    face: Box<dyn Face>,
+    display: Display,
     /// Input is no terminal: lines are done one after the other.
     scripted: bool,
     phase: Phase,
@@ -178,39 +154,31 @@ pub(crate) struct Session {
     settling: Option<Instant>,
     /// The end of the saved messages is waited for until then.
     mailbox: Option<Instant>,
-    /// `/wait` holds the script up until then.
-    waiting: Option<Instant>,
-    commands: VecDeque<Result<Command, WrongInput>>,
-    /// Commands that an interruption has left undone.
-    undone: usize,
-    /// Since when the script waits for room for another message, until that is told.
-    crowded: Option<Crowded>,
-    /// When the input ended.
-    ended: Option<Instant>,
-    sent: HashMap<MessageId, Sent>,
-    /// Who was said to be out of direct reach, and to be relayed to; until something about
-    /// that changes.
-    told_unreachable: HashSet<Folded>,
-    told_relayed: HashSet<Folded>,
+    queue: Queue,
+    sent: Sent,
     rooms: Rooms,
+    passwords: Passwords,
     /// When the store's failure was told of the last time.
     told_failure: Option<Instant>,
-    /// The password that the program was started with.
-    password: Option<Password>,
-    asking: Asking,
     /// A message was refused or expired; of a script, also one that was not taken, or a
     /// wish that was refused.
     refused: bool,
     exit: Option<Exit>,
-    lines: Vec<String>,
 }
 
 impl Session {
-    /// For whoever goes by `own`, at the start of a registration.
-    pub(crate) fn new(own: Nick, face: Box<dyn Face>, scripted: bool, now: Instant) -> Self {
+    /// For whoever goes by `own`, at the start of a registration. `password` is given to the
+    /// server when it asks for one, rather than asking a person.
+    pub(crate) fn new(
+        own: Nick,
+        face: Box<dyn Face>,
+        scripted: bool,
+        password: Option<Password>,
+        now: Instant,
+    ) -> Self {
         Self {
             own,
-            face,
+            display: Display::new(face),
             scripted,
             phase: Phase::Registering { since: now, why: Registering::Start },
             was_online: false,
@@ -219,55 +187,61 @@ impl Session {
             roster_changed: false,
             settling: None,
             mailbox: None,
-            waiting: None,
-            commands: VecDeque::new(),
-            undone: 0,
-            crowded: None,
-            ended: None,
-            sent: HashMap::new(),
-            told_unreachable: HashSet::new(),
-            told_relayed: HashSet::new(),
+            queue: Queue::default(),
+            sent: Sent::default(),
             rooms: Rooms::default(),
+            passwords: Passwords::with(password),
             told_failure: None,
-            password: None,
-            asking: Asking::Nothing,
             refused: false,
             exit: None,
-            lines: Vec::new(),
         }
     }
 
     /// Whether another line can be taken.
     pub(crate) fn wants_line(&self) -> bool {
-        self.ended.is_none() && self.exit.is_none() && self.commands.len() < READ_AHEAD
+        self.exit.is_none() && self.queue.has_room()
+    }
+
+    /// Whether the next line is a password, not to be shown while it is typed.
+    pub(crate) fn wants_password(&self) -> bool {
+        self.passwords.are_typed()
+    }
+
+    /// The prompt for the next line; `None` while it is not known.
+    pub(crate) fn prompt(&self) -> Option<String> {
+        let entered = self.rooms.entered();
+        (!self.rooms.hold_the_prompt()).then(|| self.display.prompt(entered.as_ref()))
     }
 
     /// A line was typed or read.
     pub(crate) fn handle_line(&mut self, chat: &mut impl Chat, at: Moment, line: &str) {
-        let command = match Command::parse(line, &self.own) {
+        let line = match Command::parse(line, &self.own) {
             Ok(None) => return,
             Ok(Some(command)) => Ok(command),
             Err(wrong) => Err(wrong),
         };
-        let waits = command.as_ref().is_ok_and(|command| self.command_waits(command));
+        let waits = line.as_ref().is_ok_and(|command| self.command_waits(command));
         if self.scripted || waits {
             if !self.scripted && matches!(self.phase, Phase::Registering { .. }) {
                 self.tell(at, Notice::Waiting);
             }
-            self.commands.push_back(command);
+            self.queue.push(line);
         } else {
-            self.run(chat, at, &command);
+            self.run(chat, at, &line);
         }
+        self.advance(chat, at);
+    }
+
+    /// A password was typed.
+    pub(crate) fn handle_password(&mut self, chat: &mut impl Chat, at: Moment, typed: Password) {
+        self.passwords.typed(chat, (&mut self.display, at), typed);
         self.advance(chat, at);
     }
 
     /// There will be no further line: the end of a script, or ctrl-D.
     pub(crate) fn handle_end(&mut self, chat: &mut impl Chat, at: Moment) {
-        if self.ended.is_none() {
-            self.ended = Some(at.now);
-            if !self.scripted {
-                self.leave(chat, at);
-            }
+        if self.queue.end(at.now) && !self.scripted {
+            self.leave(chat, at);
         }
         self.advance(chat, at);
     }
@@ -277,9 +251,8 @@ impl Session {
         if matches!(self.phase, Phase::Leaving { exit: true, .. }) {
             self.end(chat, at, self.silent.map(|_| Exit::ServerSilent));
         } else {
-            self.ended.get_or_insert(at.now);
-            self.undone += self.commands.len();
-            self.commands.clear();
+            self.queue.end(at.now);
+            self.queue.interrupt();
             self.leave(chat, at);
         }
         self.advance(chat, at);
@@ -289,24 +262,26 @@ impl Session {
     /// a batch of events.
     pub(crate) fn advance(&mut self, chat: &mut impl Chat, at: Moment) {
         self.rooms.advance(at.now);
+        self.queue.advance(at.now);
         self.settle(chat, at);
         self.run_commands(chat, at);
-        self.tell_crowded(chat, at);
+        if self.queue.crowding_is_news(at.now) {
+            let unsaved = chat.open_messages().unsaved;
+            self.tell(at, Notice::Crowded { unsaved });
+        }
         self.check_end(chat, at);
     }
 
     /// When to call [`Self::advance`] at the latest.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let silence = self.silent.and_then(|_| self.patience_ends());
-        let Rooms { hold, coming, .. } = self.rooms;
-        let all =
-            [self.settling, self.mailbox, self.waiting, hold, coming, silence, self.crowding()];
-        all.into_iter().flatten().min()
+        let (queue, rooms) = (self.queue.deadline(), self.rooms.deadline());
+        [self.settling, self.mailbox, silence, queue, rooms].into_iter().flatten().min()
     }
 
     /// Takes the lines to show.
     pub(crate) fn take_lines(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.lines)
+        self.display.take_lines()
     }
 
     /// Whether it is on its way out of the program.
@@ -320,7 +295,7 @@ impl Session {
     }
 
     fn tell(&mut self, at: Moment, notice: Notice<'_>) {
-        self.face.show(at.unix, notice, &mut self.lines);
+        self.display.show(at, notice);
     }
 
     /// Shows the table when it has come, or does not come.
@@ -338,15 +313,15 @@ impl Session {
             let others = chat.peers().into_iter().filter(|peer| peer.nick != own);
             let changes = self.roster.update(others.map(|peer| events::someone(&peer)).collect());
             for change in &changes {
-                self.way_changed(change.someone.nick);
+                self.sent.way_changed(&change.someone.nick);
             }
             if first || !changes.is_empty() {
                 let everyone = self.roster.everyone();
                 let table = Notice::Table { first, everyone, changes: &changes };
-                self.face.show(at.unix, table, &mut self.lines);
+                self.display.show(at, table);
             }
             if first {
-                self.tell_rooms(chat, at);
+                rooms::tell_rooms(chat, (&mut self.display, at));
             }
         }
         if self.mailbox.is_some_and(|until| until <= at.now) {
@@ -372,9 +347,11 @@ impl Session {
             | Command::Back
             | Command::Register(_) => true,
             // Whoever goes offline does not wait for what was wished.
-            Command::Deregister(_) => is_registering || self.rooms.wished.is_none(),
+            Command::Deregister(_) => is_registering || self.rooms.wished_since().is_none(),
             // In no room, and about to enter none, it is nothing.
-            Command::Plain(_) => self.rooms.entered.is_some() || self.rooms.wished.is_some(),
+            Command::Plain(_) => {
+                self.rooms.entered().is_some() || self.rooms.wished_since().is_some()
+            }
             Command::Ask(_)
             | Command::Who
             | Command::History(_)

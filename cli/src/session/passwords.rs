@@ -10,11 +10,18 @@ use crate::{
     password::Password,
 };
 
-use super::{Chat, Exit, Moment, Phase, Session};
+use super::{Chat, Moment, display::Display};
 
-/// Where the session is with the password.
+/// The passwords at hand, and what the user is asked.
 #[derive(Debug, Default)]
-pub(super) enum Asking {
+pub(super) struct Passwords {
+    /// The one that the program was started with.
+    given: Option<Password>,
+    asking: Asking,
+}
+
+#[derive(Debug, Default)]
+enum Asking {
     /// None is asked for.
     #[default]
     Nothing,
@@ -24,59 +31,73 @@ pub(super) enum Asking {
     New { first: Option<Password> },
 }
 
-impl Session {
+/// There is nobody who could give a better password.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct GivesUp;
+
+impl Passwords {
     /// Gives this password when one is asked for, rather than asking a person.
-    pub(crate) fn with_password(mut self, password: Option<Password>) -> Self {
-        self.password = password;
-        self
+    pub(super) fn with(given: Option<Password>) -> Self {
+        Self { given, asking: Asking::Nothing }
     }
 
     /// Whether the next line is a password, not to be shown while it is typed.
-    pub(crate) fn wants_password(&self) -> bool {
+    pub(super) fn are_typed(&self) -> bool {
         !matches!(self.asking, Asking::Nothing)
     }
 
-    /// The server gives the nick to who has its password.
-    pub(super) fn password_wanted(
+    /// The server gives the nick to who has its password. In a script, nobody can be asked.
+    pub(super) fn wanted(
         &mut self,
         chat: &mut impl Chat,
-        at: Moment,
-        why: PasswordWant,
-        wait: Duration,
-    ) {
-        let is_new = why == PasswordWant::New;
+        (display, at): (&mut Display, Moment),
+        (why, wait): (PasswordWant, Duration),
+        scripted: bool,
+    ) -> Result<(), GivesUp> {
+        let mut tell = |asked| display.show(at, Notice::Password(asked));
         let is_wrong = why == PasswordWant::Wrong;
-        if let Some(password) = self.password.take_if(|_| !is_wrong) {
-            match chat.authenticate(&password) {
-                Ok(()) => self.password = Some(password),
-                Err(why) => {
-                    self.tell(at, Notice::Password(AskedPassword::Unusable(why)));
-                    self.give_up_nick(chat, at);
+        if let Some(password) = self.given.take_if(|_| !is_wrong) {
+            return match chat.authenticate(&password) {
+                Ok(()) => {
+                    self.given = Some(password);
+                    Ok(())
                 }
-            }
-            return;
+                Err(why) => {
+                    tell(AskedPassword::Unusable(why));
+                    Err(GivesUp)
+                }
+            };
         }
-        if self.scripted || self.password.is_some() {
-            let given = self.password.is_some();
-            self.tell(at, Notice::Password(AskedPassword::Unavailable { given, wait }));
-            self.give_up_nick(chat, at);
-            return;
+        let given = self.given.is_some();
+        if scripted || given {
+            tell(AskedPassword::Unavailable { given, wait });
+            return Err(GivesUp);
         }
-        self.asking = if is_new { Asking::New { first: None } } else { Asking::Known };
-        self.tell(at, Notice::Password(AskedPassword::Typed { why, wait }));
+        self.asking = match why {
+            PasswordWant::New => Asking::New { first: None },
+            _ => Asking::Known,
+        };
+        tell(AskedPassword::Typed { why, wait });
+        Ok(())
     }
 
     /// A password was typed.
-    pub(crate) fn handle_password(&mut self, chat: &mut impl Chat, at: Moment, typed: Password) {
+    pub(super) fn typed(
+        &mut self,
+        chat: &mut impl Chat,
+        (display, at): (&mut Display, Moment),
+        typed: Password,
+    ) {
+        let mut tell = |asked| display.show(at, Notice::Password(asked));
         match std::mem::take(&mut self.asking) {
             Asking::Nothing => {}
             Asking::New { first: None } => {
                 self.asking = Asking::New { first: Some(typed) };
-                self.tell(at, Notice::Password(AskedPassword::Again));
+                tell(AskedPassword::Again);
             }
             Asking::New { first: Some(first) } if first != typed => {
                 self.asking = Asking::New { first: None };
-                self.tell(at, Notice::Password(AskedPassword::Different));
+                tell(AskedPassword::Different);
             }
             asking @ (Asking::Known | Asking::New { .. }) => {
                 if let Err(why) = chat.authenticate(&typed) {
@@ -84,24 +105,14 @@ impl Session {
                         Asking::New { .. } => Asking::New { first: None },
                         other => other,
                     };
-                    self.tell(at, Notice::Password(AskedPassword::Unusable(why)));
+                    tell(AskedPassword::Unusable(why));
                 }
             }
         }
-        self.advance(chat, at);
     }
 
     /// There is no question of a password any more.
-    pub(super) fn forget_password_question(&mut self) {
+    pub(super) fn forget_question(&mut self) {
         self.asking = Asking::Nothing;
-    }
-
-    /// There is nobody who could give a better password.
-    fn give_up_nick(&mut self, chat: &mut impl Chat, at: Moment) {
-        // It is not registered, so there is nothing to wait for.
-        let _ = chat.deregister();
-        chat.release();
-        self.phase = Phase::Offline;
-        self.end(chat, at, Some(Exit::NickRefused));
     }
 }

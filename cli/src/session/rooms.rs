@@ -3,20 +3,18 @@
 use std::time::Duration;
 
 use proto_core::{
-    client::{CommandError, RoomView, SayError, To},
+    client::{RoomView, SayError, To},
     id::RoomName,
     time::Instant,
     wire::{GoneReason, Retention, RoomRefusal, Wish},
 };
 
 use crate::{
-    command::RoomWord,
-    names::WrongName,
-    notice::{ListedRoom, Notice, RoomMessage, RoomNotice},
+    notice::{ListedRoom, Notice, RoomNotice},
     safe_text::SafeText,
 };
 
-use super::{Chat, MAILBOX, Moment, Phase, Session, commands::Done};
+use super::{Chat, MAILBOX, Moment, display::Display};
 
 /// How long the prompt waits for what came of a wish: it may be another one then.
 const PROMPT: Duration = Duration::from_secs(1);
@@ -25,13 +23,13 @@ const PROMPT: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(super) struct Rooms {
     /// The one that is entered: what is typed is said there.
-    pub(super) entered: Option<RoomName>,
+    entered: Option<RoomName>,
     /// Since when a wish is under way.
-    pub(super) wished: Option<Instant>,
+    wished: Option<Instant>,
     /// The prompt waits until then.
-    pub(super) hold: Option<Instant>,
+    hold: Option<Instant>,
     /// The server may still name rooms that the user is in until then.
-    pub(super) coming: Option<Instant>,
+    coming: Option<Instant>,
     /// The names that came so far.
     names: Vec<SafeText>,
     retention: Option<Retention>,
@@ -60,134 +58,85 @@ impl Rooms {
         }
     }
 
-    fn answered(&mut self) {
-        self.wished = None;
-        self.hold = None;
-    }
-}
-
-impl Session {
-    /// The prompt for the next line; `None` while it is not known.
-    pub(crate) fn prompt(&self) -> Option<String> {
-        self.rooms.hold.is_none().then(|| self.face.prompt(self.rooms.entered.as_ref()))
+    /// The room that is entered.
+    pub(super) fn entered(&self) -> Option<RoomName> {
+        self.entered
     }
 
-    /// Says something in a room that has been entered, and in none otherwise.
-    pub(super) fn say_here(&mut self, chat: &mut impl Chat, at: Moment, text: &str) -> Done {
-        match self.rooms.entered {
-            Some(room) => self.say(chat, at, To::Room(room), text),
-            None => self.refuse(at, RoomNotice::NotInside),
-        }
+    /// Since when a wish is under way.
+    pub(super) fn wished_since(&self) -> Option<Instant> {
+        self.wished
     }
 
-    pub(super) fn create(&mut self, chat: &mut impl Chat, at: Moment, room: RoomWord) -> Done {
-        self.wish_of(chat, at, room, Wish::Create)
+    /// Whether the prompt waits: another room may be entered soon.
+    pub(super) fn hold_the_prompt(&self) -> bool {
+        self.hold.is_some()
     }
 
-    pub(super) fn join(&mut self, chat: &mut impl Chat, at: Moment, room: RoomWord) -> Done {
-        self.wish_of(chat, at, room, Wish::Join)
+    /// When something of this is to be looked at again.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.hold.into_iter().chain(self.coming).min()
     }
 
-    pub(super) fn leave_room(
-        &mut self,
-        chat: &mut impl Chat,
-        at: Moment,
-        room: Option<RoomWord>,
-    ) -> Done {
-        let room = match (room, self.rooms.entered) {
-            (None, None) => return self.refuse(at, RoomNotice::NotInside),
-            (None, Some(room)) => room,
-            (Some(Err(why)), _) => return self.bad_name(at, why),
-            (Some(Ok(room)), entered) => {
-                let is_member = entered == Some(room) || name_of(chat, &room).is_some();
-                if self.phase != Phase::Offline && !is_member {
-                    return self.refuse(at, RoomNotice::NotMember(room));
-                }
-                room
-            }
-        };
-        // What was said there before is the room's first: who has left says nothing.
-        if self.sent.values().any(|sent| sent.to == To::Room(room)) {
-            return Done::NotYet;
-        }
-        self.wish(chat, at, Wish::Leave(room))
-    }
-
-    pub(super) fn members(
-        &mut self,
-        chat: &mut impl Chat,
-        at: Moment,
-        room: Option<RoomWord>,
-    ) -> Done {
-        let first = proto_core::id::Account(0);
-        match room.or(self.rooms.entered.map(Ok)) {
-            Some(room) => {
-                self.wish_of(chat, at, room, |of| Wish::Members { of: Some(of), from: first })
-            }
-            None => self.refuse(at, RoomNotice::NotInside),
-        }
-    }
-
-    pub(super) fn list_rooms(&mut self, chat: &mut impl Chat, at: Moment) -> Done {
-        self.wish(chat, at, Wish::Rooms { from: proto_core::id::Room(0) })
+    /// Something is wished of the server, and maybe waited for at the prompt.
+    pub(super) fn wish(&mut self, now: Instant, is_waited_for: bool) {
+        self.wished = Some(now);
+        self.hold = is_waited_for.then(|| now + PROMPT);
     }
 
     /// Whether a message that was refused so may be taken when the server has named more
     /// of the user's rooms.
-    pub(super) fn may_be_member_soon(&self, to: To, why: SayError) -> bool {
-        why == SayError::NotMember && to.is_room() && self.rooms.coming.is_some()
+    pub(super) fn may_be_member_soon(&self, to: &To, why: SayError) -> bool {
+        why == SayError::NotMember && to.is_room() && self.coming.is_some()
     }
 
-    /// A wish was answered.
+    /// A wish was answered: it was refused, or done.
     pub(super) fn outcome(
         &mut self,
         chat: &mut impl Chat,
-        at: Moment,
+        (display, at): (&mut Display, Moment),
         wish: Wish,
         result: Result<(), RoomRefusal>,
     ) {
-        self.rooms.answered();
-        match (wish, result) {
-            (_, Err(why)) => {
-                self.refuse(at, RoomNotice::Refused { wish, why });
-            }
-            (Wish::Create(room), Ok(())) => {
-                self.tell(at, Notice::Room(RoomNotice::Created(room)));
-            }
+        self.answered();
+        let notice = match (wish, result) {
+            (wish, Err(why)) => RoomNotice::Refused { wish, why },
+            (Wish::Create(room), Ok(())) => RoomNotice::Created(room),
             (Wish::Join(room), Ok(())) => {
                 // As its creator wrote it.
                 let room = name_of(chat, &room).unwrap_or(room);
-                self.rooms.entered = Some(room);
-                let is_first = !std::mem::replace(&mut self.rooms.told_retention, true);
-                let retention = self.rooms.retention.filter(|_| is_first);
-                self.tell(at, Notice::Room(RoomNotice::Entered { room, retention }));
+                self.entered = Some(room);
+                let is_first = !std::mem::replace(&mut self.told_retention, true);
+                let retention = self.retention.filter(|_| is_first);
+                RoomNotice::Entered { room, retention }
             }
             (Wish::Leave(room), Ok(())) => {
-                self.rooms.entered = self.rooms.entered.filter(|entered| *entered != room);
-                self.tell(at, Notice::Room(RoomNotice::Left(room)));
+                self.entered = self.entered.filter(|entered| *entered != room);
+                RoomNotice::Left(room)
             }
             // These are answered by names.
-            (Wish::Rooms { .. } | Wish::Members { .. }, Ok(())) => {}
-        }
+            (Wish::Rooms { .. } | Wish::Members { .. }, Ok(())) => return,
+        };
+        display.show(at, Notice::Room(notice));
     }
 
     /// Names came, one in each line of `page`.
     pub(super) fn names(
         &mut self,
         chat: &mut impl Chat,
-        at: Moment,
+        (display, at): (&mut Display, Moment),
         (wish, last): (Wish, bool),
         page: &[u8],
     ) {
         let names = page.split(|byte| *byte == b'\n').filter(|name| !name.is_empty());
-        self.rooms.names.extend(names.map(SafeText::new));
+        self.names.extend(names.map(SafeText::new));
         if !last {
             return;
         }
-        self.rooms.answered();
-        let names = std::mem::take(&mut self.rooms.names);
+        self.answered();
+        let names = std::mem::take(&mut self.names);
         if let Wish::Members { of: Some(of), .. } = wish {
-            self.tell(at, Notice::Room(RoomNotice::Members { of, nicks: &names }));
+            display.show(at, Notice::Room(RoomNotice::Members { of, nicks: &names }));
             return;
         }
         let joined = chat.rooms();
@@ -197,70 +146,41 @@ impl Session {
         };
         let rooms: Vec<_> =
             names.into_iter().map(|name| ListedRoom { joined: is_joined(&name), name }).collect();
-        self.tell(at, Notice::Room(RoomNotice::Rooms(&rooms)));
+        display.show(at, Notice::Room(RoomNotice::Rooms(&rooms)));
     }
 
-    /// Tells the user in which rooms they are still.
-    pub(super) fn tell_rooms(&mut self, chat: &mut impl Chat, at: Moment) {
-        let name = |view: RoomView| match view.room {
-            To::Room(name) => Some(name),
-            To::Lobby | To::Peer(_) => None,
-        };
-        let rooms: Vec<_> = chat.rooms().into_iter().filter_map(name).collect();
-        if !rooms.is_empty() {
-            self.tell(at, Notice::Room(RoomNotice::StillIn(&rooms)));
-        }
+    /// Entries of a room are missing.
+    pub(super) fn gap(
+        &self,
+        (display, at): (&mut Display, Moment),
+        room: To,
+        missing: u64,
+        why: GoneReason,
+    ) {
+        let retention = self.retention;
+        display.show(at, Notice::Room(RoomNotice::Gap { room, missing, why, retention }));
     }
 
-    pub(super) fn room_message(&mut self, at: Moment, message: RoomMessage) {
-        self.tell(at, Notice::Room(RoomNotice::Message(message)));
+    fn answered(&mut self) {
+        self.wished = None;
+        self.hold = None;
     }
+}
 
-    pub(super) fn room_gap(&mut self, at: Moment, room: To, missing: u64, why: GoneReason) {
-        let retention = self.rooms.retention;
-        self.tell(at, Notice::Room(RoomNotice::Gap { room, missing, why, retention }));
-    }
-
-    fn wish_of(
-        &mut self,
-        chat: &mut impl Chat,
-        at: Moment,
-        room: RoomWord,
-        wish: impl FnOnce(RoomName) -> Wish,
-    ) -> Done {
-        match room {
-            Ok(room) => self.wish(chat, at, wish(room)),
-            Err(why) => self.bad_name(at, why),
-        }
-    }
-
-    fn wish(&mut self, chat: &mut impl Chat, at: Moment, wish: Wish) -> Done {
-        if self.phase == Phase::Offline {
-            return self.cannot_offline(at);
-        }
-        match chat.wish(wish) {
-            Ok(()) => {}
-            Err(CommandError::Full) => return self.refuse(at, RoomNotice::Full),
-            Err(_) => return self.cannot_offline(at),
-        }
-        self.rooms.wished = Some(at.now);
-        self.rooms.hold = (!self.scripted).then(|| at.now + PROMPT);
-        Done::Yes
-    }
-
-    fn bad_name(&mut self, at: Moment, why: WrongName) -> Done {
-        self.refuse(at, RoomNotice::BadName(why))
-    }
-
-    fn refuse(&mut self, at: Moment, why: RoomNotice<'_>) -> Done {
-        self.refused |= self.scripted;
-        self.tell(at, Notice::Room(why));
-        Done::Yes
+/// Tells the user in which rooms they are still.
+pub(super) fn tell_rooms(chat: &mut impl Chat, (display, at): (&mut Display, Moment)) {
+    let name = |view: RoomView| match view.room {
+        To::Room(name) => Some(name),
+        To::Lobby | To::Peer(_) => None,
+    };
+    let rooms: Vec<_> = chat.rooms().into_iter().filter_map(name).collect();
+    if !rooms.is_empty() {
+        display.show(at, Notice::Room(RoomNotice::StillIn(&rooms)));
     }
 }
 
 /// The name of a room that the user is in, as its creator wrote it.
-fn name_of(chat: &mut impl Chat, room: &RoomName) -> Option<RoomName> {
+pub(super) fn name_of(chat: &mut impl Chat, room: &RoomName) -> Option<RoomName> {
     chat.rooms().into_iter().find_map(|view| match view.room {
         To::Room(name) if name == *room => Some(name),
         _ => None,

@@ -7,10 +7,8 @@ use super::world::{World, nick};
 use crate::{modern::Modern, password::Password, session::Exit};
 
 fn world(scripted: bool, password: Option<&str>) -> World {
-    let mut world = World::new(Box::new(Modern::new(nick("x"), TimeZone::UTC)), scripted);
     let given = password.map(|text| Password::new(text.to_owned()));
-    world.session = world.session.with_password(given);
-    world
+    World::with_password(Box::new(Modern::new(nick("x"), TimeZone::UTC)), scripted, given)
 }
 
 fn wanted(world: &mut World, why: PasswordWant, seconds: u64) {

@@ -161,7 +161,16 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(face: Box<dyn Face>, scripted: bool) -> Self {
-        let session = Session::new(nick("x"), face, scripted, Instant::default());
+        Self::with_password(face, scripted, None)
+    }
+
+    /// With a password that the program was started with.
+    pub(super) fn with_password(
+        face: Box<dyn Face>,
+        scripted: bool,
+        password: Option<Password>,
+    ) -> Self {
+        let session = Session::new(nick("x"), face, scripted, password, Instant::default());
         let chat = FakeChat { online: true, rooms: vec![To::Lobby], ..FakeChat::default() };
         Self { chat, session, millis: 0 }
     }

@@ -1,0 +1,38 @@
+//! What the user sees.
+
+use proto_core::id::RoomName;
+
+use crate::notice::{Face, Notice};
+
+use super::Moment;
+
+/// Puts notices into the words of one face, and keeps the lines until they are taken.
+pub(super) struct Display {
+    face: Box<dyn Face>,
+    lines: Vec<String>,
+}
+
+impl Display {
+    pub(super) fn new(face: Box<dyn Face>) -> Self {
+        Self { face, lines: Vec::new() }
+    }
+
+    pub(super) fn show(&mut self, at: Moment, notice: Notice<'_>) {
+        self.face.show(at.unix, notice, &mut self.lines);
+    }
+
+    /// Takes the lines to show.
+    pub(super) fn take_lines(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.lines)
+    }
+
+    /// The prompt while a room is entered, or none is.
+    pub(super) fn prompt(&self, entered: Option<&RoomName>) -> String {
+        self.face.prompt(entered)
+    }
+
+    /// Whether the program ends when the server does not answer.
+    pub(super) fn ends_with_the_server(&self) -> bool {
+        self.face.ends_with_the_server()
+    }
+}

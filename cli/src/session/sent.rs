@@ -1,0 +1,121 @@
+//! What the user said and what is not known of it yet.
+
+use std::collections::{HashMap, HashSet};
+
+use proto_core::{
+    client::{MessageId, To, Verdict},
+    id::{MAX_NAME, Nick},
+    time::Instant,
+};
+
+use crate::safe_text::SafeText;
+
+/// Columns of a message that its receipts repeat.
+const EXCERPT: usize = 40;
+
+/// A nick in lower case: two spellings are one.
+type Folded = [u8; MAX_NAME];
+
+/// The messages of this run without a last word, and what the user was told of the ways they go.
+#[derive(Debug, Default)]
+pub(super) struct Sent {
+    messages: HashMap<MessageId, Message>,
+    /// Who was said to be out of direct reach, and to be relayed to; until something about
+    /// that changes.
+    told_unreachable: HashSet<Folded>,
+    told_relayed: HashSet<Folded>,
+}
+
+#[derive(Debug)]
+struct Message {
+    to: To,
+    text: SafeText,
+    /// It is in the outbox, durably.
+    kept: bool,
+    /// When it went to the server, if that has not answered yet.
+    deposited: Option<Instant>,
+    stored: bool,
+}
+
+impl Sent {
+    /// The client took a message.
+    pub(super) fn said(&mut self, id: MessageId, to: To, text: &str, now: Instant) {
+        let text = SafeText::new(text.as_bytes()).excerpt(EXCERPT);
+        // What is said in a room needs the server at once.
+        let deposited = to.is_room().then_some(now);
+        self.messages.insert(id, Message { to, text, kept: false, deposited, stored: false });
+    }
+
+    /// It is in the outbox.
+    pub(super) fn kept(&mut self, id: &MessageId) {
+        if let Some(message) = self.messages.get_mut(id) {
+            message.kept = true;
+        }
+    }
+
+    /// It goes to the server.
+    pub(super) fn deposited(&mut self, id: &MessageId, now: Instant) {
+        if let Some(message) = self.messages.get_mut(id) {
+            message.deposited = Some(now);
+        }
+    }
+
+    /// What became of it is known. The beginning of what was said, if it was said in this run.
+    pub(super) fn verdict(&mut self, id: MessageId, verdict: Verdict) -> Option<SafeText> {
+        let message = self.messages.remove(&id)?;
+        let text = message.text.clone();
+        if let (Verdict::Delivered, To::Peer(to)) = (verdict, message.to)
+            && message.deposited.is_none()
+            && !message.stored
+        {
+            self.way_changed(&to);
+        }
+        if verdict == Verdict::Stored && !message.to.is_room() {
+            // Another verdict follows.
+            self.messages.insert(id, Message { deposited: None, stored: true, ..message });
+        }
+        Some(text)
+    }
+
+    /// Whether the user was not told yet that someone is out of direct reach.
+    pub(super) fn is_first_unreachable(&mut self, to: &Nick) -> bool {
+        self.told_unreachable.insert(to.folded())
+    }
+
+    /// Whether the user was not told yet that the server relays to someone.
+    pub(super) fn is_first_relayed(&mut self, to: &Nick) -> bool {
+        self.told_relayed.insert(to.folded())
+    }
+
+    /// How messages get to someone may be another way than it was.
+    pub(super) fn way_changed(&mut self, to: &Nick) {
+        self.told_unreachable.remove(&to.folded());
+        self.told_relayed.remove(&to.folded());
+    }
+
+    /// So it may for everyone.
+    pub(super) fn all_ways_changed(&mut self) {
+        self.told_unreachable.clear();
+        self.told_relayed.clear();
+    }
+
+    /// Whether the server has not saved some of it.
+    pub(super) fn is_open(&self) -> bool {
+        self.messages.values().any(|message| !message.stored)
+    }
+
+    /// Whether something said to `to` has no last word.
+    pub(super) fn is_open_to(&self, to: &To) -> bool {
+        self.messages.values().any(|message| message.to == *to)
+    }
+
+    /// How many are not durable in the outbox.
+    pub(super) fn unkept(&self) -> usize {
+        self.messages.values().filter(|message| !message.kept).count()
+    }
+
+    /// Since when the server owes an answer to one of them.
+    pub(super) fn unanswered_since(&self) -> Option<Instant> {
+        self.messages.values().filter_map(|message| message.deposited).min()
+    }
+}
