@@ -128,7 +128,45 @@ pub(crate) enum Whose {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WrongInput;
 
+/// When a command waits until the client is online, or is offline, or the server has answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waits {
+    /// Whenever there is something to wait for.
+    Always,
+    /// But not for what was wished of the server, which whoever goes offline leaves behind.
+    WhileRegistering,
+    /// If a room is entered, or about to be.
+    InsideRooms,
+    /// It is carried out at once.
+    Never,
+}
+
 impl Command {
+    /// When it waits.
+    pub(crate) fn waits(&self) -> Waits {
+        match self {
+            Self::Send { .. }
+            | Self::SendAll(_)
+            | Self::SayHere(_)
+            | Self::Create(_)
+            | Self::Rooms
+            | Self::Join(_)
+            | Self::Leave(_)
+            | Self::Members(_)
+            | Self::Away(_)
+            | Self::Back
+            | Self::Register(_) => Waits::Always,
+            Self::Deregister(_) => Waits::WhileRegistering,
+            Self::Plain(_) => Waits::InsideRooms,
+            Self::Ask(_)
+            | Self::Who
+            | Self::History(_)
+            | Self::Wait(_)
+            | Self::Help
+            | Self::Quit => Waits::Never,
+        }
+    }
+
     /// Reads a line typed by whoever goes by `own`; `None` if it is blank.
     pub(crate) fn parse(line: &str, own: &Nick) -> Result<Option<Self>, WrongInput> {
         let (word, rest) = split_word(line);

@@ -2,20 +2,18 @@
 
 use proto_core::{
     client::{CommandError, SayError, To},
-    id::{Account, PublicKey, Room, RoomName},
+    id::{Account, Room, RoomName},
     time::Instant,
     wire::Wish,
 };
 
 use crate::{
-    command::{self, Command, RoomWord, Source, Whose, WrongInput},
-    notice::{
-        HistoryPart, Message, Missing, Notice, Registering, RoomMessage, RoomNotice, Someone,
-    },
+    command::{self, Command, RoomWord, Whose, WrongInput},
+    notice::{Missing, Notice, Registering, RoomNotice, Someone},
     safe_text::SafeText,
 };
 
-use super::{Chat, Moment, Phase, Session, events::someone, queue::Line, rooms::name_of};
+use super::{Chat, Moment, Phase, Session, history, queue::Line, rooms::name_of, roster};
 
 /// Whether a command is done with.
 #[derive(Debug, PartialEq, Eq)]
@@ -62,18 +60,17 @@ impl Session {
                 return self.say(chat, at, To::Peer(*nick), text);
             }
             Command::Send { .. } if self.phase == Phase::Offline => {
-                return self.cannot_offline(at);
+                return self.refuse(at, Notice::YouAreOffline);
             }
-            Command::Send { to: Err(why), .. } => {
-                self.refused |= self.scripted;
-                self.tell(at, Notice::NoNick(*why));
-            }
+            Command::Send { to: Err(why), .. } => return self.refuse(at, Notice::NoNick(*why)),
             Command::SendAll(text) => return self.say(chat, at, To::Lobby, text),
-            Command::SayHere(text) => return self.say_here(chat, at, text),
-            Command::Plain(text) if self.rooms.entered().is_some() => {
-                return self.say_here(chat, at, text);
+            Command::SayHere(text) | Command::Plain(text) => {
+                match (self.rooms.entered(), command) {
+                    (Some(room), _) => return self.say(chat, at, To::Room(room), text),
+                    (None, Command::Plain(_)) => self.tell(at, Notice::WrongInput),
+                    (None, _) => return self.refuse(at, Notice::Room(RoomNotice::NotInside)),
+                }
             }
-            Command::Plain(_) => self.tell(at, Notice::WrongInput),
             Command::Ask(missing) => self.ask(chat, at, *missing),
             Command::Create(room) => return self.wish_of(chat, at, *room, Wish::Create),
             Command::Rooms => return self.wish(chat, at, Wish::Rooms { from: Room(0) }),
@@ -89,10 +86,10 @@ impl Session {
             Command::Register(Whose::Own) => self.register(chat, at),
             Command::Who if self.phase == Phase::Offline => self.tell(at, Notice::YouAreOffline),
             Command::Who => {
-                let everyone = self.everyone(chat);
+                let everyone = roster::everyone(chat, &self.own);
                 self.tell(at, Notice::Who(&everyone));
             }
-            Command::History(of) => self.history(chat, at, *of),
+            Command::History(of) => history::show(chat, (&mut self.display, at), *of),
             Command::Wait(span) if self.scripted => self.queue.wait(at.now, *span),
             Command::Wait(_) => self.tell(at, Notice::WaitIsForScripts),
             Command::Help => self.tell(at, Notice::Help),
@@ -110,7 +107,7 @@ impl Session {
 
     fn say(&mut self, chat: &mut impl Chat, at: Moment, to: To, text: &str) -> Done {
         if self.phase == Phase::Offline {
-            return self.cannot_offline(at);
+            return self.refuse(at, Notice::YouAreOffline);
         }
         match chat.say(to, text) {
             Ok(id) => {
@@ -123,31 +120,20 @@ impl Session {
                 return Done::NotYet;
             }
             Err(why) if self.rooms.may_be_member_soon(&to, why) => return Done::NotYet,
-            Err(why) => {
-                self.refused |= self.scripted;
-                self.tell(at, Notice::NotSent { to, why });
-            }
+            Err(why) => return self.refuse(at, Notice::NotSent { to, why }),
         }
         Done::Yes
     }
 
-    /// Says something in a room that has been entered, and in none otherwise.
-    fn say_here(&mut self, chat: &mut impl Chat, at: Moment, text: &str) -> Done {
-        match self.rooms.entered() {
-            Some(room) => self.say(chat, at, To::Room(room), text),
-            None => self.refuse(at, RoomNotice::NotInside),
-        }
-    }
-
     fn leave_room(&mut self, chat: &mut impl Chat, at: Moment, room: Option<RoomWord>) -> Done {
         let room = match (room, self.rooms.entered()) {
-            (None, None) => return self.refuse(at, RoomNotice::NotInside),
+            (None, None) => return self.refuse(at, Notice::Room(RoomNotice::NotInside)),
             (None, Some(room)) => room,
-            (Some(Err(why)), _) => return self.refuse(at, RoomNotice::BadName(why)),
+            (Some(Err(why)), _) => return self.refuse(at, Notice::Room(RoomNotice::BadName(why))),
             (Some(Ok(room)), entered) => {
                 let is_member = entered == Some(room) || name_of(chat, &room).is_some();
                 if self.phase != Phase::Offline && !is_member {
-                    return self.refuse(at, RoomNotice::NotMember(room));
+                    return self.refuse(at, Notice::Room(RoomNotice::NotMember(room)));
                 }
                 room
             }
@@ -165,7 +151,7 @@ impl Session {
             Some(room) => {
                 self.wish_of(chat, at, room, |of| Wish::Members { of: Some(of), from: first })
             }
-            None => self.refuse(at, RoomNotice::NotInside),
+            None => self.refuse(at, Notice::Room(RoomNotice::NotInside)),
         }
     }
 
@@ -178,40 +164,34 @@ impl Session {
     ) -> Done {
         match room {
             Ok(room) => self.wish(chat, at, wish(room)),
-            Err(why) => self.refuse(at, RoomNotice::BadName(why)),
+            Err(why) => self.refuse(at, Notice::Room(RoomNotice::BadName(why))),
         }
     }
 
     fn wish(&mut self, chat: &mut impl Chat, at: Moment, wish: Wish) -> Done {
         if self.phase == Phase::Offline {
-            return self.cannot_offline(at);
+            return self.refuse(at, Notice::YouAreOffline);
         }
         match chat.wish(wish) {
             Ok(()) => {}
-            Err(CommandError::Full) => return self.refuse(at, RoomNotice::Full),
-            Err(_) => return self.cannot_offline(at),
+            Err(CommandError::Full) => return self.refuse(at, Notice::Room(RoomNotice::Full)),
+            Err(_) => return self.refuse(at, Notice::YouAreOffline),
         }
         self.rooms.wish(at.now, !self.scripted);
         Done::Yes
     }
 
-    fn refuse(&mut self, at: Moment, why: RoomNotice<'_>) -> Done {
+    /// What was typed cannot be carried out.
+    fn refuse(&mut self, at: Moment, why: Notice<'_>) -> Done {
         self.refused |= self.scripted;
-        self.tell(at, Notice::Room(why));
-        Done::Yes
-    }
-
-    /// What was typed needs the client to be online.
-    fn cannot_offline(&mut self, at: Moment) -> Done {
-        self.refused |= self.scripted;
-        self.tell(at, Notice::YouAreOffline);
+        self.tell(at, why);
         Done::Yes
     }
 
     fn ask(&mut self, chat: &mut impl Chat, at: Moment, missing: command::Missing) {
         match missing {
             command::Missing::Recipient => {
-                let mut online = self.everyone(chat);
+                let mut online = roster::everyone(chat, &self.own);
                 online.retain(Someone::is_online);
                 self.tell(at, Notice::Missing(Missing::Recipient { online: &online }));
             }
@@ -220,17 +200,9 @@ impl Session {
         }
     }
 
-    /// Everyone but oneself as they are now, sorted by nick.
-    fn everyone(&mut self, chat: &mut impl Chat) -> Vec<Someone> {
-        let others = chat.peers().into_iter().filter(|peer| peer.nick != self.own);
-        let mut everyone: Vec<_> = others.map(|peer| someone(&peer)).collect();
-        everyone.sort_by_key(|one| one.nick.folded());
-        everyone
-    }
-
     fn set_away(&mut self, chat: &mut impl Chat, at: Moment, text: &str) -> Done {
         if self.phase == Phase::Offline {
-            return self.cannot_offline(at);
+            return self.refuse(at, Notice::YouAreOffline);
         }
         match chat.set_away(text) {
             Ok(()) => {
@@ -238,12 +210,9 @@ impl Session {
                 self.tell(at, Notice::Away(away));
             }
             Err(CommandError::TooLong { limit }) => {
-                self.refused |= self.scripted;
-                self.tell(at, Notice::AwayTooLong { limit });
+                return self.refuse(at, Notice::AwayTooLong { limit });
             }
-            Err(_) => {
-                return self.cannot_offline(at);
-            }
+            Err(_) => return self.refuse(at, Notice::YouAreOffline),
         }
         Done::Yes
     }
@@ -269,55 +238,6 @@ impl Session {
                 self.tell(at, Notice::YouAreOffline);
             }
             (_, Ok(())) => self.phase = Phase::Leaving { since: at.now, exit: false },
-        }
-    }
-
-    fn history(&mut self, chat: &mut impl Chat, at: Moment, of: Source) {
-        let mut nothing = true;
-        let sources = sources(chat, of);
-        if let (Source::Room(room), []) = (of, &sources[..]) {
-            self.tell(at, Notice::Room(RoomNotice::NotMember(room)));
-            return;
-        }
-        for (with, key) in sources {
-            let read = chat.history(key, &mut |author, time, text| {
-                nothing = false;
-                let said = match (with, author) {
-                    (To::Peer(from), _) => {
-                        HistoryPart::Said(Message { from, time, text, waited: false })
-                    }
-                    (room, Some(from)) => {
-                        HistoryPart::SaidIn(RoomMessage { room, from, time, text })
-                    }
-                    (To::Lobby | To::Room(_), None) => return,
-                };
-                self.tell(at, Notice::History(said));
-            });
-            if let Err(why) = read {
-                nothing = false;
-                self.tell(at, Notice::History(HistoryPart::Failed(why)));
-            }
-        }
-        if nothing {
-            self.tell(at, Notice::History(HistoryPart::Nothing));
-        }
-    }
-}
-
-/// Which logs a `/history` shows.
-fn sources(chat: &mut impl Chat, of: Source) -> Vec<(To, PublicKey)> {
-    let peers = chat.peers().into_iter().map(|peer| (To::Peer(peer.nick), peer.log));
-    let rooms = chat.rooms().into_iter().map(|room| (room.room, room.key));
-    let mut all = peers.chain(rooms);
-    match of {
-        Source::All => all.collect(),
-        Source::Lobby => all.filter(|(with, _)| *with == To::Lobby).collect(),
-        Source::Room(room) => all.filter(|(with, _)| *with == To::Room(room)).collect(),
-        Source::Named(name) => {
-            // Peers come first.
-            let room = RoomName::new(name.as_str()).map(To::Room);
-            let is_it = |with: To| with == To::Peer(name) || Ok(with) == room;
-            all.find(|(with, _)| is_it(*with)).into_iter().collect()
         }
     }
 }

@@ -1,21 +1,16 @@
 //! Taking in what the client tells.
 
 use proto_core::{
-    client::{Deposit, Event, MessageId, PeerView, Status, To, Verdict},
-    wire::{CloseReason, RegisterRefusal},
+    client::{Deposit, Event, MessageId, Status, To, Verdict},
+    wire::CloseReason,
 };
 
 use crate::{
-    notice::{Message, Notice, Outcome, RoomMessage, RoomNotice, Someone},
+    notice::{Message, Notice, Outcome, RoomMessage, RoomNotice},
     safe_text::SafeText,
 };
 
 use super::{Chat, Exit, MAILBOX, Moment, Phase, REMINDER, SETTLE, Session, passwords::GivesUp};
-
-pub(super) fn someone(peer: &PeerView) -> Someone {
-    let PeerView { nick, presence, seen, ref away, .. } = *peer;
-    Someone { nick, presence, seen, away: SafeText::new(away.as_bytes()) }
-}
 
 impl Session {
     /// The client tells of `event`; `text` is what it lends: what was said, or names.
@@ -32,7 +27,11 @@ impl Session {
                 self.rooms.registered(at.now, limits.room);
                 self.registered(at, returning, mail);
             }
-            Event::RegisterRefused(why) => self.register_refused(chat, at, why),
+            Event::RegisterRefused(why) => {
+                self.offline(chat);
+                self.tell(at, Notice::RegisterRefused(why));
+                self.lost_nick(chat, at);
+            }
             Event::PasswordWanted { why, wait } => {
                 let display = (&mut self.display, at);
                 if self.passwords.wanted(chat, display, (why, wait), self.scripted) == Err(GivesUp)
@@ -135,12 +134,6 @@ impl Session {
         if self.silent.take().is_some() {
             self.tell(at, Notice::ServerBack);
         }
-    }
-
-    fn register_refused(&mut self, chat: &mut impl Chat, at: Moment, why: RegisterRefusal) {
-        self.offline(chat);
-        self.tell(at, Notice::RegisterRefused(why));
-        self.lost_nick(chat, at);
     }
 
     /// At the start, and in a script, there is no going on without a nick.

@@ -5,6 +5,7 @@ mod commands;
 mod display;
 mod ending;
 mod events;
+mod history;
 mod passwords;
 mod queue;
 mod rooms;
@@ -26,7 +27,7 @@ use proto_core::{
 };
 
 use crate::{
-    command::Command,
+    command::{Command, Waits},
     notice::{Face, Notice, Registering},
     password::Password,
     safe_text::SafeText,
@@ -220,9 +221,17 @@ impl Session {
             Ok(Some(command)) => Ok(command),
             Err(wrong) => Err(wrong),
         };
-        let waits = line.as_ref().is_ok_and(|command| self.command_waits(command));
+        let is_registering = matches!(self.phase, Phase::Registering { .. });
+        let waits = line.as_ref().is_ok_and(|command| match command.waits() {
+            Waits::Always => true,
+            Waits::WhileRegistering => is_registering || self.rooms.wished_since().is_none(),
+            Waits::InsideRooms => {
+                self.rooms.entered().is_some() || self.rooms.wished_since().is_some()
+            }
+            Waits::Never => false,
+        });
         if self.scripted || waits {
-            if !self.scripted && matches!(self.phase, Phase::Registering { .. }) {
+            if !self.scripted && is_registering {
                 self.tell(at, Notice::Waiting);
             }
             self.queue.push(line);
@@ -309,9 +318,7 @@ impl Session {
         if is_online && is_due {
             self.settling = None;
             self.roster_changed = false;
-            let own = self.own;
-            let others = chat.peers().into_iter().filter(|peer| peer.nick != own);
-            let changes = self.roster.update(others.map(|peer| events::someone(&peer)).collect());
+            let changes = self.roster.update(roster::everyone(chat, &self.own));
             for change in &changes {
                 self.sent.way_changed(&change.someone.nick);
             }
@@ -327,37 +334,6 @@ impl Session {
         if self.mailbox.is_some_and(|until| until <= at.now) {
             self.mailbox = None;
             self.tell(at, Notice::MailboxEmpty);
-        }
-    }
-
-    /// Whether a command has to wait until the client is online, or is offline, or the
-    /// server has answered.
-    fn command_waits(&self, command: &Command) -> bool {
-        let is_registering = matches!(self.phase, Phase::Registering { .. });
-        match command {
-            Command::Send { .. }
-            | Command::SendAll(_)
-            | Command::SayHere(_)
-            | Command::Create(_)
-            | Command::Rooms
-            | Command::Join(_)
-            | Command::Leave(_)
-            | Command::Members(_)
-            | Command::Away(_)
-            | Command::Back
-            | Command::Register(_) => true,
-            // Whoever goes offline does not wait for what was wished.
-            Command::Deregister(_) => is_registering || self.rooms.wished_since().is_none(),
-            // In no room, and about to enter none, it is nothing.
-            Command::Plain(_) => {
-                self.rooms.entered().is_some() || self.rooms.wished_since().is_some()
-            }
-            Command::Ask(_)
-            | Command::Who
-            | Command::History(_)
-            | Command::Wait(_)
-            | Command::Help
-            | Command::Quit => false,
         }
     }
 }

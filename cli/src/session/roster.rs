@@ -1,8 +1,27 @@
 //! The table of who is there, as it was shown last.
 
-use proto_core::id::Nick;
+use proto_core::{client::PeerView, id::Nick};
 
-use crate::notice::{Change, Someone};
+use crate::{
+    notice::{Change, Someone},
+    safe_text::SafeText,
+};
+
+use super::Chat;
+
+/// Everyone but oneself as they are now, sorted by nick.
+pub(super) fn everyone(chat: &mut impl Chat, own: &Nick) -> Vec<Someone> {
+    let others = chat.peers().into_iter().filter(|peer| peer.nick != *own);
+    let someone = |PeerView { nick, presence, seen, away, .. }| Someone {
+        nick,
+        presence,
+        seen,
+        away: SafeText::new(away.as_bytes()),
+    };
+    let mut everyone: Vec<_> = others.map(someone).collect();
+    everyone.sort_by_key(|one| one.nick.folded());
+    everyone
+}
 
 /// Everyone but oneself, sorted by nick.
 #[derive(Debug, Default)]
@@ -21,8 +40,11 @@ impl Roster {
     }
 
     /// Takes in the table as it is now; what changed for its reader.
-    pub(super) fn update(&mut self, mut everyone: Vec<Someone>) -> Vec<Change> {
-        everyone.sort_by_key(|one| one.nick.folded());
+    pub(super) fn update(&mut self, everyone: Vec<Someone>) -> Vec<Change> {
+        debug_assert!(
+            everyone.is_sorted_by_key(|one| one.nick.folded()),
+            "it is looked up by nick"
+        );
         let changes = everyone
             .iter()
             .filter_map(|someone| match self.find(&someone.nick) {
@@ -63,7 +85,7 @@ mod tests {
         let mut roster = Roster::default();
         let (x, y) = (someone("x", true), someone("y", false));
         let new = |someone: &Someone| Change { someone: someone.clone(), new: true };
-        assert_eq!(roster.update(vec![y.clone(), x.clone()]), [new(&x), new(&y)]);
+        assert_eq!(roster.update(vec![x.clone(), y.clone()]), [new(&x), new(&y)]);
         assert_eq!(roster.update(vec![x.clone(), y.clone()]), []);
         assert!(roster.is_offline(&y.nick) && !roster.is_offline(&x.nick));
         let back = someone("Y", true);
