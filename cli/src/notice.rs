@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proto_core::{
     Violation,
-    client::{Deposit, Failure, PasswordError, Refusal, SayError, To},
+    client::{Deposit, Failure, PasswordError, Refusal, SayError, To, Verdict},
     id::{NameError, Nick, RoomName},
     time::UnixTime,
     wire::{
@@ -285,6 +285,18 @@ pub(crate) enum Outcome {
     Refused(Refusal),
     /// This client's own disk failed it.
     Failed(Failure),
+}
+
+impl From<Verdict> for Outcome {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Delivered => Self::Delivered,
+            Verdict::Stored => Self::Stored,
+            Verdict::Expired => Self::Expired,
+            Verdict::Refused(why) => Self::Refused(why),
+            Verdict::Failed(why) => Self::Failed(why),
+        }
+    }
 }
 
 /// What there is to tell of rooms.

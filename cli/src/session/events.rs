@@ -1,7 +1,7 @@
 //! Taking in what the client tells.
 
 use proto_core::{
-    client::{Deposit, Event, MessageId, Status, To, Verdict},
+    client::{Deposit, Event, Status, To},
     wire::CloseReason,
 };
 
@@ -55,7 +55,13 @@ impl Session {
                 let first = self.sent.is_first_relayed(&to);
                 self.tell(at, Notice::Relayed { to, first });
             }
-            Event::Verdict { id, to, verdict } => self.verdict(at, id, to, verdict),
+            Event::Verdict { id, to, verdict } => {
+                let outcome = Outcome::from(verdict);
+                self.refused |=
+                    matches!(outcome, Outcome::Expired | Outcome::Refused(_) | Outcome::Failed(_));
+                let text = self.sent.verdict(id, verdict);
+                self.tell(at, Notice::Outcome { to, text: text.as_ref(), outcome });
+            }
             Event::Message { from, time, waited, .. } => {
                 let text = SafeText::new(text);
                 self.tell(at, Notice::Message(Message { from, time, text, waited }));
@@ -79,7 +85,11 @@ impl Session {
                 self.rooms.names(chat, (&mut self.display, at), (wish, last), text);
             }
             Event::Gap { from, missing } => self.tell(at, Notice::Gap { from, missing }),
-            Event::MailboxEmpty => self.mailbox_empty(at),
+            Event::MailboxEmpty => {
+                if self.mailbox.take().is_some() {
+                    self.tell(at, Notice::MailboxEmpty);
+                }
+            }
             Event::ServerSilent => {
                 self.silent.get_or_insert(at.now);
                 if !self.display.ends_with_the_server() {
@@ -101,7 +111,13 @@ impl Session {
             }
             Event::ServerClosed(why) => self.server_closed(chat, at, why),
             Event::KeyChanged { nick } => self.tell(at, Notice::KeyChanged(nick)),
-            Event::StoreFailed => self.store_failed(chat, at),
+            Event::StoreFailed => {
+                if self.told_failure.is_none_or(|told| at.now.since(told) >= REMINDER) {
+                    self.told_failure = Some(at.now);
+                    let why = chat.store_failure();
+                    self.tell(at, Notice::StoreFailed { why: &why });
+                }
+            }
             Event::Violation { by, rule } => self.tell(at, Notice::Violation { by, rule }),
             Event::Damaged => self.tell(at, Notice::Damaged),
             // Nothing to show; so with deposits in a room, which the server is the only way into.
@@ -122,12 +138,6 @@ impl Session {
         self.settling = Some(at.now + SETTLE);
         self.mailbox = mail.then(|| at.now + MAILBOX);
         self.tell(at, Notice::Registered { why, returning, mail });
-    }
-
-    fn mailbox_empty(&mut self, at: Moment) {
-        if self.mailbox.take().is_some() {
-            self.tell(at, Notice::MailboxEmpty);
-        }
     }
 
     fn server_back(&mut self, at: Moment) {
@@ -178,28 +188,6 @@ impl Session {
         self.mailbox = None;
         self.sent.all_ways_changed();
         self.rooms.offline();
-    }
-
-    fn store_failed(&mut self, chat: &mut impl Chat, at: Moment) {
-        if self.told_failure.is_none_or(|told| at.now.since(told) >= REMINDER) {
-            self.told_failure = Some(at.now);
-            let why = chat.store_failure();
-            self.tell(at, Notice::StoreFailed { why: &why });
-        }
-    }
-
-    fn verdict(&mut self, at: Moment, id: MessageId, to: To, verdict: Verdict) {
-        let outcome = match verdict {
-            Verdict::Delivered => Outcome::Delivered,
-            Verdict::Stored => Outcome::Stored,
-            Verdict::Expired => Outcome::Expired,
-            Verdict::Refused(why) => Outcome::Refused(why),
-            Verdict::Failed(why) => Outcome::Failed(why),
-        };
-        self.refused |=
-            matches!(outcome, Outcome::Expired | Outcome::Refused(_) | Outcome::Failed(_));
-        let text = self.sent.verdict(id, verdict);
-        self.tell(at, Notice::Outcome { to, text: text.as_ref(), outcome });
     }
 
     /// There is nobody who could give a better password.
