@@ -85,10 +85,8 @@ impl Session {
                 self.rooms.names(chat, (&mut self.display, at), (wish, last), text);
             }
             Event::Gap { from, missing } => self.tell(at, Notice::Gap { from, missing }),
-            Event::MailboxEmpty => {
-                if self.mailbox.take().is_some() {
-                    self.tell(at, Notice::MailboxEmpty);
-                }
+            Event::MailboxEmpty if self.mailbox.take().is_some() => {
+                self.tell(at, Notice::MailboxEmpty);
             }
             Event::ServerSilent => {
                 self.silent.get_or_insert(at.now);
@@ -111,12 +109,12 @@ impl Session {
             }
             Event::ServerClosed(why) => self.server_closed(chat, at, why),
             Event::KeyChanged { nick } => self.tell(at, Notice::KeyChanged(nick)),
-            Event::StoreFailed => {
-                if self.told_failure.is_none_or(|told| at.now.since(told) >= REMINDER) {
-                    self.told_failure = Some(at.now);
-                    let why = chat.store_failure();
-                    self.tell(at, Notice::StoreFailed { why: &why });
-                }
+            Event::StoreFailed
+                if self.told_failure.is_none_or(|told| at.now.since(told) >= REMINDER) =>
+            {
+                self.told_failure = Some(at.now);
+                let why = chat.store_failure();
+                self.tell(at, Notice::StoreFailed { why: &why });
             }
             Event::Violation { by, rule } => self.tell(at, Notice::Violation { by, rule }),
             Event::Damaged => self.tell(at, Notice::Damaged),
