@@ -126,6 +126,7 @@ mod tests {
         }
     }
 
+    /// RFC 9002 §7.2: ten datagrams, at most the larger of 14,720 bytes and two of them.
     #[test]
     fn begins_with_ten_datagrams_or_less() {
         for (datagram, window) in [(256, 2_560), (1_200, 12_000), (1_472, 14_720), (9_000, 14_720)]
@@ -134,6 +135,7 @@ mod tests {
         }
     }
 
+    /// RFC 9002 §7.3.1, §7.3.3.
     #[test]
     fn doubles_in_slow_start_then_adds_one_datagram_a_window() {
         let mut c = Congestion::new(1_200);
@@ -156,6 +158,7 @@ mod tests {
         assert_eq!(c.window(), 6_600, "what was gained before counts no more");
     }
 
+    /// RFC 9002 §7.3.2: what was sent before the recovery period began does not begin another.
     #[test]
     fn one_round_trip_is_one_congestion_event() {
         let mut c = Congestion::new(1_200);
@@ -172,6 +175,7 @@ mod tests {
         assert_eq!(c.window(), 2_400, "no less than two datagrams");
     }
 
+    /// RFC 9002 §7.8.
     #[test]
     fn an_unused_window_does_not_grow() {
         let mut c = Congestion::new(1_200);
@@ -180,6 +184,7 @@ mod tests {
         assert_eq!(c.window(), 12_000);
     }
 
+    /// RFC 9002 §7.6.2: the minimum window is two datagrams.
     #[test]
     fn collapses_to_two_datagrams_and_starts_slowly_again() {
         let mut c = Congestion::new(1_200);

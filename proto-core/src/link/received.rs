@@ -115,6 +115,7 @@ mod tests {
 
     const AT: fn(u64) -> Instant = Instant::from_micros;
 
+    /// RFC 9000 §13.2.2: an Ack goes out at least for every second packet that asks for one.
     #[test]
     fn the_first_waits_the_second_does_not() {
         let mut received = Received::NEW;
@@ -131,6 +132,7 @@ mod tests {
         assert_eq!(received.deadline(), Some(AT(25_400)));
     }
 
+    /// RFC 9000 §13.2: packets without anything that asks for an Ack are acknowledged beside others only.
     #[test]
     fn what_only_acks_is_not_acked_for_its_own_sake() {
         let mut received = Received::NEW;
@@ -151,6 +153,7 @@ mod tests {
         received.deadline() == Some(AT(1))
     }
 
+    /// RFC 9000 §13.2.1: out of order, or with a gap before it, a packet is acknowledged at once.
     #[test]
     fn disorder_is_told_at_once() {
         assert!(!at_once(&[(3, true), (4, true)]));
@@ -163,6 +166,7 @@ mod tests {
         assert!(!at_once(&[(3, true), (3, true)]), "a duplicate");
     }
 
+    /// RFC 9000 §13.2.5: the delay is since the largest acknowledged packet came.
     #[test]
     fn the_delay_is_that_of_the_largest() {
         let mut received = Received::NEW;

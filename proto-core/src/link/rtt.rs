@@ -91,6 +91,7 @@ mod tests {
         Duration::from_millis(ms)
     }
 
+    /// RFC 9002 §5.3.
     #[test]
     fn follows_the_formulas() {
         let mut rtt = Rtt::new(ms(100));
@@ -124,6 +125,7 @@ mod tests {
         assert_eq!(rtt.min, 70_000);
     }
 
+    /// RFC 9002 §5.2, §6.1.2: the lowest round trip, and the granularity of timers.
     #[test]
     fn has_floors_and_ceilings() {
         let mut rtt = Rtt::new(ms(100));

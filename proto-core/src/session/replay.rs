@@ -67,6 +67,7 @@ mod tests {
         }
     }
 
+    /// RFC 6479 §2: what falls behind the window counts as seen.
     #[test]
     fn far_jumps_forget_everything_older() {
         let mut window = ReplayWindow::default();

@@ -82,6 +82,7 @@ impl Rig {
     }
 }
 
+/// RFC 9002 §6.1.1: a packet is lost once one sent three later is acknowledged.
 #[test]
 fn three_later_ones_make_a_loss() {
     let mut rig = Rig::new(32);
@@ -93,6 +94,7 @@ fn three_later_ones_make_a_loss() {
     assert_eq!((rig.recovery.in_flight(), rig.recovery.packets), (100, 1));
 }
 
+/// RFC 9002 §6.1.2: the time threshold is 9/8 of the larger of the smoothed and the latest round trip.
 #[test]
 fn nine_eighths_of_a_round_trip_make_a_loss() {
     let mut rig = Rig::new(32);
@@ -110,6 +112,7 @@ fn nine_eighths_of_a_round_trip_make_a_loss() {
     assert_eq!(rig.recovery.window(), 6_000, "one event");
 }
 
+/// RFC 9002 §7.3.1, §7.8: the window grows by what was acknowledged, only while it is what limits.
 #[test]
 fn a_window_that_is_used_grows_unless_some_of_it_is_lost() {
     for (heard, window) in [(0..10, 24_000), (3..10, 6_000)] {
@@ -120,6 +123,7 @@ fn a_window_that_is_used_grows_unless_some_of_it_is_lost() {
     }
 }
 
+/// RFC 9002 §7.3.2: in recovery, the window neither grows nor shrinks again.
 #[test]
 fn what_was_sent_before_a_loss_does_not_grow_the_window() {
     let mut rig = Rig::new(32);
@@ -132,6 +136,7 @@ fn what_was_sent_before_a_loss_does_not_grow_the_window() {
     assert_eq!(rig.recovery.window(), 6_000);
 }
 
+/// RFC 9002 §5.1: a sample is taken only of the largest, newly acknowledged packet.
 #[test]
 fn only_the_largest_is_a_sample() {
     let mut rig = Rig::new(32);
@@ -143,6 +148,7 @@ fn only_the_largest_is_a_sample() {
     assert_eq!(rig.recovery.smoothed(), Duration::from_millis(50));
 }
 
+/// RFC 9002 §6.2.1: each expiry doubles the PTO.
 #[test]
 fn probes_back_off_to_a_minute() {
     let mut rig = Rig::new(32);
@@ -174,6 +180,7 @@ fn probes_back_off_to_a_minute() {
     assert_eq!(rig.timeout(ms(u64::from(u32::MAX))), (Timeout::Nothing, vec![]));
 }
 
+/// RFC 9002 §6.2.4: a probe should carry data that is unacknowledged.
 #[test]
 fn each_probe_carries_the_oldest_that_is_not_under_way_again() {
     let mut rig = Rig::new(32);
@@ -194,6 +201,7 @@ fn each_probe_carries_the_oldest_that_is_not_under_way_again() {
     assert_eq!(rig.ack(ms(9 * PTO), &ack_of([6])), [(6, Acked), (3, Lost)]);
 }
 
+/// RFC 9002 §7.5: probes must not be blocked by the congestion controller.
 #[test]
 fn a_probe_goes_beyond_the_window_and_finds_room_in_a_full_pool() {
     let mut rig = Rig::new(32);
@@ -218,6 +226,7 @@ fn a_probe_goes_beyond_the_window_and_finds_room_in_a_full_pool() {
     assert_eq!(rig.recovery.packets, 2);
 }
 
+/// RFC 9002 §7.6: persistent congestion.
 #[test]
 fn a_long_silence_collapses_the_window() {
     // One packet arrives, a hundred or so are sent into the void, then one arrives again.
@@ -235,6 +244,7 @@ fn a_long_silence_collapses_the_window() {
     assert_eq!(silence(3, &[50]), 6_000, "heard of in the middle");
 }
 
+/// RFC 9000 §13.1: an Ack of a packet that was not sent is an error.
 #[test]
 fn impossible_acks_change_nothing() {
     let mut rig = Rig::new(8);
@@ -255,6 +265,7 @@ fn impossible_acks_change_nothing() {
     assert_eq!(format!("{:?}{:?}", rig.recovery, rig.slots), before);
 }
 
+/// RFC 9002 §6.2.1: the timer starts anew only for newly acknowledged packets.
 #[test]
 fn an_ack_without_news_does_not_put_off_a_probe() {
     let mut rig = Rig::new(8);
