@@ -45,14 +45,14 @@ Examples:
   udpchat accounts list                       who has an account at the server here
   udpchat -s 6000                             the classic server
   udpchat -c x 127.0.0.1 6000 6061            the classic client
-  echo 'send bob hi' | udpchat join alice 192.168.1.5
+  echo '/msg bob hi' | udpchat join alice 192.168.1.5
 
 In the chat:
-  send <nick> <text>                          to someone:  send bob are you there?
+  /msg <nick> <text>                          to someone:  /msg bob are you there?
   /all <text>                                 to everyone: /all good morning
   /create <room>, /join <room>, <text>        in a room:   /join tea
-  /rooms, /members [room], /leave [room], /who, /away [text], /back, dereg, reg,
-  /history [nick|room], /wait <seconds>, /help, /quit
+  /r <text>, /rooms, /members [room], /leave [room], /who, /whois <nick>, /away [text],
+  /back, /offline, /online, /history [nick|room], /wait <seconds>, /help, /quit
 
 Exit codes:
   0  all was done

@@ -8,7 +8,7 @@ use proto_core::{
 };
 
 use crate::{
-    command,
+    command::{self, Grammar},
     notice::{
         Face, HistoryPart, Message, Missing, Notice, Outcome, Registering, RoomMessage, RoomNotice,
     },
@@ -77,8 +77,12 @@ impl Face for Classic {
         lines.extend(said.into_iter().map(|line| prefix.clone() + &line).chain(last));
     }
 
-    fn prompt(&self, room: Option<&RoomName>) -> String {
-        prompt(room)
+    fn prompt(&self, here: Option<&To>) -> String {
+        prompt(here.and_then(|to| if let To::Room(room) = to { Some(room) } else { None }))
+    }
+
+    fn grammar(&self) -> Grammar {
+        Grammar::Classic
     }
 
     fn ends_with_the_server(&self) -> bool {
@@ -121,8 +125,8 @@ impl Classic {
             Notice::ServerSilent { fatal: true, .. } => {
                 lines.push("[Server not responding]".to_owned());
             }
-            Notice::Help => lines.extend(command::HELP.map(str::to_owned)),
-            Notice::WrongInput => lines.push("Wrong input".to_owned()),
+            Notice::Help => lines.extend(command::CLASSIC_HELP.map(str::to_owned)),
+            Notice::WrongInput(_) | Notice::Nowhere => lines.push("Wrong input".to_owned()),
             Notice::Who(everyone) => {
                 lines.extend(everyone.iter().map(|one| words::someone(one, words::utc)));
             }
@@ -141,7 +145,10 @@ impl Classic {
             | Notice::Waiting
             | Notice::Left { .. }
             | Notice::History(HistoryPart::SaidIn(_)) => {}
-            other => lines.extend(words::plain(&other).map(|text| format!("[{text}]"))),
+            other => {
+                lines
+                    .extend(words::plain(&other, Grammar::Classic).map(|text| format!("[{text}]")));
+            }
         }
     }
 
@@ -230,7 +237,7 @@ impl Classic {
                 lines.extend(nicks.iter().map(ToString::to_string));
             }
             other => {
-                let text = words::plain(&Notice::Room(other));
+                let text = words::plain(&Notice::Room(other), Grammar::Classic);
                 lines.extend(text.map(|text| format!("[{text}]")));
             }
         }

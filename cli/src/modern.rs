@@ -4,15 +4,15 @@
 use jiff::tz::TimeZone;
 use proto_core::{
     client::{Refusal, To},
-    id::{Nick, RoomName},
+    id::Nick,
     time::UnixTime,
     wire::Presence,
 };
 
 use crate::{
-    command,
+    command::{self, Grammar},
     notice::{
-        Change, Face, HistoryPart, Message, Missing, Notice, Outcome, Registering, RoomMessage,
+        Change, Face, HistoryPart, Message, Notice, Outcome, Person, Registering, RoomMessage,
         RoomNotice, Someone,
     },
     safe_text::SafeText,
@@ -62,11 +62,11 @@ impl Face for Modern {
             Notice::Outcome { to, text, outcome } => lines.push(outcome_of(&to, text, outcome)),
             Notice::Offline { answered: true } => {
                 lines.push(
-                    "You are offline; nothing reaches you. `reg` brings you back.".to_owned(),
+                    "You are offline; nothing reaches you. /online brings you back.".to_owned(),
                 );
             }
             Notice::Offline { answered: false } => lines.push(
-                "You are offline; the server did not answer. `reg` brings you back.".to_owned(),
+                "You are offline; the server did not answer. /online brings you back.".to_owned(),
             ),
             Notice::ServerSilent { unsaved, .. } => {
                 let waiting = match unsaved {
@@ -76,14 +76,25 @@ impl Face for Modern {
                 lines.push(format!("The server does not answer; trying on.{waiting}"));
             }
             Notice::ServerBack => lines.push("The server is back.".to_owned()),
-            Notice::WrongInput => {
-                lines.push("Wrong input (/help lists what can be typed)".to_owned());
+            Notice::WrongInput(wrong) => lines.push(format!("Nothing was done: {wrong}")),
+            Notice::Nowhere => lines.push(
+                "Nothing was sent: to whom? /msg <nick> <text> says it to one person, /all <text> \
+                 to everyone; /msg <nick> or /join <room> has all you type said there."
+                    .to_owned(),
+            ),
+            Notice::Here(Some(to)) => lines.push(match to {
+                To::Lobby => "What you type is said to everyone; /leave ends that.".to_owned(),
+                to => format!("What you type is said to {}; /leave ends that.", words::whom(&to)),
+            }),
+            Notice::Here(None) => lines.push("What you type is said to nobody.".to_owned()),
+            Notice::NobodyWrote => {
+                lines.push("Nothing was sent: nobody has written to you yet.".to_owned());
             }
+            Notice::Whois(person) => self.person(person, now, lines),
             Notice::Who(everyone) => {
                 lines.push(format!("{} online (you)", self.own));
                 lines.extend(everyone.iter().map(|one| self.someone(one, now)));
             }
-            Notice::Missing(missing) => self.ask(missing, now, lines),
             Notice::Away(Some(text)) => {
                 lines.push(format!("Everyone sees that you are away ({text}); /back ends that."));
             }
@@ -100,13 +111,21 @@ impl Face for Modern {
                 lines.push("(not connected yet; this is done as soon as you are)".to_owned());
             }
             left @ Notice::Left { .. } => self::left(self.own, &left, lines),
-            Notice::MailboxEmpty | Notice::Deposited { .. } | Notice::Relayed { .. } => {}
-            other => lines.extend(words::plain(&other).map(|text| sentence(&text))),
+            // What is missing is asked for in the classic form only.
+            Notice::Missing(_)
+            | Notice::MailboxEmpty
+            | Notice::Deposited { .. }
+            | Notice::Relayed { .. } => {}
+            other => lines.extend(words::plain(&other, Grammar::Slash).map(|text| sentence(&text))),
         }
     }
 
-    fn prompt(&self, room: Option<&RoomName>) -> String {
-        room.map_or_else(|| "> ".to_owned(), |room| format!("#{room}> "))
+    fn prompt(&self, here: Option<&To>) -> String {
+        here.map_or_else(String::new, words::whom) + "> "
+    }
+
+    fn grammar(&self) -> Grammar {
+        Grammar::Slash
     }
 
     fn ends_with_the_server(&self) -> bool {
@@ -119,7 +138,7 @@ impl Modern {
         let own = self.own;
         if why == Registering::Start && !returning {
             format!(
-                "Welcome, {own}: the nick is yours. Say something with: send <nick> <text>; /help \
+                "Welcome, {own}: the nick is yours. Say something with: /msg <nick> <text>; /help \
                  lists the rest."
             )
         } else {
@@ -149,16 +168,13 @@ impl Modern {
         words::someone(someone, |time| words::clock(time, now, &self.zone))
     }
 
-    fn ask(&self, missing: Missing<'_>, now: UnixTime, lines: &mut Vec<String>) {
-        let question = match missing {
-            Missing::Recipient { online } => {
-                lines.extend(online.iter().map(|one| self.someone(one, now)));
-                "To whom, and what? DM <nick> <text>".to_owned()
-            }
-            Missing::Text(nick) => format!("What is to be said to {nick}? DM {nick} <text>"),
-            Missing::TextForAll => "What is to be said to everyone? PM <text>".to_owned(),
-        };
-        lines.push(question);
+    fn person(&self, person: &Person, now: UnixTime, lines: &mut Vec<String>) {
+        let Person { someone, key, address } = person;
+        lines.push(self.someone(someone, now));
+        lines.push(format!("    key {key}"));
+        if let Some(address) = address {
+            lines.push(format!("    at {address}"));
+        }
     }
 
     fn room(&self, notice: RoomNotice<'_>, now: UnixTime, lines: &mut Vec<String>) {
@@ -194,7 +210,7 @@ impl Modern {
             }
             RoomNotice::Message(message) => lines.push(self.said_in(&message, now)),
             other => {
-                let text = words::plain(&Notice::Room(other));
+                let text = words::plain(&Notice::Room(other), Grammar::Slash);
                 lines.extend(text.map(|text| sentence(&text)));
             }
         }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use std::net::SocketAddr;
+
 use proto_core::{
     Violation,
     client::{Deposit, Failure, PasswordError, Refusal, SayError, To, Verdict},
@@ -13,15 +15,22 @@ use proto_core::{
     },
 };
 
-use crate::{names::WrongName, safe_text::SafeText};
+use crate::{
+    command::{Grammar, WrongInput},
+    names::WrongName,
+    safe_text::SafeText,
+};
 
 /// Says things in one form's words.
 pub(crate) trait Face {
     /// Adds the lines, if any, that tell of `notice` at `now`.
     fn show(&mut self, now: UnixTime, notice: Notice<'_>, lines: &mut Vec<String>);
 
-    /// The prompt of someone who has entered `room`, or none.
-    fn prompt(&self, room: Option<&RoomName>) -> String;
+    /// The prompt of someone whose lines are said there.
+    fn prompt(&self, here: Option<&To>) -> String;
+
+    /// How its lines are read.
+    fn grammar(&self) -> Grammar;
 
     /// Whether a silent server, once it is needed, ends the program.
     fn ends_with_the_server(&self) -> bool;
@@ -146,7 +155,15 @@ pub(crate) enum Notice<'a> {
     /// A record in the store is damaged, and was passed over.
     Damaged,
     /// The line was no command.
-    WrongInput,
+    WrongInput(&'a WrongInput),
+    /// The line was no command, and there is no conversation to say it in.
+    Nowhere,
+    /// What is typed is said there from now on, or nowhere.
+    Here(Option<To>),
+    /// Nobody wrote anything that could be answered.
+    NobodyWrote,
+    /// What is known of someone.
+    Whois(&'a Person),
     /// Only one's own nick can be (de)registered.
     NotYours,
     /// While offline only `reg` does anything.
@@ -376,6 +393,17 @@ pub(crate) struct RoomMessage {
     pub(crate) time: UnixTime,
     /// What.
     pub(crate) text: SafeText,
+}
+
+/// What is known of someone.
+#[derive(Clone, Debug)]
+pub(crate) struct Person {
+    /// As in the list of all.
+    pub(crate) someone: Someone,
+    /// Their key, as text.
+    pub(crate) key: String,
+    /// Where to reach them directly, if that is known.
+    pub(crate) address: Option<SocketAddr>,
 }
 
 /// What is missing of something to say.

@@ -15,6 +15,7 @@ use proto_core::{
 
 use crate::{
     arguments::DAY,
+    command::Grammar,
     notice::{AskedPassword, Notice, RoomNotice, Someone},
     password::VARIABLE,
 };
@@ -117,7 +118,11 @@ pub(crate) fn failure(why: Failure) -> &'static str {
 }
 
 /// What both forms say in the same words; `None` for what has words of its own.
-pub(crate) fn plain(notice: &Notice<'_>) -> Option<String> {
+pub(crate) fn plain(notice: &Notice<'_>, grammar: Grammar) -> Option<String> {
+    let back = match grammar {
+        Grammar::Slash => "/online",
+        Grammar::Classic => "`reg`",
+    };
     let text = match notice {
         Notice::RegisterRefused(why) => register_refusal(*why),
         Notice::Password(asked) => return Some(password(*asked)),
@@ -148,7 +153,7 @@ pub(crate) fn plain(notice: &Notice<'_>) -> Option<String> {
         }
         Notice::NotSent { why, .. } => return Some(why.to_string()),
         Notice::NoNick(why) => return Some(format!("{why}; nothing was sent")),
-        Notice::ServerClosed { why, offline } => return Some(closed(*why, *offline)),
+        Notice::ServerClosed { why, offline } => return Some(closed(*why, *offline, back)),
         Notice::WrongServerKey { advice } => {
             return Some(format!(
                 "THE SERVER HAS ANOTHER KEY THAN EXPECTED! Somebody may be pretending to be it; no \
@@ -156,8 +161,10 @@ pub(crate) fn plain(notice: &Notice<'_>) -> Option<String> {
             ));
         }
         Notice::Displaced => {
-            "this nick was registered from elsewhere with the same key; you are offline here, `reg` \
-             takes it back"
+            return Some(format!(
+                "this nick was registered from elsewhere with the same key; you are offline here, \
+                 {back} takes it back"
+            ));
         }
         Notice::KeyChanged(nick) => {
             return Some(format!(
@@ -179,7 +186,9 @@ pub(crate) fn plain(notice: &Notice<'_>) -> Option<String> {
             "a record in the data directory is damaged and was passed over; check the disk"
         }
         Notice::NotYours => "only your own nick can be registered or deregistered",
-        Notice::YouAreOffline => "you are offline, nothing was sent; `reg` brings you back",
+        Notice::YouAreOffline => {
+            return Some(format!("you are offline, nothing was sent; {back} brings you back"));
+        }
         Notice::YouAreOnline => "you are registered already",
         Notice::CannotRegister(why) => return Some(format!("you are still offline: {why}")),
         Notice::AwayTooLong { limit } => {
@@ -323,7 +332,7 @@ fn seconds(span: Duration) -> String {
     }
 }
 
-fn closed(why: CloseReason, offline: bool) -> String {
+fn closed(why: CloseReason, offline: bool, back: &str) -> String {
     let reason = match why {
         CloseReason::Leaving => "the server was stopped",
         CloseReason::Displaced => "this identity is in use elsewhere",
@@ -334,9 +343,11 @@ fn closed(why: CloseReason, offline: bool) -> String {
         }
         _ => NO_WORDS,
     };
-    let next =
-        if offline { "you are offline, `reg` tries again" } else { "trying to reach it again" };
-    format!("{reason}; {next}")
+    if offline {
+        format!("{reason}; you are offline, {back} tries again")
+    } else {
+        format!("{reason}; trying to reach it again")
+    }
 }
 
 #[cfg(test)]

@@ -66,7 +66,7 @@ fn a_password_is_read_from_a_file_descriptor() {
     );
     alice.line("open sesame");
     alice.expect_where("a welcome", |line| line.starts_with("Welcome, alice"));
-    alice.line("send alice to myself");
+    alice.line("/msg alice to myself");
     alice.expect_where("an answer", |line| line.contains("own nick"));
     alice.end_input();
     alice.exit_code();

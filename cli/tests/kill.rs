@@ -87,7 +87,7 @@ fn a_killed_recipient_sees_nothing_twice_and_has_everything() {
 
     let mut shown = Vec::new();
     for number in 0..MESSAGES {
-        x.line(&format!("send y {number}"));
+        x.line(&format!("/msg y {number}"));
         thread::sleep(Duration::from_millis(random() % 40));
         if number % 12 == 11 {
             shown.extend(y.kill());
@@ -133,7 +133,7 @@ fn a_killed_author_loses_nothing_that_was_accepted() {
         let mut x = join(directory.path(), "x", port);
         x.expect_where("online", |line| line.starts_with("Welcome"));
         for number in 1..=MESSAGES {
-            x.line(&format!("send y {life}.{number}"));
+            x.line(&format!("/msg y {life}.{number}"));
         }
         thread::sleep(Duration::from_millis(random() % 150));
         for line in x.kill() {
@@ -148,7 +148,7 @@ fn a_killed_author_loses_nothing_that_was_accepted() {
     // The last life sends what the others left in the outbox.
     let mut x = join(directory.path(), "x", port);
     x.expect_where("online", |line| line.starts_with("Welcome"));
-    x.line("send y end");
+    x.line("/msg y end");
     x.end_input();
     assert_eq!(x.exit_code(), 0, "{x}");
     y.expect_where("the last message", |line| said(line, "x") == Some("end"));

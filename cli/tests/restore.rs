@@ -140,13 +140,13 @@ fn to_all(from: &str, text: &str) -> String {
 
 /// Says something to someone who is online, until it is delivered.
 fn tell(author: &mut Program, to: &str, text: &str) {
-    author.line(&format!("send {to} {text}"));
+    author.line(&format!("/msg {to} {text}"));
     author.expect(&format!("({to} has \"{text}\")"));
 }
 
 /// Says something to someone who is not, until it is saved.
 fn leave_word(author: &mut Program, to: &str, text: &str) {
-    author.line(&format!("send {to} {text}"));
+    author.line(&format!("/msg {to} {text}"));
     author.expect(&format!("(saved for {to}, who gets it on return: \"{text}\")"));
 }
 
@@ -413,7 +413,7 @@ fn mail_that_a_server_lost(loss: Loss, stays: bool) {
         leave_word(&mut ann, "dan", "later");
     } else {
         // A server that never heard of dan keeps nothing for him.
-        ann.line("send dan later");
+        ann.line("/msg dan later");
     }
     ann.look(Duration::ZERO);
     assert!(!ann.seen.iter().any(|line| line.starts_with("(dan has")), "{ann}");

@@ -48,13 +48,13 @@ fn a_script_ends_when_all_is_delivered_or_saved() {
     assert_eq!(code, 0, "{out}");
     let mut carol = Program::start(directory.path(), &["join", "carol", &address]);
     carol.expect_where("the table", |line| line.contains("Offline: bob."));
-    let input = "send bob one\nsend carol two\nwhat?\n/who\n";
+    let input = "/msg bob one\n/msg carol two\nwhat?\n/who\n";
     let (code, out, _) = run(directory.path(), &["join", "alice", &address], input);
-    assert_eq!(code, 0, "{out}");
+    assert_eq!(code, 4, "{out}");
     for line in ["(saved for bob, who gets it on return: \"one\")", "(carol has \"two\")"] {
         assert!(out.contains(line), "{out}");
     }
-    assert!(out.contains("Wrong input") && out.contains("carol online"), "{out}");
+    assert!(out.contains("Nothing was sent: to whom?") && out.contains("carol online"), "{out}");
     carol.expect_where("the message", |line| line.ends_with(" alice: two"));
 
     let (code, out, _) = run(directory.path(), &["join", "bob", &address], "/wait 1\n");
@@ -69,7 +69,7 @@ fn the_exit_code_says_what_failed() {
     let directory = tempfile::tempdir().unwrap();
     let port = free_port();
     let (server, address) = server(directory.path(), port);
-    let (code, out, _) = run(directory.path(), &["join", "bob", &address], "send nobody hi\n");
+    let (code, out, _) = run(directory.path(), &["join", "bob", &address], "/msg nobody hi\n");
     assert_eq!(code, 4, "{out}");
     let thief = directory.path().join("thief");
     let (code, out, _) = run(&thief, &["join", "bob", &address], "");
@@ -79,7 +79,7 @@ fn the_exit_code_says_what_failed() {
     assert_eq!(code, 1);
     assert!(error.contains("in use"), "{error}");
     server.kill();
-    let (code, out, _) = run(directory.path(), &["join", "bob", &address], "send bob hi\n");
+    let (code, out, _) = run(directory.path(), &["join", "bob", &address], "/msg bob hi\n");
     assert_eq!(code, 5, "{out}");
     assert!(out.contains("NOT DONE, and not kept: the last line of the input."), "{out}");
     let (code, _, error) = run(directory.path(), &["join", "send", &address], "");
@@ -97,7 +97,7 @@ fn a_message_that_the_server_did_not_take_goes_out_the_next_time() {
     let mut alice = Program::start(directory.path(), &["join", "alice", &address]);
     alice.expect_where("the table", |line| line.contains("Offline: bob."));
     first.kill();
-    for line in ["send bob later", "send bob much later", "/all hello"] {
+    for line in ["/msg bob later", "/msg bob much later", "/all hello"] {
         alice.line(line);
     }
     alice.end_input();
@@ -152,7 +152,7 @@ fn another_key_is_a_loud_stop() {
     assert_eq!(first.exit_code(), 0);
 
     let (_other, address) = server(&directory.path().join("other"), port);
-    let (code, out, _) = run(directory.path(), &["join", "bob", &place], "send bob hi\n");
+    let (code, out, _) = run(directory.path(), &["join", "bob", &place], "/msg bob hi\n");
     assert_eq!(code, 1, "{out}");
     assert!(out.contains("ANOTHER KEY") && out.contains("known_servers"), "{out}");
     // Nor does a key that stands in the address replace the one that is known.

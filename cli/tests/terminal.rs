@@ -139,14 +139,14 @@ fn an_incoming_line_does_not_break_the_one_being_typed() {
     let (mut alice, address) = host(directory.path());
     let mut bob = Program::start(&directory.path().join("bob"), &["join", "bob", &address]);
     alice.expect("bob is here.");
-    alice.press("send bob half ty");
+    alice.press("/msg bob half ty");
     alice.expect("half ty");
-    bob.line("send alice \u{1b}]0;owned\u{7}\u{9b}2J \u{202e}hi");
+    bob.line("/msg alice \u{1b}]0;owned\u{7}\u{9b}2J \u{202e}hi");
     let shown = alice.expect("hi\r\n");
     assert!(shown.contains("bob: \\u{1b}]0;owned\\u{7}\\u{9b}2J \\u{202e}hi"), "{shown:?}");
     assert!(!shown.contains("\u{1b}]0;") && !shown.contains(['\u{9b}', '\u{202e}']), "{shown:?}");
     // The line is there again, below what came.
-    alice.expect("send bob half ty");
+    alice.expect("/msg bob half ty");
     alice.press("ped\r");
     bob.expect_where("the message", |line| line.ends_with(" alice: half typed"));
     alice.expect("(bob has \"half typed\")");
@@ -208,7 +208,7 @@ fn a_password_is_not_shown_while_it_is_typed() {
     shown += &alice.expect("Nobody else is here yet.");
     // It is not to be had back by a key either.
     alice.press("\x1b[A");
-    alice.press("send bob hi\r");
+    alice.press("/msg bob hi\r");
     shown += &alice.expect("Nobody here goes by bob");
     assert!(!shown.contains("open") && !shown.contains("sesame"), "{shown:?}");
     alice.press("/quit\r");

@@ -8,7 +8,7 @@ use proto_core::{
 };
 
 use crate::{
-    command::{self, Command, RoomWord, Whose, WrongInput},
+    command::{self, Command, Grammar, Partner, RoomWord, Whose},
     notice::{Missing, Notice, Registering, RoomNotice, Someone},
     safe_text::SafeText,
 };
@@ -50,10 +50,12 @@ impl Session {
     pub(super) fn run(&mut self, chat: &mut impl Chat, at: Moment, line: &Line) -> Done {
         let command = match line {
             Ok(command) => command,
-            Err(WrongInput) => {
-                self.tell(at, Notice::WrongInput);
+            // The classic client takes no notice of it in the end.
+            Err(wrong) if self.display.grammar() == Grammar::Classic => {
+                self.tell(at, Notice::WrongInput(wrong));
                 return Done::Yes;
             }
+            Err(wrong) => return self.refuse(at, Notice::WrongInput(wrong)),
         };
         match command {
             Command::Send { to: Ok(nick), text } => {
@@ -62,19 +64,38 @@ impl Session {
             Command::Send { .. } if self.phase == Phase::Offline => {
                 return self.refuse(at, Notice::YouAreOffline);
             }
-            Command::Send { to: Err(why), .. } => return self.refuse(at, Notice::NoNick(*why)),
+            Command::Send { to: Err(why), .. }
+            | Command::Talk(Partner::One(Err(why)))
+            | Command::Whois(Err(why)) => return self.refuse(at, Notice::NoNick(*why)),
             Command::SendAll(text) => return self.say(chat, at, To::Lobby, text),
-            Command::SayHere(text) | Command::Plain(text) => {
-                match (self.rooms.entered(), command) {
-                    (Some(room), _) => return self.say(chat, at, To::Room(room), text),
-                    (None, Command::Plain(_)) => self.tell(at, Notice::WrongInput),
-                    (None, _) => return self.refuse(at, Notice::Room(RoomNotice::NotInside)),
+            Command::Reply(text) => match self.last_from {
+                Some(nick) => return self.say(chat, at, To::Peer(nick), text),
+                None => return self.refuse(at, Notice::NobodyWrote),
+            },
+            Command::SayHere(text) => match self.rooms.entered() {
+                Some(room) => return self.say(chat, at, To::Room(room), text),
+                None => return self.refuse(at, Notice::Room(RoomNotice::NotInside)),
+            },
+            Command::Plain(text) => match self.rooms.here() {
+                Some(here) => return self.say(chat, at, here, text),
+                None if self.display.grammar() == Grammar::Classic => {
+                    self.tell(at, Notice::Nowhere);
                 }
+                None => return self.refuse(at, Notice::Nowhere),
+            },
+            Command::Talk(Partner::One(Ok(nick))) => {
+                self.rooms.turn_to((&mut self.display, at), Some(To::Peer(*nick)));
+            }
+            Command::Talk(Partner::Everyone) => {
+                self.rooms.turn_to((&mut self.display, at), Some(To::Lobby));
             }
             Command::Ask(missing) => self.ask(chat, at, *missing),
             Command::Create(room) => return self.wish_of(chat, at, *room, Wish::Create),
             Command::Rooms => return self.wish(chat, at, Wish::Rooms { from: Room(0) }),
             Command::Join(room) => return self.wish_of(chat, at, *room, Wish::Join),
+            Command::Leave(None) if matches!(self.rooms.here(), Some(To::Peer(_) | To::Lobby)) => {
+                self.rooms.turn_to((&mut self.display, at), None);
+            }
             Command::Leave(room) => return self.leave_room(chat, at, *room),
             Command::Members(room) => return self.members(chat, at, *room),
             Command::Away(text) => return self.set_away(chat, at, text),
@@ -89,6 +110,13 @@ impl Session {
                 let everyone = roster::everyone(chat, &self.own);
                 self.tell(at, Notice::Who(&everyone));
             }
+            Command::Whois(Ok(nick)) => match roster::person(chat, nick) {
+                Some(person) => self.tell(at, Notice::Whois(&person)),
+                None => {
+                    let (to, why) = (To::Peer(*nick), SayError::Unknown);
+                    return self.refuse(at, Notice::NotSent { to, why });
+                }
+            },
             Command::History(of) => history::show(chat, (&mut self.display, at), *of),
             Command::Wait(span) if self.scripted => self.queue.wait(at.now, *span),
             Command::Wait(_) => self.tell(at, Notice::WaitIsForScripts),

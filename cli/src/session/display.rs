@@ -1,8 +1,11 @@
 //! What the user sees.
 
-use proto_core::id::RoomName;
+use proto_core::client::To;
 
-use crate::notice::{Face, Notice};
+use crate::{
+    command::Grammar,
+    notice::{Face, Notice},
+};
 
 use super::Moment;
 
@@ -26,9 +29,14 @@ impl Display {
         std::mem::take(&mut self.lines)
     }
 
-    /// The prompt while a room is entered, or none is.
-    pub(super) fn prompt(&self, entered: Option<&RoomName>) -> String {
-        self.face.prompt(entered)
+    /// The prompt of someone whose lines are said there.
+    pub(super) fn prompt(&self, here: Option<&To>) -> String {
+        self.face.prompt(here)
+    }
+
+    /// How lines are read.
+    pub(super) fn grammar(&self) -> Grammar {
+        self.face.grammar()
     }
 
     /// Whether the program ends when the server does not answer.

@@ -64,6 +64,7 @@ impl Session {
             }
             Event::Message { from, time, waited, .. } => {
                 let text = SafeText::new(text);
+                self.last_from = Some(from);
                 self.tell(at, Notice::Message(Message { from, time, text, waited }));
             }
             Event::RoomMessage { room, from, time, .. } => {

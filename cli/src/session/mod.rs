@@ -158,6 +158,8 @@ pub(crate) struct Session {
     queue: Queue,
     sent: Sent,
     rooms: Rooms,
+    /// Who wrote last to this user alone.
+    last_from: Option<Nick>,
     passwords: Passwords,
     /// When the store's failure was told of the last time.
     told_failure: Option<Instant>,
@@ -191,6 +193,7 @@ impl Session {
             queue: Queue::default(),
             sent: Sent::default(),
             rooms: Rooms::default(),
+            last_from: None,
             passwords: Passwords::with(password),
             told_failure: None,
             refused: false,
@@ -210,13 +213,13 @@ impl Session {
 
     /// The prompt for the next line; `None` while it is not known.
     pub(crate) fn prompt(&self) -> Option<String> {
-        let entered = self.rooms.entered();
-        (!self.rooms.hold_the_prompt()).then(|| self.display.prompt(entered.as_ref()))
+        let here = self.rooms.here();
+        (!self.rooms.hold_the_prompt()).then(|| self.display.prompt(here.as_ref()))
     }
 
     /// A line was typed or read.
     pub(crate) fn handle_line(&mut self, chat: &mut impl Chat, at: Moment, line: &str) {
-        let line = match Command::parse(line, &self.own) {
+        let line = match Command::parse(line, &self.own, self.display.grammar()) {
             Ok(None) => return,
             Ok(Some(command)) => Ok(command),
             Err(wrong) => Err(wrong),
@@ -226,7 +229,7 @@ impl Session {
             Waits::Always => true,
             Waits::WhileRegistering => is_registering || self.rooms.wished_since().is_none(),
             Waits::InsideRooms => {
-                self.rooms.entered().is_some() || self.rooms.wished_since().is_some()
+                self.rooms.here().is_some() || self.rooms.wished_since().is_some()
             }
             Waits::Never => false,
         });

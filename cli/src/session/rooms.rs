@@ -1,4 +1,4 @@
-//! Rooms: the one that is entered, and what is wished of the server's.
+//! Where one speaks, and what is wished of the server's rooms.
 
 use std::time::Duration;
 
@@ -22,8 +22,8 @@ const PROMPT: Duration = Duration::from_secs(1);
 /// What a session knows of rooms.
 #[derive(Debug, Default)]
 pub(super) struct Rooms {
-    /// The one that is entered: what is typed is said there.
-    entered: Option<RoomName>,
+    /// What is typed is said there.
+    here: Option<To>,
     /// Since when a wish is under way.
     wished: Option<Instant>,
     /// The prompt waits until then.
@@ -58,9 +58,20 @@ impl Rooms {
         }
     }
 
+    /// Where what is typed is said.
+    pub(super) fn here(&self) -> Option<To> {
+        self.here
+    }
+
     /// The room that is entered.
     pub(super) fn entered(&self) -> Option<RoomName> {
-        self.entered
+        if let Some(To::Room(room)) = self.here { Some(room) } else { None }
+    }
+
+    /// What is typed is said there from now on.
+    pub(super) fn turn_to(&mut self, (display, at): (&mut Display, Moment), here: Option<To>) {
+        self.here = here;
+        display.show(at, Notice::Here(here));
     }
 
     /// Since when a wish is under way.
@@ -105,13 +116,13 @@ impl Rooms {
             (Wish::Join(room), Ok(())) => {
                 // As its creator wrote it.
                 let room = name_of(chat, &room).unwrap_or(room);
-                self.entered = Some(room);
+                self.here = Some(To::Room(room));
                 let is_first = !std::mem::replace(&mut self.told_retention, true);
                 let retention = self.retention.filter(|_| is_first);
                 RoomNotice::Entered { room, retention }
             }
             (Wish::Leave(room), Ok(())) => {
-                self.entered = self.entered.filter(|entered| *entered != room);
+                self.here = self.here.filter(|here| *here != To::Room(room));
                 RoomNotice::Left(room)
             }
             // These are answered by names.

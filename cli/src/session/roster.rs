@@ -1,9 +1,10 @@
 //! The table of who is there, as it was shown last.
 
 use proto_core::{client::PeerView, id::Nick};
+use transport_mio::key_text;
 
 use crate::{
-    notice::{Change, Someone},
+    notice::{Change, Person, Someone},
     safe_text::SafeText,
 };
 
@@ -12,15 +13,21 @@ use super::Chat;
 /// Everyone but oneself as they are now, sorted by nick.
 pub(super) fn everyone(chat: &mut impl Chat, own: &Nick) -> Vec<Someone> {
     let others = chat.peers().into_iter().filter(|peer| peer.nick != *own);
-    let someone = |PeerView { nick, presence, seen, away, .. }| Someone {
-        nick,
-        presence,
-        seen,
-        away: SafeText::new(away.as_bytes()),
-    };
-    let mut everyone: Vec<_> = others.map(someone).collect();
+    let mut everyone: Vec<_> = others.map(|peer| someone(&peer)).collect();
     everyone.sort_by_key(|one| one.nick.folded());
     everyone
+}
+
+/// What is known of someone.
+pub(super) fn person(chat: &mut impl Chat, nick: &Nick) -> Option<Person> {
+    let peer = chat.peers().into_iter().find(|peer| peer.nick == *nick)?;
+    let key = key_text::encode(&peer.key);
+    Some(Person { someone: someone(&peer), key, address: peer.address })
+}
+
+fn someone(peer: &PeerView) -> Someone {
+    let PeerView { nick, presence, seen, ref away, .. } = *peer;
+    Someone { nick, presence, seen, away: SafeText::new(away.as_bytes()) }
 }
 
 /// Everyone but oneself, sorted by nick.

@@ -34,9 +34,9 @@ fn a_chat_reads_well() {
     world.message("y", "missed you", true);
     world.roster(&[("x", true), ("y", true), ("z", false)]);
     world.message("y", "a\nb", false);
-    world.line("send y hello");
+    world.line("/msg y hello");
     world.verdict("y", 1, Verdict::Delivered);
-    world.line("send z later");
+    world.line("/msg z later");
     world.deposited("z", 2, Deposit::Offline);
     world.verdict("z", 2, Verdict::Stored);
     world.roster(&[("x", true), ("y", false), ("w", true)]);
@@ -44,7 +44,7 @@ fn a_chat_reads_well() {
     assert_eq!(
         world.seen(),
         [
-            "Welcome, x: the nick is yours. Say something with: send <nick> <text>; /help lists the \
+            "Welcome, x: the nick is yours. Say something with: /msg <nick> <text>; /help lists the \
              rest.",
             "Messages waited for you:",
             "02:40 y: missed you",
@@ -66,7 +66,7 @@ fn who_cannot_be_reached_directly_is_told_once_per_change() {
     let mut world = world().online(&[("y", true)]);
     let by_server = |world: &mut World, numbers: std::ops::Range<u64>| {
         for number in numbers.clone() {
-            world.line("send y hello");
+            world.line("/msg y hello");
             world.deposited("y", number, Deposit::NoReceipt);
             world.event(Event::Relayed { to: nick("y") });
         }
@@ -79,7 +79,7 @@ fn who_cannot_be_reached_directly_is_told_once_per_change() {
     assert_eq!(by_server(&mut world, 1..21), [unreachable, relays]);
     // It may be tried directly in between, as long as that does not work.
     assert_eq!(by_server(&mut world, 21..22), [""; 0]);
-    world.line("send y hello");
+    world.line("/msg y hello");
     world.verdict("y", 22, Verdict::Delivered);
     world.seen();
     assert_eq!(by_server(&mut world, 23..25), [unreachable, relays]);
@@ -95,7 +95,7 @@ fn a_silent_server_ends_nothing() {
     let mut world = world();
     world.pass(PATIENCE);
     world.event(Event::ServerSilent);
-    world.line("send y hello");
+    world.line("/msg y hello");
     world.pass(Duration::from_mins(10));
     assert_eq!(world.exit(), None);
     let said = world.seen();
@@ -113,7 +113,7 @@ fn a_silent_server_ends_nothing() {
 #[test]
 fn a_script_gives_a_silent_server_up_at_its_end() {
     let mut world = script();
-    world.line("send y hello");
+    world.line("/msg y hello");
     world.pass(PATIENCE);
     world.event(Event::ServerSilent);
     world.pass(Duration::from_mins(1));
@@ -137,7 +137,7 @@ fn what_the_server_did_not_take_stays_and_is_told_of() {
     let mut world = script().online(&[("y", false)]);
     world.chat.open = OpenMessages { unsaved: 3, stored: false };
     for number in 1..4 {
-        world.line("send y hello");
+        world.line("/msg y hello");
         if number < 3 {
             world.accepted("y", number);
         }
@@ -165,7 +165,7 @@ fn what_the_server_did_not_take_stays_and_is_told_of() {
 fn whoever_ends_it_with_messages_unsent_is_told_and_so_is_who_called_it() {
     // Interrupted twice at a terminal.
     let mut world = world().online(&[("y", true)]);
-    world.line("send y hello");
+    world.line("/msg y hello");
     world.accepted("y", 1);
     world.chat.open = OpenMessages { unsaved: 1, stored: false };
     world.interrupt();
@@ -178,7 +178,7 @@ fn whoever_ends_it_with_messages_unsent_is_told_and_so_is_who_called_it() {
 
     // Interrupted in the middle of a script.
     let mut world = script().online(&[("y", true)]);
-    for line in ["/wait 60", "send y one", "send y two"] {
+    for line in ["/wait 60", "/msg y one", "/msg y two"] {
         world.line(line);
     }
     world.interrupt();
@@ -191,7 +191,7 @@ fn whoever_ends_it_with_messages_unsent_is_told_and_so_is_who_called_it() {
 fn a_script_waits_for_room() {
     let mut world = script().online(&[("y", true)]);
     world.chat.refuse_say = Some(SayError::Full);
-    world.line("send y hello");
+    world.line("/msg y hello");
     world.end();
     assert_eq!(world.exit(), None);
     world.chat.refuse_say = None;
@@ -204,7 +204,7 @@ fn a_script_that_waits_for_room_says_so() {
     let mut world = script().online(&[("y", true)]);
     world.chat.refuse_say = Some(SayError::Full);
     world.chat.open = OpenMessages { unsaved: 768, stored: false };
-    world.line("send y hello");
+    world.line("/msg y hello");
     world.pass(Duration::from_mins(1));
     assert_eq!(
         world.seen(),
@@ -222,7 +222,7 @@ fn a_script_that_waits_for_room_says_so() {
 fn a_person_is_told_that_there_is_no_room() {
     let mut world = world().online(&[("y", true)]);
     world.chat.refuse_say = Some(SayError::Full);
-    world.line("send y hello");
+    world.line("/msg y hello");
     assert!(any(&world.seen(), "Too many messages wait"));
 }
 
@@ -239,9 +239,9 @@ fn another_key_is_a_loud_stop() {
 fn a_person_who_was_displaced_can_come_back() {
     let mut world = world().online(&[]);
     world.event(Event::Displaced);
-    assert!(any(&world.seen(), "`reg` takes it back"));
+    assert!(any(&world.seen(), "/online takes it back"));
     assert_eq!((world.exit(), world.asked()), (None, vec!["release".to_owned()]));
-    world.line("reg");
+    world.line("/online");
     assert_eq!(world.asked(), ["register"]);
 }
 
@@ -303,10 +303,10 @@ fn many_changes_are_one_line() {
 #[test]
 fn an_own_full_disk_is_not_called_the_servers() {
     let mut world = world().online(&[("y", true)]);
-    world.line("send y hello");
+    world.line("/msg y hello");
     world.event(Event::StoreFailed);
     world.verdict("y", 1, Verdict::Failed(Failure::Unsaved));
-    world.line("send y hello");
+    world.line("/msg y hello");
     world.verdict("y", 2, Verdict::Refused(Refusal::Store));
     assert_eq!(
         world.seen(),
@@ -335,7 +335,7 @@ fn a_failing_disk_is_told_of_now_and_then() {
 #[test]
 fn whoever_has_a_command_for_a_nick_is_spoken_to_all_the_same() {
     let mut world = world().online(&[("all", true)]);
-    world.line("send all psst");
+    world.line("/msg all psst");
     world.line("/all hi");
     assert_eq!(world.asked(), ["say all psst", "say everyone hi"]);
 }

@@ -166,7 +166,7 @@ fn a_modern_room_reads_well() {
         ]
     );
     world.line("hello?");
-    assert_eq!(world.seen(), ["Wrong input (/help lists what can be typed)"]);
+    assert!(world.seen()[0].starts_with("Nothing was sent: to whom?"));
     assert_eq!(world.session.prompt().unwrap(), "> ");
 }
 
@@ -187,10 +187,10 @@ fn each_refusal_says_what_to_do() {
     }
     for (line, said) in [
         ("/join who", "that word is a command"),
-        ("send a;b hi", "starts with a letter or digit; nothing was sent"),
+        ("/msg a;b hi", "starts with a letter or digit; nothing was sent"),
         ("/leave", "you have entered no room"),
         ("/leave h", "you are not in #h"),
-        ("/say hi", "you have entered no room"),
+        ("/say hi", "nothing was sent: to whom?"),
         ("/members", "you have entered no room"),
     ] {
         world.line(line);
@@ -236,7 +236,7 @@ fn a_wish_does_not_keep_a_person_from_going_offline() {
     assert_eq!(world.asked(), ["Join(g)"]);
     world.pass(Duration::from_secs(1));
     assert_eq!(world.session.prompt().unwrap(), "> ", "it is not waited for for ever");
-    world.line("dereg");
+    world.line("/offline");
     assert_eq!(world.asked(), ["deregister"]);
     world.event(Event::Deregistered { answered: false });
     for line in ["/join g", "/rooms", "/all hi", "/away", "/who"] {
@@ -280,51 +280,36 @@ fn rooms_may_still_be_named_when_something_is_said_there() {
 }
 
 #[test]
-fn what_is_missing_is_asked_for() {
+fn what_is_typed_is_said_where_one_has_turned_to() {
     let mut world = modern(false);
-    world.roster(&[("y", true), ("z", false)]);
-    world.seen();
-    for line in ["PM", "DM", "DM y"] {
+    for (line, prompt, asked) in [
+        ("hi", "> ", None),
+        ("/msg y", "y> ", None),
+        ("send me the file", "y> ", Some("say y send me the file")),
+        ("/all", "everyone> ", None),
+        ("PM me later", "everyone> ", Some("say everyone PM me later")),
+        ("/pm y my password", "everyone> ", Some("say y my password")),
+        ("/leave", "> ", None),
+        ("EX", "> ", None),
+        ("/r anyone?", "> ", None),
+    ] {
         world.line(line);
+        let expected: Vec<_> = asked.into_iter().collect();
+        assert_eq!(world.asked(), expected, "{line}");
+        assert_eq!(world.session.prompt().unwrap(), prompt, "{line}");
     }
-    assert_eq!(
-        world.seen(),
-        [
-            "What is to be said to everyone? PM <text>",
-            "y online",
-            "To whom, and what? DM <nick> <text>",
-            "What is to be said to y? DM y <text>",
-        ]
-    );
+    world.message("y", "psst", false);
+    world.line("/r yes?");
+    assert_eq!(world.asked(), ["say y yes?"]);
 }
 
 #[test]
-fn being_away_is_told_and_ends() {
-    let mut world = modern(false);
-    for line in ["/away", "/away at lunch", "/back"] {
+fn a_line_of_a_script_that_is_no_command_makes_its_exit_code() {
+    for line in ["sedn y x", "/sedn y x", "/who is there", "/r hi"] {
+        let mut world = modern(true);
         world.line(line);
+        world.end();
+        world.event(Event::Deregistered { answered: true });
+        assert_eq!(world.exit(), Some(Exit::Refused), "{line}");
     }
-    assert_eq!(world.asked(), ["away away", "away at lunch", "away "]);
-    assert_eq!(
-        world.seen()[1..],
-        ["Everyone sees that you are away (at lunch); /back ends that.", "You are back."]
-    );
-    world.line(&format!("/away {}", "a".repeat(49)));
-    assert!(world.seen()[0].contains("longer than 48 bytes"));
-}
-
-#[test]
-fn the_history_of_a_room_says_who_said_it() {
-    let mut world = modern(false);
-    world.chat.rooms.push(g());
-    for line in ["/history #g", "/history g"] {
-        world.line(line);
-        assert_eq!(world.seen(), ["02:40 #g y: older"]);
-    }
-    world.line("/history");
-    assert_eq!(world.seen(), ["02:40 y: old\\u{1b}[2J", "02:40 #g y: older"]);
-    world.line("/history #h");
-    assert_eq!(world.seen(), ["You are not in #h."]);
-    world.line("/history lobby");
-    assert_eq!(world.seen(), ["Nothing arrived yet."]);
 }

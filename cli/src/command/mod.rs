@@ -1,0 +1,275 @@
+//! What a person can type: one line, one command.
+
+mod classic;
+mod slash;
+#[cfg(test)]
+mod tests;
+
+use std::{fmt, time::Duration};
+
+use proto_core::id::{NameError, Nick, RoomName};
+
+use crate::names::{WrongName, chosen_room};
+
+pub(crate) use {classic::HELP as CLASSIC_HELP, slash::HELP};
+
+/// The longest wait: a day.
+const MAX_WAIT: u64 = 24 * 60 * 60;
+
+/// How lines are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Grammar {
+    /// Commands begin with a slash; any other line is said in the current conversation.
+    Slash,
+    /// Some words are commands without a slash; only in a room is any other line said.
+    Classic,
+}
+
+/// A line that was understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// Say `text` to `to`.
+    Send {
+        /// The recipient, if the word can be a nick.
+        to: Result<Nick, NameError>,
+        /// The text, as it was typed.
+        text: String,
+    },
+    /// Say it to everyone.
+    SendAll(String),
+    /// Say it to whoever wrote last.
+    Reply(String),
+    /// Say it in the room that is entered.
+    SayHere(String),
+    /// Say it in the current conversation, if there is one.
+    Plain(String),
+    /// Have what is typed said there from now on.
+    Talk(Partner),
+    /// Ask for what is missing.
+    Ask(Missing),
+    /// Make a room.
+    Create(RoomWord),
+    /// List the rooms.
+    Rooms,
+    /// Enter a room.
+    Join(RoomWord),
+    /// Be no longer in a room; without one, leave the current conversation.
+    Leave(Option<RoomWord>),
+    /// List who is in a room; without one, in the one that is entered.
+    Members(Option<RoomWord>),
+    /// Be away, with this to say of it.
+    Away(String),
+    /// Be back.
+    Back,
+    /// Go offline, stay in the program.
+    Deregister(Whose),
+    /// Go online again.
+    Register(Whose),
+    /// List who is there.
+    Who,
+    /// Show what is known of someone.
+    Whois(Result<Nick, NameError>),
+    /// Show what arrived.
+    History(Source),
+    /// Keep listening before the next line.
+    Wait(Duration),
+    /// List the commands.
+    Help,
+    /// Go offline and leave.
+    Quit,
+}
+
+/// A word where a room's name is due: the name, if it can be one.
+pub(crate) type RoomWord = Result<RoomName, WrongName>;
+
+/// With whom a conversation is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Partner {
+    /// One person.
+    One(Result<Nick, NameError>),
+    /// Everyone.
+    Everyone,
+}
+
+/// What is missing of something to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// All of a `DM`.
+    Recipient,
+    /// What to say to someone.
+    Text(Nick),
+    /// What to say to everyone.
+    TextForAll,
+}
+
+/// From where the messages of a `/history` came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// From everywhere.
+    All,
+    /// From whoever has that nick; if nobody has, from the room of that name.
+    Named(Nick),
+    /// From a room.
+    Room(RoomName),
+    /// From the lobby.
+    Lobby,
+}
+
+/// Whose nick a `reg` or `dereg` names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// One's own, or none.
+    Own,
+    /// Somebody else's: only one's own can be (de)registered.
+    Other,
+}
+
+/// A line that is no command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum WrongInput {
+    /// No command has this name.
+    Unknown {
+        /// The word that was typed.
+        word: String,
+        /// The command that is most like it.
+        nearest: Option<&'static str>,
+    },
+    /// The command wants something else after it.
+    Usage(&'static str),
+}
+
+impl fmt::Display for WrongInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown { word, nearest: Some(nearest) } => {
+                write!(f, "there is no command {word}; did you mean {nearest}? /help lists all")
+            }
+            Self::Unknown { word, nearest: None } => {
+                write!(f, "there is no command {word}; /help lists all")
+            }
+            Self::Usage(usage) => write!(f, "it is: {usage}"),
+        }
+    }
+}
+
+/// When a command waits until the client is online, or is offline, or the server has answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waits {
+    /// Whenever there is something to wait for.
+    Always,
+    /// But not for what was wished of the server, which whoever goes offline leaves behind.
+    WhileRegistering,
+    /// If a room is entered, or about to be.
+    InsideRooms,
+    /// It is carried out at once.
+    Never,
+}
+
+impl Command {
+    /// When it waits.
+    pub(crate) fn waits(&self) -> Waits {
+        match self {
+            Self::Send { .. }
+            | Self::SendAll(_)
+            | Self::Reply(_)
+            | Self::SayHere(_)
+            | Self::Talk(_)
+            | Self::Create(_)
+            | Self::Rooms
+            | Self::Join(_)
+            | Self::Leave(_)
+            | Self::Members(_)
+            | Self::Away(_)
+            | Self::Back
+            | Self::Register(_) => Waits::Always,
+            Self::Deregister(_) => Waits::WhileRegistering,
+            Self::Plain(_) => Waits::InsideRooms,
+            Self::Ask(_)
+            | Self::Who
+            | Self::Whois(_)
+            | Self::History(_)
+            | Self::Wait(_)
+            | Self::Help
+            | Self::Quit => Waits::Never,
+        }
+    }
+
+    /// Reads a line typed by whoever goes by `own`; `None` if it is blank.
+    pub(crate) fn parse(
+        line: &str,
+        own: &Nick,
+        grammar: Grammar,
+    ) -> Result<Option<Self>, WrongInput> {
+        if line.trim().is_empty() {
+            return Ok(None);
+        }
+        match grammar {
+            Grammar::Slash => slash::read(line, own),
+            Grammar::Classic => classic::read(line, own),
+        }
+        .map(Some)
+    }
+}
+
+/// What follows a command's name does not fit it.
+#[derive(Debug)]
+struct Misfit;
+
+impl Source {
+    /// What follows a `/history`.
+    fn read(rest: &str) -> Result<Self, Misfit> {
+        let word = only_word(rest)?;
+        let (is_room, name) = word.strip_prefix('#').map_or((false, word), |name| (true, name));
+        Ok(match name {
+            "" if !is_room => Self::All,
+            "lobby" => Self::Lobby,
+            room if is_room => Self::Room(RoomName::new(room).map_err(|_| Misfit)?),
+            name => Self::Named(Nick::new(name).map_err(|_| Misfit)?),
+        })
+    }
+}
+
+impl Whose {
+    fn named(rest: &str, own: &Nick) -> Result<Self, Misfit> {
+        let word = only_word(rest)?;
+        let is_own = word.is_empty() || Nick::new(word).is_ok_and(|nick| nick == *own);
+        Ok(if is_own { Self::Own } else { Self::Other })
+    }
+}
+
+/// The first word of a line, and what follows the blanks after it.
+fn split_word(line: &str) -> (&str, &str) {
+    let line = line.trim_start();
+    let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+    (word, rest.trim_start())
+}
+
+fn only_word(rest: &str) -> Result<&str, Misfit> {
+    let (word, more) = split_word(rest);
+    nothing_after(more, word)
+}
+
+fn nothing_after<T>(rest: &str, command: T) -> Result<T, Misfit> {
+    if rest.trim().is_empty() { Ok(command) } else { Err(Misfit) }
+}
+
+/// The name of a room to make or enter.
+fn chosen(rest: &str) -> Result<RoomWord, Misfit> {
+    room_word(rest)?.map(chosen_room).ok_or(Misfit)
+}
+
+fn room_if_any(rest: &str) -> Result<Option<RoomWord>, Misfit> {
+    Ok(room_word(rest)?.map(|name| Ok(RoomName::new(name)?)))
+}
+
+/// A room's name, as it is or as it is shown: with a `#`.
+fn room_word(rest: &str) -> Result<Option<&str>, Misfit> {
+    let word = only_word(rest)?;
+    Ok((!word.is_empty()).then(|| word.strip_prefix('#').unwrap_or(word)))
+}
+
+fn seconds(rest: &str) -> Result<Duration, Misfit> {
+    let seconds: f64 = only_word(rest)?.parse().map_err(|_| Misfit)?;
+    let wait = Duration::try_from_secs_f64(seconds).ok();
+    wait.filter(|wait| wait.as_secs() <= MAX_WAIT).ok_or(Misfit)
+}
