@@ -142,9 +142,9 @@ pub(crate) enum AccountsForm {
     /// Lists them: nick, key, when last seen, and what else there is to say
     List,
     /// Forgets the password of a nick: the next login sets it
-    Reset(Whom),
+    Reset(Sure),
     /// Removes an account with its mail: the nick is free
-    Remove(Whom),
+    Remove(Sure),
     /// Refuses a nick and its key from now on
     Ban(Whom),
     /// Lets a banned nick log in again
@@ -157,6 +157,16 @@ pub(crate) struct Whom {
     /// The nick
     #[arg(value_parser = Nick::new)]
     pub(crate) nick: Nick,
+}
+
+/// Whose account it is, of what cannot be undone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Args)]
+pub(crate) struct Sure {
+    #[command(flatten)]
+    pub(crate) whom: Whom,
+    /// Do it without asking
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 /// `host`.
@@ -449,8 +459,9 @@ mod tests {
             (9000, AccountsForm::Ban(Whom { nick: named("mallory") }))
         );
         // Another program may have given it.
-        let Role::Accounts(tool) = role("accounts remove send") else { panic!() };
-        assert_eq!(tool.what, AccountsForm::Remove(Whom { nick: named("send") }));
+        let Role::Accounts(tool) = role("accounts remove send --yes") else { panic!() };
+        let whom = Whom { nick: named("send") };
+        assert_eq!(tool.what, AccountsForm::Remove(Sure { whom, yes: true }));
         let Role::Server(by_password) = role("server --accounts password") else { panic!() };
         assert_eq!(by_password.accounts, Accounts::Password);
         let Role::ClassicClient(client) = role("-c x 127.0.0.1 6000 6061 --password-fd 3") else {
@@ -476,6 +487,7 @@ mod tests {
             ("host", "<NICK>"),
             ("host send", "command"),
             ("host a;b", "letters"),
+            ("join NICK 10.0.0.1", "your own"),
             ("join bob", "ADDRESS"),
             ("server --port 80", "1024"),
             ("-s", "PORT"),

@@ -39,6 +39,9 @@ const RESERVED: [&str; 32] = [
     "password",
 ];
 
+/// What stands for the nick in the line that a server prints for others to join with.
+pub(crate) const PLACEHOLDER: &str = "NICK";
+
 /// Why a name cannot be chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum WrongName {
@@ -48,12 +51,19 @@ pub(crate) enum WrongName {
     /// It is a command's word.
     #[error("that word is a command and cannot be a name")]
     Reserved,
+    /// It is the placeholder of the line to join with.
+    #[error("put your own nick in the place of {PLACEHOLDER}")]
+    Placeholder,
 }
 
 /// Reads the nick that a user wants.
 pub(crate) fn own_nick(text: &str) -> Result<Nick, WrongName> {
     let nick = Nick::new(text)?;
-    if is_reserved(text) { Err(WrongName::Reserved) } else { Ok(nick) }
+    match text {
+        PLACEHOLDER => Err(WrongName::Placeholder),
+        text if is_reserved(text) => Err(WrongName::Reserved),
+        _ => Ok(nick),
+    }
 }
 
 /// Reads the name of a room that a user makes or enters.
@@ -81,5 +91,6 @@ mod tests {
             assert_eq!(own_nick(text).err(), wrong, "{text}");
             assert_eq!(chosen_room(text).err(), wrong, "{text}");
         }
+        assert_eq!(own_nick(PLACEHOLDER), Err(WrongName::Placeholder));
     }
 }

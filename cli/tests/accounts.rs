@@ -103,6 +103,7 @@ fn an_operator_looks_after_accounts_whether_the_server_runs_or_not() {
 
     // The server runs: bob is thrown out at once.
     assert_eq!(accounts(directory, port, &["ban", "nobody"]).1, 1);
+    assert_eq!(accounts(directory, port, &["remove", "bob"]).1, 1, "nobody has said it twice");
     assert_eq!(accounts(directory, port, &["ban", "bob"]).1, 0);
     bob.expect_where("why", |line| line.contains("operator") && line.contains("closed"));
     assert_eq!(bob.exit_code(), 6);
@@ -115,7 +116,7 @@ fn an_operator_looks_after_accounts_whether_the_server_runs_or_not() {
     server.signal(rustix::process::Signal::TERM);
     assert_eq!(server.exit_code(), 0);
     assert_eq!(accounts(directory, port, &["unban", "bob"]).1, 0);
-    assert_eq!(accounts(directory, port, &["reset", "alice"]).1, 0);
+    assert_eq!(accounts(directory, port, &["reset", "alice", "--yes"]).1, 0);
     let (list, _) = accounts(directory, port, &["list"]);
     assert!(list[1].starts_with("alice ") && list[1].ends_with(" -"), "{list:?}");
     assert!(list[2].starts_with("bob ") && list[2].ends_with(" password"), "{list:?}");
@@ -131,7 +132,7 @@ fn an_operator_looks_after_accounts_whether_the_server_runs_or_not() {
     let mut wrong = join(directory, "alice", port, "third", Some("open sesame"));
     wrong.expect_where("why", |line| line.starts_with("The password is wrong"));
     // Removed, the nick is anybody's.
-    assert_eq!(accounts(directory, port, &["remove", "alice"]).1, 0);
+    assert_eq!(accounts(directory, port, &["remove", "alice", "--yes"]).1, 0);
     assert_eq!(new.exit_code(), 6);
     let mut other = join(directory, "alice", port, "other", Some("another one"));
     other.expect_where("a welcome", |line| line.starts_with("Welcome, alice"));

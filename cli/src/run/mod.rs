@@ -6,7 +6,7 @@ mod marker;
 mod server;
 
 use std::{
-    io::{self, Write},
+    io::{self, IsTerminal as _, Write},
     net::{IpAddr, Ipv4Addr, SocketAddr},
 };
 
@@ -27,7 +27,7 @@ use crate::{
     accounts,
     address::{self, Address},
     arguments::{
-        AccountsForm, AccountsTool, Arguments, ClassicClient, Host, Join, Role, Secret, Whom,
+        AccountsForm, AccountsTool, Arguments, ClassicClient, Host, Join, Role, Secret, Sure, Whom,
     },
     password::Password,
     session::Exit,
@@ -65,6 +65,11 @@ pub(crate) enum RunError {
     /// Nobody has the nick that an operator named.
     #[error("nobody has that nick; `udpchat accounts list` shows who has one")]
     NoAccount,
+    /// The operator did not say twice what cannot be undone.
+    #[error(
+        "nothing was done: it cannot be undone, so type the nick again when asked, or add --yes"
+    )]
+    Unconfirmed,
     /// An operator's request.
     #[error(transparent)]
     Control(#[from] ControlError),
@@ -160,8 +165,8 @@ fn run_classic(directories: &Directories, client: &ClassicClient) -> Result<Exit
 fn run_accounts(directories: &Directories, tool: AccountsTool) -> Result<Exit, RunError> {
     let request = match tool.what {
         AccountsForm::List => Request::List,
-        AccountsForm::Reset(Whom { nick }) => Request::Operate(Operation::Reset, nick),
-        AccountsForm::Remove(Whom { nick }) => Request::Operate(Operation::Remove, nick),
+        AccountsForm::Reset(sure) => Request::Operate(Operation::Reset, confirmed(sure)?),
+        AccountsForm::Remove(sure) => Request::Operate(Operation::Remove, confirmed(sure)?),
         AccountsForm::Ban(Whom { nick }) => Request::Operate(Operation::Ban, nick),
         AccountsForm::Unban(Whom { nick }) => Request::Operate(Operation::Unban, nick),
     };
@@ -176,6 +181,22 @@ fn run_accounts(directories: &Directories, tool: AccountsTool) -> Result<Exit, R
         writeln!(out, "{line}")?;
     }
     Ok(Exit::Done)
+}
+
+/// Whose account is meant, once the operator has said so twice.
+fn confirmed(Sure { whom: Whom { nick }, yes }: Sure) -> Result<Nick, RunError> {
+    if yes {
+        return Ok(nick);
+    }
+    if !io::stdin().is_terminal() {
+        return Err(RunError::Unconfirmed);
+    }
+    write!(io::stdout(), "This cannot be undone. Type {nick} again to go on: ")?;
+    io::stdout().flush()?;
+    let mut typed = String::new();
+    io::stdin().read_line(&mut typed)?;
+    let again = Nick::new(typed.trim());
+    again.ok().filter(|again| *again == nick).ok_or(RunError::Unconfirmed)
 }
 
 fn classic_greeting(nick: &Nick, server: SocketAddr, port: u16) -> Vec<String> {

@@ -24,6 +24,7 @@ use crate::{
     address::{self, Address},
     arguments::{self, Accounts, DAY, RoomLimits},
     input::Inputs,
+    names::PLACEHOLDER,
     screen::Screen,
     server_words::{self, ClassicServer, Row},
     session::Exit,
@@ -45,8 +46,8 @@ pub(super) fn invitation(server: SocketAddr, key: PublicKey) -> Vec<String> {
     };
     let program = called.filter(is_plain).unwrap_or_else(|| "udpchat".to_owned());
     vec![
-        "Others join with this line, with their own nick for NICK:".to_owned(),
-        format!("  {program} join NICK {address}"),
+        format!("Others join with this line, with their own nick for {PLACEHOLDER}:"),
+        format!("  {program} join {PLACEHOLDER} {address}"),
     ]
 }
 
