@@ -162,8 +162,8 @@ pub(crate) fn plain(notice: &Notice<'_>, grammar: Grammar) -> Option<String> {
         }
         Notice::Displaced => {
             return Some(format!(
-                "this nick was registered from elsewhere with the same key; you are offline here, \
-                 {back} takes it back"
+                "this nick was registered from elsewhere, by you or by someone who has your key or \
+                 your password; you are offline here, {back} takes it back"
             ));
         }
         Notice::KeyChanged(nick) => {

@@ -90,6 +90,15 @@ impl Directories {
         self.data.join("servers").join(port.to_string())
     }
 
+    /// The ports of the servers that have a directory, in order.
+    pub fn server_ports(&self) -> Vec<u16> {
+        let entries = fs::read_dir(self.data.join("servers")).into_iter().flatten().flatten();
+        let port = |entry: fs::DirEntry| entry.file_name().to_str()?.parse().ok();
+        let mut ports: Vec<_> = entries.filter_map(port).collect();
+        ports.sort_unstable();
+        ports
+    }
+
     fn private(&self, kind: &str, name: &str) -> Result<PathBuf, DirectoryError> {
         let above = self.data.join(kind);
         let path = above.join(name);
@@ -119,7 +128,9 @@ mod tests {
         let alice = directories.client(&Nick::new("Alice").unwrap()).unwrap();
         assert_eq!(alice, data.join("clients/alice"));
         assert_eq!(directories.client(&Nick::new("aLICE").unwrap()).unwrap(), alice);
+        assert_eq!(directories.server_ports(), [0; 0]);
         assert_eq!(directories.server(7777).unwrap(), data.join("servers/7777"));
+        assert_eq!(directories.server_ports(), [7777]);
         for made in [&data, &data.join("clients"), &alice, &data.join("servers/7777")] {
             assert_eq!(fs::metadata(made).unwrap().permissions().mode() & 0o777, 0o700);
         }

@@ -106,10 +106,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, RunError> {
 
 fn run_host(directories: &Directories, host: &Host) -> Result<Exit, RunError> {
     let bind = server_side(host.server.bind, host.server.port);
+    let novelty = server::novelty(directories, host.server.port);
     let hosted = server::Hosted::start(directories, host.server)?;
     // By the address that others see it at, so that they can reach this chat directly.
     let server = address::reachable(bind);
     let side = if server.ip() == bind.ip() { bind.ip() } else { address::client_side(server.ip()) };
+    let mut greeting = server::invitation(server, hosted.key);
+    greeting.extend(novelty);
     let exit = client::run(Options {
         nick: host.nick,
         server,
@@ -117,7 +120,7 @@ fn run_host(directories: &Directories, host: &Host) -> Result<Exit, RunError> {
         bind: (side, 0).into(),
         directory: directories.client(&host.nick)?,
         form: Form::Modern,
-        greeting: server::invitation(server, hosted.key),
+        greeting,
         notices: Some(&hosted.notices),
         password: password(host.secret)?,
         remember: false,

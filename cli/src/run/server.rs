@@ -51,6 +51,20 @@ pub(super) fn invitation(server: SocketAddr, key: PublicKey) -> Vec<String> {
     ]
 }
 
+/// What to tell whoever starts a server on a port that had none, beside others that had: the port
+/// may be mistyped.
+pub(super) fn novelty(directories: &Directories, port: u16) -> Option<String> {
+    let others = directories.server_ports();
+    let ports: Vec<_> = others.iter().map(u16::to_string).collect();
+    let is_new = !ports.is_empty() && !others.contains(&port);
+    is_new.then(|| {
+        format!(
+            "This is a new server, with a new key. There are others here, on port {}.",
+            ports.join(", ")
+        )
+    })
+}
+
 fn open(directories: &Directories, server: arguments::Server) -> Result<ServerEndpoint, RunError> {
     let directory = directories.server(server.port)?;
     let logins = match server.accounts {
@@ -73,6 +87,7 @@ pub(super) fn run(
     server: arguments::Server,
     form: Form,
 ) -> Result<Exit, RunError> {
+    let novelty = novelty(directories, server.port);
     let mut endpoint = open(directories, server)?;
     let bind = server_side(server.bind, server.port);
     #[cfg(unix)]
@@ -84,10 +99,13 @@ pub(super) fn run(
     let screen = Screen::plain(wake)?;
     let zone = TimeZone::system();
     let mut classic = ClassicServer::default();
-    screen.show(match form {
-        Form::Classic => vec![ClassicServer::start(bind.port())],
-        Form::Modern => invitation(address::reachable(bind), endpoint.machine().key()),
-    });
+    match form {
+        Form::Classic => screen.show([ClassicServer::start(bind.port())]),
+        Form::Modern => {
+            screen.show(invitation(address::reachable(bind), endpoint.machine().key()));
+            screen.show(novelty);
+        }
+    }
     #[cfg(unix)]
     screen.show(control.as_ref().err().cloned());
     let mut events = Vec::new();

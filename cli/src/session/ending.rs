@@ -29,7 +29,7 @@ impl Session {
         let unkept = self.sent.unkept().min(unsaved);
         let done = match (self.refused, unsaved + undone) {
             (true, _) => Exit::Refused,
-            (false, 0) => Exit::Done,
+            (false, 0) if self.was_online => Exit::Done,
             (false, _) => Exit::Unfinished,
         };
         let exit = exit.unwrap_or(done);

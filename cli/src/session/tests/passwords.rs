@@ -78,3 +78,13 @@ fn a_script_without_a_password_ends_with_what_to_do() {
     let said = world.seen();
     assert_eq!(said[0], "This nick needs a password; set UDPCHAT_PASSWORD, or pass --password-fd.");
 }
+
+#[test]
+fn whoever_gives_up_at_the_password_has_not_done_what_was_wanted() {
+    let mut world = world(false, None);
+    wanted(&mut world, PasswordWant::Known, 0);
+    let at = world.at();
+    world.session.handle_interrupt(&mut world.chat, at);
+    world.event(Event::Deregistered { answered: true });
+    assert_eq!(world.exit(), Some(Exit::Unfinished));
+}
