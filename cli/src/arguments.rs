@@ -130,7 +130,7 @@ enum Form {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Args)]
 pub(crate) struct AccountsTool {
     /// The server's UDP port
-    #[arg(long, global = true, default_value_t = DEFAULT_PORT, value_parser = port())]
+    #[arg(long, global = true, default_value_t = DEFAULT_PORT, value_parser = any_port())]
     pub(crate) port: u16,
     #[command(subcommand)]
     pub(crate) what: AccountsForm,
@@ -212,8 +212,8 @@ pub(crate) struct Join {
 /// `server`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Args)]
 pub(crate) struct Server {
-    /// The server's UDP port
-    #[arg(long, default_value_t = DEFAULT_PORT, value_parser = port())]
+    /// The server's UDP port; one below 1024 if the system lets you
+    #[arg(long, default_value_t = DEFAULT_PORT, value_parser = any_port())]
     pub(crate) port: u16,
     /// The IP address to listen at [default: all]
     #[arg(long, value_name = "IP")]
@@ -395,6 +395,11 @@ fn classic_client(words: &[String], secret: Secret) -> Result<ClassicClient, cla
     })
 }
 
+fn any_port() -> clap::builder::RangedI64ValueParser<u16> {
+    clap::value_parser!(u16).range(1..)
+}
+
+/// The classic forms take no port that the system may want for itself.
 fn port() -> clap::builder::RangedI64ValueParser<u16> {
     clap::value_parser!(u16).range(1024..)
 }
@@ -489,7 +494,7 @@ mod tests {
             ("host a;b", "letters"),
             ("join NICK 10.0.0.1", "your own"),
             ("join bob", "ADDRESS"),
-            ("server --port 80", "1024"),
+            ("server --port 0", "65535"),
             ("-s", "PORT"),
             ("-s 80", "1024"),
             ("-s 65536", "65535"),

@@ -24,6 +24,15 @@ pub(crate) enum Input {
     Interrupt,
 }
 
+/// For whom the program runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// Someone at a terminal: it ends with that.
+    Person,
+    /// People elsewhere, whatever becomes of the terminal that it was started at.
+    Everyone,
+}
+
 /// Where input arrives.
 pub(crate) struct Inputs {
     lines: Receiver<Input>,
@@ -79,20 +88,31 @@ impl Inputs {
         Ok(())
     }
 
-    /// Takes signals to end for interrupts; `wake` is called after each.
+    /// Takes signals to end for interrupts; `wake` is called after each. A terminal that hangs up is
+    /// one to `Audience::Person` only.
     ///
     /// # Errors
     /// If the system does not let them be caught.
     #[cfg(unix)]
-    pub(crate) fn catch_signals(&self, wake: impl Fn() + Send + 'static) -> io::Result<()> {
+    pub(crate) fn catch_signals(
+        &self,
+        audience: Audience,
+        wake: impl Fn() + Send + 'static,
+    ) -> io::Result<()> {
         use signal_hook::{
-            consts::{SIGHUP, SIGINT, SIGTERM},
+            consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2},
             iterator::Signals,
         };
-        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+        // Those that mean nothing here must not end it either, as they do if nobody catches them.
+        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2])?;
+        let ends = move |signal| match signal {
+            SIGINT | SIGTERM => true,
+            SIGHUP => audience == Audience::Person,
+            _ => false,
+        };
         let interrupt = self.interrupt.clone();
         thread::Builder::new().name("udpchat-signals".to_owned()).spawn(move || {
-            for _ in signals.forever() {
+            for _ in signals.forever().filter(|signal| ends(*signal)) {
                 if interrupt.send(()).is_err() {
                     return;
                 }
@@ -104,7 +124,11 @@ impl Inputs {
 
     /// Elsewhere ctrl-C is read as a key.
     #[cfg(not(unix))]
-    pub(crate) fn catch_signals(&self, _: impl Fn() + Send + 'static) -> io::Result<()> {
+    pub(crate) fn catch_signals(
+        &self,
+        _: Audience,
+        _: impl Fn() + Send + 'static,
+    ) -> io::Result<()> {
         Ok(())
     }
 }

@@ -86,7 +86,7 @@ pub(crate) fn line(event: &Event, now: UnixTime, zone: &TimeZone) -> Option<Stri
         Event::RoomCreated { room, .. } => format!("there is a room #{room} now"),
         _ => return trouble(event),
     };
-    Some(format!("{} {text}", words::clock(now, now, zone)))
+    Some(format!("{} {text}", words::stamp(now, zone)))
 }
 
 /// What the operator must see to.

@@ -41,6 +41,11 @@ pub(crate) fn clock(time: UnixTime, now: UnixTime, zone: &TimeZone) -> String {
     format(time, zone, if is_today { "%H:%M" } else { "%Y-%m-%d %H:%M" })
 }
 
+/// A time as a log has it: to the second, with the day and the zone.
+pub(crate) fn stamp(time: UnixTime, zone: &TimeZone) -> String {
+    format(time, zone, "%Y-%m-%dT%H:%M:%S%:z")
+}
+
 fn format(time: UnixTime, zone: &TimeZone, pattern: &str) -> String {
     let timestamp =
         i64::try_from(time.0).ok().and_then(|micros| Timestamp::from_microsecond(micros).ok());

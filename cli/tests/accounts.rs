@@ -101,6 +101,11 @@ fn an_operator_looks_after_accounts_whether_the_server_runs_or_not() {
     assert_eq!((list.len(), code), (3, 0), "{list:?}");
     assert!(list[1].starts_with("alice ") && list[1].ends_with("online            password"));
 
+    // Neither the end of its terminal nor a signal that means nothing to it ends a server.
+    for signal in [rustix::process::Signal::HUP, rustix::process::Signal::USR1] {
+        server.signal(signal);
+    }
+
     // The server runs: bob is thrown out at once.
     assert_eq!(accounts(directory, port, &["ban", "nobody"]).1, 1);
     assert_eq!(accounts(directory, port, &["remove", "bob"]).1, 1, "nobody has said it twice");

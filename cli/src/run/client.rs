@@ -17,7 +17,7 @@ use transport_mio::{
 use crate::{
     address::Address,
     classic::Classic,
-    input::{Input, Inputs},
+    input::{Audience, Input, Inputs},
     modern::Modern,
     notice::Face,
     password::Password,
@@ -71,7 +71,7 @@ pub(super) fn run(options: Options<'_>) -> Result<Exit, RunError> {
         Form::Modern => Box::new(Modern::new(options.nick, TimeZone::system())),
     };
     let mut inputs = Inputs::new();
-    inputs.catch_signals(wake.clone())?;
+    inputs.catch_signals(Audience::Person, wake.clone())?;
     let terminal = Terminal::start(&mut inputs, wake)?;
     terminal.screen.show(options.greeting);
     if marker.was_left && options.form == Form::Modern {

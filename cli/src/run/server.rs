@@ -23,7 +23,7 @@ use transport_mio::{
 use crate::{
     address::{self, Address},
     arguments::{self, Accounts, DAY, RoomLimits},
-    input::Inputs,
+    input::{Audience, Inputs},
     names::PLACEHOLDER,
     screen::Screen,
     server_words::{self, ClassicServer, Row},
@@ -95,7 +95,7 @@ pub(super) fn run(
     let handle = endpoint.handle();
     let wake = move || handle.wake();
     let inputs = Inputs::new();
-    inputs.catch_signals(wake.clone())?;
+    inputs.catch_signals(Audience::Everyone, wake.clone())?;
     let screen = Screen::plain(wake)?;
     let zone = TimeZone::system();
     let mut classic = ClassicServer::default();
