@@ -27,13 +27,27 @@ fn last_piece(total: u16) -> (u16, &'static [u8]) {
     (total - 1, &[7])
 }
 
-fn submit<'a>(
+fn submit(
     to: Recipient,
     (epoch, number): (Epoch, Number),
     total: u16,
-    (offset, piece): (u16, &'a [u8]),
-) -> Frame<'a> {
-    Frame::Deposit(Deposit { to, epoch, number, key: 0, skip: 0, total, offset, piece })
+    (offset, piece): (u16, &[u8]),
+) -> Frame<'_> {
+    Frame::Deposit(Deposit {
+        to,
+        epoch,
+        number,
+        key: 0,
+        skip: all_before(number),
+        total,
+        offset,
+        piece,
+    })
+}
+
+/// With that, a message is always the next one: it waits for none before it.
+fn all_before(number: Number) -> u32 {
+    (number.0 - 1) as u32
 }
 
 /// Begins more at the server than it grants, once a second.
@@ -57,9 +71,8 @@ pub(super) fn beyond_credit_of_peers(hand: &mut Hand) -> Moment {
         let begun: Vec<_> = (0..OVERSTEPPED)
             .map(|_| {
                 let ((offset, piece), number) = (last_piece(LONG), hand.number());
-                // That the numbers before it are missing makes it wait.
-                let (epoch, skip) = (us.epoch, 0);
-                Frame::Say(Say { epoch, number, skip, total: LONG, offset, piece })
+                let (epoch, skip, total) = (us.epoch, all_before(number), LONG);
+                Frame::Say(Say { epoch, number, skip, total, offset, piece })
             })
             .collect();
         hand.say(id, &begun);
@@ -74,8 +87,7 @@ pub(super) fn without_end(hand: &mut Hand) -> Moment {
     let offset = (hand.turns % u64::from(SHORT / UNIT)) as u16 * UNIT;
     let pieces: Vec<_> = (1..=UNFINISHED)
         .map(|at| {
-            // The first one is missing.
-            let name = (us.epoch, Number(at + 1));
+            let name = (us.epoch, Number(at));
             submit(to, name, SHORT, (offset, &[7; FRAGMENT_UNIT]))
         })
         .collect();

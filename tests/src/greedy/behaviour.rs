@@ -70,7 +70,7 @@ impl Behaviour {
         Self::NeverAcknowledges,
         Self::SubmitsToNobody { a_second: 200, acknowledges: true },
         Self::SubmitsToNobody { a_second: 200, acknowledges: false },
-        Self::OpensSessions { a_second: 76 },
+        Self::OpensSessions { a_second: 20 },
         Self::HoldsSessions { count: 100 },
         Self::SquatsNicks,
         Self::SquatsRooms,
@@ -82,6 +82,11 @@ impl Behaviour {
         Self::RepeatsInits,
         Self::GuessesAcknowledgements,
     ];
+
+    /// Everyone is told of what they do.
+    pub(crate) fn is_loud(self) -> bool {
+        matches!(self, Self::AwayAndBack | Self::ComesAndGoes | Self::FloodsLobby)
+    }
 
     /// They have a nick, and do what they do in the session that they have it through.
     pub(super) fn registers(self) -> bool {

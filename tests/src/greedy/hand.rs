@@ -214,7 +214,7 @@ impl Hand {
 
     /// The session that they are registered through.
     pub(super) fn home(&self) -> Option<u32> {
-        self.registered.and_then(|_| self.home).map(|(id, _)| id)
+        self.registered.and(self.home).map(|(id, _)| id)
     }
 
     /// Sends frames to the server, in the session that they are registered through.
@@ -246,8 +246,7 @@ impl Hand {
     /// Asks for a nick in a session.
     pub(super) fn ask_for_nick(&mut self, id: u32, nick: Nick) {
         let run = Incarnation([7; 8]);
-        let register =
-            Register { nick, epoch: None, run, server: Incarnation::NONE, roster: 0 };
+        let register = Register { nick, epoch: None, run, server: Incarnation::NONE, roster: 0 };
         self.say(id, &[Frame::Register(register)]);
     }
 

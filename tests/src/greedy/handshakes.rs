@@ -10,7 +10,7 @@ use super::hand::Hand;
 const KEEP_ALIVE: Moment = 50 * SECOND;
 
 /// How often an Init is sent at a time by who repeats it.
-const REPETITIONS: u32 = 20;
+const REPETITIONS: u32 = 5;
 
 /// Begins so many sessions a second, each under a key of its own.
 pub(super) fn begin(hand: &mut Hand, a_second: u32) -> Moment {
@@ -23,7 +23,7 @@ pub(super) fn hold(hand: &mut Hand, count: usize) -> Moment {
     let live = hand.live();
     if live.len() < count {
         hand.dial(hand.around.server, true);
-        return SECOND / 200;
+        return SECOND / 10;
     }
     for id in live {
         hand.say(id, &[Frame::Ping(())]);

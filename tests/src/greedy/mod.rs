@@ -77,6 +77,7 @@ impl Crowd {
         let nick = Nick::new(&format!("greedy{number}")).expect("a nick");
         let dice = Dice::new(cx.dice.u64());
         let hand = Hand::new(around, behaviour.manners(), nick, dice);
+        cx.counts.greedy += 1;
         cx.line(|_| format!("{nick} comes, at {at}: {behaviour:?}"));
         self.all.push(Greedy { at, behaviour, hand });
         self.by_address.insert(at, number);
@@ -107,7 +108,8 @@ impl Crowd {
 
     /// A datagram is where perhaps one of them is; the keys that they use from now on.
     pub(crate) fn hear(&mut self, cx: &mut Ctx, letter: Letter) -> BTreeSet<PublicKey> {
-        let Some(number) = self.by_address.get(&letter.to).copied().filter(|_| !self.is_over) else {
+        let Some(number) = self.by_address.get(&letter.to).copied().filter(|_| !self.is_over)
+        else {
             return BTreeSet::new();
         };
         let Greedy { behaviour, hand, .. } = &mut self.all[number];

@@ -20,7 +20,8 @@ const RUN: usize = 6 * FRAGMENT_UNIT;
 
 /// Is away and back.
 pub(super) fn away_and_back(hand: &mut Hand) -> Moment {
-    let away = hand.turns.is_multiple_of(2).then_some("gone to see whether anybody is looking for me");
+    let away =
+        hand.turns.is_multiple_of(2).then_some("gone to see whether anybody is looking for me");
     hand.say_at_home(&[Frame::Away(Away { text: away })]);
     TURN
 }

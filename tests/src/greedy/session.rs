@@ -7,8 +7,8 @@ use proto_core::{
     random::Random,
     session::{self, Identity, Initiator, Keys, Offer, Suite},
     wire::{
-        Ack, AckGap, Datagram, DEFAULT_DATAGRAM, Frame, FrameWriter, Hello, HelloTo, Init,
-        MAX_DATAGRAM, PACKET_OVERHEAD, PacketHeader, VERSION,
+        Ack, AckGap, DEFAULT_DATAGRAM, Datagram, Frame, FrameWriter, Hello, HelloTo, Init,
+        MAX_ACK_RANGES, MAX_DATAGRAM, PACKET_OVERHEAD, PacketHeader, VERSION,
     },
 };
 
@@ -188,13 +188,12 @@ impl Session {
             }
         }
         let (low, largest) = *runs.first()?;
-        let mut ack = Ack { largest, delay: 0, first: largest - low, gaps: Default::default() };
-        for (above, below) in runs.iter().zip(&runs[1..]) {
-            let gap = AckGap { missing: above.0 - below.1 - 2, run: below.1 - below.0 };
-            if ack.gaps.push(gap).is_err() {
-                break;
-            }
-        }
+        let gap = |((above, _), (below, high)): (&(u64, u64), &(u64, u64))| AckGap {
+            missing: above - high - 2,
+            run: high - below,
+        };
+        let gaps = runs.iter().zip(&runs[1..]).map(gap).take(MAX_ACK_RANGES).collect();
+        let ack = Ack { largest, delay: 0, first: largest - low, gaps };
         Some(Frame::Ack(ack))
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn only_heard(hand: &mut Hand) -> Moment {
 /// Acknowledges packets that may have been sent: all that there were by now, at some rate.
 pub(super) fn guessing(hand: &mut Hand) -> Moment {
     let largest = hand.turns;
-    let ack = Ack { largest, delay: 0, first: largest, gaps: Default::default() };
+    let ack = Ack { largest, delay: 0, first: largest, gaps: [].into_iter().collect() };
     hand.say_at_home(&[Frame::Ack(ack), Frame::Ping(())]);
     SECOND / 20
 }

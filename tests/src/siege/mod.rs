@@ -1,6 +1,8 @@
 //! Honest people in a world with others who take what they can get: whether they still get
 //! through, and how long that takes.
 
+pub(crate) mod drawn;
+
 use std::net::{Ipv4Addr, SocketAddr};
 
 use proto_core::{
@@ -95,6 +97,9 @@ impl Siege {
     }
 
     /// In a world that was made by [`Self::setup`].
+    ///
+    /// # Panics
+    /// When the honest do not get through although nobody else is there.
     pub fn begin(mut world: World, bounds: Bounds) -> Self {
         for who in [ALICE, BOB, CAROL] {
             world.register(who);
@@ -110,13 +115,16 @@ impl Siege {
 
     /// So many come who all do that, each from an address of its own.
     pub fn beset(&mut self, behaviour: Behaviour, count: usize) -> Vec<usize> {
-        (0..count)
-            .map(|_| {
-                self.addresses += 1;
-                let ip = Ipv4Addr::from(u32::from(Ipv4Addr::new(100, 64, 0, 0)) + self.addresses);
-                self.world.beset(behaviour, SocketAddr::from((ip, 40_000)))
-            })
-            .collect()
+        (0..count).map(|_| self.beset_from(behaviour, false)).collect()
+    }
+
+    /// Someone comes who does that, from an address of their own, or from one port of the one
+    /// address that all of those have.
+    pub(crate) fn beset_from(&mut self, behaviour: Behaviour, one_address: bool) -> usize {
+        self.addresses += 1;
+        let (ip, port) = if one_address { (0, self.addresses as u16) } else { (self.addresses, 0) };
+        let ip = Ipv4Addr::from(u32::from(Ipv4Addr::new(100, 64, 0, 0)) + ip);
+        self.world.beset(behaviour, SocketAddr::from((ip, 40_000 + port)))
     }
 
     /// Lets time pass.
