@@ -63,9 +63,10 @@ pub enum Behaviour {
 
 impl Behaviour {
     /// All that abuse something, with drawn worlds' rates.
-    pub const GREEDY: [Self; 17] = [
+    pub const GREEDY: [Self; 18] = [
         Self::Oversteps,
         Self::OverstepsAtPeers,
+        Self::WritesTo,
         Self::NeverEnds,
         Self::NeverAcknowledges,
         Self::SubmitsToNobody { a_second: 200, acknowledges: true },

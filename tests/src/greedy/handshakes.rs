@@ -6,6 +6,9 @@ use crate::clock::{Moment, SECOND};
 
 use super::hand::Hand;
 
+/// How long someone takes who is going to hold many sessions to begin them.
+const GATHERING: Moment = 10 * SECOND;
+
 /// How often someone who never registers is heard.
 const KEEP_ALIVE: Moment = 50 * SECOND;
 
@@ -23,7 +26,7 @@ pub(super) fn hold(hand: &mut Hand, count: usize) -> Moment {
     let live = hand.live();
     if live.len() < count {
         hand.dial(hand.around.server, true);
-        return SECOND / 10;
+        return GATHERING / count as u64;
     }
     for id in live {
         hand.say(id, &[Frame::Ping(())]);
