@@ -11,7 +11,8 @@
 //! are told what happens and say whether that may be. The world wires the three. A [`life::Life`]
 //! is a world whose users follow a script, which incidents befall, and which comes to an end: of
 //! those, [`runner`] lives through many. [`chat`] and [`tale`] are worlds for stories, with people
-//! called by name.
+//! called by name; a [`siege::Siege`] is one of honest people beside those who have keys and take
+//! what they can get ([`greedy`]).
 //!
 //! ```text
 //! UDPCHAT_WORLDS=100000 cargo test -p simulation --test worlds -- --nocapture

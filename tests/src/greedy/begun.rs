@@ -1,7 +1,7 @@
 //! Messages that are begun: more than was granted, or never to be ended.
 
 use proto_core::{
-    id::{Epoch, Number, Recipient},
+    id::{Account, Epoch, Number, Recipient},
     wire::{Deposit, FRAGMENT_UNIT, Frame, Say},
 };
 
@@ -21,6 +21,12 @@ const UNFINISHED: u64 = 64;
 const SHORT: u16 = 7 * UNIT + 1;
 
 const UNIT: u16 = FRAGMENT_UNIT as u16;
+
+/// No server has so many accounts.
+const NOBODY: Account = Account(0x0fff_ffff);
+
+/// Enough for a sealed message's own overhead, so that one piece of it is one byte.
+const LEAST: u16 = UNIT + 1;
 
 /// A message's last piece is the shortest: one byte.
 fn last_piece(total: u16) -> (u16, &'static [u8]) {
@@ -116,9 +122,3 @@ pub(super) fn to_nobody(hand: &mut Hand, count: u32) -> Moment {
     hand.say_at_home(&[Frame::Ping(())]);
     SECOND
 }
-
-/// No server has so many accounts.
-const NOBODY: proto_core::id::Account = proto_core::id::Account(0x0fff_ffff);
-
-/// Enough for a sealed message's own overhead, so that one piece of it is one byte.
-const LEAST: u16 = UNIT + 1;

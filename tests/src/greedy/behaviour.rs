@@ -1,5 +1,7 @@
 //! What people with keys do to get more than their share.
 
+use proto_core::wire::Frame;
+
 use crate::clock::Moment;
 
 use super::{
@@ -135,7 +137,6 @@ impl Behaviour {
 
     /// A session of theirs is live.
     pub(super) fn greet(self, hand: &mut Hand, id: u32) {
-        use proto_core::wire::Frame;
         match self {
             Self::OpensSessions { .. } => hand.hang_up(id),
             Self::SquatsNicks => {

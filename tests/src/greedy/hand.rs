@@ -20,6 +20,9 @@ use crate::{
 
 use super::session::{Contact, Heard, Session};
 
+/// The first byte of a Retry.
+const RETRY: u8 = 3;
+
 /// How long an answer of the server is waited for.
 const PATIENCE: Moment = SECOND;
 
@@ -286,7 +289,7 @@ impl Hand {
     pub(super) fn hear(&mut self, datagram: Vec<u8>) -> Option<u32> {
         self.tally.came += datagram.len() as u64;
         // After its first byte, or after a version behind that, each names the session.
-        let at = if datagram.first() == Some(&RETRY) { 2 } else { 1 };
+        let at = 1 + usize::from(datagram.first() == Some(&RETRY));
         let id = u32::from_le_bytes(*datagram.get(at..)?.first_chunk()?);
         match self.sessions.get_mut(&id)?.hear(datagram, &mut self.random) {
             Heard::Nothing => None,
@@ -361,6 +364,3 @@ impl Hand {
         self.say(id, &answers);
     }
 }
-
-/// The first byte of a Retry.
-const RETRY: u8 = 3;
