@@ -8,7 +8,8 @@
 //!   passes, and the host's answers. See [`steps::Step`].
 //!
 //! Beside panics, each looks for what must never be: a deadline that stays due after
-//! all was done, and more work than one input is worth.
+//! all was done, and more work than one input is worth. At a server it also looks for starvation:
+//! whatever came before, two who are new register and write to each other.
 
 mod live;
 mod outside;

@@ -316,6 +316,53 @@ impl World<Server<ServerMemory>> {
     }
 }
 
+/// How many honest there are. As yet they are not looked for where there is no row for them: those of
+/// accounts that were removed are not used again, and places in rooms leave none in the lobby.
+const HONEST: usize = 2;
+
+impl World<Server<ServerMemory>> {
+    /// Whatever came before, once those who sent it are silent for as long as a session lasts, two
+    /// who are new register, and what one of them says comes to the other.
+    fn starve_nobody(&mut self) {
+        for _ in 0..2 {
+            self.settle();
+            self.step(Step::Time(u16::MAX));
+        }
+        self.settle();
+        let usage = self.role.usage();
+        let is_full = |(used, rows): (usize, usize)| used + HONEST > rows;
+        // What a host finds that is not so may stand in the way of anything.
+        if is_full(usage.accounts) || is_full(usage.members) || self.outside.misled {
+            return;
+        }
+        let [author, recipient] = [End::Honest, End::Friend].map(|end| {
+            self.step(Step::Call(end, &[]));
+            let register = register(nick(end), None, 1);
+            let login = Login { register, attempt: 1, password: Secret(b"password") };
+            self.frame(end, &Frame::Login(login));
+            self.attend();
+            self.outside.registered(end).expect("whoever is new gets a nick")
+        });
+        let (to, number) = (Recipient::Account(recipient.account), Number(1));
+        let (epoch, piece) = (author.epoch, &[7; 160]);
+        let deposit = Deposit { to, epoch, number, key: 0, skip: 0, total: 160, offset: 0, piece };
+        self.frame(End::Honest, &Frame::Deposit(deposit));
+        self.attend();
+        assert!(self.outside.mail(End::Friend) > 0, "what an honest one says comes to the other");
+    }
+
+    /// A second, in which the honest acknowledge what they are sent.
+    fn attend(&mut self) {
+        for _ in 0..5 {
+            self.settle();
+            for end in [End::Honest, End::Friend] {
+                self.step(Step::Acknowledge(end, u8::MAX));
+            }
+            self.step(Step::Time(200));
+        }
+    }
+}
+
 impl World<Client<ClientMemory>> {
     /// Offline, with nothing asked of its host and nothing open, a client keeps no message,
     /// and at most a block for what each peer says of being away.
@@ -336,7 +383,7 @@ impl World<Client<ClientMemory>> {
 
 /// The nick of an end.
 pub fn nick(end: End) -> Nick {
-    Nick::new(["first", "second", "third"][end as usize]).expect("a nick")
+    Nick::new(["first", "second", "third", "honest", "friend"][end as usize]).expect("a nick")
 }
 
 /// The room that there is, once someone created it.
@@ -504,6 +551,7 @@ fn at_client() -> World<Client<ClientMemory>> {
 pub fn server(data: &[u8]) {
     let mut world = at_server(Logins::Password, true);
     world.run(data);
+    world.starve_nobody();
     world.rest();
 }
 

@@ -15,7 +15,7 @@ use proto_core::{
     time::{Instant, UnixTime, WallClock},
     wire::{
         Accept, Ack, Command, Datagram, Frame, FrameWriter, Frames, Hello, HelloTo, Init,
-        MAX_DATAGRAM, PACKET_OVERHEAD, PacketHeader, VERSION,
+        MAX_DATAGRAM, PACKET_OVERHEAD, PacketHeader, Registered, VERSION,
     },
 };
 
@@ -50,9 +50,13 @@ pub fn end_identity(end: End) -> Identity {
     Identity::new(SecretKey([2 + end as u8; 32]), &Cheap)
 }
 
-/// Where an end is.
+/// Where an end is: the honest ones at addresses that nobody else has.
 pub(crate) fn address(end: End) -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], 2 + end as u16))
+    let host = match end {
+        End::First | End::Second | End::Third => 1,
+        End::Honest | End::Friend => 2 + end as u8,
+    };
+    SocketAddr::from(([127, 0, 0, host], 2 + end as u16))
 }
 
 /// One frame as the plaintext of a packet.
@@ -116,6 +120,10 @@ struct Other {
     received: Option<u64>,
     /// The last command that it was sent.
     asked: Option<Command>,
+    /// The server registered it.
+    registered: Option<Registered>,
+    /// Pieces of mail that it was sent.
+    mail: usize,
 }
 
 /// The world around a role.
@@ -125,7 +133,7 @@ pub(crate) struct Outside {
     /// The first end is the role's server.
     has_server: bool,
     logs: BTreeMap<Log, Records>,
-    ends: [Other; End::ALL.len()],
+    ends: [Other; End::EVERY.len()],
     random: Random,
     boot: u64,
     /// The role was told of records that are not in the logs.
@@ -301,8 +309,18 @@ impl Outside {
         }
     }
 
+    /// What an end is registered as.
+    pub(crate) fn registered(&self, end: End) -> Option<Registered> {
+        self.ends[end as usize].registered
+    }
+
+    /// How many pieces of mail an end was sent.
+    pub(crate) fn mail(&self, end: End) -> usize {
+        self.ends[end as usize].mail
+    }
+
     fn receive(&mut self, to: SocketAddr, datagram: &[u8]) {
-        let Some(end) = End::ALL.into_iter().find(|end| address(*end) == to) else { return };
+        let Some(end) = End::EVERY.into_iter().find(|end| address(*end) == to) else { return };
         let other = &mut self.ends[end as usize];
         match Datagram::parse(&mut datagram.to_vec()) {
             Ok(Datagram::Packet(header, sealed)) => {
@@ -310,8 +328,11 @@ impl Outside {
                 let Some((keys, _)) = &mut other.session else { return };
                 let Ok(plaintext) = keys.open.open(&Cheap, header, sealed) else { return };
                 for frame in Frames::new(plaintext) {
-                    if let Ok(Frame::Command(command)) = frame {
-                        other.asked = Some(command);
+                    match frame {
+                        Ok(Frame::Command(command)) => other.asked = Some(command),
+                        Ok(Frame::Registered(registered)) => other.registered = Some(registered),
+                        Ok(Frame::Mail(_)) => other.mail += 1,
+                        _ => {}
                     }
                 }
             }

@@ -9,11 +9,19 @@ pub enum End {
     Second,
     /// A third client, a peer that has not called yet.
     Third,
+    /// An honest client of a server, which no step is of: it comes when all steps are taken.
+    Honest,
+    /// Another one, to whom that one writes.
+    Friend,
 }
 
 impl End {
-    /// All ends, in the order of their numbers.
+    /// All ends that steps are of, in the order of their numbers.
     pub const ALL: [Self; 3] = [Self::First, Self::Second, Self::Third];
+
+    /// All there are, in the same order.
+    pub(crate) const EVERY: [Self; 5] =
+        [Self::First, Self::Second, Self::Third, Self::Honest, Self::Friend];
 
     /// The end that a byte stands for.
     pub fn of(byte: u8) -> Self {

@@ -20,6 +20,8 @@ pub(crate) enum Event {
     Wake(Place),
     /// Something of this life of a node only.
     Of(Place, u64, Task),
+    /// It is the turn of one of those who take what they can get.
+    Turn(usize),
     /// What whoever drives the world asked to be told.
     Alarm(Alarm),
 }

@@ -51,6 +51,10 @@ pub struct Counts {
     pub store_failures: u64,
     /// Datagrams that were damaged or forged.
     pub forgeries: u64,
+    /// People who took what they could get.
+    pub greedy: u64,
+    /// Times that honest people got through beside them.
+    pub passed: u64,
 }
 
 impl Counts {
@@ -99,6 +103,8 @@ impl AddAssign for Counts {
         self.copies += other.copies;
         self.store_failures += other.store_failures;
         self.forgeries += other.forgeries;
+        self.greedy += other.greedy;
+        self.passed += other.passed;
     }
 }
 
@@ -110,7 +116,7 @@ impl fmt::Display for Counts {
              {} by way of the server, {} deposits, {} relays, {} stored, {} refused, {} expired; \
              {} entries in rooms, {} read by members, {} recalled, {} gaps, {} wishes; \
              {} crashes, {} stores put back, {} begun anew, {} copied, {} store failures, \
-             {} forgeries",
+             {} forgeries, {} greedy people, {} times past them",
             self.worlds,
             self.datagrams,
             self.handshakes,
@@ -133,6 +139,8 @@ impl fmt::Display for Counts {
             self.copies,
             self.store_failures,
             self.forgeries,
+            self.greedy,
+            self.passed,
         )
     }
 }

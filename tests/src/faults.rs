@@ -143,6 +143,15 @@ impl Faults {
         }
     }
 
+    /// A good network; only clocks drift and hosts hoard, and tables are tiny in a quarter of the
+    /// worlds. Rooms keep much: in one that keeps little, a member that reads nothing may hold up
+    /// the others for a while (`reader_wait`).
+    pub fn beside_greed(dice: &mut Dice) -> Self {
+        let mut on = || dice.chance(500);
+        let (drift, hoards) = (on(), on());
+        Self { drift, hoards, tiny: dice.chance(250), ..Self::none() }
+    }
+
     /// The network heals and the hosts behave; what is the world's nature stays.
     pub fn heal(&mut self) {
         *self = Self {

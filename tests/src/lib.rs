@@ -11,7 +11,8 @@
 //! are told what happens and say whether that may be. The world wires the three. A [`life::Life`]
 //! is a world whose users follow a script, which incidents befall, and which comes to an end: of
 //! those, [`runner`] lives through many. [`chat`] and [`tale`] are worlds for stories, with people
-//! called by name.
+//! called by name; a [`siege::Siege`] is one of honest people beside those who have keys and take
+//! what they can get ([`greedy`]).
 //!
 //! ```text
 //! UDPCHAT_WORLDS=100000 cargo test -p simulation --test worlds -- --nocapture
@@ -36,6 +37,7 @@ pub mod dice;
 pub mod disturbance;
 pub mod facts;
 pub mod faults;
+pub mod greedy;
 mod judgement;
 pub mod laws;
 pub mod letter;
@@ -49,6 +51,7 @@ pub mod role;
 pub mod runner;
 pub mod script;
 pub mod setup;
+pub mod siege;
 pub mod store;
 pub mod stories;
 pub mod suite;

@@ -3,6 +3,7 @@
 use proto_core::{
     client,
     link::{Dial, Link, LinkTables, Remembered, Role, SentPacket},
+    record::MAX_RECORD,
     server::{self, Sizes},
     storage::{Block, Bucket, Index, Slot},
     timers::TimerCell,
@@ -17,6 +18,8 @@ pub struct Room {
     pub dials: usize,
     /// Accounts of a server, peers of a client.
     pub people: usize,
+    /// Rooms of a server, the lobby among them.
+    pub rooms: usize,
     /// Messages in memory, of a client each way.
     pub messages: usize,
     /// Blocks of 256 bytes of message bodies.
@@ -25,6 +28,33 @@ pub struct Room {
     pub sent: usize,
     /// Bytes of one record.
     pub work: usize,
+}
+
+impl Room {
+    /// As much as the server's program has by default: for 1,000 clients at once, of 10,000 that
+    /// come and go.
+    pub const DEFAULT_SERVER: Self = Self {
+        links: 1_144,
+        dials: 0,
+        people: 10_000,
+        rooms: 1_000,
+        messages: 1_086,
+        blocks: 2_110,
+        sent: 1_149,
+        work: MAX_RECORD,
+    };
+
+    /// As much as the program of a client has by default.
+    pub const DEFAULT_CLIENT: Self = Self {
+        links: 128,
+        dials: 32,
+        people: 1_000,
+        rooms: 0,
+        messages: 1_024,
+        blocks: 4_096,
+        sent: 1_024,
+        work: MAX_RECORD,
+    };
 }
 
 fn filled<T>(length: usize, make: impl Fn() -> T) -> Vec<T> {
@@ -113,7 +143,7 @@ pub struct ServerMemory {
 impl ServerMemory {
     /// Untouched memory.
     pub fn new(room: Room) -> Self {
-        let Room { people, messages, blocks, work, .. } = room;
+        let Room { people, rooms, messages, blocks, work, .. } = room;
         Self {
             links: LinkMemory::new(room),
             accounts: filled(people, || server::AccountSlot::EMPTY),
@@ -124,9 +154,9 @@ impl ServerMemory {
             entry_timers: vec![TimerCell::EMPTY; messages],
             pairs: filled(2 * messages, || Slot::EMPTY),
             by_pair: buckets(2 * messages),
-            rooms: filled(people, || Slot::EMPTY),
-            by_room_number: buckets(people),
-            by_room_name: buckets(people),
+            rooms: filled(rooms, || Slot::EMPTY),
+            by_room_number: buckets(rooms),
+            by_room_name: buckets(rooms),
             members: filled(3 * people, || Slot::EMPTY),
             by_member: buckets(3 * people),
             by_place: buckets(messages),

@@ -22,6 +22,7 @@ use crate::{
     life::Life,
     script::{self, Act, Step},
     setup::Setup,
+    siege::drawn as siege,
     trace::{Telling, last_lines},
 };
 
@@ -35,6 +36,8 @@ pub enum Kind {
     /// Stores of either side go back in time and identities are copied, on a network and on hosts
     /// that fail a little, until the world heals.
     Restored,
+    /// People with keys who take what they can get, beside honest ones on a good network.
+    Greedy,
 }
 
 /// Names one world, for ever, as long as the simulation stays as it is.
@@ -52,6 +55,7 @@ impl fmt::Display for Seed {
             Kind::Lossy => "lossy",
             Kind::Varied => "varied",
             Kind::Restored => "restored",
+            Kind::Greedy => "greedy",
         };
         write!(f, "{kind}:{}", self.number)
     }
@@ -61,13 +65,15 @@ impl FromStr for Seed {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong =
-            || format!("a seed is lossy:NUMBER, varied:NUMBER or restored:NUMBER, not {text:?}");
+        let wrong = || {
+            format!("a seed is lossy:, varied:, restored: or greedy: and a number, not {text:?}")
+        };
         let (kind, number) = text.split_once(':').ok_or_else(wrong)?;
         let kind = match kind {
             "lossy" => Kind::Lossy,
             "varied" => Kind::Varied,
             "restored" => Kind::Restored,
+            "greedy" => Kind::Greedy,
             _ => return Err(wrong()),
         };
         Ok(Self { kind, number: number.parse().map_err(|_| wrong())? })
@@ -80,15 +86,19 @@ pub fn draw(seed: Seed) -> (Setup, Vec<Step>) {
         Kind::Lossy => 1,
         Kind::Varied => 2,
         Kind::Restored => 3,
+        Kind::Greedy => 4,
     };
     let mut dice = Dice::new(mix(seed.number).rotate_left(8) ^ salt);
+    if seed.kind == Kind::Greedy {
+        return (siege::draw(&mut dice), Vec::new());
+    }
     let clients = 2 + dice.index(4);
     let mut nicks: Vec<_> = ["alice", "bob", "carol", "dave", "erin"].map(String::from).to_vec();
     nicks.truncate(clients);
     let (faults, crashes) = match seed.kind {
         Kind::Lossy => (Faults::lossy(), false),
         Kind::Varied => (Faults::draw(&mut dice), dice.chance(500)),
-        Kind::Restored => (Faults::restored(&mut dice), dice.chance(500)),
+        Kind::Restored | Kind::Greedy => (Faults::restored(&mut dice), dice.chance(500)),
     };
     if seed.kind == Kind::Varied && clients > 2 && dice.chance(200) {
         nicks[clients - 1] = nicks[0].to_uppercase();
@@ -106,7 +116,12 @@ pub fn draw(seed: Seed) -> (Setup, Vec<Step>) {
 /// Lives a world through to its end; what happened, and its fingerprint.
 pub fn live(seed: Seed, telling: Telling) -> (Counts, u64) {
     let (setup, steps) = draw(seed);
-    live_life(&Setup { telling, ..setup }, &steps, seed.kind == Kind::Lossy)
+    let setup = Setup { telling, ..setup };
+    if seed.kind == Kind::Greedy {
+        let world = siege::live(&setup);
+        return (*world.counts(), world.cx.fingerprint());
+    }
+    live_life(&setup, &steps, seed.kind == Kind::Lossy)
 }
 
 fn live_life(setup: &Setup, steps: &[Step], through: bool) -> (Counts, u64) {

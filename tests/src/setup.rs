@@ -92,18 +92,22 @@ impl Setup {
 fn server_room(people: usize, tiny: bool) -> Room {
     let work = MAX_RECORD;
     if tiny {
-        Room { links: people + 3, dials: 0, people, messages: 6, blocks: 140, sent: 24, work }
+        let (links, rooms) = (people + 3, people);
+        Room { links, dials: 0, people, rooms, messages: 6, blocks: 140, sent: 24, work }
     } else {
-        let links = 4 * people + 8;
-        Room { links, dials: 0, people: 2 * people, messages: 256, blocks: 4096, sent: 1024, work }
+        let (links, people) = (4 * people + 8, 2 * people);
+        let (rooms, messages) = (people, 256);
+        Room { links, dials: 0, people, rooms, messages, blocks: 4096, sent: 1024, work }
     }
 }
 
 fn client_room(people: usize, tiny: bool) -> Room {
-    let work = MAX_RECORD;
+    let (work, rooms) = (MAX_RECORD, 0);
     if tiny {
-        Room { links: 4, dials: 3, people: people + 5, messages: 12, blocks: 280, sent: 24, work }
+        let people = people + 5;
+        Room { links: 4, dials: 3, people, rooms, messages: 12, blocks: 280, sent: 24, work }
     } else {
-        Room { links: 32, dials: 16, people: 32, messages: 256, blocks: 4096, sent: 512, work }
+        let (people, messages) = (32, 256);
+        Room { links: 32, dials: 16, people, rooms, messages, blocks: 4096, sent: 512, work }
     }
 }

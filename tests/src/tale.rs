@@ -182,6 +182,7 @@ impl Tale {
                 links: 12,
                 dials: 8,
                 people: 8,
+                rooms: 8,
                 messages: 64,
                 blocks: 512,
                 sent: 128,

@@ -17,6 +17,7 @@ use crate::{
     counts::Counts,
     ctx::Ctx,
     disturbance::{Course, Disturbance, Requests, Service},
+    greedy::{Behaviour, Crowd, Surroundings, Tally},
     laws::{Judges, messages::Laws, restored::Letters},
     letter::Letter,
     network::Network,
@@ -53,6 +54,7 @@ pub struct World {
     pub(crate) cx: Ctx,
     /// What stores are asked for, if something of it is to go wrong.
     requests: Option<Requests>,
+    crowd: Crowd,
 }
 
 impl World {
@@ -72,6 +74,7 @@ impl World {
             judges: Judges::new(laws, faults.restores),
             cx: Ctx::new(setup.seed, faults, setup.telling),
             requests: None,
+            crowd: Crowd::default(),
         };
         world.populate(setup);
         world.nodes.iter_mut().for_each(|node| prepare(&mut node.plan));
@@ -150,6 +153,10 @@ impl World {
         match event {
             Event::Arrive { letter, damaged } => self.arrive(letter, damaged),
             Event::Release => self.network.release(&mut self.cx),
+            Event::Turn(number) => {
+                let keys = self.crowd.turn(&mut self.cx, number);
+                self.judges.introduce_strangers(keys);
+            }
             Event::Wake(place) => {
                 self.nodes[place].wakes_up();
                 self.input(place, Input::Timeout);
@@ -331,6 +338,26 @@ impl World {
         self.judges.went_back(&node.party(), letters, self.cx.now());
     }
 
+    // ---- those who take what they can get
+
+    /// Someone with keys comes, who takes what they can get; their number.
+    pub fn beset(&mut self, behaviour: Behaviour, at: SocketAddr) -> usize {
+        let who = |place: Place| (self.network.address(place), self.nodes[place].key());
+        let clients = (1..self.nodes.len()).map(who);
+        let around = Surroundings::new(self.nodes[SERVER].plan.suite, who(SERVER), clients);
+        self.crowd.come(&mut self.cx, behaviour, at, around)
+    }
+
+    /// They all go, without a word.
+    pub fn relieve(&mut self) {
+        self.crowd.leave();
+    }
+
+    /// What one of them sent and was sent.
+    pub fn tally(&self, number: usize) -> Tally {
+        self.crowd.tally(number)
+    }
+
     // ---- what roles do
 
     /// Passes an input to a node's role and carries out what it owes then.
@@ -425,7 +452,10 @@ impl World {
     // ---- what the network brings
 
     fn arrive(&mut self, letter: Letter, damaged: bool) {
-        let Some(place) = self.network.receiver(&letter) else { return };
+        let Some(place) = self.network.receiver(&letter) else {
+            let keys = self.crowd.hear(&mut self.cx, letter);
+            return self.judges.introduce_strangers(keys);
+        };
         let Letter { from, bytes, .. } = letter;
         self.judges.came(place, from, &bytes);
         self.cx.line(|names| {

@@ -75,9 +75,21 @@ fn stores_that_go_back_leave_nothing_untrue() {
 }
 
 #[test]
+fn greedy_people_stop_nobody() {
+    let counts = runner::live_through(Kind::Greedy, runner::worlds() / 25);
+    above_floors(
+        &counts,
+        &[
+            ("greedy people", counts.greedy, 10_000),
+            ("times that the honest got past them", counts.passed, 15_000),
+        ],
+    );
+}
+
+#[test]
 fn a_seed_decides_everything() {
     for number in 0..5 {
-        for kind in [Kind::Lossy, Kind::Varied, Kind::Restored] {
+        for kind in [Kind::Lossy, Kind::Varied, Kind::Restored, Kind::Greedy] {
             let seed = Seed { kind, number };
             let once = runner::live(seed, Telling::Silent);
             assert_eq!(once, runner::live(seed, Telling::Kept), "world {seed}");
@@ -102,7 +114,7 @@ fn replay() {
 #[ignore = "a tool, not a test"]
 fn survey() {
     let seed = env::var("UDPCHAT_SEED").ok().map(|seed| seed.parse::<Seed>().unwrap());
-    for kind in [Kind::Lossy, Kind::Varied, Kind::Restored] {
+    for kind in [Kind::Lossy, Kind::Varied, Kind::Restored, Kind::Greedy] {
         if seed.is_none_or(|seed| seed.kind == kind) {
             runner::survey(kind, runner::worlds());
         }

@@ -2,10 +2,14 @@
 
 pub(crate) mod conduct;
 pub mod messages;
+pub mod progress;
 pub(crate) mod restored;
 pub mod rooms;
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+};
 
 use proto_core::{
     client::{self, MessageId, To},
@@ -70,6 +74,11 @@ impl Judges {
     /// There is a server with this key.
     pub(crate) fn introduce_server(&mut self, suite: &'static dyn Suite, key: &PublicKey) {
         self.laws.rooms_mut().introduce(suite, key);
+    }
+
+    /// These keys belong to people who take what they can get: nobody writes down what they say.
+    pub(crate) fn introduce_strangers(&mut self, keys: BTreeSet<PublicKey>) {
+        self.laws.introduce_strangers(keys);
     }
 
     /// What the server goes by. Where wall clocks jump, mail may be of any age.

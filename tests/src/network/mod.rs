@@ -44,8 +44,9 @@ pub struct Network {
     /// Who is there, seen from outside, but for those behind translators.
     places: BTreeMap<SocketAddr, Place>,
     nats: BTreeMap<Place, Nat>,
-    /// How many datagrams each node sent.
+    /// How many datagrams each node sent, and how many bytes.
     sent: Vec<u64>,
+    bytes: Vec<u64>,
     accepts: BTreeSet<u64>,
     attacker: Attacker,
     interception: Option<Interception>,
@@ -62,6 +63,7 @@ impl Network {
         self.places.insert(address, self.addresses.len());
         self.addresses.push(address);
         self.sent.push(0);
+        self.bytes.push(0);
     }
 
     /// Where a node is, as it sees itself.
@@ -77,6 +79,11 @@ impl Network {
     /// How many datagrams a node sent.
     pub fn sent(&self, place: Place) -> u64 {
         self.sent[place]
+    }
+
+    /// How many bytes a node sent.
+    pub fn bytes(&self, place: Place) -> u64 {
+        self.bytes[place]
     }
 
     /// A client is seen at another address from now on.
@@ -110,6 +117,7 @@ impl Network {
         let inside = self.addresses[place];
         let from = self.nats.get_mut(&place).map_or(inside, |nat| nat.leaves(to));
         self.sent[place] += 1;
+        self.bytes[place] += bytes.len() as u64;
         cx.counts.datagrams += 1;
         if bytes.first() == Some(&ACCEPT) && self.accepts.insert(fingerprint(0, &bytes)) {
             cx.counts.handshakes += 1;
