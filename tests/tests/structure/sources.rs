@@ -7,7 +7,7 @@ use std::{
 };
 
 use syn::{
-    Attribute, Expr, ImplItem, ItemImpl, ItemMod, ItemUse, Macro, Token, Type, UseTree,
+    Attribute, Expr, ImplItem, ItemImpl, ItemMod, ItemUse, Macro, Token, Type, UseTree, Visibility,
     punctuated::Punctuated,
     visit::{self, Visit},
 };
@@ -140,6 +140,9 @@ impl Visit<'_> for Sources {
     fn visit_item_use(&mut self, item: &ItemUse) {
         self.import(Names::new(), &item.tree);
     }
+
+    /// Who may see something is nothing that it uses.
+    fn visit_visibility(&mut self, _: &Visibility) {}
 
     fn visit_path(&mut self, path: &syn::Path) {
         let names = names(path);
