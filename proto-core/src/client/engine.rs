@@ -1,33 +1,39 @@
-//! The client at work: its state and its lent tables, for one input and the
-//! drain that follows it.
+//! The client at work: its components over their lent tables, for one input and the drain that
+//! follows it. Each input goes to one component; what must follow elsewhere is done here.
 
-use core::net::SocketAddr;
+use core::{net::SocketAddr, time::Duration};
 
 use crate::{
-    host::Owed,
-    host::Resume,
-    id::{Epoch, Incarnation, PublicKey},
-    link::{Admit, Arrival, Expired, Fate, HOME, LinkConfig, LinkHeads, Links, LinksState},
+    host::{Owed, Records, Request, Resume, Ticket},
+    id::{Incarnation, PublicKey},
+    link::{Admit, Arrival, Drops, Expired, Fate, HOME, LinkConfig, LinkHeads, Links, LinksState},
     random::{Random, Seed},
-    role::Receiver,
+    role::{Receiver, Taken},
     session::Identity,
-    storage::{Id, Index, List, Pool, PoolHead, Slab, SlabHead},
-    time::{Instant, UnixTime, WallClock},
-    timers::Timers,
+    storage::{Id, Index, Pool, PoolHead, Slab, SlabHead},
+    time::{Instant, WallClock},
     violation::Violation,
-    wire::{Frame, MAX_DATAGRAM},
+    wire::{CloseReason, Frame, MAX_AWAY, MAX_DATAGRAM, Registered, Roster as RosterPage, Wish},
 };
 
-pub(super) use crate::role::Taken;
-
 use super::{
-    ClientLink, Config, Event, Incoming, Outgoing, Peer, Tables,
-    conversation::{ClientRole, Contact, Token},
-    home::Home,
-    host::Loading,
-    incoming, outgoing,
-    peer::{self, Active, Fetching, Joined, Peers},
-    rooms::Wishes,
+    config::Config,
+    contact::Contact,
+    ctx::Ctx,
+    error::{CommandError, PasswordError, SayError},
+    event::{Event, MessageId, To},
+    inbox::{self, Inbox},
+    loading::{self, Loading},
+    memory::Tables,
+    news::News,
+    outbox::{self, Outbox},
+    requests::{Asker, Requests, Wanted},
+    role::{ClientLink, ClientRole},
+    rooms::{self, Rooms},
+    roster::{Roster, id::PeerId, peers::Peers, reach},
+    sent::SentFrame,
+    session::{self, Change, ServerSession, standing::Standing},
+    view::{OpenMessages, PeerView, RoomView, Status, Usage},
 };
 
 /// Tries to reach a peer before it is left to the server.
@@ -36,8 +42,19 @@ const PEER_TRIES: u32 = 4;
 /// What a client keeps between inputs beside its tables.
 #[derive(Debug)]
 pub(super) struct State {
-    pub(super) kept: Kept,
-    pub(super) links: LinksState<ClientRole>,
+    config: Config,
+    now: Instant,
+    clock: WallClock,
+    links: LinksState<ClientRole>,
+    server: Standing,
+    news: News,
+    store: Requests,
+    session: ServerSession,
+    roster: Roster,
+    outbox: outbox::State,
+    inbox: inbox::State,
+    rooms: Rooms,
+    loading: Loading,
     heads: Heads,
 }
 
@@ -47,58 +64,9 @@ struct Heads {
     links: LinkHeads,
     hash: [u8; 16],
     peers: SlabHead,
-    peer_timers: u32,
-    outgoing: SlabHead,
-    incoming: SlabHead,
-    pool: PoolHead,
-}
-
-/// The role's own.
-#[derive(Debug)]
-pub(super) struct Kept {
-    pub(super) config: Config,
-    pub(super) now: Instant,
-    pub(super) clock: WallClock,
-    pub(super) boot: u64,
-    pub(super) home: Home,
-    /// This run.
-    pub(super) run: Incarnation,
-    /// The epoch that messages are numbered in; 0 before the first registration of this run.
-    pub(super) epoch: Epoch,
-    /// The last epoch of the runs before this one.
-    pub(super) former: Epoch,
-    pub(super) loading: Loading,
-    /// How many messages are neither settled nor saved by the server; one more for each
-    /// conversation where that is not known yet.
-    pub(super) unsaved: usize,
-    /// The number of the next conversation's record.
-    pub(super) next_conversation: u64,
-    pub(super) asking_outgoing: List<Outgoing, outgoing::Asking>,
-    pub(super) asking_incoming: List<Incoming, incoming::Asking>,
-    pub(super) asking_peers: List<Peer, peer::Asking>,
-    pub(super) telling_outgoing: List<Outgoing, outgoing::Telling>,
-    pub(super) telling_incoming: List<Incoming, incoming::Telling>,
-    pub(super) telling_peers: List<Peer, peer::Telling>,
-    pub(super) active: List<Peer, Active>,
-    /// Whose outbox is to be read on as soon as there is room.
-    pub(super) fetching: List<Peer, Fetching>,
-    /// Rooms that this client is a member of.
-    pub(super) joined: List<Peer, Joined>,
-    pub(super) wishes: Wishes,
-    /// What came directly and waits for its pieces or for others before it: of whatever came
-    /// last, its author can be made to give it to the server.
-    pub(super) waiting: List<Incoming, incoming::Chained>,
-    /// What the host could not keep, in the order in which it was asked to; and what became of
-    /// messages that it could not save.
-    pub(super) unkept: List<Incoming, incoming::Asking>,
-    pub(super) unsettled: List<Outgoing, outgoing::Asking>,
-    /// Messages that the host could not keep are tried again then.
-    pub(super) retry_at: Option<Instant>,
-    pub(super) serial: u32,
-    /// Bytes in `work` that the last action lends.
-    pub(super) lent: usize,
-    /// The message whose text was lent goes with the next call.
-    pub(super) finished: Option<Id<Incoming>>,
+    outbox: outbox::Heads,
+    inbox: inbox::Heads,
+    bodies: PoolHead,
 }
 
 impl State {
@@ -119,91 +87,184 @@ impl State {
             idle: config.idle,
             datagram: config.datagram,
             credit: config.credit,
-            dial_cap: core::time::Duration::from_secs(10),
+            dial_cap: Duration::from_secs(10),
             reserved: 1,
             serves: false,
         };
         Self {
+            config,
+            now,
+            clock: resume.clock,
             links: LinksState::new(identity, random, resume.boot, link_config, now),
+            server: Standing::new(run),
+            news: News::default(),
+            store: Requests::new(),
+            session: ServerSession::default(),
+            roster: Roster::default(),
+            outbox: outbox::State::default(),
+            inbox: inbox::State::default(),
+            rooms: Rooms::default(),
+            loading: Loading::START,
             heads: Heads {
                 links: LinkHeads::new(hash),
                 hash,
                 peers: SlabHead::NEW,
-                peer_timers: 0,
-                outgoing: SlabHead::NEW,
-                incoming: SlabHead::NEW,
-                pool: PoolHead::NEW,
-            },
-            kept: Kept {
-                config,
-                now,
-                clock: resume.clock,
-                boot: resume.boot,
-                home: Home::default(),
-                run,
-                epoch: Epoch(0),
-                former: Epoch(0),
-                loading: Loading::start(),
-                unsaved: 0,
-                next_conversation: 2,
-                asking_outgoing: List::NEW,
-                asking_incoming: List::NEW,
-                asking_peers: List::NEW,
-                telling_outgoing: List::NEW,
-                telling_incoming: List::NEW,
-                telling_peers: List::NEW,
-                active: List::NEW,
-                fetching: List::NEW,
-                joined: List::NEW,
-                wishes: Wishes::default(),
-                waiting: List::NEW,
-                unkept: List::NEW,
-                unsettled: List::NEW,
-                retry_at: None,
-                serial: 0,
-                lent: 0,
-                finished: None,
+                outbox: outbox::Heads::NEW,
+                inbox: inbox::Heads::NEW,
+                bodies: PoolHead::NEW,
             },
         }
+    }
+
+    pub(super) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The time of the last input.
+    pub(super) fn now(&self) -> Instant {
+        self.now
+    }
+
+    pub(super) fn set_clock(&mut self, clock: WallClock) {
+        self.clock = clock;
+    }
+
+    pub(super) fn status(&self) -> Status {
+        self.server.status()
+    }
+
+    pub(super) fn drops(&self) -> Drops {
+        self.links.drops
+    }
+
+    #[cfg(test)]
+    pub(super) fn overgrant(&mut self, credit: u32) {
+        self.links.config.credit = credit;
     }
 }
 
 /// The client for the length of one input and its drain.
 pub(super) struct Engine<'a> {
-    pub(super) state: &'a mut Kept,
-    pub(super) links: Links<'a, ClientRole>,
-    pub(super) peers: Peers<'a>,
-    pub(super) peer_timers: Timers<'a>,
-    pub(super) outgoing: Slab<'a, Outgoing>,
-    pub(super) incoming: Slab<'a, Incoming>,
-    pub(super) pool: Pool<'a>,
-    pub(super) work: &'a mut [u8],
-}
-
-impl core::fmt::Debug for Engine<'_> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Engine").field("state", &self.state).finish_non_exhaustive()
-    }
+    cx: Ctx<'a>,
+    session: &'a mut ServerSession,
+    roster: &'a mut Roster,
+    outbox: Outbox<'a>,
+    inbox: Inbox<'a>,
+    rooms: &'a mut Rooms,
+    loading: &'a mut Loading,
 }
 
 impl<'a> Engine<'a> {
-    pub(super) fn new(state: &'a mut State, tables: Tables<'a>) -> Self {
-        let State { kept, links, heads } = state;
+    pub(super) fn new(state: &'a mut State, tables: Tables<'a>, now: Instant) -> Self {
+        state.now = now;
+        let heads = &mut state.heads;
+        let indexes = [tables.by_key, tables.by_nick, tables.by_account];
+        let indexes = indexes.map(|buckets| Index::new(buckets, heads.hash));
+        let boot = state.links.boot;
         Self {
-            state: kept,
-            links: Links::new(links, &mut heads.links, tables.links),
-            peers: Peers {
-                slab: Slab::new(tables.peers, &mut heads.peers),
-                by_key: Index::new(tables.by_key, heads.hash),
-                by_nick: Index::new(tables.by_nick, heads.hash),
-                by_account: Index::new(tables.by_account, heads.hash),
+            cx: Ctx {
+                config: &mut state.config,
+                now,
+                clock: state.clock,
+                boot,
+                links: Links::new(&mut state.links, &mut heads.links, tables.links),
+                peers: Peers::new(Slab::new(tables.peers, &mut heads.peers), indexes),
+                bodies: Pool::new(tables.blocks, &mut heads.bodies),
+                work: tables.work,
+                server: &mut state.server,
+                news: &mut state.news,
+                store: &mut state.store,
             },
-            peer_timers: Timers::new(tables.peer_timers, &mut heads.peer_timers),
-            outgoing: Slab::new(tables.outgoing, &mut heads.outgoing),
-            incoming: Slab::new(tables.incoming, &mut heads.incoming),
-            pool: Pool::new(tables.blocks, &mut heads.pool),
-            work: tables.work,
+            session: &mut state.session,
+            roster: &mut state.roster,
+            outbox: Outbox::new(
+                &mut state.outbox,
+                &mut heads.outbox,
+                tables.outgoing,
+                tables.peer_timers,
+            ),
+            inbox: Inbox::new(&mut state.inbox, &mut heads.inbox, tables.incoming),
+            rooms: &mut state.rooms,
+            loading: &mut state.loading,
         }
+    }
+
+    /// The working memory, which has the bytes of what is owed.
+    pub(super) fn into_work(self) -> &'a [u8] {
+        self.cx.work
+    }
+
+    pub(super) fn register(&mut self) -> Result<(), CommandError> {
+        self.session.register(&mut self.cx, self.loading.is_done())
+    }
+
+    pub(super) fn authenticate(&mut self, password: &[u8]) -> Result<(), PasswordError> {
+        self.session.authenticate(&mut self.cx, password)
+    }
+
+    pub(super) fn deregister(&mut self) -> Result<(), CommandError> {
+        let change = self.session.deregister(&mut self.cx)?;
+        self.apply(change);
+        Ok(())
+    }
+
+    pub(super) fn say(&mut self, to: &To, text: &str) -> Result<MessageId, SayError> {
+        outbox::check(&self.cx, to, text)?;
+        let id = match to {
+            To::Peer(_) => self.cx.peers.by_name(to).ok_or(SayError::Unknown)?,
+            To::Lobby | To::Room(_) => {
+                self.rooms.may_be_member_of(&self.cx, to).ok_or(SayError::NotMember)?
+            }
+        };
+        self.outbox.say(&mut self.cx, id, text)
+    }
+
+    pub(super) fn wish(&mut self, wish: Wish) -> Result<(), CommandError> {
+        self.rooms.wish(&mut self.cx, wish)
+    }
+
+    pub(super) fn set_away(&mut self, text: &str) -> Result<(), CommandError> {
+        self.rooms.set_away(&mut self.cx, text)
+    }
+
+    pub(super) fn shut_down(&mut self) {
+        self.go_offline();
+    }
+
+    pub(super) fn open_messages(&mut self) -> OpenMessages {
+        self.outbox.open_messages(&mut self.cx)
+    }
+
+    pub(super) fn usage(&self) -> Usage {
+        Usage {
+            links: (self.cx.links.links.len(), self.cx.links.links.capacity()),
+            outgoing: self.outbox.usage(),
+            incoming: self.inbox.usage(),
+            blocks: (self.cx.bodies.used(), self.cx.bodies.capacity()),
+        }
+    }
+
+    /// Everyone on the roster.
+    pub(super) fn for_each_peer(&self, mut visit: impl FnMut(PeerView)) {
+        for peer in self.cx.peers.iter().filter(|peer| peer.recipient().is_some()) {
+            let (To::Peer(nick), Some(person)) = (peer.with(), peer.person()) else { continue };
+            let mut away = [0; MAX_AWAY];
+            let said = self.cx.bodies.read(person.away(), 0, &mut away);
+            let away = away.get(..said).and_then(|text| core::str::from_utf8(text).ok());
+            visit(PeerView {
+                nick,
+                key: peer.key(),
+                log: peer.log(),
+                presence: person.presence(),
+                address: person.address(),
+                seen: person.seen(),
+                away: away.and_then(|text| text.try_into().ok()).unwrap_or_default(),
+            });
+        }
+    }
+
+    pub(super) fn for_each_room(&mut self, visit: impl FnMut(RoomView)) {
+        self.rooms.for_each(&mut self.cx, visit);
     }
 
     pub(super) fn handle_datagram<'d>(
@@ -211,8 +272,8 @@ impl<'a> Engine<'a> {
         from: SocketAddr,
         datagram: &'d mut [u8],
     ) -> Option<&'d [u8]> {
-        let Self { links, peers, state, .. } = self;
-        if !state.home.was_online() {
+        let Ctx { links, peers, server, now, .. } = &mut self.cx;
+        if !server.was_online() {
             // Nothing reaches who is offline.
             links.state.drops.unfitting += 1;
             return None;
@@ -221,15 +282,19 @@ impl<'a> Engine<'a> {
         let spare = links.has_spare();
         let admit = &mut |key: &PublicKey| {
             let peer = peers.by_key(key).and_then(|id| peers.get(id)).filter(|_| spare);
-            peer.map_or(Admit::No, |peer| Admit::Yes { dial: peer.dial })
+            let person = peer.and_then(|peer| peer.person());
+            person.map_or(Admit::No, |person| Admit::Yes { dial: person.dial() })
         };
-        match links.receive(state.now, from, datagram, admit) {
+        match links.receive(*now, from, datagram, admit) {
             Arrival::Nothing => {}
             Arrival::Reply(reply) => return Some(reply),
             Arrival::Established { link, purpose } => self.established(link, purpose),
             Arrival::Packet { link, number, confirmed, plaintext } => {
                 if confirmed {
-                    self.called_by_peer(link);
+                    // A peer's handshake is through.
+                    let peer = self.cx.links.get(link).map(|link| link.peer);
+                    let peer = peer.and_then(|key| self.cx.peers.by_key(&key));
+                    self.meet(link, peer);
                 }
                 self.heard(link);
                 self.take_packet(link, number, plaintext);
@@ -238,53 +303,98 @@ impl<'a> Engine<'a> {
         None
     }
 
+    pub(super) fn handle_stored(&mut self, ticket: Ticket, stored: bool) {
+        let cx = &mut self.cx;
+        let peer = cx.peers.at(ticket.slot);
+        match (Asker::of(ticket), peer) {
+            (Some(Asker::Own), _) => {
+                if cx.store.answer_own(ticket) && !stored {
+                    cx.store.own_failed();
+                    cx.store_failed();
+                }
+            }
+            (Some(Asker::Record), Some(id)) => {
+                let found = cx.peers.get_mut(id);
+                if found.is_some_and(|peer| peer.saved.answer(ticket.serial, stored)) {
+                    self.outbox.record_saved(cx, id);
+                }
+            }
+            (Some(Asker::Trim), Some(id)) => outbox::trimming::trimmed(cx, id, ticket.serial),
+            (Some(Asker::Outgoing), _) => self.outbox.stored(cx, ticket, stored),
+            (Some(Asker::Incoming), _) => {
+                if let Some(room) = self.inbox.stored(cx, ticket, stored) {
+                    rooms::owe_read(cx, room);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn handle_read(&mut self, ticket: Ticket, loaded: Option<Records<'_>>) {
+        let cx = &mut self.cx;
+        match (Asker::of(ticket), cx.peers.at(ticket.slot)) {
+            (Some(Asker::Fetch), Some(id)) => self.outbox.fetched(cx, id, ticket.serial, loaded),
+            (Some(Asker::Look), _) => self.inbox.looked(cx, ticket, loaded),
+            (Some(Asker::Loading), _) => {
+                if self.loading.read(cx, &mut self.outbox, ticket, loaded) {
+                    cx.news.tell(Event::Ready);
+                    self.outbox.fetch_all(cx);
+                    self.session.set_out(cx);
+                }
+            }
+            _ => {}
+        }
+    }
+
     pub(super) fn handle_timeouts(&mut self) {
-        let now = self.state.now;
+        let now = self.cx.now;
         loop {
-            let Self { links, outgoing, incoming, peers, .. } = self;
-            let visit = &mut |contact: &mut Contact, token, fate| {
-                settle(contact, (outgoing, incoming), peers, token, fate);
+            let Self { cx, outbox, inbox, .. } = self;
+            let peers = &mut cx.peers;
+            let visit = &mut |contact: &mut Contact, sent, fate| {
+                settle(contact, (outbox, inbox), peers, sent, fate);
             };
-            match links.timeout(now, visit) {
+            match cx.links.timeout(now, visit) {
                 Some(Expired::Nothing) => {}
                 Some(Expired::Probing(link)) => self.probing(link),
-                Some(Expired::Dead(link)) => self.lost(link),
-                Some(Expired::Unanswered { dial, purpose, tries, wrong_key }) => {
-                    if purpose == HOME {
-                        self.home_unanswered(tries, wrong_key);
-                    } else if tries >= PEER_TRIES {
-                        self.links.hang_up(dial);
-                        self.peer_unreachable(purpose - 1);
+                Some(Expired::Dead(link)) => {
+                    let peer = self.remove(link);
+                    self.goes_on_without(peer, CloseReason::Leaving);
+                }
+                Some(Expired::Unanswered { purpose: HOME, tries, wrong_key, .. }) => {
+                    let change = self.session.unanswered(tries, wrong_key);
+                    self.apply(change);
+                }
+                Some(Expired::Unanswered { dial, purpose, tries, .. }) => {
+                    if tries >= PEER_TRIES {
+                        cx.links.hang_up(dial);
+                        if let Some(id) = cx.peers.at(purpose - 1) {
+                            reach::dialled(cx, id);
+                            outbox.unreachable(cx, id);
+                        }
                     }
                 }
                 None => break,
             }
         }
-        while let Some(slot) = self.peer_timers.pop_due(now) {
-            if let Some(peer) = self.peers.slab.id_at(slot) {
-                self.peer_timeout(peer);
-            }
+        self.outbox.timeout(&mut self.cx);
+        if self.cx.store.is_retry_due(now) {
+            self.inbox.retry(&mut self.cx);
+            self.outbox.retry(&mut self.cx);
         }
-        if self.state.retry_at.is_some_and(|at| at <= now) {
-            self.state.retry_at = None;
-            self.keep_again();
-            self.save_verdicts_again();
-            self.fetch_again();
-        }
-        self.home_timeout();
-        self.load_on();
+        let change = self.session.timeout(&mut self.cx);
+        self.apply(change);
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
         if self.is_owing() {
-            return Some(self.state.now);
+            return Some(self.cx.now);
         }
         [
-            self.links.deadline(),
-            self.peer_timers.deadline(),
-            self.state.retry_at,
-            self.state.home.deadline(),
-            self.state.loading.deadline(),
+            self.cx.links.deadline(),
+            self.outbox.deadline(),
+            self.cx.store.deadline(),
+            self.session.deadline(&self.cx),
         ]
         .into_iter()
         .flatten()
@@ -294,15 +404,12 @@ impl<'a> Engine<'a> {
     /// Everything the client owes, in the order that keeps its promises: the store
     /// first, since a request must be durable before what relies on it.
     pub(super) fn next_owed(&mut self, scratch: &mut [u8; MAX_DATAGRAM]) -> Option<Owed<Event>> {
-        if let Some(finished) = self.state.finished.take() {
-            self.came_told(finished);
-        }
+        self.inbox.finish(&mut self.cx);
         if let Some(request) = self.next_request() {
             return Some(Owed::Request(request));
         }
-        self.state.lent = 0;
-        if let Some(event) = self.next_event() {
-            return Some(Owed::Event { event, length: self.state.lent });
+        if let Some((event, length)) = self.next_event() {
+            return Some(Owed::Event { event, length });
         }
         // What was told to its end is to be forgotten by the store.
         if let Some(request) = self.next_request() {
@@ -312,143 +419,281 @@ impl<'a> Engine<'a> {
         Some(Owed::Send { to, length })
     }
 
-    pub(super) fn unix(&self) -> UnixTime {
-        self.state.clock.unix(self.state.now)
-    }
-
-    pub(super) fn contact(&mut self, link: Id<ClientLink>) -> Option<&mut Contact> {
-        self.links.get_mut(link).filter(|link| link.is_live()).map(|link| &mut link.role)
-    }
-
-    pub(super) fn shut_down(&mut self) {
-        self.go_offline();
-    }
-
     fn is_owing(&self) -> bool {
-        self.state.finished.is_some()
-            || !self.state.asking_outgoing.is_empty()
-            || !self.state.asking_incoming.is_empty()
-            || !self.state.asking_peers.is_empty()
-            || !self.state.telling_outgoing.is_empty()
-            || !self.state.telling_incoming.is_empty()
-            || !self.state.telling_peers.is_empty()
-            || self.may_fetch()
-            || self.state.loading.is_owed()
-            || self.state.home.is_owing()
-            || self.state.wishes.is_owing()
-            || self.links.is_owing()
+        self.cx.store.next(self.outbox.has_room(&self.cx)).is_some()
+            || self.inbox.is_owing()
+            || self.outbox.is_owing()
+            || self.rooms.is_owing()
+            || self.cx.news.is_owing()
+            || self.cx.links.is_owing()
+    }
+
+    fn next_request(&mut self) -> Option<Request> {
+        while let Some(wanted) = self.cx.store.next(self.outbox.has_room(&self.cx)) {
+            let cx = &mut self.cx;
+            let request = match wanted {
+                Wanted::Own => loading::request_own(cx),
+                Wanted::Peer(id) => {
+                    let record = loading::request_record(cx, id);
+                    let request = record.or_else(|| outbox::trimming::request_trim(cx, id));
+                    if request.is_none() {
+                        cx.store.peer_asked(&mut cx.peers);
+                    }
+                    request
+                }
+                Wanted::Outgoing(id) => self.outbox.request(cx, id),
+                Wanted::Incoming(id) => self.inbox.request(cx, id),
+                Wanted::Fetch => self.outbox.request_fetch(cx),
+                Wanted::Loading => Some(self.loading.request(cx)),
+            };
+            if request.is_some() {
+                return request;
+            }
+        }
+        None
+    }
+
+    /// The next event, and how many bytes of the working memory go with it.
+    fn next_event(&mut self) -> Option<(Event, usize)> {
+        let cx = &mut self.cx;
+        if let Some(event) = cx.news.next_event() {
+            return Some((event, 0));
+        }
+        if let Some(names) = self.rooms.next_event(cx) {
+            return Some(names);
+        }
+        if let Some(event) = self.next_event_of_peers() {
+            return Some((event, 0));
+        }
+        let cx = &mut self.cx;
+        if let Some(event) = self.outbox.next_event(cx) {
+            return Some((event, 0));
+        }
+        self.inbox.next_event(cx)
+    }
+
+    fn next_event_of_peers(&mut self) -> Option<Event> {
+        let cx = &mut self.cx;
+        while let Some(id) = cx.news.next_peer() {
+            if let Some(event) = self.outbox.next_verdict(cx, id) {
+                return Some(event);
+            }
+            let event = cx.peers.get_mut(id).and_then(|peer| peer.next_event());
+            if event.is_some() {
+                return event;
+            }
+            cx.news.peer_told(&mut cx.peers);
+        }
+        None
+    }
+
+    fn next_datagram(&mut self, scratch: &mut [u8; MAX_DATAGRAM]) -> Option<(SocketAddr, usize)> {
+        let cx = &mut self.cx;
+        if let Some(handshake) = cx.links.next_handshake(scratch) {
+            return Some(handshake);
+        }
+        while let Some((link, mut packet)) = cx.links.begin(cx.now, scratch) {
+            if let Some(packet) = packet.as_mut().filter(|packet| !packet.is_closing()) {
+                self.session.write_request(cx, self.roster.have(), link, packet);
+                self.inbox.write_acks(cx, link, packet);
+                outbox::inquiries::write_inquiries(cx, link, packet);
+                self.rooms.write(cx, &self.inbox, link, packet);
+                self.outbox.write_messages(cx, link, packet);
+            }
+            if let Some(sent) = cx.links.finish(link, packet, cx.now) {
+                return Some(sent);
+            }
+        }
+        None
+    }
+
+    /// Does what follows from a change of the session with the server.
+    fn apply(&mut self, change: Change) {
+        match change {
+            Change::None => {}
+            Change::Deposit => {
+                self.outbox.pump_all(&mut self.cx);
+                self.outbox.consider_leaving(&mut self.cx);
+            }
+            Change::Offline(event) => {
+                self.go_offline();
+                self.cx.news.tell(event);
+            }
+        }
+    }
+
+    /// Nothing is sent or taken in any more.
+    fn go_offline(&mut self) {
+        self.session.go_offline(&mut self.cx);
+        self.rooms.end_wishes(&mut self.cx);
+        for slot in 0..self.cx.links.links.capacity() as u32 {
+            if let Some(link) = self.cx.links.links.id_at(slot) {
+                self.close(link, CloseReason::Leaving);
+            }
+        }
+        for slot in 0..self.cx.peers.capacity() {
+            if let Some(id) = self.cx.peers.at(slot) {
+                reach::hang_up(&mut self.cx, id);
+            }
+        }
+        self.outbox.pause_all(&mut self.cx);
     }
 
     /// A handshake of this side's is through.
     fn established(&mut self, link: Id<ClientLink>, purpose: u32) {
-        if purpose == HOME {
-            self.home_reached(link);
+        let cx = &mut self.cx;
+        if purpose != HOME {
+            let peer = cx.peers.at(purpose - 1);
+            if let Some(id) = peer {
+                reach::dialled(cx, id);
+            }
+            self.meet(link, peer);
             return;
         }
-        let peer = self.peers.slab.id_at(purpose - 1);
-        match peer.and_then(|id| self.peers.get_mut(id)) {
-            Some(found) => {
-                found.dial = None;
-                self.meet(link, peer);
-            }
-            None => {
-                self.links.remove(link);
-            }
+        if let Some(older) = cx.server.link().filter(|_| cx.server.was_online()) {
+            self.remove(older);
         }
-    }
-
-    /// A peer's handshake is through.
-    fn called_by_peer(&mut self, link: Id<ClientLink>) {
-        let peer = self.links.get(link).and_then(|link| self.peers.by_key(&link.peer));
-        if let Some(found) = peer.and_then(|id| self.peers.get_mut(id))
-            && let Some(dial) = found.dial.take()
-        {
-            self.links.hang_up(dial);
+        if !self.session.reached(&mut self.cx, link) {
+            self.cx.links.remove(link);
         }
-        self.meet(link, peer);
     }
 
     /// A new link to a peer takes the place of the one before.
-    fn meet(&mut self, link: Id<ClientLink>, peer: Option<Id<Peer>>) {
+    fn meet(&mut self, link: Id<ClientLink>, peer: Option<PeerId>) {
         let Some(id) = peer else {
-            self.links.remove(link);
+            self.cx.links.remove(link);
             return;
         };
-        let older = self.peers.get_mut(id).and_then(|peer| peer.link.replace(link));
-        if let Some(older) = older {
-            self.leave(older);
-            self.links.remove(older);
+        reach::hang_up(&mut self.cx, id);
+        if let Some(older) = reach::meet(&mut self.cx, link, id) {
+            self.remove(older);
         }
-        if let Some(contact) = self.contact(link) {
-            contact.peer = Some(id);
+        if let Some(contact) = self.cx.contact(link) {
+            contact.meet(id);
         }
-        self.pump(id);
+        self.outbox.pump(&mut self.cx, id);
     }
 
     /// A link is silent: perhaps the other side has started anew and knows nothing
     /// of it. A Hello goes beside the probes.
     fn probing(&mut self, link: Id<ClientLink>) {
-        let Some(found) = self.links.get(link) else { return };
+        let Some(found) = self.cx.links.get(link) else { return };
         let again = found.probes() >= 2;
-        match found.role.peer {
-            None => {
-                self.expect_answer();
-                if again {
-                    self.reach_home();
-                }
-            }
-            Some(peer) if again => self.dial_peer(peer),
+        match found.role.peer() {
+            None => self.session.probing(&mut self.cx, again),
+            Some(peer) if again => reach::dial(&mut self.cx, peer),
             Some(_) => {}
-        }
-    }
-
-    /// A link fell silent for good.
-    fn lost(&mut self, link: Id<ClientLink>) {
-        let peer = self.links.get(link).and_then(|link| link.role.peer);
-        self.leave(link);
-        self.links.remove(link);
-        match peer {
-            Some(peer) => self.pump(peer),
-            None => self.home_lost(),
         }
     }
 
     /// Something authentic came: the other side is there, and needs no Hello.
     fn heard(&mut self, link: Id<ClientLink>) {
-        let Some(found) = self.links.get(link) else { return };
-        match found.role.peer {
-            None => self.home_heard(link),
+        let Some(found) = self.cx.links.get(link) else { return };
+        match found.role.peer() {
+            None => self.session.heard(&mut self.cx, link),
             Some(peer) => {
-                if let Some(dial) = self
-                    .peers
-                    .get_mut(peer)
-                    .filter(|peer| peer.link == Some(link))
-                    .and_then(|peer| peer.dial.take())
-                {
-                    self.links.hang_up(dial);
+                if self.cx.peers.get(peer).is_some_and(|peer| peer.link() == Some(link)) {
+                    reach::hang_up(&mut self.cx, peer);
                 }
             }
         }
     }
 
-    fn next_datagram(&mut self, scratch: &mut [u8; MAX_DATAGRAM]) -> Option<(SocketAddr, usize)> {
-        let now = self.state.now;
-        if let Some(handshake) = self.links.next_handshake(scratch) {
-            return Some(handshake);
-        }
-        while let Some((link, mut packet)) = self.links.begin(now, scratch) {
-            if let Some(packet) = packet.as_mut().filter(|packet| !packet.is_closing()) {
-                self.write_request(link, packet);
-                self.write_acks(link, packet);
-                self.write_inquiries(link, packet);
-                self.write_rooms(link, packet);
-                self.write_messages(link, packet);
+    /// Undoes what a link had going, before it ends. What is open goes on, on another link or
+    /// another way; what was arriving comes again. The peer that it led to.
+    fn leave(&mut self, link: Id<ClientLink>) -> Option<PeerId> {
+        let cx = &mut self.cx;
+        session::forget_link(cx, link);
+        self.rooms.leave(cx, &mut self.inbox, link);
+        let mut contact = core::mem::take(&mut cx.links.get_mut(link)?.role);
+        self.outbox.leave(cx, &mut contact);
+        Rooms::forget(cx, &mut contact);
+        self.inbox.leave(cx, link, &mut contact);
+        let peer = contact.peer()?;
+        reach::leave(cx, link, peer);
+        Some(peer)
+    }
+
+    /// Ends a link without a word; the peer that it led to.
+    fn remove(&mut self, link: Id<ClientLink>) -> Option<PeerId> {
+        let peer = self.leave(link);
+        self.cx.links.remove(link);
+        peer
+    }
+
+    /// Ends a link, telling the other side why; the peer that it led to.
+    fn close(&mut self, link: Id<ClientLink>, reason: CloseReason) -> Option<PeerId> {
+        let peer = self.leave(link);
+        self.cx.links.close(link, reason, self.cx.now);
+        peer
+    }
+
+    /// What goes on when a link to a peer, or to the server, has ended.
+    fn goes_on_without(&mut self, peer: Option<PeerId>, reason: CloseReason) {
+        match peer {
+            Some(peer) => self.outbox.pump(&mut self.cx, peer),
+            None => {
+                let change = self.session.closed(&mut self.cx, reason);
+                self.apply(change);
             }
-            if let Some(sent) = self.links.finish(link, packet, now) {
-                return Some(sent);
-            }
         }
-        None
+    }
+
+    fn registered(&mut self, link: Id<ClientLink>, registered: &Registered) -> Taken {
+        let new_epoch = match self.session.registered(&mut self.cx, link, registered) {
+            Ok(Some(new_epoch)) => new_epoch,
+            Ok(None) => return Taken::Done,
+            Err(rule) => return Taken::Broken(rule),
+        };
+        self.roster.begin(&mut self.cx, registered.run);
+        if new_epoch {
+            self.cx.store.owe_own();
+        }
+        self.rooms.begin(&mut self.cx, registered.rooms);
+        self.outbox.inquire_all(&mut self.cx);
+        self.apply(Change::Deposit);
+        Taken::Done
+    }
+
+    fn take_roster(&mut self, page: &RosterPage<'_>) -> Taken {
+        if self.cx.server.online().is_none() {
+            // Of which run it is comes with the Registered, which is on its way.
+            return Taken::NoRoom;
+        }
+        for entry in page.entries() {
+            let Ok(entry) = entry else { return Taken::Broken(Violation::BadFrame) };
+            let Some(id) = self.roster.take(&mut self.cx, &entry) else { continue };
+            if self.cx.peers.get(id).is_some_and(|peer| peer.has_former()) {
+                // Whoever is to be reached has another device now.
+                if let Some(stale) = reach::stale(&self.cx, id) {
+                    self.remove(stale);
+                }
+                reach::hang_up(&mut self.cx, id);
+            }
+            self.outbox.person_changed(&mut self.cx, id);
+        }
+        self.roster.turn(&mut self.cx, page);
+        self.outbox.consider_leaving(&mut self.cx);
+        self.roster.tell(&mut self.cx);
+        Taken::Done
+    }
+
+    fn take_ack(&mut self, link: Id<ClientLink>, ack: &crate::wire::Ack) -> Taken {
+        let Self { cx, outbox, inbox, .. } = self;
+        let peers = &mut cx.peers;
+        let visit = &mut |contact: &mut Contact, sent, fate| {
+            settle(contact, (outbox, inbox), peers, sent, fate);
+        };
+        if !cx.links.acknowledged(link, ack, cx.now, visit) {
+            return Taken::Broken(Violation::AckOfUnsent);
+        }
+        self.inbox.free_acknowledged(&mut self.cx, link);
+        Taken::Done
+    }
+
+    fn change(&mut self, change: Change) -> Taken {
+        self.apply(change);
+        Taken::Done
     }
 }
 
@@ -456,141 +701,93 @@ impl<'a> Receiver<'a> for Engine<'a> {
     type Role = ClientRole;
 
     fn links(&mut self) -> (&mut Links<'a, ClientRole>, Instant) {
-        (&mut self.links, self.state.now)
+        (&mut self.cx.links, self.cx.now)
     }
 
     fn take_frame(&mut self, link: Id<ClientLink>, number: u64, frame: &Frame<'_>) -> Taken {
-        let home = self.state.home.link() == Some(link);
-        let registered = self.state.home.online() == Some(link);
+        let home = self.cx.server.link() == Some(link);
+        let registered = self.cx.server.online() == Some(link);
+        let Self { cx, session, outbox, inbox, rooms, .. } = self;
         match frame {
-            Frame::Ack(ack) => {
-                let Self { links, outgoing, incoming, peers, state, .. } = self;
-                let visit = &mut |contact: &mut Contact, token, fate| {
-                    settle(contact, (outgoing, incoming), peers, token, fate);
-                };
-                if !links.acknowledged(link, ack, state.now, visit) {
-                    return Taken::Broken(Violation::AckOfUnsent);
-                }
-                self.free_acknowledged(link);
-                Taken::Done
-            }
+            Frame::Ack(ack) => self.take_ack(link, ack),
             Frame::Ping(()) => Taken::Done,
             Frame::Credit(limit) => {
-                if let Some(found) = self.links.get_mut(link) {
+                if let Some(found) = cx.links.get_mut(link) {
                     found.credit.raise(*limit);
-                    self.links.wake(link);
+                    cx.links.wake(link);
                 }
                 Taken::Done
             }
             Frame::Close(reason) => {
-                let peer = self.links.get(link).and_then(|link| link.role.peer);
-                self.leave(link);
-                self.links.remove(link);
-                match peer {
-                    Some(peer) => self.pump(peer),
-                    None if home => self.home_closed(*reason),
-                    None => {}
+                match self.remove(link) {
+                    None if !home => {}
+                    peer => self.goes_on_without(peer, *reason),
                 }
                 Taken::Done
             }
-            Frame::Say(say) if !home => self.said(link, say),
-            Frame::Receipt(receipt) if !home => self.receipt(link, receipt),
+            Frame::Say(say) if !home => inbox.said(cx, link, say),
+            Frame::Receipt(receipt) if !home => outbox.receipt(cx, link, receipt),
             Frame::Registered(registered) if home => self.registered(link, registered),
-            Frame::RegisterRefused(reason) if home => self.register_refused(*reason),
-            Frame::PasswordWanted(wanted) if home => self.password_wanted(wanted),
-            Frame::Deregistered(()) if home => self.deregistered(),
-            Frame::Roster(page) if home => self.roster(page),
+            Frame::RegisterRefused(reason) if home => {
+                let change = session.refused(cx, *reason);
+                self.change(change)
+            }
+            Frame::PasswordWanted(wanted) if home => session.password_wanted(cx, wanted),
+            Frame::Deregistered(()) if home => {
+                let change = session.deregistered(cx);
+                self.change(change)
+            }
+            Frame::Roster(page) if home => self.take_roster(page),
             // Whose numbers these are, the Registered says, which is on its way.
             Frame::Progress(_) | Frame::EntryRefused(_) | Frame::Former(_) | Frame::Mail(_)
                 if home && !registered =>
             {
                 Taken::NoRoom
             }
-            Frame::Progress(progress) if home => self.progress(link, progress),
-            Frame::EntryRefused(refused) if home => self.entry_refused(refused),
-            Frame::Former(former) if home => self.former(link, former),
-            Frame::Mail(mail) if home => self.mail(link, mail),
-            Frame::MailboxEmpty(()) if home => self.mailbox_empty(),
-            Frame::Joined(joined) if home => self.joined(link, number, joined),
-            Frame::RoomEntry(entry) if home => self.room_entry(link, entry),
-            Frame::Gone(gone) if home => self.gone(*gone),
-            Frame::Outcome(outcome) if home => self.outcome(link, number, *outcome),
-            Frame::Names(names) if home => self.names(names),
+            Frame::Progress(progress) if home => outbox.progress(cx, link, progress),
+            Frame::EntryRefused(refused) if home => outbox.refused(cx, refused),
+            Frame::Former(former) if home => Inbox::former(cx, link, former),
+            Frame::Mail(mail) if home => inbox.mail(cx, link, mail),
+            Frame::MailboxEmpty(()) if home => session.mailbox_empty(cx),
+            Frame::Joined(joined) if home => rooms.joined(cx, outbox, (link, number), joined),
+            Frame::RoomEntry(entry) if home => rooms.entry(cx, inbox, link, entry),
+            Frame::Gone(gone) if home => Rooms::gone(cx, inbox, *gone),
+            Frame::Outcome(outcome) if home => rooms.outcome(cx, inbox, (link, number), *outcome),
+            Frame::Names(names) if home => rooms.names(cx, names),
             // The rest comes from nobody who keeps to the protocol, or from a
             // server that was left.
-            _ if self.links.get(link).is_some_and(|link| link.role.peer.is_some()) || home => {
-                Taken::Broken(Violation::UnexpectedFrame)
-            }
+            _ if home || cx.peer_of(link).is_some() => Taken::Broken(Violation::UnexpectedFrame),
             _ => Taken::Done,
         }
     }
 
     fn end(&mut self, link: Id<ClientLink>, rule: Violation) {
-        let peer = self.links.get(link).and_then(|link| link.role.peer);
-        let nick = peer.and_then(|peer| self.peers.get(peer)?.with.nick());
-        self.state.home.tell(Event::Violation { by: nick, rule });
+        let peer = self.cx.peer_of(link).and_then(|id| self.cx.peers.get(id));
+        let by = peer.and_then(|peer| peer.with().nick());
+        self.cx.news.tell(Event::Violation { by, rule });
         let reason = rule.reason();
-        self.leave(link);
-        self.links.close(link, reason, self.state.now);
-        match peer {
-            Some(peer) => self.pump(peer),
-            None => self.home_closed(reason),
-        }
+        let peer = self.close(link, reason);
+        self.goes_on_without(peer, reason);
     }
 }
 
-/// What a packet carried arrived or was lost: what was lost is owed again.
+/// A frame that was sent arrived or was lost: what was lost is owed again.
 fn settle(
     contact: &mut Contact,
-    (outgoing, incoming): (&mut Slab<'_, Outgoing>, &mut Slab<'_, Incoming>),
+    (outbox, inbox): (&mut Outbox<'_>, &mut Inbox<'_>),
     peers: &mut Peers<'_>,
-    token: Token,
+    sent: SentFrame,
     fate: Fate,
 ) {
-    match (token, fate) {
-        (Token::Request, Fate::Lost) => contact.request = true,
-        (Token::Receipt, Fate::Lost) => contact.receipt = true,
-        (Token::Piece(id, run), Fate::Lost) => {
-            // What went directly may have been deposited since: then this link is done with it.
-            if let Some(message) = outgoing.get_mut(id)
-                && match message.stage {
-                    outgoing::Stage::Open => contact.peer.is_some(),
-                    outgoing::Stage::Deposited => contact.peer.is_none(),
-                    _ => false,
-                }
-            {
-                message.todo.insert(run);
-                // Ahead of what comes after it: there may be room for what is next only. And ahead
-                // of those that wait for the credit that comes back once this one is whole.
-                let (peer, position, link) = (message.peer, message.position, message.link);
-                contact.sending.insert_where(outgoing, id, |other| {
-                    other.link != link || other.peer == peer && other.position > position
-                });
-            }
+    match (sent, fate) {
+        (SentFrame::MailAck(id), fate) => inbox.mail_ack_sent(contact, id, fate),
+        (_, Fate::Acked) => {}
+        (SentFrame::Request, Fate::Lost) => contact.session.owe_request(),
+        (SentFrame::Receipt, Fate::Lost) => Inbox::receipt_lost(contact),
+        (SentFrame::Piece(id, run), Fate::Lost) => outbox.piece_lost(contact, id, run),
+        (SentFrame::Inquiry(id), Fate::Lost) => outbox::inquiries::lost(contact, peers, id),
+        (SentFrame::Read(_) | SentFrame::Command | SentFrame::Away, Fate::Lost) => {
+            Rooms::lost(contact, peers, sent);
         }
-        (Token::MailAck(id), fate) => {
-            let Some(message) = incoming.get_mut(id).filter(|m| m.mail.is_some()) else { return };
-            if fate == Fate::Acked {
-                message.mail = None;
-            }
-            List::remove_from_either([&mut contact.acks, &mut contact.acking], incoming, id);
-            // Its memory is given back right after, where the pool is at hand.
-            let list = if fate == Fate::Acked { &mut contact.acked } else { &mut contact.acks };
-            list.push_back(incoming, id);
-        }
-        (Token::Inquiry(id), Fate::Lost) => contact.inquiries.push_back(&mut peers.slab, id),
-        (Token::Read(id), Fate::Lost) => contact.reads.push_back(&mut peers.slab, id),
-        (Token::Command, Fate::Lost) => contact.command = true,
-        (Token::Away, Fate::Lost) => contact.away = true,
-        (
-            Token::Request
-            | Token::Receipt
-            | Token::Piece(..)
-            | Token::Inquiry(_)
-            | Token::Read(_)
-            | Token::Command
-            | Token::Away,
-            Fate::Acked,
-        ) => {}
     }
 }

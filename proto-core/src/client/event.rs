@@ -14,8 +14,6 @@ use crate::{
     },
 };
 
-use super::MessageId;
-
 /// Whom a message is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum To {
@@ -85,6 +83,15 @@ impl From<RoomName> for To {
     fn from(name: RoomName) -> Self {
         Self::Room(name)
     }
+}
+
+/// Names a message of this client's user: to whom, and which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MessageId {
+    /// The recipient's key, or what stands for a room's.
+    pub recipient: PublicKey,
+    /// Its place in the outbox.
+    pub position: Position,
 }
 
 /// Something that happened at a client.

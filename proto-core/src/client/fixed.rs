@@ -42,11 +42,11 @@ use crate::{
 };
 
 use super::{
-    ClientLink, Peer,
-    conversation::ClientRole,
-    incoming,
+    inbox::message as incoming,
     memory::{LEAST_INCOMING, LEAST_LINKS, LEAST_OUTGOING, Storage, Tables},
-    outgoing,
+    outbox::message as outgoing,
+    role::{ClientLink, ClientRole},
+    roster::peer::Peer,
 };
 
 pub use crate::storage::{Blocks, Work};

@@ -10,7 +10,9 @@ use crate::{
     timers::TimerCell,
 };
 
-use super::{Incoming, Outgoing, Peer, conversation::ClientRole};
+use super::{
+    inbox::message::Incoming, outbox::message::Outgoing, role::ClientRole, roster::peer::Peer,
+};
 
 /// The slices that a client lives in. Their lengths are its capacities.
 #[allow(missing_debug_implementations)] // megabytes

@@ -1,127 +1,53 @@
 //! The client's role: what its user says, and what is said to them.
 
-mod conversation;
+mod config;
+mod contact;
+mod ctx;
 mod engine;
+mod error;
 mod event;
 pub mod fixed;
-pub(crate) mod history;
-mod home;
-mod host;
 mod inbox;
-mod incoming;
-mod login;
+mod loading;
 mod memory;
+mod news;
 mod outbox;
-mod outgoing;
-mod peer;
+mod requests;
+mod role;
 mod rooms;
-mod sending;
-mod succession;
-mod verdicts;
-mod window;
+mod roster;
+mod saved;
+mod sent;
+mod session;
+mod view;
 
-use core::{fmt, net::SocketAddr, time::Duration};
+use core::fmt;
+use core::net::SocketAddr;
 
 use crate::{
     host::{Action, Judgement, Machine, Owed, Records, Resume, StoreError, Ticket},
-    id::{Nick, Position, PublicKey},
-    link::{Drops, Link},
-    password::MAX_PASSWORD,
+    link::Drops,
     random::Seed,
     role::{StartError, grant},
     session::Identity,
-    time::{Instant, UnixTime, WallClock},
-    wire::{DEFAULT_DATAGRAM, MAX_AWAY, MAX_BODY, MAX_DATAGRAM, Presence, Wish},
+    time::{Instant, WallClock},
+    wire::{MAX_DATAGRAM, Wish},
 };
 
-pub use event::{Deposit, Event, Failure, Refusal, To, Verdict};
+pub use config::Config;
+pub use error::{CommandError, PasswordError, SayError};
+pub use event::{Deposit, Event, Failure, MessageId, Refusal, To, Verdict};
 pub use fixed::Fixed;
-pub use incoming::Incoming;
+pub use inbox::message::Incoming;
 pub use memory::{Storage, Tables};
-pub use outgoing::Outgoing;
-pub use peer::Peer;
+pub use outbox::message::Outgoing;
+pub use role::ClientLink;
+pub use roster::peer::Peer;
+pub use view::{OpenMessages, PeerView, RoomView, Status, Usage};
+
+pub(crate) use rooms::history;
 
 use engine::{Engine, State};
-
-/// A link as a client keeps it.
-pub type ClientLink = Link<conversation::ClientRole>;
-
-/// What a client goes by. [`Config::new`] is right for most; its fields can be set one by one.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct Config {
-    /// The nick to register.
-    pub nick: Nick,
-    /// Where the server is.
-    pub server: SocketAddr,
-    /// The server's key; without one, whoever answers there is believed and told
-    /// in [`Event::Registered`].
-    pub server_key: Option<PublicKey>,
-    /// The round-trip time assumed before the first sample.
-    pub initial_rtt: Duration,
-    /// Something is sent to everyone in touch at least this often.
-    pub keep_alive: Duration,
-    /// Silence that ends a link.
-    pub idle: Duration,
-    /// The largest datagram sent, in bytes: 256 to 1,472.
-    pub datagram: u16,
-    /// Bytes of messages that one peer, or the server, may have under way to here.
-    pub credit: u32,
-    /// How long a message sent directly waits for its receipt before it is deposited.
-    pub receipt: Duration,
-    /// Silence of the server, while something is asked of it, that its user is told of.
-    pub patience: Duration,
-    /// How long a message may wait for its delivery.
-    pub expiry: Duration,
-    /// The longest message text sent, in bytes; at most 16,384.
-    pub text: u32,
-}
-
-impl Config {
-    /// For `nick` at `server`, with the customary times: 500 ms for a receipt, five
-    /// times that for the server.
-    pub const fn new(nick: Nick, server: SocketAddr, server_key: Option<PublicKey>) -> Self {
-        Self {
-            nick,
-            server,
-            server_key,
-            initial_rtt: Duration::from_millis(100),
-            keep_alive: Duration::from_secs(20),
-            idle: Duration::from_mins(1),
-            datagram: DEFAULT_DATAGRAM as u16,
-            credit: 4 * MAX_BODY as u32,
-            receipt: Duration::from_millis(500),
-            patience: Duration::from_millis(2500),
-            expiry: Duration::from_hours(31 * 24),
-            text: 16 * 1024,
-        }
-    }
-}
-
-/// Names a message of this client's user: to whom, and which.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct MessageId {
-    /// The recipient's key, or what stands for a room's.
-    pub recipient: PublicKey,
-    /// Its place in the outbox.
-    pub position: Position,
-}
-
-/// Where a client is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Status {
-    /// Reading its durable state.
-    Loading,
-    /// Not registered, and not trying to be: nothing is sent, nothing comes.
-    Offline,
-    /// Trying to register.
-    Registering,
-    /// Registered.
-    Online,
-    /// Depositing what is open, then going offline.
-    Leaving,
-}
 
 /// A client.
 pub struct Client<S: Storage> {
@@ -135,9 +61,9 @@ pub struct Client<S: Storage> {
 impl<S: Storage> fmt::Debug for Client<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("config", &self.state.kept.config)
+            .field("config", self.state.config())
             .field("status", &self.status())
-            .field("now", &self.state.kept.now)
+            .field("now", &self.state.now())
             .field("unanswered", &self.unanswered)
             .finish_non_exhaustive()
     }
@@ -227,63 +153,42 @@ impl<S: Storage> Client<S> {
 
     /// Where the client is.
     pub fn status(&self) -> Status {
-        self.state.kept.home.status()
+        self.state.status()
     }
 
     /// What of the messages that were accepted is not settled.
     pub fn open_messages(&mut self) -> OpenMessages {
-        let now = self.state.kept.now;
+        let now = self.state.now();
         self.engine(now).open_messages()
     }
 
     /// How full the tables are.
     pub fn usage(&mut self) -> Usage {
-        let now = self.state.kept.now;
-        let engine = self.engine(now);
-        Usage {
-            links: (engine.links.links.len(), engine.links.links.capacity()),
-            outgoing: (engine.outgoing.len(), engine.outgoing.capacity()),
-            incoming: (engine.incoming.len(), engine.incoming.capacity()),
-            blocks: (engine.pool.used(), engine.pool.capacity()),
-        }
+        let now = self.state.now();
+        self.engine(now).usage()
     }
 
     /// Everyone on the roster, for people to look at.
-    pub fn for_each_peer(&mut self, mut visit: impl FnMut(PeerView)) {
-        let now = self.state.kept.now;
-        let engine = self.engine(now);
-        for (_, peer) in engine.peers.iter() {
-            let (To::Peer(nick), Some(_)) = (peer.with, peer.recipient) else { continue };
-            let mut away = [0; MAX_AWAY];
-            let said = engine.pool.read(&peer.away, 0, &mut away);
-            let away = away.get(..said).and_then(|text| core::str::from_utf8(text).ok());
-            visit(PeerView {
-                nick,
-                key: peer.key,
-                log: peer.log,
-                presence: peer.presence,
-                address: peer.address,
-                seen: peer.seen,
-                away: away.and_then(|text| text.try_into().ok()).unwrap_or_default(),
-            });
-        }
+    pub fn for_each_peer(&mut self, visit: impl FnMut(PeerView)) {
+        let now = self.state.now();
+        self.engine(now).for_each_peer(visit);
     }
 
     /// Every room that the client is a member of, the lobby among them.
     pub fn for_each_room(&mut self, visit: impl FnMut(RoomView)) {
-        let now = self.state.kept.now;
+        let now = self.state.now();
         self.engine(now).for_each_room(visit);
     }
 
     /// What was dropped so far.
     pub fn drops(&self) -> Drops {
-        self.state.links.drops
+        self.state.drops()
     }
 
     /// Grants more than can be saved, as if whoever sends overstepped.
     #[cfg(test)]
     pub(crate) fn overgrant(&mut self, credit: u32) {
-        self.state.links.config.credit = credit;
+        self.state.overgrant(credit);
     }
 
     fn engine(&mut self, now: Instant) -> Engine<'_> {
@@ -292,8 +197,7 @@ impl<S: Storage> Client<S> {
 
     /// The engine, and the count of what it asks for.
     fn counting(&mut self, now: Instant) -> (Engine<'_>, &mut usize) {
-        self.state.kept.now = now;
-        (Engine::new(&mut self.state, self.storage.tables()), &mut self.unanswered)
+        (Engine::new(&mut self.state, self.storage.tables(), now), &mut self.unanswered)
     }
 }
 
@@ -332,7 +236,7 @@ impl<S: Storage> Machine for Client<S> {
     }
 
     fn set_clock(&mut self, clock: WallClock) {
-        self.state.kept.clock = clock;
+        self.state.set_clock(clock);
     }
 
     fn poll<'b>(
@@ -344,169 +248,15 @@ impl<S: Storage> Machine for Client<S> {
         engine.handle_timeouts();
         let owed = engine.next_owed(scratch)?;
         *unanswered += usize::from(matches!(owed, Owed::Request(_)));
-        Some(owed.lend(engine.work, scratch, (&[], None)))
+        Some(owed.lend(engine.into_work(), scratch, (&[], None)))
     }
 
     fn deadline(&mut self) -> Option<Instant> {
-        let now = self.state.kept.now;
+        let now = self.state.now();
         self.engine(now).deadline()
     }
 
     fn unanswered(&self) -> usize {
         self.unanswered
     }
-}
-
-/// Someone on the roster.
-#[derive(Clone, Debug)]
-pub struct PeerView {
-    /// The nick.
-    pub nick: Nick,
-    /// The key that holds it.
-    pub key: PublicKey,
-    /// What the conversation's logs are named by: the key that held it when it was met.
-    pub log: PublicKey,
-    /// Whether its holder is online, as far as the server knows.
-    pub presence: Presence,
-    /// Where to reach its holder directly, if known.
-    pub address: Option<SocketAddr>,
-    /// When its holder was last online, by the server's clock; 0 for not since the server
-    /// was started.
-    pub seen: UnixTime,
-    /// What an online holder says of being away; empty for one who is there.
-    pub away: heapless::String<MAX_AWAY>,
-}
-
-/// A room that a client is a member of.
-#[derive(Clone, Copy, Debug)]
-pub struct RoomView {
-    /// The room.
-    pub room: To,
-    /// What stands for its key: its log in the store is `Log::Inbox` of it.
-    pub key: PublicKey,
-}
-
-/// Messages that are not settled.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct OpenMessages {
-    /// How many are neither delivered nor refused nor expired, and not saved by the server either.
-    pub unsaved: usize,
-    /// The server has saved others, which wait there for their recipients.
-    pub stored: bool,
-}
-
-/// Why a command does nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum CommandError {
-    /// The client is online, or about to be.
-    Online,
-    /// The client is offline.
-    Offline,
-    /// The last wish is not answered yet.
-    Busy,
-    /// There is no room for another room here.
-    Full,
-    /// The text is longer than `limit` bytes.
-    TooLong {
-        /// The longest text, in bytes.
-        limit: u32,
-    },
-}
-
-impl fmt::Display for CommandError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Online => f.write_str("you are registered already"),
-            Self::Offline => f.write_str("you are offline"),
-            Self::Full => f.write_str("too many people and rooms are known here already"),
-            Self::Busy => f.write_str("the server has not answered the last command yet"),
-            Self::TooLong { limit } => write!(f, "the text is longer than {limit} bytes"),
-        }
-    }
-}
-
-impl core::error::Error for CommandError {}
-
-/// Why a password is not sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum PasswordError {
-    /// None is asked for.
-    NotWanted,
-    /// It is empty.
-    Empty,
-    /// It is longer than [`MAX_PASSWORD`] bytes.
-    TooLong,
-}
-
-impl fmt::Display for PasswordError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotWanted => f.write_str("no password is asked for"),
-            Self::Empty => f.write_str("the password is empty; give at least one character"),
-            Self::TooLong => {
-                write!(f, "the password is longer than {MAX_PASSWORD} bytes; give a shorter one")
-            }
-        }
-    }
-}
-
-impl core::error::Error for PasswordError {}
-
-/// Why a message is not sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SayError {
-    /// The client is offline, or has not been registered in this run yet.
-    Offline,
-    /// Nobody holds that nick.
-    Unknown,
-    /// The client is no member of that room.
-    NotMember,
-    /// It is one's own.
-    Oneself,
-    /// The text is empty.
-    Empty,
-    /// The text is longer than `limit` bytes.
-    TooLong {
-        /// The longest text, in bytes.
-        limit: u32,
-    },
-    /// Too many messages wait for their delivery.
-    Full,
-}
-
-impl fmt::Display for SayError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Offline => f.write_str("you are offline; nothing was sent"),
-            Self::Unknown => f.write_str("nobody here has that nick; nothing was sent"),
-            Self::NotMember => f.write_str("you are not in that room; nothing was sent"),
-            Self::Oneself => f.write_str("that is your own nick; nothing was sent"),
-            Self::Empty => f.write_str("there is no text; nothing was sent"),
-            Self::TooLong { limit } => {
-                write!(f, "the message is longer than {limit} bytes; nothing was sent")
-            }
-            Self::Full => f.write_str(
-                "too many messages wait for their delivery; nothing was sent, try again later",
-            ),
-        }
-    }
-}
-
-impl core::error::Error for SayError {}
-
-/// How full the tables are: what is used, and what there is.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct Usage {
-    /// Sessions.
-    pub links: (usize, usize),
-    /// Messages of the user's own in memory.
-    pub outgoing: (usize, usize),
-    /// Messages that came, in memory.
-    pub incoming: (usize, usize),
-    /// Blocks of 256 bytes of message bodies.
-    pub blocks: (usize, usize),
 }

@@ -5,7 +5,7 @@ mod sources;
 
 use std::{collections::BTreeSet, path::Path};
 
-use sources::Sources;
+use sources::{Reach, Sources};
 
 /// Where each crate begins.
 const CRATES: [(&str, &str); 4] = [
@@ -30,6 +30,13 @@ const LAYERS: [&[&str]; 8] = [
     &["client", "server"],
 ];
 
+/// The modules of the core that are taken apart into components, a folder each: files of different
+/// components do not import each other in circles, nor write each other's fields.
+const ROLES: [&str; 2] = ["client", "server"];
+
+/// What every component may use lies open to all.
+const CONTEXT: &str = "ctx";
+
 /// The most methods of a type, those of traits not counted.
 const MAX_METHODS: usize = 40;
 
@@ -48,7 +55,10 @@ fn nothing_is_wrong_with_the_structure_but_what_is_known() {
     let mut wrong = BTreeSet::new();
     for (name, root) in CRATES {
         let sources = Sources::read(&workspace.join(root));
-        let all = [imports(name, &sources), types(&sources)].concat();
+        let mut all = [imports(name, &sources), types(&sources)].concat();
+        if name == CORE {
+            all.extend(components(&sources));
+        }
         wrong.extend(all.iter().map(|what| format!("{name}: {what}")));
     }
     let known = KNOWN.map(str::to_owned).into();
@@ -68,7 +78,11 @@ fn imports(name: &str, sources: &Sources) -> Vec<String> {
         // A module and those below it are one.
         Some((from.get(..=shared)?.join("::"), to.get(..=shared)?.join("::")))
     };
-    let imports: Imports = sources.imports().into_iter().filter_map(siblings).collect();
+    let is_within_role = |(from, to): &(Vec<String>, Vec<String>)| {
+        name == CORE && from.first() == to.first() && role(from).is_some()
+    };
+    let imports = sources.imports().into_iter().filter(|import| !is_within_role(import));
+    let imports: Imports = imports.filter_map(siblings).collect();
     let mut wrong = Vec::new();
     for (from, to) in &imports {
         let is_top = !from.contains("::");
@@ -83,6 +97,42 @@ fn imports(name: &str, sources: &Sources) -> Vec<String> {
         }
     }
     wrong
+}
+
+/// What is wrong with the components of a role.
+fn components(sources: &Sources) -> Vec<String> {
+    let file = |names: &[String]| names.join("::");
+    let imports: Imports =
+        sources.imports().iter().map(|(from, to)| (file(from), file(to))).collect();
+    let mut wrong = Vec::new();
+    let component = |module: &[String]| component(sources, module);
+    for (from, to) in sources.imports() {
+        let is_apart =
+            from != to && (component(&from).is_none() || component(&from) != component(&to));
+        if role(&from).is_some() && is_apart && reaches(&imports, &file(&to), &file(&from)) {
+            wrong.push(format!("{} imports {}, in a circle", file(&from), file(&to)));
+        }
+    }
+    for (module, reach) in sources.open_fields() {
+        let is_context = module.get(1).is_some_and(|name| name == CONTEXT);
+        let is_open = reach == Reach::Beyond || component(module).is_none();
+        if role(module).is_some() && !is_context && is_open {
+            wrong.push(format!("{} has fields that other components see", file(module)));
+        }
+    }
+    wrong.sort();
+    wrong
+}
+
+/// The role that a module is of.
+fn role(module: &[String]) -> Option<&str> {
+    module.first().map(String::as_str).filter(|name| ROLES.contains(name))
+}
+
+/// The component that a module is of: the folder below its role's that it is in.
+fn component(sources: &Sources, module: &[String]) -> Option<String> {
+    let folder = role(module).and(module.get(..2))?.join("::");
+    sources.is_folder(&folder).then_some(folder)
 }
 
 fn layer(module: &str) -> Option<usize> {

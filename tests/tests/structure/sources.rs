@@ -7,13 +7,23 @@ use std::{
 };
 
 use syn::{
-    Attribute, Expr, ImplItem, ItemImpl, ItemMod, ItemUse, Macro, Token, Type, UseTree,
+    Attribute, Expr, Field, ImplItem, ItemImpl, ItemMod, ItemUse, Macro, Token, Type, UseTree,
+    Visibility,
     punctuated::Punctuated,
     visit::{self, Visit},
 };
 
 /// A path in a crate; its root's is empty.
 type Names = Vec<String>;
+
+/// Who sees a field that is neither private nor public.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Reach {
+    /// The module above, with all that is in it.
+    Parent,
+    /// The crate, or a part of it that is named.
+    Beyond,
+}
 
 /// The modules of a crate.
 #[derive(Debug, Default)]
@@ -26,6 +36,8 @@ pub(crate) struct Sources {
     used: Vec<(Names, Names)>,
     /// Of each `impl` of no trait: the module, the type as it is written, and the methods.
     methods: Vec<(Names, Names, usize)>,
+    /// The modules with fields that others see: those above it, or all of the crate.
+    open: BTreeSet<(Names, Reach)>,
     /// The module that is being read.
     module: Names,
     /// Where the files of its children are.
@@ -48,6 +60,11 @@ impl Sources {
             Some((self.files[from].clone(), self.files[&to].clone()))
         };
         self.used.iter().filter_map(import).collect()
+    }
+
+    /// The files that have a field with such a reach.
+    pub(crate) fn open_fields(&self) -> impl Iterator<Item = (&Names, Reach)> {
+        self.open.iter().map(|(module, reach)| (&self.files[module], *reach))
     }
 
     /// How many methods each type has.
@@ -141,12 +158,26 @@ impl Visit<'_> for Sources {
         self.import(Names::new(), &item.tree);
     }
 
+    fn visit_visibility(&mut self, _: &Visibility) {
+        // Who may see an item is no import.
+    }
+
     fn visit_path(&mut self, path: &syn::Path) {
         let names = names(path);
         if ["crate", "self", "super"].contains(&names[0].as_str()) {
             self.used.push((self.module.clone(), names));
         }
         visit::visit_path(self, path);
+    }
+
+    fn visit_field(&mut self, field: &Field) {
+        let reach = match &field.vis {
+            Visibility::Restricted(to) if to.path.is_ident("super") => Some(Reach::Parent),
+            Visibility::Restricted(_) => Some(Reach::Beyond),
+            Visibility::Public(_) | Visibility::Inherited => None,
+        };
+        self.open.extend(reach.map(|reach| (self.module.clone(), reach)));
+        visit::visit_field(self, field);
     }
 
     fn visit_macro(&mut self, call: &Macro) {

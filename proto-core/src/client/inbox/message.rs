@@ -1,19 +1,18 @@
 //! A message that came, on its way into the inbox.
 
 use crate::{
+    client::{role::ClientLink, roster::id::PeerId},
     host::Ask,
     id::{Incarnation, Nick, Position, PublicKey, RunTag},
-    link::Units,
-    storage::{Body, Id, Linked, Node},
+    link::{Piece, Units},
+    storage::{Body, Id, Linked, Node, Pool},
 };
-
-use super::{ClientLink, Peer};
 
 /// A message that came.
 #[derive(Debug)]
 pub struct Incoming {
     /// Its author, or the room that it was said in.
-    pub(super) peer: Id<Peer>,
+    pub(super) peer: PeerId,
     pub(super) position: Position,
     pub(super) stage: Stage,
     pub(super) body: Body,
@@ -60,7 +59,7 @@ pub(super) enum Stage {
     /// It is being made durable in the inbox.
     Keeping,
     /// The inbox could not take it; it is asked to again.
-    Unkept,
+    Unsaved,
     /// In the inbox.
     Kept,
 }
@@ -75,15 +74,15 @@ pub(super) struct Mail {
 /// Of an entry of a room: who said it, whether that is this client's user, which run of the
 /// server appended it, and, if it was another, the one before it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Said {
-    pub(super) author: Nick,
-    pub(super) own: bool,
-    pub(super) run: Incarnation,
-    pub(super) previous: Option<RunTag>,
+pub(in crate::client) struct Said {
+    pub(in crate::client) author: Nick,
+    pub(in crate::client) own: bool,
+    pub(in crate::client) run: Incarnation,
+    pub(in crate::client) previous: Option<RunTag>,
 }
 
 impl Incoming {
-    pub(super) fn new(peer: Id<Peer>, position: Position, body: Body, total: u16) -> Self {
+    pub(super) fn new(peer: PeerId, position: Position, body: Body, total: u16) -> Self {
         Self {
             peer,
             position,
@@ -110,6 +109,47 @@ impl Incoming {
         }
     }
 
+    /// Takes a piece of it in; `false` if it does not belong to the others.
+    pub(super) fn put(&mut self, piece: &Piece<'_>, pool: &mut Pool<'_>) -> bool {
+        match piece.put(pool, &mut self.body, &mut self.have) {
+            Some(true) if self.stage == Stage::Arriving => self.stage = Stage::Whole,
+            Some(_) => {}
+            None => return false,
+        }
+        true
+    }
+
+    /// A piece of an entry of a room is taken in: who `said` it goes with each. `false` if it does
+    /// not belong to the others.
+    pub(in crate::client) fn put_entry(
+        &mut self,
+        piece: &Piece<'_>,
+        said: Said,
+        pool: &mut Pool<'_>,
+    ) -> bool {
+        if self.said.is_some_and(|before| before.run != said.run) {
+            return false;
+        }
+        self.by_server = true;
+        self.said = Some(said);
+        self.put(piece, pool)
+    }
+
+    /// Of an entry of a room, who said it.
+    pub(in crate::client) fn said(&self) -> Option<Said> {
+        self.said
+    }
+
+    /// Its number, in its author's epoch or in the room's log.
+    pub(in crate::client) fn number(&self) -> u64 {
+        self.position.number.0
+    }
+
+    /// The link that it came through, until its text is told.
+    pub(in crate::client) fn link(&self) -> Option<Id<ClientLink>> {
+        self.link
+    }
+
     /// The inbox was not asked to keep it yet.
     pub(super) fn is_unfinished(&self) -> bool {
         matches!(self.stage, Stage::Arriving | Stage::Whole)
@@ -118,15 +158,15 @@ impl Incoming {
 
 /// The lists that they are in.
 #[derive(Debug)]
-pub(super) struct Asking;
+pub(in crate::client) struct Asking;
 #[derive(Debug)]
 pub(super) struct Telling;
 #[derive(Debug)]
 pub(super) struct OfPeer;
 #[derive(Debug)]
-pub(super) struct Acking;
+pub(in crate::client) struct Acking;
 #[derive(Debug)]
-pub(super) struct Chained;
+pub(in crate::client) struct Chained;
 
 impl Linked<Asking> for Incoming {
     fn node(&mut self) -> &mut Node<Self> {

@@ -1,20 +1,24 @@
 //! A message of this client's user, on its way out.
 
 use crate::{
+    client::{
+        event::{Deposit, Event, MessageId, To, Verdict},
+        role::ClientLink,
+        roster::id::PeerId,
+    },
     host::Ask,
     id::Position,
     link::Units,
+    record::OutboxRecord,
     storage::{Body, Id, Linked, Node},
     time::{Instant, UnixTime},
 };
-
-use super::{ClientLink, Deposit, Peer, Verdict};
 
 /// A message of this client's user.
 #[derive(Debug)]
 pub struct Outgoing {
     /// The other side.
-    pub(super) peer: Id<Peer>,
+    pub(super) peer: PeerId,
     pub(super) position: Position,
     pub(super) stage: Stage,
     pub(super) body: Body,
@@ -30,7 +34,7 @@ pub struct Outgoing {
     pub(super) since: Option<Instant>,
     /// Some of it was sent to its recipient, or to the server on an earlier link: its
     /// recipient may have it all, or get it, whatever a server says now.
-    pub(super) ventured: bool,
+    pub(super) maybe_delivered: bool,
     pub(super) news: News,
     pub(super) ask: Ask,
     pub(super) asking: Node<Self>,
@@ -91,7 +95,7 @@ pub(super) struct News {
 
 impl Outgoing {
     pub(super) fn new(
-        peer: Id<Peer>,
+        peer: PeerId,
         position: Position,
         stage: Stage,
         body: Body,
@@ -107,13 +111,48 @@ impl Outgoing {
             todo: Units::NONE,
             link: None,
             since: None,
-            ventured: false,
+            maybe_delivered: false,
             news: News::default(),
             ask: Ask::Idle,
             asking: Node::UNLINKED,
             telling: Node::UNLINKED,
             of_peer: Node::UNLINKED,
             sending: Node::UNLINKED,
+        }
+    }
+
+    /// Nobody waits for it: neither the store nor its user.
+    pub(super) fn is_idle(&self) -> bool {
+        !self.telling.is_linked() && !self.asking.is_linked() && self.ask == Ask::Idle
+    }
+
+    /// What the store is to have of it: what became of it, told in this `boot`, once that is known,
+    /// and until then so many bytes of its body.
+    pub(super) fn record(&self, boot: u64) -> (OutboxRecord, usize) {
+        match self.stage {
+            Stage::Saving => (OutboxRecord { verdict: None }, self.total.into()),
+            Stage::Done(verdict) => (OutboxRecord { verdict: Some((verdict, boot)) }, 0),
+            _ => (OutboxRecord { verdict: None }, 0),
+        }
+    }
+
+    /// The next thing to tell of it; `None` when all is told.
+    pub(super) fn next_event(&mut self, id: MessageId, to: To) -> Option<Event> {
+        let news = &mut self.news;
+        if core::mem::take(&mut news.accepted) {
+            return Some(Event::Accepted { id, to });
+        }
+        if let Some(why) = news.deposited.take() {
+            return Some(Event::Deposited { id, to, why });
+        }
+        if core::mem::take(&mut news.stored) {
+            return Some(Event::Verdict { id, to, verdict: Verdict::Stored });
+        }
+        match self.stage {
+            Stage::Done(verdict) if core::mem::take(&mut news.verdict) => {
+                Some(Event::Verdict { id, to, verdict })
+            }
+            _ => None,
         }
     }
 
@@ -125,13 +164,13 @@ impl Outgoing {
 
 /// The lists that they are in.
 #[derive(Debug)]
-pub(super) struct Asking;
+pub(in crate::client) struct Asking;
 #[derive(Debug)]
 pub(super) struct Telling;
 #[derive(Debug)]
 pub(super) struct OfPeer;
 #[derive(Debug)]
-pub(super) struct Sending;
+pub(in crate::client) struct Sending;
 
 impl Linked<Asking> for Outgoing {
     fn node(&mut self) -> &mut Node<Self> {

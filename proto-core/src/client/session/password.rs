@@ -4,14 +4,10 @@
 use core::time::Duration;
 
 use crate::{
+    client::error::PasswordError,
     password::{Password, PasswordLength},
     time::Instant,
     wire::{Frame, Login as LoginFrame, PasswordWant, PasswordWanted, Register, Secret},
-};
-
-use super::{
-    Event, PasswordError,
-    engine::{Engine, Taken},
 };
 
 /// Where the client is with the password of its nick.
@@ -39,6 +35,14 @@ impl Login {
         if let Stage::Given { at, .. } = self.stage { at } else { None }
     }
 
+    /// The password's time has come: it is to be sent.
+    pub(super) fn is_due(&mut self, now: Instant) -> bool {
+        match &mut self.stage {
+            Stage::Given { at, .. } => at.take_if(|at| *at <= now).is_some(),
+            Stage::None | Stage::Wanted(_) => false,
+        }
+    }
+
     /// There is no question of a password any more. What was given is wiped.
     pub(super) fn forget(&mut self) {
         self.stage = Stage::None;
@@ -56,33 +60,24 @@ impl Login {
             })),
         }
     }
-}
 
-impl Engine<'_> {
     /// The user gives a password.
-    pub(super) fn authenticate(&mut self, password: &[u8]) -> Result<(), PasswordError> {
-        let login = &mut self.state.home.login;
-        let Stage::Wanted(at) = login.stage else { return Err(PasswordError::NotWanted) };
+    pub(super) fn give(&mut self, password: &[u8]) -> Result<(), PasswordError> {
+        let Stage::Wanted(at) = self.stage else { return Err(PasswordError::NotWanted) };
         let password = Password::new(password).map_err(|why| match why {
             PasswordLength::Empty => PasswordError::Empty,
             PasswordLength::TooLong => PasswordError::TooLong,
         })?;
-        login.attempts = login.attempts.wrapping_add(1).max(1);
-        login.stage = Stage::Given { password, at: Some(at) };
-        self.login_timeout();
+        self.attempts = self.attempts.wrapping_add(1).max(1);
+        self.stage = Stage::Given { password, at: Some(at) };
         Ok(())
     }
 
-    /// The server gives the nick to who has its password only.
-    pub(super) fn password_wanted(&mut self, wanted: &PasswordWanted) -> Taken {
-        if !self.state.home.is_registering() {
-            return Taken::Done;
-        }
-        let wait = Duration::from_millis(wanted.wait.into());
-        let until = self.state.now + wait;
-        let login = &mut self.state.home.login;
-        let about_given = wanted.attempt == login.attempts;
-        match (&mut login.stage, wanted.why) {
+    /// The server gives the nick to who has its password only; `true` if the user is to be asked.
+    pub(super) fn wanted(&mut self, wanted: &PasswordWanted, now: Instant) -> bool {
+        let until = now + Duration::from_millis(wanted.wait.into());
+        let about_given = wanted.attempt == self.attempts;
+        match (&mut self.stage, wanted.why) {
             // It has not judged what was given, on this link or before.
             (Stage::Given { at, .. }, PasswordWant::New | PasswordWant::Known) => {
                 at.get_or_insert(until);
@@ -91,23 +86,35 @@ impl Engine<'_> {
             (Stage::Given { .. }, PasswordWant::Wrong) if !about_given => {}
             // Answers to what was given earlier, and what the user was told already.
             (Stage::Given { .. }, PasswordWant::Busy) | (Stage::Wanted(_), _) => {}
-            (Stage::None, why) | (Stage::Given { .. }, why @ PasswordWant::Wrong) => {
-                login.stage = Stage::Wanted(until);
-                self.state.home.tell(Event::PasswordWanted { why, wait });
+            (Stage::None, _) | (Stage::Given { .. }, PasswordWant::Wrong) => {
+                self.stage = Stage::Wanted(until);
+                return true;
             }
         }
-        self.login_timeout();
-        Taken::Done
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(why: PasswordWant, attempt: u32, wait: u32) -> PasswordWanted {
+        PasswordWanted { why, attempt, wait }
     }
 
-    /// Sends the password when its time has come.
-    pub(super) fn login_timeout(&mut self) {
-        let now = self.state.now;
-        if let Stage::Given { at, .. } = &mut self.state.home.login.stage
-            && at.take_if(|at| *at <= now).is_some()
-        {
-            self.expect_answer();
-            self.request();
-        }
+    #[test]
+    fn the_user_is_asked_once_and_again_only_when_the_last_one_was_wrong() {
+        let (mut login, now) = (Login::default(), Instant::from_micros(0));
+        assert_eq!(login.give(b"early"), Err(PasswordError::NotWanted));
+        assert!(login.wanted(&wanted(PasswordWant::Known, 0, 2000), now));
+        assert!(!login.wanted(&wanted(PasswordWant::Known, 0, 2000), now), "asked already");
+        assert_eq!(login.give(b""), Err(PasswordError::Empty));
+        login.give(b"hunter2").unwrap();
+        let then = now + Duration::from_secs(2);
+        assert_eq!(login.deadline(), Some(then), "the server looks at none before");
+        assert!(!login.is_due(now) && login.is_due(then) && !login.is_due(then));
+        assert!(!login.wanted(&wanted(PasswordWant::Wrong, 0, 0), then), "not about this one");
+        assert!(login.wanted(&wanted(PasswordWant::Wrong, 1, 0), then));
     }
 }

@@ -1,0 +1,277 @@
+//! Mail: what comes by way of the server, in the order of the mailbox, sealed.
+
+use crate::{
+    client::{
+        ctx::Ctx,
+        event::{Event, To},
+        role::ClientLink,
+        roster::{id::PeerId, peer::Peer},
+    },
+    host::{Ask, Records},
+    id::{Account, MessageName, Position, PublicKey, Recipient},
+    link::Piece,
+    record::BODY_HEADER,
+    role::Taken,
+    session,
+    storage::Id,
+    violation::Violation,
+    wire::{Former, Mail, MailAck},
+};
+
+use super::{
+    Inbox,
+    message::{Incoming, Mail as Place, Stage},
+};
+
+impl Inbox<'_> {
+    /// A piece of a mailbox entry.
+    pub(in crate::client) fn mail(
+        &mut self,
+        cx: &mut Ctx<'_>,
+        link: Id<ClientLink>,
+        mail: &Mail<'_>,
+    ) -> Taken {
+        let position = Position::new(mail.epoch, mail.number);
+        let longest = cx.longest_body();
+        let piece = Piece::new(mail.total, mail.offset, mail.piece);
+        let piece = piece.filter(|piece| piece.total() <= longest && position.is_sound());
+        let Some(piece) = piece else { return Taken::Broken(Violation::BadPiece) };
+        let Some(contact) = cx.links.get(link).map(|link| &link.role.inbox) else {
+            return Taken::Done;
+        };
+        if mail.index <= contact.last_mail {
+            return Taken::Done;
+        }
+        let early = mail.previous != contact.last_mail;
+        let mut at = contact.mail.front();
+        let known = loop {
+            let Some(id) = at else { break None };
+            let Some(message) = self.messages.all.get(id) else { break None };
+            if message.mail.is_some_and(|place| place.index == mail.index) {
+                break Some(id);
+            }
+            at = message.chained.next();
+        };
+        let id = known.or_else(|| self.add_mail(cx, link, mail, early));
+        let Some(message) = id.and_then(|id| self.messages.all.get_mut(id)) else {
+            return Taken::NoRoom;
+        };
+        if !message.put(&piece, &mut cx.bodies) {
+            return Taken::Broken(Violation::MixedPieces);
+        }
+        self.follow_chain(cx, link);
+        Taken::Done
+    }
+
+    /// Under which key mail was written that follows.
+    pub(in crate::client) fn former(
+        cx: &mut Ctx<'_>,
+        link: Id<ClientLink>,
+        former: &Former,
+    ) -> Taken {
+        let recipient = Recipient::Account(former.account);
+        let known = cx.peers.by_recipient(recipient).or_else(|| cx.peers.by_key(&former.key));
+        let with = To::Peer(former.nick);
+        let Some(peer) = known.or_else(|| cx.peers.add_nameless(former.key, with)) else {
+            return Taken::NoRoom;
+        };
+        if let Some(contact) = cx.contact(link) {
+            contact.inbox.former = Some((former.account, former.key, peer));
+        }
+        Taken::Done
+    }
+
+    /// Mail that the server knows to be in the inbox goes.
+    pub(in crate::client) fn free_acknowledged(&mut self, cx: &mut Ctx<'_>, link: Id<ClientLink>) {
+        while let Some(found) = cx.links.get_mut(link) {
+            let Some(id) = found.role.inbox.acked.pop_front(&mut self.messages.all) else { return };
+            let Some(message) = self.messages.all.get(id) else { continue };
+            // It may not be told yet.
+            if !message.came && *self.finished != Some(id) {
+                self.messages.release(cx, id);
+                self.messages.all.remove(id);
+            }
+        }
+    }
+
+    /// A receipt that the author can check, for an entry that was read; zeros for one
+    /// that could not be.
+    pub(super) fn mail_ack(&self, cx: &Ctx<'_>, id: Id<Incoming>) -> Option<MailAck> {
+        let message = self.messages.all.get(id)?;
+        let author = message.by.or_else(|| Some(cx.peers.get(message.peer)?.key()))?;
+        let identity = &cx.links.state.identity;
+        let name = MessageName { author, recipient: identity.public(), position: message.position };
+        let receipt =
+            if message.unreadable { [0; 16] } else { session::receipt(identity, &author, &name)? };
+        Some(MailAck { index: message.mail?.index, receipt })
+    }
+
+    /// The inbox's first record at or after the place of a mailbox entry of an epoch that is
+    /// over; `None` if the store failed.
+    pub(super) fn found(
+        &mut self,
+        cx: &mut Ctx<'_>,
+        id: Id<Incoming>,
+        loaded: Option<Records<'_>>,
+    ) {
+        let Some(message) = self.messages.all.get_mut(id).filter(|m| m.stage == Stage::Looking)
+        else {
+            return;
+        };
+        let number = message.position.to_record_number();
+        match loaded {
+            Some(loaded) if loaded.at(number).is_some() => self.messages.keep_quietly(cx, id),
+            Some(_) => {
+                // Another copy of it may be on its way into the inbox: it is settled with that one.
+                message.stage = Stage::Whole;
+                self.take_new_mail(cx, id);
+            }
+            None => {
+                cx.news.tell(Event::StoreFailed);
+                cx.store.incoming_failed(&mut self.messages.all, id);
+                cx.store.retry_later(cx.now);
+            }
+        }
+    }
+
+    fn add_mail(
+        &mut self,
+        cx: &mut Ctx<'_>,
+        link: Id<ClientLink>,
+        mail: &Mail<'_>,
+        early: bool,
+    ) -> Option<Id<Incoming>> {
+        // Its author is on the roster, which is on its way, or told of on the way.
+        let (peer, key) = author_of(cx, link, mail.from, mail.key)?;
+        let total = mail.total.into();
+        let body =
+            self.messages.room_for(cx, total, early).then(|| cx.bodies.allocate(total))??;
+        let position = Position::new(mail.epoch, mail.number);
+        let mut message = Incoming::new(peer, position, body, mail.total);
+        message.by = Some(key);
+        message.mail = Some(Place { index: mail.index, previous: mail.previous });
+        message.by_server = true;
+        message.waited = mail.index <= cx.server.waiting();
+        message.link = Some(link);
+        let id = self.messages.insert(cx, message)?;
+        cx.links.get_mut(link)?.role.inbox.mail.push_back(&mut self.messages.all, id);
+        Some(id)
+    }
+
+    /// Takes mail in as far as nothing is missing before it.
+    fn follow_chain(&mut self, cx: &mut Ctx<'_>, link: Id<ClientLink>) {
+        while let Some(contact) = cx.links.get_mut(link).map(|link| &mut link.role.inbox) {
+            let mut at = contact.mail.front();
+            let (next, index) = loop {
+                let Some((id, message)) = at.and_then(|id| Some((id, self.messages.all.get(id)?)))
+                else {
+                    return;
+                };
+                match message.mail {
+                    Some(place)
+                        if place.previous == contact.last_mail && message.stage == Stage::Whole =>
+                    {
+                        break (id, place.index);
+                    }
+                    _ => at = message.chained.next(),
+                }
+            };
+            contact.mail.remove(&mut self.messages.all, next);
+            contact.last_mail = index;
+            self.take_mail(cx, next);
+        }
+    }
+
+    /// Takes a mailbox entry whose turn it is.
+    fn take_mail(&mut self, cx: &mut Ctx<'_>, id: Id<Incoming>) {
+        let Some(message) = self.messages.all.get_mut(id) else { return };
+        let position = message.position;
+        let Some(Peer { author, .. }) = cx.peers.get(message.peer) else { return };
+        if author.has_kept(position) {
+            self.messages.keep_quietly(cx, id);
+        } else if position.epoch < author.asked.epoch {
+            // One cursor says nothing of the epochs before it: the inbox knows.
+            message.stage = Stage::Looking;
+            message.ask = Ask::Owed;
+            cx.store.owe_incoming(&mut self.messages.all, id);
+        } else {
+            self.take_new_mail(cx, id);
+        }
+    }
+
+    /// Opens a mailbox entry that the inbox does not have.
+    fn take_new_mail(&mut self, cx: &mut Ctx<'_>, id: Id<Incoming>) {
+        let Some(message) = self.messages.all.get(id) else { return };
+        let (peer_id, position) = (message.peer, message.position);
+        let Some(peer) = cx.peers.get_mut(peer_id) else { return };
+        if peer.author.has_asked(position) {
+            if self.unseal(cx, id) {
+                // It came directly too, and is on its way into the inbox.
+                self.messages.await_inbox(cx, peer_id, id);
+                if let Some(peer) = cx.peers.get_mut(peer_id) {
+                    peer.author.has_copies = true;
+                }
+            } else {
+                // It was passed over before, and nothing of it will ever be in the inbox.
+                self.pass_over(cx, id);
+            }
+            return;
+        }
+        let missing = peer.author.take(position);
+        let opened = self.unseal(cx, id);
+        let Some(message) = self.messages.all.get_mut(id) else { return };
+        message.missing = missing + u64::from(!opened);
+        if opened {
+            self.messages.await_inbox(cx, peer_id, id);
+            self.messages.keep(cx, id);
+        } else {
+            message.came = true;
+            self.messages.tell(id);
+            self.pass_over(cx, id);
+        }
+    }
+
+    /// Acknowledges mail that cannot be read.
+    fn pass_over(&mut self, cx: &mut Ctx<'_>, id: Id<Incoming>) {
+        if let Some(message) = self.messages.all.get_mut(id) {
+            message.unreadable = true;
+        }
+        self.messages.keep_quietly(cx, id);
+    }
+
+    /// Puts the plaintext in the place of the sealed body.
+    fn unseal(&mut self, cx: &mut Ctx<'_>, id: Id<Incoming>) -> bool {
+        let Some(message) = self.messages.all.get_mut(id) else { return false };
+        let by = message.by.or_else(|| Some(cx.peers.get(message.peer)?.key()));
+        let Some(author) = by else { return false };
+        let identity = &cx.links.state.identity;
+        let name = MessageName { author, recipient: identity.public(), position: message.position };
+        let total = usize::from(message.total);
+        let Some(sealed) = cx.work.get_mut(..total) else { return false };
+        cx.bodies.read(&message.body, 0, sealed);
+        let Some(plain) = session::open_mail(identity, &name, sealed) else { return false };
+        if plain.len() <= BODY_HEADER {
+            return false;
+        }
+        cx.bodies.write(&mut message.body, 0, plain);
+        message.total = plain.len() as u16;
+        true
+    }
+}
+
+/// Who wrote mail from an account with a key of this tag; `None` if that is not known yet.
+fn author_of(
+    cx: &Ctx<'_>,
+    link: Id<ClientLink>,
+    account: Account,
+    tag: u32,
+) -> Option<(PeerId, PublicKey)> {
+    let id = cx.peers.by_recipient(Recipient::Account(account));
+    if let Some((id, peer)) = id.and_then(|id| Some((id, cx.peers.get(id)?)))
+        && peer.key().tag() == tag
+    {
+        return Some((id, peer.key()));
+    }
+    let (of, key, peer) = cx.links.get(link)?.role.inbox.former?;
+    (of == account && key.tag() == tag).then_some((peer, key))
+}

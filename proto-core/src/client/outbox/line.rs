@@ -1,0 +1,115 @@
+//! The messages of one conversation that are in memory, in order.
+
+use crate::{
+    id::{Epoch, Position},
+    storage::{Id, Slab},
+};
+
+use super::{
+    conversation::Conversation,
+    message::{Outgoing, Stage},
+};
+
+/// A look at the messages of one conversation that are in memory.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Line<'s, 'a> {
+    conversation: &'s Conversation,
+    all: &'s Slab<'a, Outgoing>,
+}
+
+impl<'s, 'a> Line<'s, 'a> {
+    pub(super) fn new(conversation: &'s Conversation, all: &'s Slab<'a, Outgoing>) -> Self {
+        Self { conversation, all }
+    }
+
+    /// The messages, in order.
+    pub(super) fn iter(self) -> impl Iterator<Item = (Id<Outgoing>, &'s Outgoing)> {
+        let mut at = self.conversation.messages.front();
+        core::iter::from_fn(move || {
+            let (id, message) = at.and_then(|id| Some((id, self.all.get(id)?)))?;
+            at = message.of_peer.next();
+            Some((id, message))
+        })
+    }
+
+    /// The first that is so far.
+    pub(super) fn first_where(
+        self,
+        is: impl Fn(Stage) -> bool,
+    ) -> Option<(Id<Outgoing>, &'s Outgoing)> {
+        self.iter().find(|(_, message)| is(message.stage))
+    }
+
+    /// The first that is neither settled nor saved by the server.
+    pub(super) fn first_unsaved(self) -> Option<&'s Outgoing> {
+        self.first_where(Stage::is_unsaved).map(|(_, message)| message)
+    }
+
+    /// The one at `position`.
+    pub(super) fn find(self, position: Position) -> Option<(Id<Outgoing>, &'s Outgoing)> {
+        self.iter().find(|(_, message)| message.position == position)
+    }
+
+    /// The epoch that is being sent: a later one waits until its reader has, or may pass
+    /// over, all of this, since a cursor in it speaks for all before.
+    pub(super) fn sent_epoch(self) -> Option<Epoch> {
+        let last = self.conversation.last.epoch;
+        let (_, first) = self.iter().find(|(_, message)| {
+            let is_only = message.position.epoch == last;
+            is_only || message.stage.is_unsaved() || message.is_undecided()
+        })?;
+        Some(first.position.epoch)
+    }
+
+    /// What is next to be sent was said in an epoch before this one.
+    pub(super) fn is_from_before(self, epoch: Epoch) -> bool {
+        let is_old = |message: &Outgoing| message.position.epoch < epoch;
+        self.iter().next().is_some_and(|(_, oldest)| is_old(oldest))
+            && self.first_unsaved().is_some_and(is_old)
+    }
+
+    /// The server has said that it has messages of the conversation, which are not settled.
+    pub(super) fn has_stored(self) -> bool {
+        self.conversation.has_shelved()
+            || self.first_where(|stage| stage == Stage::Stored).is_some()
+    }
+
+    /// Fewer than `most` messages are in turn.
+    pub(super) fn has_fewer_in_turn(self, most: usize) -> bool {
+        self.iter().filter(|(_, message)| message.stage.is_in_turn()).take(most).count() < most
+    }
+
+    /// A cursor settles something that is open.
+    pub(super) fn is_news(self, cursor: Position) -> bool {
+        let window = &self.conversation.window;
+        let shelved = self.conversation.has_shelved() && window.settled.upto() < cursor;
+        let first = self.first_where(Stage::is_open);
+        let waiting = first.is_some_and(|(_, first)| first.position <= cursor);
+        cursor != Position::default() && (shelved || waiting)
+    }
+
+    /// How many numbers right before a message its reader must not wait for.
+    pub(super) fn skip(self, id: Id<Outgoing>) -> u32 {
+        let Some(message) = self.all.get(id) else { return 0 };
+        let Position { epoch, number } = message.position;
+        let before = |id, message: &Outgoing| {
+            let id = self.conversation.messages.before(id, &message.of_peer)?;
+            Some((id, self.all.get(id)?))
+        };
+        let mut at = before(id, message);
+        while let Some((id, earlier)) = at.filter(|(_, it)| it.position.epoch == epoch) {
+            let counts = match (message.stage, earlier.stage.is_given_up()) {
+                (_, true) => earlier.is_undecided(),
+                // What the server has already is none of its readers' concern here.
+                (Stage::Deposited, false) => earlier.stage == Stage::Deposited,
+                (_, false) => true,
+            };
+            if counts {
+                let between = number.0.saturating_sub(earlier.position.number.0).saturating_sub(1);
+                return between.min(u32::MAX.into()) as u32;
+            }
+            at = before(id, earlier);
+        }
+        number.0.saturating_sub(1).min(u32::MAX.into()) as u32
+    }
+}

@@ -1,0 +1,193 @@
+//! The people that the client knows: who has which nick, account and key, and who is there.
+
+pub(super) mod id;
+pub(super) mod list;
+pub(super) mod peer;
+pub(super) mod peers;
+pub(super) mod person;
+pub(super) mod reach;
+
+use crate::{
+    id::{Incarnation, Recipient},
+    wire::{Presence, Roster as Page, RosterEntry},
+};
+
+use super::{
+    ctx::Ctx,
+    event::{Event, To},
+};
+use id::PeerId;
+use peer::Who;
+
+/// How far the client has the roster.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Roster {
+    /// The run of the server that it is of.
+    run: Incarnation,
+    /// Every change up to this version.
+    have: u64,
+    /// Of the pass that is under way, the accounts below this one.
+    at: u32,
+    /// Its last page has come.
+    ended: bool,
+    changed: bool,
+}
+
+impl Roster {
+    /// Which run of the server it is of, and up to which version all is known.
+    pub(super) fn have(&self) -> (Incarnation, u64) {
+        (self.run, self.have)
+    }
+
+    /// A session begins with the server in a run of its. In another one than before, no version
+    /// counts that is known, nor any number, which may be another's now.
+    pub(super) fn begin(&mut self, cx: &mut Ctx<'_>, run: Incarnation) {
+        (self.at, self.ended) = (0, false);
+        if run == self.run {
+            return;
+        }
+        (self.run, self.have) = (run, 0);
+        cx.server.set_roster_known(false);
+        for slot in 0..cx.peers.capacity() {
+            let Some(id) = cx.peers.at(slot) else { continue };
+            cx.peers.clear_recipient(id);
+            match cx.peers.get_mut(id).map(|peer| &mut peer.who) {
+                Some(Who::Person(person)) => person.version = 0,
+                Some(Who::Room(room)) => room.meet_anew(),
+                None => {}
+            }
+        }
+    }
+
+    /// Takes in an entry: whose it is. `None` for the client's own, and if the table is full: they
+    /// can be written to by those who have more room.
+    pub(super) fn take(&mut self, cx: &mut Ctx<'_>, entry: &RosterEntry<'_>) -> Option<PeerId> {
+        if entry.key == cx.public_key() {
+            self.changed = true;
+            return None;
+        }
+        let (id, changed) = update(cx, entry)?;
+        self.changed |= changed;
+        Some(id)
+    }
+
+    /// All entries of a page are taken in. Pages may come out of order or twice: an entry counts
+    /// if it is newer than what is known.
+    pub(super) fn turn(&mut self, cx: &mut Ctx<'_>, page: &Page<'_>) {
+        if page.base > self.have {
+            // The server goes on only once all pages of a pass have arrived here.
+            (self.have, self.at, self.ended) = (page.base, 0, false);
+        }
+        self.ended |= page.last;
+        // A page of an earlier pass that comes late says nothing of this one.
+        if page.base == self.have && page.low.0 <= self.at {
+            self.at = self.at.max(page.high.0);
+            if page.last {
+                (self.have, self.at) = (page.upto, 0);
+            }
+        }
+        cx.server.set_roster_known(self.have > 0);
+    }
+
+    /// Says that people see a difference, if they do.
+    pub(super) fn tell(&mut self, cx: &mut Ctx<'_>) {
+        // Pages may swap places: what comes behind the last one is told as well.
+        if self.ended && core::mem::take(&mut self.changed) {
+            cx.news.tell(Event::RosterChanged);
+        }
+    }
+}
+
+/// Takes in a roster entry: whose it is, and whether people see a difference.
+fn update(cx: &mut Ctx<'_>, entry: &RosterEntry<'_>) -> Option<(PeerId, bool)> {
+    let server = cx.config.server_key.map_or(0, |key| key.tag());
+    if entry.presence == Presence::Gone {
+        return remove(cx, entry);
+    }
+    let same = same_account(cx, entry, server);
+    if let Some((id, version)) = same.and_then(|id| Some((id, cx.peers.get(id)?.person()?.version)))
+        && version >= entry.version
+    {
+        return Some((id, false));
+    }
+    let with = To::Peer(entry.nick);
+    let mut changed = true;
+    let id = match (same.filter(|id| goes_on(cx, *id, entry)), cx.peers.by_key(&entry.key)) {
+        (Some(id), _) => {
+            renew(cx, id, entry);
+            id
+        }
+        (None, Some(id)) => {
+            // What stands for a room's key is nobody's.
+            cx.peers.get(id)?.person()?;
+            changed = cx.peers.rename(id, with);
+            id
+        }
+        (None, None) => {
+            // A nick that another key held before is another person now.
+            let is_new = cx.peers.by_name(&with).is_none();
+            let id = cx.peers.add_instead(entry.key, with)?;
+            if let Some(person) = cx.peers.get_mut(id)?.person_mut() {
+                person.key_changed = !is_new;
+            }
+            id
+        }
+    };
+    let known = cx.peers.get(id)?;
+    if known.person()?.version >= entry.version {
+        return Some((id, changed));
+    }
+    let recipient = Recipient::Account(entry.account);
+    if known.recipient() != Some(recipient) {
+        changed = true;
+        cx.peers.set_recipient(id, recipient);
+    }
+    let person = cx.peers.get_mut(id)?.person_mut()?;
+    changed |= person.update(entry, server, &mut cx.bodies);
+    Some((id, changed))
+}
+
+/// Who had the account before, under whatever key.
+fn same_account(cx: &Ctx<'_>, entry: &RosterEntry<'_>, server: u32) -> Option<PeerId> {
+    let id = cx.peers.by_name(&To::Peer(entry.nick))?;
+    let account = cx.peers.get(id)?.person()?.account();
+    (account == Some((entry.account, server))).then_some(id)
+}
+
+/// Whether who had the account before goes on under the key of an entry: under a key with a lower
+/// number before. A number that is not higher comes from a server that was put back or begun anew,
+/// where the account may be another's: then only the first key that was met is theirs.
+fn goes_on(cx: &Ctx<'_>, id: PeerId, entry: &RosterEntry<'_>) -> bool {
+    let Some(peer) = cx.peers.get(id) else { return false };
+    let number = peer.person().map_or(0, |person| person.key_number);
+    let back = peer.key != entry.key && peer.log() == entry.key;
+    entry.key_number > number || back && cx.peers.by_key(&peer.log()).is_none()
+}
+
+/// An account that is known has another key: its holder proved at the server to be the
+/// same person.
+fn renew(cx: &mut Ctx<'_>, id: PeerId, entry: &RosterEntry<'_>) {
+    let Some(before) = cx.peers.get(id).map(|peer| peer.key) else { return };
+    cx.peers.set_key(id, entry.key);
+    if let Some(person) = cx.peers.get_mut(id).and_then(|peer| peer.person_mut()) {
+        person.renew(before, entry.key_number);
+        person.key_changed |= entry.key != before;
+    }
+}
+
+/// An account is no more: nobody is written to by its nick.
+fn remove(cx: &mut Ctx<'_>, entry: &RosterEntry<'_>) -> Option<(PeerId, bool)> {
+    let id = cx.peers.by_key(&entry.key)?;
+    let peer = cx.peers.get_mut(id)?;
+    // Its key may have another account by now.
+    let recipient = Recipient::Account(entry.account);
+    let is_another = peer.recipient().is_some_and(|its| its != recipient);
+    let person = peer.person_mut()?;
+    if person.version >= entry.version || is_another {
+        return None;
+    }
+    person.remove(entry.version);
+    cx.peers.clear_recipient(id);
+    cx.peers.forget_name(id);
+    Some((id, true))
+}

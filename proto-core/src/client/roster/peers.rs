@@ -1,0 +1,200 @@
+//! The table of people and rooms, found by key, by name and by number at the server.
+
+use crate::{
+    client::{event::To, rooms::membership::Membership},
+    id::{PublicKey, Recipient},
+    session::Suite,
+    storage::{Id, Index, Slab},
+};
+
+use super::{id::PeerId, peer::Peer};
+
+/// All people and rooms that the client knows.
+#[derive(Debug)]
+pub(in crate::client) struct Peers<'a> {
+    pub(super) slab: Slab<'a, Peer>,
+    by_key: Index<'a>,
+    by_nick: Index<'a>,
+    by_account: Index<'a>,
+}
+
+/// The row's own name.
+pub(super) fn row(id: PeerId) -> Id<Peer> {
+    Id::from_parts(id.slot(), id.generation())
+}
+
+/// The name of a row.
+pub(super) fn name(id: Id<Peer>) -> PeerId {
+    Id::from_parts(id.slot(), id.generation())
+}
+
+impl<'a> Peers<'a> {
+    /// Over lent memory.
+    pub(in crate::client) fn new(slab: Slab<'a, Peer>, indexes: [Index<'a>; 3]) -> Self {
+        let [by_key, by_nick, by_account] = indexes;
+        Self { slab, by_key, by_nick, by_account }
+    }
+
+    pub(in crate::client) fn get(&self, id: PeerId) -> Option<&Peer> {
+        self.slab.get(row(id))
+    }
+
+    pub(in crate::client) fn get_mut(&mut self, id: PeerId) -> Option<&mut Peer> {
+        self.slab.get_mut(row(id))
+    }
+
+    /// Whoever is in `slot`.
+    pub(in crate::client) fn at(&self, slot: u32) -> Option<PeerId> {
+        self.slab.id_at(slot).map(name)
+    }
+
+    pub(in crate::client) fn iter(&self) -> impl Iterator<Item = &Peer> {
+        self.slab.iter().map(|(_, peer)| peer)
+    }
+
+    pub(in crate::client) fn capacity(&self) -> u32 {
+        self.slab.capacity() as u32
+    }
+
+    pub(in crate::client) fn is_full(&self) -> bool {
+        self.slab.is_full()
+    }
+
+    pub(in crate::client) fn by_key(&self, key: &PublicKey) -> Option<PeerId> {
+        self.find(&self.by_key, &key.0, |peer| peer.key == *key)
+    }
+
+    pub(in crate::client) fn by_name(&self, with: &To) -> Option<PeerId> {
+        self.find(&self.by_nick, &with.folded(), |peer| peer.with == *with)
+    }
+
+    pub(in crate::client) fn by_recipient(&self, recipient: Recipient) -> Option<PeerId> {
+        let name = recipient.to_u64().to_le_bytes();
+        self.find(&self.by_account, &name, |peer| peer.recipient == Some(recipient))
+    }
+
+    /// Adds someone known from the store, or a room; `None` if there is no room.
+    pub(in crate::client) fn add(&mut self, key: PublicKey, with: To) -> Option<PeerId> {
+        let id = self.add_nameless(key, with)?;
+        self.index_name(id, &with);
+        Some(id)
+    }
+
+    /// Adds whoever has a name now, which another may have had before; `None` if there is no room.
+    pub(in crate::client) fn add_instead(&mut self, key: PublicKey, with: To) -> Option<PeerId> {
+        if let Some(before) = self.by_name(&with) {
+            self.forget_name(before);
+            self.clear_recipient(before);
+        }
+        self.add(key, with)
+    }
+
+    /// Adds someone who wrote and is on the roster no more, or under another key: nobody is
+    /// found under the nick.
+    pub(in crate::client) fn add_nameless(&mut self, key: PublicKey, with: To) -> Option<PeerId> {
+        let id = name(self.slab.insert(Peer::new(key, with)).ok()?);
+        self.index_key(id, &key);
+        Some(id)
+    }
+
+    /// They go by this name; `true` if they did not before.
+    pub(super) fn rename(&mut self, id: PeerId, with: To) -> bool {
+        let before = self.by_name(&with);
+        if before == Some(id) {
+            return false;
+        }
+        if let Some(before) = before {
+            self.forget_name(before);
+            self.clear_recipient(before);
+        }
+        self.forget_name(id);
+        if let Some(peer) = self.get_mut(id) {
+            peer.with = with;
+            self.index_name(id, &with);
+        }
+        true
+    }
+
+    /// They go on under another key.
+    pub(super) fn set_key(&mut self, id: PeerId, key: PublicKey) {
+        let Some(before) = self.get(id).map(|peer| peer.key) else { return };
+        let slab = &self.slab;
+        self.by_key.remove(&before.0, id.slot(), |slot| Some(slab.get(slab.id_at(slot)?)?.key.0));
+        self.index_key(id, &key);
+        if let Some(peer) = self.get_mut(id) {
+            peer.key = key;
+        }
+    }
+
+    /// They are found under their name no more.
+    pub(in crate::client) fn forget_name(&mut self, id: PeerId) {
+        let Some(with) = self.get(id).map(|peer| peer.with) else { return };
+        let slab = &self.slab;
+        self.by_nick.remove(&with.folded(), id.slot(), |slot| {
+            Some(slab.get(slab.id_at(slot)?)?.with.folded())
+        });
+    }
+
+    /// The server has a number for them.
+    pub(in crate::client) fn set_recipient(&mut self, id: PeerId, recipient: Recipient) {
+        if let Some(former) = self.by_recipient(recipient) {
+            self.clear_recipient(former);
+        }
+        self.clear_recipient(id);
+        if let Some(peer) = self.get_mut(id) {
+            peer.recipient = Some(recipient);
+            let indexed = self.by_account.insert(&recipient.to_u64().to_le_bytes(), id.slot());
+            debug_assert!(indexed, "the index has more buckets than there are peers");
+        }
+    }
+
+    /// The server has no number for them any more, as far as is known.
+    pub(in crate::client) fn clear_recipient(&mut self, id: PeerId) {
+        let Some(recipient) = self.get(id).and_then(|peer| peer.recipient) else { return };
+        let slab = &self.slab;
+        self.by_account.remove(&recipient.to_u64().to_le_bytes(), id.slot(), |slot| {
+            Some(slab.get(slab.id_at(slot)?)?.recipient?.to_u64().to_le_bytes())
+        });
+        if let Some(peer) = self.get_mut(id) {
+            peer.recipient = None;
+        }
+    }
+
+    /// What is said in a room goes to its server, also if this client is a member no longer:
+    /// the server alone knows whether it had come before.
+    pub(in crate::client) fn reach_room(
+        &mut self,
+        id: PeerId,
+        server: Option<PublicKey>,
+        suite: &dyn Suite,
+    ) {
+        let Some(peer) = self.get(id).filter(|peer| peer.recipient.is_none()) else { return };
+        let room = peer.room().and_then(Membership::room);
+        let (Some(room), Some(server)) = (room, server) else { return };
+        if peer.key == PublicKey::of_room(suite, &server, room, peer.with.room_name()) {
+            self.set_recipient(id, Recipient::Room(room));
+        }
+    }
+
+    fn index_key(&mut self, id: PeerId, key: &PublicKey) {
+        let indexed = self.by_key.insert(&key.0, id.slot());
+        debug_assert!(indexed, "the index has more buckets than there are peers");
+    }
+
+    fn index_name(&mut self, id: PeerId, with: &To) {
+        let indexed = self.by_nick.insert(&with.folded(), id.slot());
+        debug_assert!(indexed, "the index has more buckets than there are peers");
+    }
+
+    fn find(
+        &self,
+        index: &Index<'_>,
+        of: &[u8],
+        mut is: impl FnMut(&Peer) -> bool,
+    ) -> Option<PeerId> {
+        let slot = index.find(of, |slot| {
+            self.slab.id_at(slot).and_then(|id| self.slab.get(id)).is_some_and(&mut is)
+        })?;
+        self.at(slot)
+    }
+}

@@ -1,0 +1,149 @@
+//! Someone whom the client knows.
+
+use core::net::SocketAddr;
+
+use crate::{
+    client::{event::Event, role::ClientLink},
+    id::{Account, Nick, PublicKey},
+    link::Dial,
+    storage::{Body, Id, Pool},
+    time::UnixTime,
+    wire::{Presence, RosterEntry},
+};
+
+/// Someone whom the client knows, from the roster or from before, and how to reach them.
+#[derive(Debug)]
+pub(in crate::client) struct Person {
+    /// How many keys they had before, as the server counts.
+    pub(super) key_number: u32,
+    /// The key before and its number, while it is not known what became of what was sealed
+    /// to it.
+    former: Option<(PublicKey, u32)>,
+    /// The account, and the tag of its server's key: who has that is the same person, whatever
+    /// the key.
+    account: Option<(Account, u32)>,
+    presence: Presence,
+    address: Option<SocketAddr>,
+    /// Of the roster's entry that this is from.
+    pub(super) version: u64,
+    seen: UnixTime,
+    /// What they say of being away.
+    away: Body,
+    pub(super) link: Option<Id<ClientLink>>,
+    pub(super) dial: Option<Id<Dial>>,
+    /// The user is to hear that another key holds the nick.
+    pub(super) key_changed: bool,
+}
+
+impl Person {
+    /// Of whom nothing is known yet.
+    pub(super) const NEW: Self = Self {
+        key_number: 0,
+        former: None,
+        account: None,
+        presence: Presence::Offline,
+        address: None,
+        version: 0,
+        seen: UnixTime(0),
+        away: Body::EMPTY,
+        link: None,
+        dial: None,
+        key_changed: false,
+    };
+
+    /// As the store has them: their account, and their key's number.
+    pub(super) fn restore(account: Option<(Account, u32)>, key_number: u32) -> Self {
+        Self { account, key_number, ..Self::NEW }
+    }
+
+    /// The account, and the tag of its server's key.
+    pub(in crate::client) fn account(&self) -> Option<(Account, u32)> {
+        self.account
+    }
+
+    /// How many keys they had before.
+    pub(in crate::client) fn key_number(&self) -> u32 {
+        self.key_number
+    }
+
+    /// The key before and its number, while it is not known what became of what was sealed to it.
+    pub(in crate::client) fn former(&self) -> Option<(PublicKey, u32)> {
+        self.former
+    }
+
+    /// Nothing is sealed to the key before any more.
+    pub(in crate::client) fn forget_former(&mut self) {
+        self.former = None;
+    }
+
+    pub(in crate::client) fn presence(&self) -> Presence {
+        self.presence
+    }
+
+    pub(in crate::client) fn address(&self) -> Option<SocketAddr> {
+        self.address
+    }
+
+    /// When they were last online.
+    pub(in crate::client) fn seen(&self) -> UnixTime {
+        self.seen
+    }
+
+    /// What they say of being away.
+    pub(in crate::client) fn away(&self) -> &Body {
+        &self.away
+    }
+
+    /// The session with them.
+    pub(in crate::client) fn link(&self) -> Option<Id<ClientLink>> {
+        self.link
+    }
+
+    /// The handshake that is to lead to one.
+    pub(in crate::client) fn dial(&self) -> Option<Id<Dial>> {
+        self.dial
+    }
+
+    /// They go on under another key than this one.
+    pub(super) fn renew(&mut self, before: PublicKey, number: u32) {
+        self.former = self.former.or(Some((before, self.key_number)));
+        self.key_number = number;
+    }
+
+    /// Takes in a newer entry of the roster; `true` if people see a difference.
+    pub(super) fn update(
+        &mut self,
+        entry: &RosterEntry<'_>,
+        server: u32,
+        pool: &mut Pool<'_>,
+    ) -> bool {
+        let changed = self.presence != entry.presence;
+        self.account = Some((entry.account, server));
+        self.key_number = entry.key_number;
+        self.presence = entry.presence;
+        self.address = entry.candidates.into_iter().flatten().next();
+        self.version = entry.version;
+        self.seen = entry.seen;
+        pool.free(core::mem::replace(&mut self.away, Body::EMPTY));
+        if let Some(text) = entry.away {
+            // Without room for it, they are online and no more.
+            self.away = pool.store(text.as_bytes()).unwrap_or(Body::EMPTY);
+        }
+        changed
+    }
+
+    /// Their account is no more.
+    pub(super) fn remove(&mut self, version: u64) {
+        (self.version, self.presence, self.address) = (version, Presence::Gone, None);
+    }
+
+    /// There is something that the user is to hear of them.
+    pub(in crate::client) fn has_news(&self) -> bool {
+        self.key_changed
+    }
+
+    /// What the user is to hear of them.
+    pub(in crate::client) fn next_event(&mut self, nick: Nick) -> Option<Event> {
+        core::mem::take(&mut self.key_changed).then_some(Event::KeyChanged { nick })
+    }
+}
