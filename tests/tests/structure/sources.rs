@@ -8,6 +8,7 @@ use std::{
 
 use syn::{
     Attribute, Expr, ImplItem, ItemImpl, ItemMod, ItemUse, Macro, Token, Type, UseTree,
+    VisRestricted,
     punctuated::Punctuated,
     visit::{self, Visit},
 };
@@ -139,6 +140,10 @@ impl Visit<'_> for Sources {
 
     fn visit_item_use(&mut self, item: &ItemUse) {
         self.import(Names::new(), &item.tree);
+    }
+
+    fn visit_vis_restricted(&mut self, _: &VisRestricted) {
+        // Who may see an item is no import.
     }
 
     fn visit_path(&mut self, path: &syn::Path) {
