@@ -133,7 +133,7 @@ pub struct ServerMemory {
     rooms: Vec<Slot<server::RoomRow>>,
     by_room_number: Vec<Bucket>,
     by_room_name: Vec<Bucket>,
-    members: Vec<Slot<server::Membership>>,
+    members: Vec<Slot<server::Member>>,
     by_member: Vec<Bucket>,
     by_place: Vec<Bucket>,
     blocks: Vec<Block>,

@@ -1,112 +1,67 @@
-//! The server at work: its state and its lent tables, for one input and the
-//! drain that follows it.
+//! The server at work, for one input and what is owed after it: each frame, answer of the store,
+//! deadline and command goes to the component that it is for, and what follows elsewhere is passed
+//! on.
 
 use core::{net::SocketAddr, time::Duration};
 
-use heapless::Deque;
 use zeroize::Zeroize;
 
 use crate::{
-    host::Owed,
-    id::{Account, Incarnation},
+    host::{Judgement, Owed, Records, Request, Resume, Ticket},
+    id::{Account, Incarnation, Nick},
     link::{Admit, Arrival, Expired, Fate, LinkConfig, LinkHeads, Links, LinksState},
     random::{Random, Seed},
-    role::Receiver,
+    role::{Receiver, Taken},
     session::Identity,
-    storage::{Id, Index, List, Pool, PoolHead, Slab, SlabHead},
-    time::{Instant, UnixTime, WallClock},
-    timers::Timers,
+    storage::{Id, Pool, PoolHead},
+    time::{Instant, WallClock},
     violation::Violation,
-    wire::{CloseReason, Frame, MAX_DATAGRAM, Presence},
+    wire::{CloseReason, Frame, Login as LoginFrame, MAX_DATAGRAM, Register, RegisterRefusal},
 };
-
-pub(super) use crate::role::Taken;
 
 use super::{
-    Config, Event, Resume, ServerLink, Tables,
-    accounts::{Accounts, AccountsHead},
-    entry::{Asking, Entry, Pair, Queued, Unused},
-    member::{CaughtUp, Empty, Member, ServerRole, Stalled, Token},
-    operator::Operating,
-    passwords::Passwords,
-    readers::Waiting,
-    reading::Reading,
-    room::{Membership, Queue, RoomRow, Rooms, RoomsHead, Turn},
-    versions::Versions,
+    accounts::{Accounts, AccountsHead, Admission, Change, Saved},
+    boot::{Boot, Restored},
+    config::Config,
+    ctx::{Ctx, Events},
+    event::{Event, OperateError, Operation},
+    mailboxes::{self, Answer, Mailboxes},
+    memory::Tables,
+    operator::Operator,
+    passwords::{Login, Passwords},
+    role::{ClientSession, SentFrame, ServerLink, ServerRole},
+    rooms::{RoomRequests, Rooms, RoomsHead},
+    roster::{Roster, RosterHead},
+    routing::Router,
+    sessions::{self, Registration},
+    store::{Asker, Next, Requests, Single},
+    submit::{self, Messages, MessagesHead, Pairs, PairsHead, Submissions},
+    view::{AccountView, Usage},
 };
-
-/// How many events wait for the host at most; the oldest that nobody waits for give way.
-const EVENTS: usize = 32;
-
-/// How long a reader waits that the store could not serve.
-pub(super) const STALL: Duration = Duration::from_secs(1);
-
-/// The last number that the wall clock makes, in the year 2097: a clock that is wrong must not
-/// use up those that are left.
-const LATEST: u32 = 0xf000_0000;
 
 /// What a server keeps between inputs beside its tables.
 #[derive(Debug)]
 pub(super) struct State {
-    pub(super) kept: Kept,
-    pub(super) links: LinksState<ServerRole>,
-    heads: Heads,
-}
-
-/// What goes with the tables.
-#[derive(Debug)]
-struct Heads {
-    links: LinkHeads,
-    hash: [u8; 16],
-    accounts: AccountsHead,
-    entries: SlabHead,
-    entry_timers: u32,
-    pairs: SlabHead,
-    rooms: RoomsHead,
-    pool: PoolHead,
-}
-
-/// The role's own.
-#[derive(Debug)]
-pub(super) struct Kept {
     pub(super) config: Config,
     pub(super) now: Instant,
     pub(super) clock: WallClock,
-    /// This run.
-    pub(super) run: Incarnation,
-    /// The host's user was told that clients know more than the store.
-    pub(super) put_back: bool,
-    /// The roster's version.
-    pub(super) version: u64,
-    /// When the collected changes are pushed.
-    pub(super) push_at: Option<Instant>,
-    pub(super) caught_up: List<ServerLink, CaughtUp>,
-    /// Readers that were caught up when the roster moved on.
-    pub(super) moved_on: List<ServerLink, CaughtUp>,
-    pub(super) stalled: List<ServerLink, Stalled>,
-    pub(super) stalled_at: Option<Instant>,
+    pub(super) links: LinksState<ServerRole>,
+    run: Incarnation,
+    hash: [u8; 16],
+    link_heads: LinkHeads,
+    pool: PoolHead,
+    events: Events,
+    requests: Requests,
+    messages: MessagesHead,
+    pairs: PairsHead,
+    accounts: AccountsHead,
+    roster: RosterHead,
+    rooms: RoomsHead,
     /// The last place given out in any mailbox.
-    pub(super) index: u64,
-    pub(super) asking_links: List<ServerLink, Asking>,
-    pub(super) asking_entries: List<Entry, Asking>,
-    pub(super) asking_pairs: List<Pair, Asking>,
-    pub(super) unused: List<Pair, Unused>,
-    /// Pairs that the store failed to read or save; it is asked again.
-    pub(super) failed_pairs: List<Pair, Asking>,
-    pub(super) asking_rooms: List<RoomRow, Asking>,
-    /// Rooms with deposits that wait for readers, in the order in which they are looked at.
-    pub(super) waiting_rooms: List<RoomRow, Waiting>,
-    pub(super) asking_members: List<Membership, Turn>,
-    /// Members whose room moved on.
-    pub(super) moved_rooms: List<Membership, Turn>,
-    pub(super) stalled_members: List<Membership, Turn>,
-    /// Entries of rooms in memory, the oldest there first.
-    pub(super) recent: List<Entry, Queued>,
-    pub(super) serial: u32,
-    pub(super) reading: Reading,
-    pub(super) passwords: Passwords,
-    pub(super) operating: Option<Operating>,
-    events: Deque<Event, EVENTS>,
+    mail: u64,
+    passwords: Passwords,
+    boot: Boot,
+    operator: Operator,
 }
 
 impl State {
@@ -133,96 +88,80 @@ impl State {
         };
         // A run's numbers are above those of all runs before it, without asking the store.
         let first = resume.boot << 40;
+        let mut requests = Requests::NEW;
+        requests.ask_single(Single::Boot);
         Self {
+            config,
+            now,
+            clock: resume.clock,
             links: LinksState::new(identity, random, resume.boot, link_config, now),
-            heads: Heads {
-                links: LinkHeads::new(hash),
-                hash,
-                accounts: AccountsHead::default(),
-                entries: SlabHead::NEW,
-                entry_timers: 0,
-                pairs: SlabHead::NEW,
-                rooms: RoomsHead::NEW,
-                pool: PoolHead::NEW,
-            },
-            kept: Kept {
-                config,
-                now,
-                clock: resume.clock,
-                run,
-                put_back: false,
-                version: first,
-                push_at: None,
-                caught_up: List::NEW,
-                moved_on: List::NEW,
-                stalled: List::NEW,
-                stalled_at: None,
-                index: first,
-                asking_links: List::NEW,
-                asking_entries: List::NEW,
-                asking_pairs: List::NEW,
-                unused: List::NEW,
-                failed_pairs: List::NEW,
-                asking_rooms: List::NEW,
-                waiting_rooms: List::NEW,
-                asking_members: List::NEW,
-                moved_rooms: List::NEW,
-                stalled_members: List::NEW,
-                recent: List::NEW,
-                serial: 0,
-                reading: Reading::start(),
-                passwords: Passwords::new(),
-                operating: None,
-                events: Deque::new(),
-            },
+            run,
+            hash,
+            link_heads: LinkHeads::new(hash),
+            pool: PoolHead::NEW,
+            events: Events::NEW,
+            requests,
+            messages: MessagesHead::NEW,
+            pairs: PairsHead::NEW,
+            accounts: AccountsHead::default(),
+            roster: RosterHead::new(first),
+            rooms: RoomsHead::NEW,
+            mail: first,
+            passwords: Passwords::new(),
+            boot: Boot::start(),
+            operator: Operator::IDLE,
         }
     }
 }
 
 /// The server for the length of one input and its drain.
 pub(super) struct Engine<'a> {
-    pub(super) state: &'a mut Kept,
-    pub(super) links: Links<'a, ServerRole>,
-    pub(super) accounts: Accounts<'a>,
-    pub(super) versions: Versions<'a>,
-    pub(super) entries: Slab<'a, Entry>,
-    pub(super) entry_timers: Timers<'a>,
-    pub(super) pairs: Slab<'a, Pair>,
-    pub(super) by_pair: Index<'a>,
-    pub(super) rooms: Rooms<'a>,
-    pub(super) by_place: Index<'a>,
-    pub(super) pool: Pool<'a>,
-    pub(super) work: &'a mut [u8],
+    cx: Ctx<'a>,
+    accounts: Accounts<'a>,
+    roster: Roster<'a>,
+    submissions: Submissions<'a>,
+    mailboxes: Mailboxes<'a>,
+    rooms: Rooms<'a>,
+    passwords: &'a mut Passwords,
+    boot: &'a mut Boot,
+    operator: &'a mut Operator,
 }
 
 impl core::fmt::Debug for Engine<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Engine").field("state", &self.state).finish_non_exhaustive()
+        f.debug_struct("Engine").finish_non_exhaustive()
     }
 }
 
 impl<'a> Engine<'a> {
     pub(super) fn new(state: &'a mut State, tables: Tables<'a>) -> Self {
-        let State { kept, links, heads } = state;
-        let places = Versions::places(tables.accounts.len());
+        let hash = state.hash;
+        let (entries, timers, places) = (tables.entries, tables.entry_timers, tables.by_place);
+        let names = (tables.by_nick, tables.by_key);
+        let versions = Tables::versions(tables.accounts.len(), tables.versions);
         Self {
-            state: kept,
-            links: Links::new(links, &mut heads.links, tables.links),
-            accounts: Accounts {
-                rows: tables.accounts,
-                by_nick: Index::new(tables.by_nick, heads.hash),
-                by_key: Index::new(tables.by_key, heads.hash),
-                head: &mut heads.accounts,
+            cx: Ctx {
+                links: Links::new(&mut state.links, &mut state.link_heads, tables.links),
+                messages: Messages::new(entries, timers, places, &mut state.messages, hash),
+                pool: Pool::new(tables.blocks, &mut state.pool),
+                work: tables.work,
+                requests: &mut state.requests,
+                events: &mut state.events,
+                config: &state.config,
+                now: state.now,
+                clock: state.clock,
+                run: state.run,
             },
-            versions: Versions::new(tables.versions.get_mut(..places).unwrap_or_default()),
-            entries: Slab::new(tables.entries, &mut heads.entries),
-            entry_timers: Timers::new(tables.entry_timers, &mut heads.entry_timers),
-            pairs: Slab::new(tables.pairs, &mut heads.pairs),
-            by_pair: Index::new(tables.by_pair, heads.hash),
-            rooms: Rooms::new(tables.rooms, &mut heads.rooms, heads.hash),
-            by_place: Index::new(tables.by_place, heads.hash),
-            pool: Pool::new(tables.blocks, &mut heads.pool),
-            work: tables.work,
+            roster: Roster::new(versions, &mut state.roster),
+            accounts: Accounts::new(tables.accounts, names, &mut state.accounts, hash),
+            submissions: Submissions {
+                pairs: Pairs::new(tables.pairs, tables.by_pair, &mut state.pairs, hash),
+            },
+            mailboxes: Mailboxes::new(&mut state.mail),
+            rooms: Rooms::new(tables.rooms, &mut state.rooms, hash),
+            passwords: &mut state.passwords,
+            boot: &mut state.boot,
+            operator: &mut state.operator,
         }
     }
 
@@ -232,10 +171,9 @@ impl<'a> Engine<'a> {
         datagram: &'d mut [u8],
     ) -> Option<&'d [u8]> {
         // Who is who is known once the accounts are read.
-        let ready = self.state.reading.is_done();
-        let now = self.state.now;
+        let ready = self.boot.is_done();
         let admit = &mut |_: &_| if ready { Admit::Yes { dial: None } } else { Admit::No };
-        match self.links.receive(now, from, datagram, admit) {
+        match self.cx.links.receive(self.cx.now, from, datagram, admit) {
             Arrival::Packet { link, number, plaintext, .. } => {
                 self.take_packet(link, number, plaintext);
                 // There may be a password in it.
@@ -248,12 +186,11 @@ impl<'a> Engine<'a> {
     }
 
     pub(super) fn handle_timeouts(&mut self) {
-        let now = self.state.now;
+        let now = self.cx.now;
         loop {
-            let Self { links, pairs, entries, rooms, state, .. } = self;
-            let visit = &mut |member: &mut Member, token, fate| {
-                settle(member, pairs, &mut state.unused, entries, token, fate);
-                settle_room(member, rooms, &mut state.moved_rooms, token, fate);
+            let Self { cx: Ctx { links, messages, .. }, submissions, rooms, .. } = self;
+            let visit = &mut |session: &mut ClientSession, sent, fate| {
+                settle(session, submissions, messages, rooms, sent, fate);
             };
             match links.timeout(now, visit) {
                 Some(Expired::Dead(link)) => self.lose(link),
@@ -261,39 +198,41 @@ impl<'a> Engine<'a> {
                 None => break,
             }
         }
-        while let Some(slot) = self.entry_timers.pop_due(now) {
-            if let Some(entry) = self.entries.id_at(slot) {
-                self.handle_entry_timeout(entry);
+        while let Some(entry) = self.cx.messages.next_due(now) {
+            self.router().timeout(entry);
+        }
+        if self.roster.deadline().is_some_and(|at| at <= now) {
+            self.roster.push_now(&mut self.cx);
+        }
+        if self.cx.requests.is_time_to_retry(now) {
+            while let Some(link) = self.cx.requests.retry(&mut self.cx.links.links) {
+                mailboxes::read_on(&mut self.cx, link);
             }
+            self.rooms.retry(&mut self.cx);
+            self.submissions.pairs.retry(&mut self.cx);
         }
-        if self.state.push_at.is_some_and(|at| at <= now) {
-            self.push_roster();
-        }
-        if self.state.stalled_at.is_some_and(|at| at <= now) {
-            self.state.stalled_at = None;
-            while let Some(link) = self.state.stalled.pop_front(&mut self.links.links) {
-                self.read_mailbox(link);
-            }
-            self.retry_members();
-            self.ask_for_failed();
-        }
-        self.readers_timeout();
-        self.passwords_timeout();
-        self.read_on();
+        self.rooms.timeout(&mut self.cx, &self.accounts, &mut self.submissions);
+        self.passwords.timeout(&mut self.cx);
+        self.boot.timeout(&mut self.cx);
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        if self.is_owing() {
-            return Some(self.state.now);
+        let is_owing = !self.cx.events.is_empty()
+            || self.cx.requests.is_owing()
+            || self.roster.is_owing()
+            || self.rooms.is_owing()
+            || self.cx.links.is_owing();
+        if is_owing {
+            return Some(self.cx.now);
         }
         [
-            self.links.deadline(),
-            self.entry_timers.deadline(),
-            self.state.push_at,
-            self.state.stalled_at,
-            self.readers_deadline(),
-            self.state.reading.deadline(),
-            self.state.passwords.deadline(),
+            self.cx.links.deadline(),
+            self.cx.messages.deadline(),
+            self.cx.requests.deadline(),
+            self.roster.deadline(),
+            self.rooms.deadline(),
+            self.boot.deadline(),
+            self.passwords.deadline(),
         ]
         .into_iter()
         .flatten()
@@ -306,13 +245,11 @@ impl<'a> Engine<'a> {
         if let Some(request) = self.next_request() {
             return Some(Owed::Request(request));
         }
-        if let Some(event) = self.state.events.pop_front() {
+        if let Some(event) = self.cx.events.next() {
             return Some(Owed::Event { event, length: 0 });
         }
-        while let Some(link) = self.state.moved_on.pop_front(&mut self.links.links) {
-            self.begin_pass(link);
-        }
-        self.take_turns();
+        self.roster.go_on(&mut self.cx);
+        self.rooms.take_turns(&mut self.cx);
         if let Some((to, length)) = self.next_datagram(scratch) {
             return Some(Owed::Send { to, length });
         }
@@ -320,102 +257,464 @@ impl<'a> Engine<'a> {
         self.next_request().map(Owed::Request)
     }
 
-    pub(super) fn tell(&mut self, event: Event) {
-        let events = &mut self.state.events;
-        if events.is_full() {
-            // Those that are kept are fewer than there is room for: each comes once, or when asked.
-            for _ in 0..EVENTS {
-                let Some(oldest) = events.pop_front().filter(Event::is_awaited) else { break };
-                let _ = events.push_back(oldest);
+    /// What the last request, or password, is lent from.
+    pub(super) fn lent(self) -> (&'a [u8], &'a Passwords) {
+        (self.cx.work, self.passwords)
+    }
+
+    pub(super) fn handle_stored(&mut self, ticket: Ticket, stored: bool) {
+        match Asker::of(ticket) {
+            Some(Asker::Account) => self.account_saved(ticket, stored),
+            Some(Asker::HandedOver) => mailboxes::forgotten(&mut self.cx, ticket),
+            Some(Asker::Message) => self.router().answered(ticket, stored),
+            Some(Asker::Pair) => self.submissions.pairs.saved(&mut self.cx, ticket, stored),
+            Some(Asker::Place) => self.rooms.place_saved(ticket, stored),
+            Some(Asker::Trim) => self.rooms.trimmed(&mut self.cx, ticket, stored),
+            Some(Asker::Room) => {
+                let Self { cx, accounts, rooms, .. } = self;
+                RoomRequests::new(rooms).room_saved(cx, accounts, ticket, stored);
             }
+            Some(Asker::Member) => {
+                let Self { cx, accounts, submissions, rooms, .. } = self;
+                let mut requests = RoomRequests::new(rooms);
+                requests.member_saved(cx, accounts, submissions, ticket, stored);
+            }
+            Some(Asker::Boot) => self.boot.forgotten(&mut self.cx, ticket),
+            Some(Asker::Operator) => self.operation_stored(ticket, stored),
+            // That a password's hash is saved, the account's record says.
+            Some(
+                Asker::Password
+                | Asker::Mailbox
+                | Asker::Oldest
+                | Asker::Reader
+                | Asker::Hash
+                | Asker::Judge,
+            )
+            | None => {}
         }
-        // There is room: one just gave way.
-        let _ = events.push_back(event);
     }
 
-    /// A client knows more of this server than its store.
-    pub(super) fn notice_put_back(&mut self) {
-        if !core::mem::replace(&mut self.state.put_back, true) {
-            self.tell(Event::PutBack);
+    pub(super) fn handle_read(&mut self, ticket: Ticket, loaded: Option<Records<'_>>) {
+        let Self { cx, accounts, roster, submissions, rooms, .. } = self;
+        match Asker::of(ticket) {
+            Some(Asker::Mailbox) => self.mail_loaded(ticket, loaded),
+            Some(Asker::Pair) => self.pair_loaded(ticket, loaded),
+            Some(Asker::Oldest) => rooms.oldest_loaded(cx, accounts, submissions, ticket, loaded),
+            Some(Asker::Reader) => rooms.loaded(cx, ticket, loaded),
+            Some(Asker::Boot) => {
+                let to = &mut Restored { accounts, roster, rooms, submissions };
+                self.boot.read(cx, to, ticket, loaded);
+            }
+            Some(Asker::Hash) => self.passwords.hash_loaded(cx, ticket, loaded),
+            // To these, the store says only whether it did what it was asked.
+            Some(
+                Asker::Account
+                | Asker::HandedOver
+                | Asker::Message
+                | Asker::Place
+                | Asker::Room
+                | Asker::Trim
+                | Asker::Member
+                | Asker::Judge
+                | Asker::Password
+                | Asker::Operator,
+            )
+            | None => {}
         }
     }
 
-    pub(super) fn unix(&self) -> UnixTime {
-        self.state.clock.unix(self.state.now)
+    pub(super) fn handle_judged(&mut self, ticket: Ticket, judgement: Judgement<'_>) {
+        let Self { cx, accounts, passwords, .. } = self;
+        let Some(proven) = passwords.judged(cx, accounts, ticket, judgement) else { return };
+        let (link, register, returning) = (proven.link, proven.register, proven.account.is_some());
+        let account = proven.account.or_else(|| self.begin_account(link, &register));
+        self.passwords.settle(&mut self.cx, &proven, account);
+        match account {
+            Some(account) => {
+                self.take_seat(link, &register, account, returning, proven.sets);
+            }
+            None => self.answer(link, Registration::Refused(RegisterRefusal::Full)),
+        }
     }
 
-    /// Seconds since 1970 by the wall clock: where numbers go on that must not be given twice,
-    /// not even by a server whose store was put back.
-    pub(super) fn seconds(&self) -> u32 {
-        let seconds = self.unix().0 / 1_000_000;
-        u32::try_from(seconds).map_or(LATEST, |seconds| seconds.min(LATEST))
-    }
-
-    pub(super) fn member(&mut self, link: Id<ServerLink>) -> Option<&mut Member> {
-        self.links.get_mut(link).filter(|link| link.is_live()).map(|link| &mut link.role)
+    /// Does something to the account that has a nick.
+    pub(super) fn operate(
+        &mut self,
+        nick: &Nick,
+        operation: Operation,
+    ) -> Result<(), OperateError> {
+        if !self.boot.is_done() {
+            return Err(OperateError::Starting);
+        }
+        let account = self.accounts.table.by_nick(nick);
+        if self.operator.is_busy() {
+            return Err(OperateError::Busy);
+        }
+        let account = account.ok_or(OperateError::Unknown)?;
+        let nick = self.accounts.nick(account).ok_or(OperateError::Unknown)?;
+        let link = self.accounts.link(account);
+        let registration = link.and_then(|link| self.cx.links.get(link));
+        let registration = registration.map(|link| link.role.seat.registration());
+        if matches!(registration, Some(Registration::Saving { .. })) {
+            return Err(OperateError::Busy);
+        }
+        let Self { cx, accounts, passwords, operator, .. } = self;
+        passwords.give_up(cx, &nick);
+        operator.begin(cx, accounts, (account, nick), operation);
+        if let Some(link) = link.filter(|_| operation.expels()) {
+            self.leave(link);
+            self.cx.links.close(link, CloseReason::Expelled, self.cx.now);
+        }
+        Ok(())
     }
 
     pub(super) fn shut_down(&mut self) {
-        for slot in 0..self.links.links.capacity() as u32 {
-            if let Some(link) = self.links.links.id_at(slot) {
+        for slot in 0..self.cx.links.links.capacity() as u32 {
+            if let Some(link) = self.cx.links.links.id_at(slot) {
                 self.leave(link);
-                self.links.close(link, CloseReason::Leaving, self.state.now);
+                self.cx.links.close(link, CloseReason::Leaving, self.cx.now);
             }
         }
     }
 
-    fn is_owing(&self) -> bool {
-        !self.state.events.is_empty()
-            || !self.state.moved_on.is_empty()
-            || !self.state.asking_links.is_empty()
-            || !self.state.asking_entries.is_empty()
-            || !self.state.asking_pairs.is_empty()
-            || !self.state.asking_rooms.is_empty()
-            || !self.state.asking_members.is_empty()
-            || !self.state.moved_rooms.is_empty()
-            || self.state.reading.is_owed()
-            || self.state.passwords.is_owing()
-            || self.state.operating.as_ref().is_some_and(Operating::is_owed)
-            || self.links.is_owing()
-    }
-
-    /// A link fell silent for good.
-    fn lose(&mut self, link: Id<ServerLink>) {
-        let account = self.links.get(link).and_then(|link| link.role.registration.online());
-        self.leave(link);
-        self.links.remove(link);
-        if let Some((account, row)) = account.and_then(|a| Some((a, self.accounts.get_mut(a)?))) {
-            row.presence = Presence::Lost;
-            let nick = row.nick;
-            self.tell(Event::Lost { account, nick });
+    /// Every account that the store has, for people to look at.
+    pub(super) fn for_each_account(&self, mut visit: impl FnMut(AccountView)) {
+        for (view, link) in self.accounts.views() {
+            let link = link.and_then(|link| self.cx.links.get(link));
+            visit(AccountView { address: link.map(|link| link.address), ..view });
         }
     }
 
-    /// The account behind a link, if it is registered.
-    pub(super) fn author(&self, link: Id<ServerLink>) -> Option<Account> {
-        self.links.get(link)?.role.registration.online()
+    pub(super) fn usage(&self) -> Usage {
+        let [rooms, members] = self.rooms.table.usage();
+        let links = &self.cx.links.links;
+        Usage {
+            links: (links.len(), links.capacity()),
+            accounts: self.accounts.usage(),
+            entries: self.cx.messages.usage(),
+            blocks: (self.cx.pool.used(), self.cx.pool.capacity()),
+            recent: self.cx.messages.recent(),
+            pairs: self.submissions.pairs.usage(),
+            rooms,
+            members,
+        }
+    }
+
+    fn next_request(&mut self) -> Option<Request> {
+        self.passwords.end_loan();
+        while let Some(next) = self.cx.requests.next() {
+            let Self { cx, accounts, submissions, rooms, .. } = self;
+            let since = |account| rooms.table.lobby_since(account);
+            let request = match next {
+                Next::Password(slot) => self.passwords.request(cx, slot),
+                Next::Operator => self.operator.request(cx, accounts, since),
+                Next::Pair(pair) => submissions.pairs.request(cx, pair),
+                Next::Entry(entry) => self.router().request(entry),
+                Next::Room(room) => rooms.request(cx, room),
+                Next::Member(member) => RoomRequests::new(rooms).request(cx, member),
+                Next::Link(link) => {
+                    let account = cx.links.get(link).and_then(|link| link.role.seat.account());
+                    let mut request = accounts.request_save(cx, link, since);
+                    if request.is_none() {
+                        request = account.and_then(|of| mailboxes::request(cx, link, of));
+                    }
+                    if request.is_none() {
+                        cx.requests.settle(&mut cx.links.links, link);
+                    }
+                    request
+                }
+                Next::Boot => Some(self.boot.request(cx, rooms)),
+            };
+            if request.is_some() {
+                return request;
+            }
+        }
+        None
     }
 
     fn next_datagram(&mut self, scratch: &mut [u8; MAX_DATAGRAM]) -> Option<(SocketAddr, usize)> {
-        let now = self.state.now;
-        if let Some(handshake) = self.links.next_handshake(scratch) {
+        let Self { cx, accounts, roster, submissions, rooms, .. } = self;
+        if let Some(handshake) = cx.links.next_handshake(scratch) {
             return Some(handshake);
         }
-        while let Some((link, mut packet)) = self.links.begin(now, scratch) {
+        while let Some((link, mut packet)) = cx.links.begin(cx.now, scratch) {
             if let Some(packet) = packet.as_mut().filter(|packet| !packet.is_closing()) {
-                self.write_answer(link, packet);
-                self.write_reply(link, packet);
-                self.write_refusals(link, packet);
-                self.write_progress(link, packet);
-                self.write_roster(link, packet);
-                self.write_mail(link, packet);
-                self.write_rooms(link, packet);
+                sessions::write(cx, accounts, rooms, link, packet);
+                RoomRequests::new(rooms).write(cx, accounts, link, packet);
+                submit::write_refusals(cx, link, packet);
+                submissions.write_progress(cx, link, packet);
+                roster.write(cx, accounts, link, packet);
+                mailboxes::write(cx, accounts, roster, link, packet);
+                rooms.write(cx, link, packet);
             }
-            if let Some(sent) = self.links.finish(link, packet, now) {
+            if let Some(sent) = cx.links.finish(link, packet, cx.now) {
                 return Some(sent);
             }
         }
         None
+    }
+
+    fn router(&mut self) -> Router<'_, 'a> {
+        let Self { cx, accounts, roster, submissions, mailboxes, rooms, .. } = self;
+        Router { cx, accounts, roster, submissions, mailboxes, rooms }
+    }
+
+    /// A client asks for its nick: first come, and its owner may always return.
+    fn register(&mut self, link: Id<ServerLink>, register: &Register) -> Taken {
+        let Self { cx, accounts, passwords, operator, .. } = self;
+        let Some(found) = cx.links.get_mut(link) else { return Taken::Done };
+        let key = found.peer;
+        match found.role.seat.registration() {
+            Registration::Saving { .. } | Registration::Looking { .. } => return Taken::Done,
+            Registration::Online { account, .. } => {
+                if accounts.nick(account) != Some(register.nick) {
+                    // An answer to another nick would contradict the one it holds.
+                    return Taken::Broken(Violation::SecondNick);
+                }
+                found.role.seat.answer_again();
+                cx.links.wake(link);
+                return Taken::Done;
+            }
+            Registration::None
+            | Registration::Refused(_)
+            | Registration::Wanted(_)
+            | Registration::Left => {}
+        }
+        if operator.is_at(&register.nick) {
+            return Taken::NoRoom;
+        }
+        let refusal = match accounts.admission(cx, key, register) {
+            Admission::Holder(account) => {
+                return self.take_seat(link, register, account, true, false);
+            }
+            Admission::New => match self.begin_account(link, register) {
+                Some(account) => return self.take_seat(link, register, account, false, false),
+                None => RegisterRefusal::Full,
+            },
+            Admission::Password { why, account } => {
+                passwords.ask_for(cx, accounts, link, why, account);
+                return Taken::Done;
+            }
+            Admission::Refused(refusal) => refusal,
+        };
+        self.answer(link, Registration::Refused(refusal));
+        Taken::Done
+    }
+
+    fn login(&mut self, link: Id<ServerLink>, login: &LoginFrame<'_>) -> Taken {
+        let Self { cx, accounts, passwords, operator, .. } = self;
+        let is_operated = operator.is_at(&login.register.nick);
+        match passwords.login(cx, accounts, link, login, is_operated) {
+            Login::Over(taken) => taken,
+            Login::WithoutPassword => self.register(link, &login.register),
+        }
+    }
+
+    /// Adds an account that the store does not have yet; `None` if there is no room.
+    fn begin_account(&mut self, link: Id<ServerLink>, register: &Register) -> Option<Account> {
+        let key = self.cx.links.get(link)?.peer;
+        let account = self.accounts.begin(&self.cx, key, register)?;
+        if !RoomRequests::new(&mut self.rooms).admit(&mut self.accounts, account, None) {
+            self.accounts.table.remove(account);
+            return None;
+        }
+        Some(account)
+    }
+
+    /// A link's client is the account's holder from now on.
+    fn take_seat(
+        &mut self,
+        link: Id<ServerLink>,
+        register: &Register,
+        account: Account,
+        returning: bool,
+        sets: bool,
+    ) -> Taken {
+        let seated = match self.accounts.take_seat(&mut self.cx, link, register, account, sets) {
+            Some(Ok(seated)) => seated,
+            Some(Err(refusal)) => {
+                self.answer(link, Registration::Refused(refusal));
+                return Taken::Done;
+            }
+            None => return Taken::NoRoom,
+        };
+        self.roster.resume(&mut self.cx, link, register);
+        if let Some(older) = seated.older {
+            self.leave(older);
+            self.cx.links.close(older, CloseReason::Displaced, self.cx.now);
+        }
+        if seated.changed {
+            let fresh = seated.fresh;
+            let saving = Registration::Saving { account, returning, fresh, sets };
+            sessions::save(&mut self.cx, link, saving);
+        } else {
+            self.look(link, account, returning);
+        }
+        Taken::Done
+    }
+
+    /// The account's record is durable, or could not be made so.
+    fn account_saved(&mut self, ticket: Ticket, saved: bool) {
+        let Some(link) = self.cx.links.links.id_at(ticket.slot) else { return };
+        if !self.cx.session(link).is_some_and(|session| session.seat.save_answered(ticket)) {
+            return;
+        }
+        let Self { cx, accounts, roster, submissions, rooms, .. } = self;
+        match accounts.saved(cx, link, saved) {
+            Some(Saved::Durable { account, returning, renewed }) => {
+                if renewed {
+                    submissions.renew(cx, accounts, account);
+                    mailboxes::renew(cx, accounts, account);
+                }
+                self.look(link, account, returning);
+                return;
+            }
+            Some(Saved::Not { account, changed: true }) => roster.change(cx, account),
+            Some(Saved::Void { account }) => {
+                RoomRequests::new(rooms).end_all(cx, accounts, submissions, account);
+                accounts.table.remove(account);
+            }
+            Some(Saved::Not { .. }) => {}
+            None => return,
+        }
+        self.answer(link, Registration::Refused(RegisterRefusal::Store));
+    }
+
+    /// Looks whether mail waits; the answer brings the client online.
+    fn look(&mut self, link: Id<ServerLink>, account: Account, returning: bool) {
+        sessions::look(&mut self.cx, link, account, returning);
+        mailboxes::look(&mut self.cx, link);
+    }
+
+    /// What the store has of a client's mailbox.
+    fn mail_loaded(&mut self, ticket: Ticket, loaded: Option<Records<'_>>) {
+        let Self { cx, accounts, submissions, .. } = self;
+        let Some(link) = mailboxes::waits_for(cx, ticket) else { return };
+        let seat = cx.links.get(link).map(|link| link.role.seat.registration());
+        match (mailboxes::loaded(cx, accounts, submissions, link, loaded), seat) {
+            (Some(Answer::Read { last, whole }), seat) => {
+                if let Some(Registration::Looking { account, returning }) = seat {
+                    self.enter(link, account, returning, last);
+                }
+                mailboxes::go_on(&mut self.cx, link, whole);
+            }
+            (Some(Answer::Failed), Some(Registration::Looking { .. })) => {
+                self.leave(link);
+                self.answer(link, Registration::Refused(RegisterRefusal::Store));
+            }
+            (Some(Answer::Failed), _) => mailboxes::stall(cx, link),
+            (None, _) => {}
+        }
+    }
+
+    /// The client is online from now on; `mailbox` is the last entry that waits
+    /// for it, or 0.
+    fn enter(&mut self, link: Id<ServerLink>, account: Account, returning: bool, mailbox: u64) {
+        let Self { cx, accounts, roster, rooms, .. } = self;
+        if mailbox != 0
+            && let Some(session) = cx.session(link)
+        {
+            session.mailbox.begin_with_mail();
+        }
+        accounts.enter(cx, account);
+        sessions::answer(cx, link, Registration::Online { account, returning, mailbox });
+        roster.change(cx, account);
+        roster.begin_pass(cx, link);
+        rooms.enter_all(cx, accounts, link, account);
+        let address = cx.links.get(link).map(|link| link.address);
+        if let Some((address, nick)) = address.zip(accounts.nick(account)) {
+            cx.tell(Event::Registered { account, nick, address, returning });
+        }
+    }
+
+    /// A client goes offline by its own will. The link stays, for its answer.
+    fn deregister(&mut self, link: Id<ServerLink>) -> Taken {
+        let Some(found) = self.cx.links.get(link) else { return Taken::Done };
+        let (address, online) = (found.address, found.role.seat.online());
+        self.leave(link);
+        if let Some((account, nick)) = online.and_then(|a| Some((a, self.accounts.nick(a)?))) {
+            self.cx.tell(Event::Deregistered { account, nick, address });
+        }
+        self.answer(link, Registration::Left);
+        Taken::Done
+    }
+
+    /// Undoes what a link's client had going, before the link ends or its client
+    /// is offline. What was being relayed to it is saved instead.
+    fn leave(&mut self, link: Id<ServerLink>) {
+        let Self { cx, accounts, roster, submissions, mailboxes, rooms, .. } = self;
+        roster.leave(cx, link);
+        if let Some(account) = cx.links.get(link).and_then(|link| link.role.seat.account()) {
+            rooms.leave_all(cx, accounts, submissions, (link, account));
+        }
+        // The link may go on without this client: what gets lost on it is owed to nobody.
+        cx.links.disown(link);
+        let Some(found) = cx.links.get_mut(link) else { return };
+        let gone = found.role.leave();
+        cx.requests.settle(&mut cx.links.links, link);
+        cx.requests.forgive(&mut cx.links.links, link);
+        submissions.leave(cx, gone.author);
+        mailboxes.leave(cx, accounts, submissions, gone.mailbox);
+        match accounts.leave(cx, link, &gone.seat) {
+            Some((account, Change::Left)) => roster.change(cx, account),
+            Some((account, Change::Named)) if roster.version_of(account) == 0 => {
+                roster.change(cx, account);
+            }
+            Some((_, Change::Named)) | None => {}
+        }
+    }
+
+    /// A link fell silent for good.
+    fn lose(&mut self, link: Id<ServerLink>) {
+        let account = self.cx.online(link);
+        self.leave(link);
+        self.cx.links.remove(link);
+        if let Some(event) = account.and_then(|account| self.accounts.lose(account)) {
+            self.cx.tell(event);
+        }
+    }
+
+    /// The store has done a step of what the operator wants, or could not.
+    fn operation_stored(&mut self, ticket: Ticket, stored: bool) {
+        let Self { cx, accounts, roster, submissions, rooms, operator, .. } = self;
+        let Some(stored) = operator.stored(cx, accounts, ticket, stored) else { return };
+        if let Some(account) = stored.removed {
+            RoomRequests::new(rooms).end_all(cx, accounts, submissions, account);
+            accounts.table.retire(account);
+            mailboxes::renew(cx, accounts, account);
+            roster.change(cx, account);
+        }
+        if let Some(event) = stored.over {
+            cx.tell(event);
+        }
+    }
+
+    /// What the store has of a pair: what waited for that is taken in.
+    fn pair_loaded(&mut self, ticket: Ticket, loaded: Option<Records<'_>>) {
+        let Self { cx, accounts, submissions, rooms, .. } = self;
+        let last = |recipient| rooms.table.last_of(recipient);
+        let Some((pair, loaded)) = submissions.pairs.read(cx, ticket, loaded, last) else { return };
+        submissions.loaded(cx, accounts, pair, loaded);
+        self.router().take_next(pair);
+        self.submissions.pairs.consider_unused(&mut self.cx, pair);
+    }
+
+    fn answer(&mut self, link: Id<ServerLink>, registration: Registration) {
+        sessions::answer(&mut self.cx, link, registration);
+    }
+
+    fn acknowledged(&mut self, link: Id<ServerLink>, number: u64, ack: &crate::wire::Ack) -> Taken {
+        let Self { cx, submissions, rooms, .. } = self;
+        let Ctx { links, messages, .. } = cx;
+        let visit = &mut |session: &mut ClientSession, sent, fate| {
+            settle(session, submissions, messages, rooms, sent, fate);
+        };
+        if !links.acknowledged(link, ack, cx.now, visit) {
+            return Taken::Broken(Violation::AckOfUnsent);
+        }
+        submissions.free_refusals(cx, link, number);
+        self.roster.settle(cx, link);
+        Taken::Done
     }
 }
 
@@ -423,47 +722,42 @@ impl<'a> Receiver<'a> for Engine<'a> {
     type Role = ServerRole;
 
     fn links(&mut self) -> (&mut Links<'a, ServerRole>, Instant) {
-        (&mut self.links, self.state.now)
+        (&mut self.cx.links, self.cx.now)
     }
 
     fn take_frame(&mut self, link: Id<ServerLink>, number: u64, frame: &Frame<'_>) -> Taken {
+        let Self { cx, accounts, roster, submissions, rooms, .. } = self;
         match frame {
-            Frame::Ack(ack) => {
-                let Self { links, pairs, entries, rooms, state, .. } = self;
-                let now = state.now;
-                let visit = &mut |member: &mut Member, token, fate| {
-                    settle(member, pairs, &mut state.unused, entries, token, fate);
-                    settle_room(member, rooms, &mut state.moved_rooms, token, fate);
-                };
-                if !links.acknowledged(link, ack, now, visit) {
-                    return Taken::Broken(Violation::AckOfUnsent);
-                }
-                self.free_refusals(link, number);
-                self.settle_reader(link);
-                Taken::Done
-            }
-            Frame::Ping(()) => Taken::Done,
+            Frame::Ack(ack) => return self.acknowledged(link, number, ack),
+            Frame::Ping(()) => {}
             Frame::Credit(limit) => {
-                if let Some(found) = self.links.get_mut(link) {
+                if let Some(found) = cx.links.get_mut(link) {
                     found.credit.raise(*limit);
-                    self.links.wake(link);
+                    cx.links.wake(link);
                 }
-                Taken::Done
             }
             Frame::Close(_) => {
                 self.leave(link);
-                self.links.remove(link);
-                Taken::Done
+                self.cx.links.remove(link);
             }
-            Frame::Register(register) => self.register(link, register),
-            Frame::Login(login) => self.login(link, login),
-            Frame::Deregister(()) => self.deregister(link),
-            Frame::Deposit(deposit) => self.deposit(link, number, deposit),
-            Frame::Inquire(inquire) => self.inquire(link, *inquire),
-            Frame::MailAck(ack) => self.mail_acknowledged(link, ack),
-            Frame::Read(read) => self.read_upto(link, *read),
-            Frame::Command(command) => self.command(link, number, *command),
-            Frame::Away(away) => self.away(link, number, away),
+            Frame::Register(register) => return self.register(link, register),
+            Frame::Login(login) => return self.login(link, login),
+            Frame::Deregister(()) => return self.deregister(link),
+            Frame::Deposit(deposit) => return self.router().submit(link, number, deposit),
+            Frame::Inquire(inquire) => return self.router().inquire(link, inquire.to),
+            Frame::MailAck(ack) => {
+                return mailboxes::acknowledged(cx, accounts, submissions, link, ack);
+            }
+            Frame::Read(read) => rooms.heard(cx, accounts, submissions, link, *read),
+            Frame::Command(command) => {
+                let mut requests = RoomRequests::new(rooms);
+                return requests.handle(cx, accounts, submissions, (link, number), *command);
+            }
+            Frame::Away(away) => match sessions::away(cx, accounts, link, number, away) {
+                Ok(Some(account)) => roster.change(cx, account),
+                Ok(None) => {}
+                Err(taken) => return taken,
+            },
             Frame::Registered(_)
             | Frame::RegisterRefused(_)
             | Frame::PasswordWanted(_)
@@ -480,111 +774,50 @@ impl<'a> Receiver<'a> for Engine<'a> {
             | Frame::RoomEntry(_)
             | Frame::Gone(_)
             | Frame::Outcome(_)
-            | Frame::Names(_) => Taken::Broken(Violation::UnexpectedFrame),
+            | Frame::Names(_) => return Taken::Broken(Violation::UnexpectedFrame),
         }
+        Taken::Done
     }
 
     fn end(&mut self, link: Id<ServerLink>, rule: Violation) {
-        if let Some(found) = self.links.get(link) {
-            let (account, address) = (found.role.registration.account(), found.address);
-            let nick = account.and_then(|account| Some(self.accounts.get(account)?.nick));
-            self.tell(Event::Violation { nick, address, rule });
+        if let Some(found) = self.cx.links.get(link) {
+            let (account, address) = (found.role.seat.account(), found.address);
+            let nick = account.and_then(|account| self.accounts.nick(account));
+            self.cx.tell(Event::Violation { nick, address, rule });
         }
         self.leave(link);
-        self.links.close(link, rule.reason(), self.state.now);
+        self.cx.links.close(link, rule.reason(), self.cx.now);
     }
 }
 
 /// What a packet carried arrived or was lost: what was lost is owed again.
 fn settle(
-    member: &mut Member,
-    pairs: &mut Slab<'_, Pair>,
-    unused: &mut List<Pair, Unused>,
-    entries: &mut Slab<'_, Entry>,
-    token: Token,
-    fate: Fate,
-) {
-    match (token, fate) {
-        (Token::Answer, Fate::Lost) => member.answer = true,
-        (Token::Reply, Fate::Lost) => member.reply_owed = true,
-        (Token::Empty, Fate::Lost) => member.mailbox.empty = Empty::Owed,
-        (Token::Page { serial, low }, fate) => {
-            member.reader.fate(serial, low, fate == Fate::Lost);
-        }
-        (Token::Progress(pair), Fate::Lost) => {
-            // Who is no longer online asks when it returns.
-            if member.registration.online().is_some() {
-                // What is owed must not make room for another pair.
-                unused.remove(pairs, pair);
-                member.progress.push_back(pairs, pair);
-            }
-        }
-        (Token::Refusal(id), fate) => {
-            let Some(entry) = entries.get_mut(id).filter(|entry| !entry.told) else { return };
-            entry.told = fate == Fate::Acked;
-            List::remove_from_either([&mut member.said, &mut member.refused], entries, id);
-            // What was heard gives its memory back right after, where the pool is at hand.
-            let list = if fate == Fate::Acked { &mut member.told } else { &mut member.refused };
-            list.push_back(entries, id);
-        }
-        (Token::Former(id), Fate::Lost) => {
-            if let Some(entry) = entries.get_mut(id).filter(|entry| entry.queued.is_linked()) {
-                entry.former = true;
-                let index = entry.index;
-                member.sending.insert_where(entries, id, |other| other.index > index);
-            }
-        }
-        (Token::Piece(id, run), Fate::Lost) => {
-            // Another copy may have been acknowledged meanwhile.
-            if let Some(entry) = entries.get_mut(id).filter(|entry| entry.queued.is_linked()) {
-                entry.todo.insert(run);
-                // Ahead of what comes after it: there may be room or credit for what is next only.
-                let index = entry.index;
-                member.sending.insert_where(entries, id, |other| other.index > index);
-            }
-        }
-        (
-            Token::Answer
-            | Token::Reply
-            | Token::Empty
-            | Token::Progress(_)
-            | Token::Former(_)
-            | Token::Piece(..)
-            | Token::Joined(_)
-            | Token::Gone(_)
-            | Token::Entry { .. },
-            _,
-        ) => {}
-    }
-}
-
-/// The same for what it carried of rooms: whose cursor goes back has something to be sent,
-/// ahead of all that waits for the credit that comes back once that is read.
-fn settle_room(
-    member: &mut Member,
+    session: &mut ClientSession,
+    submissions: &mut Submissions<'_>,
+    messages: &mut Messages<'_>,
     rooms: &mut Rooms<'_>,
-    moved_on: &mut List<Membership, Turn>,
-    token: Token,
+    sent: SentFrame,
     fate: Fate,
 ) {
-    let (Token::Joined(id) | Token::Gone(id) | Token::Entry { reader: id, .. }) = token else {
-        return;
-    };
-    let Some(membership) = rooms.members.get_mut(id).filter(|_| fate == Fate::Lost) else { return };
-    match token {
-        Token::Joined(_) => membership.greet = true,
-        Token::Entry { index, run, .. } => membership.cursor.lost(index, run),
-        _ => membership.cursor.gone_told(false),
-    }
-    match membership.queue {
-        Queue::Waiting => {
-            let Some(row) = rooms.slab.get_mut(membership.room) else { return };
-            membership.queue = Queue::Ready;
-            List::remove_from_either([&mut row.caught_up, moved_on], &mut rooms.members, id);
+    match (sent, fate) {
+        (SentFrame::Page { serial, low }, fate) => {
+            session.roster.fate(serial, low, fate == Fate::Lost);
         }
-        Queue::Ready => member.turns.remove(&mut rooms.members, id),
-        Queue::None | Queue::Asking | Queue::Stalled => return,
+        (SentFrame::Refusal(id), fate) => session.author.refusal_fate(messages, id, fate),
+        (_, Fate::Acked) => {}
+        (SentFrame::Answer, _) => session.seat.answer_again(),
+        (SentFrame::Reply, _) => session.requester.reply_lost(),
+        (SentFrame::Empty, _) => session.mailbox.empty_lost(),
+        (SentFrame::Progress(pair), _) => {
+            // Who is no longer online asks when it returns.
+            if session.seat.online().is_some() {
+                submissions.progress_lost(&mut session.author, pair);
+            }
+        }
+        (SentFrame::Former(id), _) => session.mailbox.lost(messages, id, None),
+        (SentFrame::Piece(id, run), _) => session.mailbox.lost(messages, id, Some(run)),
+        (SentFrame::Joined(_) | SentFrame::Gone(_) | SentFrame::Entry { .. }, _) => {
+            rooms.lost(&mut session.turns, sent);
+        }
     }
-    member.turns.push_front(&mut rooms.members, id);
-    member.short = 0;
 }

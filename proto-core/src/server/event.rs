@@ -1,8 +1,7 @@
-//! What a server tells its host's user.
+//! What a server tells its host's user, and what its operator can have done.
 
-use core::net::SocketAddr;
+use core::{fmt, net::SocketAddr};
 
-use super::Operation;
 use crate::id::{Account, Nick, Room, RoomName};
 use crate::violation::Violation;
 
@@ -88,3 +87,47 @@ impl Event {
         matches!(self, Self::Ready | Self::Operated { .. } | Self::PutBack)
     }
 }
+
+/// Something that an operator does to an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// The server forgets its password: the next login sets it, with whatever key.
+    Reset,
+    /// It is gone, and its mail with it. Its nick is free, and so is its key.
+    Remove,
+    /// Its nick and its key are refused from now on, and its session is closed.
+    Ban,
+    /// They are refused no longer.
+    Unban,
+}
+
+impl Operation {
+    /// It ends the session of the account's holder.
+    pub(super) fn expels(self) -> bool {
+        matches!(self, Self::Ban | Self::Remove)
+    }
+}
+
+/// Why nothing is done to an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OperateError {
+    /// Nobody has that nick.
+    Unknown,
+    /// The accounts are still being read.
+    Starting,
+    /// Something else is being done to an account.
+    Busy,
+}
+
+impl fmt::Display for OperateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unknown => "nobody has that nick",
+            Self::Starting => "the server is still reading its accounts; try again in a moment",
+            Self::Busy => "the server is busy with an account; try again in a moment",
+        })
+    }
+}
+
+impl core::error::Error for OperateError {}

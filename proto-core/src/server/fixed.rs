@@ -44,12 +44,11 @@ use crate::{
 };
 
 use super::{
-    ServerLink,
     accounts::AccountSlot,
-    entry::{Entry, Pair},
-    member::ServerRole,
     memory::{LEAST_ENTRIES, LEAST_LINKS, Storage, Tables},
-    room::{Membership, RoomRow, RoomTables},
+    role::{ServerLink, ServerRole},
+    rooms::{Member, RoomRow, RoomTables},
+    submit::{Entry, Pair},
 };
 
 pub use crate::storage::{Blocks, Work};
@@ -145,7 +144,7 @@ impl<const N: usize> fmt::Debug for Rooms<N> {
 
 /// Room for `N` places of accounts in rooms: everyone's in the lobby, and those beside.
 pub struct Members<const N: usize> {
-    members: [Slot<Membership>; N],
+    members: [Slot<Member>; N],
     by_member: [[Bucket; 2]; N],
 }
 

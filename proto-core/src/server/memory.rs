@@ -3,6 +3,7 @@
 use core::ops::DerefMut;
 
 use crate::{
+    host::Resume,
     link::LinkTables,
     role::{LEAST_WORK, StartError, check_start, link_needs, untouched_links},
     storage::{Block, Bucket, Index, Slab, Slot},
@@ -10,12 +11,11 @@ use crate::{
 };
 
 use super::{
-    Resume,
     accounts::AccountSlot,
-    entry::{Entry, Pair},
-    member::ServerRole,
-    room::RoomTables,
-    versions::Versions,
+    role::ServerRole,
+    rooms::RoomTables,
+    roster::Versions,
+    submit::{Entry, Pair},
 };
 
 /// The slices that a server lives in. Their lengths are its capacities.
@@ -87,6 +87,13 @@ impl Tables<'_> {
             &[&link_needs(&self.links, LEAST_LINKS), &own],
             &[&untouched_links(&self.links), &untouched],
         )
+    }
+}
+
+impl<'a> Tables<'a> {
+    /// The places of the tree of versions that are used: as many as its accounts need.
+    pub(super) fn versions(accounts: usize, all: &'a mut [u64]) -> &'a mut [u64] {
+        all.get_mut(..Versions::places(accounts)).unwrap_or_default()
     }
 }
 

@@ -1,116 +1,54 @@
 //! The server's role: who is there, and what waits for those who are not.
+//!
+//! [`Server`] is a thin shell around an engine that lives for one input. The engine gives each frame,
+//! answer of the store, deadline and command to the component that it is for. A component owns its
+//! tables, and its part of what is kept for each session; nobody else writes them.
 
 mod accounts;
-mod commands;
-mod deposits;
+mod boot;
+mod config;
+mod ctx;
 mod engine;
-mod entry;
 mod event;
 pub mod fixed;
-mod host;
-mod mailbox;
-mod member;
+mod mailboxes;
 mod memory;
 mod operator;
-mod pairs;
 mod passwords;
-mod readers;
-mod reading;
-mod refusals;
-mod registration;
-mod room;
+mod role;
 mod rooms;
 mod roster;
-mod versions;
+mod routing;
+mod sessions;
+mod store;
+mod submit;
+mod view;
 
-use core::{fmt, net::SocketAddr, time::Duration};
+use core::{fmt, net::SocketAddr};
 
 use crate::{
     host::{Action, Judgement, Machine, Owed, Records, Resume, StoreError, Ticket},
-    id::{Account, Nick, PublicKey},
-    link::{Drops, Link},
+    id::{Nick, PublicKey},
+    link::Drops,
     random::Seed,
-    record::Sentence,
     role::{StartError, grant},
     session::Identity,
-    time::{Instant, UnixTime, WallClock},
-    wire::{DEFAULT_DATAGRAM, MAX_BODY, MAX_DATAGRAM, Presence, Retention},
+    time::{Instant, WallClock},
+    wire::MAX_DATAGRAM,
 };
 
 pub use crate::record::Access;
 pub use accounts::AccountSlot;
-pub use entry::{Entry, Pair};
-pub use event::Event;
+pub use config::{Config, Logins};
+pub use event::{Event, OperateError, Operation};
 pub use fixed::Fixed;
-pub use member::Member;
 pub use memory::{Sizes, Storage, Tables};
-pub use room::{Membership, RoomRow, RoomTables};
+pub use role::{ClientSession, ServerLink};
+pub use rooms::{Member, RoomRow, RoomTables};
+pub use submit::{Entry, Pair};
+pub use view::{AccountView, Usage};
 
 use engine::{Engine, State};
-
-/// A link as the server keeps it.
-pub type ServerLink = Link<member::ServerRole>;
-
-/// What a server goes by. [`Config::default`] is right for most; its fields can be set one by one.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct Config {
-    /// The round-trip time assumed before the first sample.
-    pub initial_rtt: Duration,
-    /// Silence after which a client is offline.
-    pub idle: Duration,
-    /// The largest datagram sent, in bytes: 256 to 1,472.
-    pub datagram: u16,
-    /// Bytes of messages that one client may have under way to the server.
-    pub credit: u32,
-    /// How long a relayed message waits for its receipt before it is saved.
-    pub relay: Duration,
-    /// How long roster changes are collected before they are pushed.
-    pub push: Duration,
-    /// How long mail is kept.
-    pub mail: Duration,
-    /// The longest message text taken, in bytes; at most 16,384.
-    pub text: u32,
-    /// How much of each room's log is kept.
-    pub room: Retention,
-    /// How many members a room can have; the lobby has everyone.
-    pub members: u32,
-    /// How long a member that is online and reads nothing holds back what would push entries
-    /// that it has not read out of its room; with zero, nobody is waited for.
-    pub reader_wait: Duration,
-    /// Who gets a nick.
-    pub logins: Logins,
-}
-
-/// Who gets a nick.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Logins {
-    /// The key that takes it first, and no other.
-    #[default]
-    Open,
-    /// Whoever sets its password first, and after that each key that gives it; the newest
-    /// one that did holds the nick.
-    Password,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            initial_rtt: Duration::from_millis(100),
-            idle: Duration::from_mins(1),
-            datagram: DEFAULT_DATAGRAM as u16,
-            credit: 4 * MAX_BODY as u32,
-            relay: Duration::from_millis(500),
-            push: Duration::from_millis(20),
-            mail: Duration::from_hours(30 * 24),
-            text: 16 * 1024,
-            room: Retention { entries: 10_000, bytes: 16 * 1024 * 1024, age: 30 * 24 * 3600 },
-            members: 10_000,
-            reader_wait: Duration::from_secs(10),
-            logins: Logins::Open,
-        }
-    }
-}
 
 /// A server.
 pub struct Server<S: Storage> {
@@ -124,9 +62,9 @@ pub struct Server<S: Storage> {
 impl<S: Storage> fmt::Debug for Server<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server")
-            .field("config", &self.state.kept.config)
+            .field("config", &self.state.config)
             .field("key", &self.key())
-            .field("now", &self.state.kept.now)
+            .field("now", &self.state.now)
             .field("unanswered", &self.unanswered)
             .finish_non_exhaustive()
     }
@@ -178,38 +116,15 @@ impl<S: Storage> Server<S> {
     }
 
     /// Everyone who has an account, for people to look at.
-    pub fn for_each_account(&mut self, mut visit: impl FnMut(AccountView)) {
-        let now = self.state.kept.now;
-        let engine = self.engine(now);
-        for (account, row) in engine.accounts.iter().filter(|(_, row)| row.durable) {
-            let link = row.link.and_then(|link| engine.links.get(link));
-            visit(AccountView {
-                account,
-                nick: row.nick,
-                key: row.key,
-                presence: row.presence,
-                address: link.map(|link| link.address),
-                seen: row.seen,
-                access: row.access,
-                banned: row.sentence == Sentence::Banned,
-            });
-        }
+    pub fn for_each_account(&mut self, visit: impl FnMut(AccountView)) {
+        let now = self.state.now;
+        self.engine(now).for_each_account(visit);
     }
 
     /// How full the tables are.
     pub fn usage(&mut self) -> Usage {
-        let now = self.state.kept.now;
-        let engine = self.engine(now);
-        Usage {
-            links: (engine.links.links.len(), engine.links.links.capacity()),
-            accounts: (engine.accounts.count() as usize, engine.accounts.rows.len()),
-            entries: (engine.entries.len(), engine.entries.capacity()),
-            blocks: (engine.pool.used(), engine.pool.capacity()),
-            recent: engine.recent(),
-            pairs: (engine.pairs_in_use(), engine.pairs.capacity()),
-            rooms: (engine.rooms.slab.len(), engine.rooms.slab.capacity()),
-            members: (engine.rooms.members.len(), engine.rooms.members.capacity()),
-        }
+        let now = self.state.now;
+        self.engine(now).usage()
     }
 
     fn engine(&mut self, now: Instant) -> Engine<'_> {
@@ -218,7 +133,7 @@ impl<S: Storage> Server<S> {
 
     /// The engine, and the count of what it asks for.
     fn counting(&mut self, now: Instant) -> (Engine<'_>, &mut usize) {
-        self.state.kept.now = now;
+        self.state.now = now;
         (Engine::new(&mut self.state, self.storage.tables()), &mut self.unanswered)
     }
 }
@@ -261,7 +176,7 @@ impl<S: Storage> Machine for Server<S> {
     }
 
     fn set_clock(&mut self, clock: WallClock) {
-        self.state.kept.clock = clock;
+        self.state.clock = clock;
     }
 
     fn poll<'b>(
@@ -273,95 +188,16 @@ impl<S: Storage> Machine for Server<S> {
         engine.handle_timeouts();
         let owed = engine.next_owed(scratch)?;
         *unanswered += usize::from(matches!(owed, Owed::Request(_)));
-        Some(owed.lend(engine.work, scratch, engine.state.passwords.lent()))
+        let (work, passwords) = engine.lent();
+        Some(owed.lend(work, scratch, passwords.lent()))
     }
 
     fn deadline(&mut self) -> Option<Instant> {
-        let now = self.state.kept.now;
+        let now = self.state.now;
         self.engine(now).deadline()
     }
 
     fn unanswered(&self) -> usize {
         self.unanswered
     }
-}
-
-/// An account as people see it.
-#[derive(Clone, Copy, Debug)]
-pub struct AccountView {
-    /// Its number.
-    pub account: Account,
-    /// Its nick.
-    pub nick: Nick,
-    /// The key that holds it.
-    pub key: PublicKey,
-    /// Whether its holder is online.
-    pub presence: Presence,
-    /// Where its holder is, if online.
-    pub address: Option<SocketAddr>,
-    /// When its holder was last online in this run of the server; 0 for never.
-    pub seen: UnixTime,
-    /// How else than by its key it is to be had.
-    pub access: Access,
-    /// Its nick and its key are refused.
-    pub banned: bool,
-}
-
-/// Something that an operator does to an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operation {
-    /// The server forgets its password: the next login sets it, with whatever key.
-    Reset,
-    /// It is gone, and its mail with it. Its nick is free, and so is its key.
-    Remove,
-    /// Its nick and its key are refused from now on, and its session is closed.
-    Ban,
-    /// They are refused no longer.
-    Unban,
-}
-
-/// Why nothing is done to an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum OperateError {
-    /// Nobody has that nick.
-    Unknown,
-    /// The accounts are still being read.
-    Starting,
-    /// Something else is being done to an account.
-    Busy,
-}
-
-impl fmt::Display for OperateError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Unknown => "nobody has that nick",
-            Self::Starting => "the server is still reading its accounts; try again in a moment",
-            Self::Busy => "the server is busy with an account; try again in a moment",
-        })
-    }
-}
-
-impl core::error::Error for OperateError {}
-
-/// How full the tables are: what is used, and what there is.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct Usage {
-    /// Sessions.
-    pub links: (usize, usize),
-    /// Accounts.
-    pub accounts: (usize, usize),
-    /// Messages in memory.
-    pub entries: (usize, usize),
-    /// Blocks of 256 bytes of message bodies.
-    pub blocks: (usize, usize),
-    /// Of the messages, those of rooms that are saved and give way to others, and their blocks.
-    pub recent: (usize, usize),
-    /// Pairs of people, or of people and rooms, with messages under way.
-    pub pairs: (usize, usize),
-    /// Rooms, the lobby among them.
-    pub rooms: (usize, usize),
-    /// Places of accounts in rooms.
-    pub members: (usize, usize),
 }

@@ -3,16 +3,26 @@
 use crate::{
     host::{Ask, Log, Request, Ticket},
     id::{Account, Nick},
-    record::{self, Access, AccountRecord, PasswordRecord, Sentence},
-    storage::Body,
-    wire::{CloseReason, Presence},
+    record::{PasswordRecord, Sentence},
 };
 
-use super::{Event, OperateError, Operation, engine::Engine, host::asker, member::Registration};
+use super::{
+    accounts::Accounts,
+    ctx::Ctx,
+    event::{Event, Operation},
+    store::{Asker, Single},
+};
 
-/// An operation under way: there is one at a time.
+/// What the operator wants done.
 #[derive(Debug)]
-pub(super) struct Operating {
+pub(super) struct Operator {
+    /// There is one operation at a time.
+    operating: Option<Operating>,
+}
+
+/// An operation under way.
+#[derive(Debug)]
+struct Operating {
     operation: Operation,
     nick: Nick,
     account: Account,
@@ -33,92 +43,74 @@ enum Step {
     Hash,
 }
 
-impl Operating {
-    pub(super) fn is_owed(&self) -> bool {
-        self.ask == Ask::Owed
-    }
-}
+impl Operator {
+    pub(super) const IDLE: Self = Self { operating: None };
 
-impl Engine<'_> {
-    /// The operator wants something done to the account that has a nick.
-    pub(super) fn operate(
-        &mut self,
-        nick: &Nick,
-        operation: Operation,
-    ) -> Result<(), OperateError> {
-        if !self.state.reading.is_done() {
-            return Err(OperateError::Starting);
-        }
-        if self.state.operating.is_some() {
-            return Err(OperateError::Busy);
-        }
-        let account = self.accounts.by_nick(nick).ok_or(OperateError::Unknown)?;
-        let row = self.accounts.get(account).ok_or(OperateError::Unknown)?;
-        let (nick, before, link) = (row.nick, row.sentence, row.link);
-        let registration = link.and_then(|link| self.links.get(link)).map(|l| l.role.registration);
-        if matches!(registration, Some(Registration::Saving { .. })) {
-            return Err(OperateError::Busy);
-        }
-        self.give_up_passwords(&nick);
-        if matches!(operation, Operation::Ban | Operation::Remove) {
-            if let Some(row) = self.accounts.get_mut(account) {
-                // Nobody comes back while it is being saved.
-                row.sentence = Sentence::Banned;
-            }
-            if let Some(link) = link {
-                self.leave(link);
-                self.links.close(link, CloseReason::Expelled, self.state.now);
-            }
-        }
-        self.state.operating = Some(Operating {
-            operation,
-            nick,
-            account,
-            before,
-            step: Step::Account,
-            ask: Ask::Owed,
-        });
-        Ok(())
+    /// Something is under way.
+    pub(super) fn is_busy(&self) -> bool {
+        self.operating.is_some()
     }
 
     /// Something is being done to the account that has a nick: who saved it now would undo that.
-    pub(super) fn is_operated(&self, nick: &Nick) -> bool {
-        self.state.operating.as_ref().is_some_and(|one| one.nick == *nick)
+    pub(super) fn is_at(&self, nick: &Nick) -> bool {
+        self.operating.as_ref().is_some_and(|one| one.nick == *nick)
     }
 
-    /// The next request to the host for an operation.
-    pub(super) fn next_operator_request(&mut self) -> Option<Request> {
-        let one = self.state.operating.as_ref().filter(|one| one.is_owed())?;
-        let (account, operation, step) = (one.account, one.operation, one.step);
-        let number = u64::from(account.0) + 1;
-        let ticket = self.ticket(asker::OPERATOR, 0);
-        if let Some(one) = &mut self.state.operating {
-            one.ask = Ask::Asked(ticket.serial);
+    /// Something is to be done to an account. Nobody comes back to one that is to be banned or
+    /// removed while that is being saved.
+    pub(super) fn begin(
+        &mut self,
+        cx: &mut Ctx<'_>,
+        accounts: &mut Accounts<'_>,
+        (account, nick): (Account, Nick),
+        operation: Operation,
+    ) {
+        let before = accounts.sentence(account);
+        if operation.expels() {
+            accounts.set_sentence(account, Sentence::Banned);
         }
-        let length = match step {
+        let (step, ask) = (Step::Account, Ask::Owed);
+        self.operating = Some(Operating { operation, nick, account, before, step, ask });
+        cx.requests.ask_single(Single::Operator);
+    }
+
+    /// The next request to the host for an operation; `since` is where an account's lobby begins.
+    pub(super) fn request(
+        &mut self,
+        cx: &mut Ctx<'_>,
+        accounts: &Accounts<'_>,
+        since: impl FnOnce(Account) -> u64,
+    ) -> Option<Request> {
+        cx.requests.settle_single(Single::Operator);
+        let one = self.operating.as_mut().filter(|one| one.ask == Ask::Owed)?;
+        let (account, number) = (one.account, u64::from(one.account.0) + 1);
+        let ticket = cx.ticket(Asker::Operator, 0);
+        one.ask = Ask::Asked(ticket.serial);
+        match one.step {
             Step::Mail => {
-                return Some(Request::Trim { ticket, log: Log::Mailbox(account), upto: u64::MAX });
+                Some(Request::Trim { ticket, log: Log::Mailbox(account), upto: u64::MAX })
             }
             Step::Account => {
-                let header = self.operated(account, operation)?;
-                record::encode(self.work, &header, &self.pool, &Body::EMPTY, 0)?
+                let header = accounts.operated(account, one.operation, since(account))?;
+                cx.put(ticket, Log::Accounts, number, &header)
             }
-            Step::Hash => {
-                let header = PasswordRecord { hash: &[] };
-                record::encode(self.work, &header, &self.pool, &Body::EMPTY, 0)?
-            }
-        };
-        let log = if step == Step::Account { Log::Accounts } else { Log::Passwords };
-        Some(Request::Put { ticket, log, number, length })
+            Step::Hash => cx.put(ticket, Log::Passwords, number, &PasswordRecord { hash: &[] }),
+        }
     }
 
     /// The store has done a step of an operation, or could not.
-    pub(super) fn operation_stored(&mut self, ticket: Ticket, stored: bool) {
-        let Some(one) = &mut self.state.operating else { return };
+    pub(super) fn stored(
+        &mut self,
+        cx: &mut Ctx<'_>,
+        accounts: &mut Accounts<'_>,
+        ticket: Ticket,
+        stored: bool,
+    ) -> Option<Stored> {
+        let one = self.operating.as_mut()?;
         if !one.ask.answer(ticket.serial) {
-            return;
+            return None;
         }
-        let (account, operation, before) = (one.account, one.operation, one.before);
+        let (account, operation) = (one.account, one.operation);
         let next = match (one.step, operation) {
             (Step::Account, Operation::Remove) => Some(Step::Mail),
             (Step::Account, Operation::Reset) | (Step::Mail, _) => Some(Step::Hash),
@@ -127,53 +119,33 @@ impl Engine<'_> {
         let is_account = one.step == Step::Account;
         if let Some(step) = next.filter(|_| stored || !is_account) {
             (one.step, one.ask) = (step, Ask::Owed);
+            cx.requests.ask_single(Single::Operator);
         }
         if !stored {
             // What is left behind of mail and hashes is read by nobody.
-            self.tell(Event::StoreFailed);
+            cx.tell(Event::StoreFailed);
         }
+        let is_over = next.is_none() || is_account && !stored;
+        let done = stored || !is_account;
+        let over = is_over.then_some(Event::Operated { nick: one.nick, operation, done });
         if is_account && stored {
-            self.apply(account, operation);
-        } else if is_account && let Some(row) = self.accounts.get_mut(account) {
-            row.sentence = before;
+            accounts.apply(account, operation);
+        } else if is_account {
+            accounts.set_sentence(account, one.before);
         }
-        if (next.is_none() || is_account && !stored)
-            && let Some(Operating { nick, operation, .. }) = self.state.operating.take()
-        {
-            let done = stored || !is_account;
-            self.tell(Event::Operated { nick, operation, done });
+        if is_over {
+            self.operating = None;
         }
+        let removed = (is_account && stored && operation == Operation::Remove).then_some(account);
+        Some(Stored { removed, over })
     }
+}
 
-    /// An account's record as it will be.
-    fn operated(&self, account: Account, operation: Operation) -> Option<AccountRecord> {
-        let row = self.accounts.get(account)?;
-        let record = row.record(self.lobby_since(account));
-        Some(match operation {
-            Operation::Reset => AccountRecord { access: Access::Reset, ..record },
-            Operation::Ban => AccountRecord { sentence: Sentence::Banned, ..record },
-            Operation::Unban => AccountRecord { sentence: Sentence::None, ..record },
-            Operation::Remove => AccountRecord { sentence: Sentence::Removed, ..record },
-        })
-    }
-
-    /// What the store has of an account now is so.
-    fn apply(&mut self, account: Account, operation: Operation) {
-        let Some(row) = self.accounts.get_mut(account) else { return };
-        match operation {
-            Operation::Reset => row.access = Access::Reset,
-            Operation::Ban => row.sentence = Sentence::Banned,
-            Operation::Unban => row.sentence = Sentence::None,
-            Operation::Remove => {
-                row.presence = Presence::Gone;
-                while let Some(place) = self.accounts.get(account).and_then(|row| row.rooms.front())
-                {
-                    self.end_membership(place);
-                }
-                self.accounts.retire(account);
-                self.renew_entries(account);
-                self.change(account);
-            }
-        }
-    }
+/// What follows from the store's answer for an operation.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stored {
+    /// The account that is gone.
+    pub(super) removed: Option<Account>,
+    /// What is told after that, if the operation is over.
+    pub(super) over: Option<Event>,
 }

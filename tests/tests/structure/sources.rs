@@ -7,8 +7,8 @@ use std::{
 };
 
 use syn::{
-    Attribute, Expr, Field, ImplItem, ItemImpl, ItemMod, ItemUse, Macro, Token, Type, UseTree,
-    Visibility,
+    Attribute, Expr, Field, ImplItem, ItemImpl, ItemMod, ItemStruct, ItemUse, Macro, Token, Type,
+    UseTree, Visibility,
     punctuated::Punctuated,
     visit::{self, Visit},
 };
@@ -168,6 +168,25 @@ impl Visit<'_> for Sources {
             self.used.push((self.module.clone(), names));
         }
         visit::visit_path(self, path);
+    }
+
+    fn visit_item_struct(&mut self, item: &ItemStruct) {
+        // Values that are passed on, and views of state that is elsewhere, are open to whom they
+        // are given.
+        let derives = |of: &Attribute| {
+            let traits = of.parse_args_with(Punctuated::<syn::Path, Token![,]>::parse_terminated);
+            of.path().is_ident("derive")
+                && traits.is_ok_and(|all| all.iter().any(|one| one.is_ident("Copy")))
+        };
+        let is_value = item.attrs.iter().any(derives);
+        let is_view = item.generics.lifetimes().next().is_some();
+        for field in &item.fields {
+            if is_value || is_view {
+                visit::visit_field(self, field)
+            } else {
+                self.visit_field(field)
+            }
+        }
     }
 
     fn visit_field(&mut self, field: &Field) {

@@ -2,8 +2,7 @@ use proto_core::{
     link::{LinkTables, Remembered, unconfirmed},
     record,
     server::{
-        AccountSlot, Entry, Membership, Pair, RoomRow, RoomTables, ServerLink, Sizes, Storage,
-        Tables,
+        AccountSlot, Entry, Member, Pair, RoomRow, RoomTables, ServerLink, Sizes, Storage, Tables,
     },
     storage::{Block, Bucket, Slot},
     timers::TimerCell,
@@ -84,7 +83,7 @@ pub struct ServerMemory {
     rooms: Box<[Slot<RoomRow>]>,
     by_room_number: Box<[Bucket]>,
     by_room_name: Box<[Bucket]>,
-    members: Box<[Slot<Membership>]>,
+    members: Box<[Slot<Member>]>,
     by_member: Box<[Bucket]>,
     by_place: Box<[Bucket]>,
     blocks: Box<[Block]>,

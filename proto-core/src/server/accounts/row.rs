@@ -1,0 +1,102 @@
+//! An account in memory.
+
+use crate::{
+    id::{Epoch, Incarnation, Nick, PublicKey},
+    record::{Access, AccountRecord, Sentence},
+    storage::{Body, Id},
+    time::UnixTime,
+    wire::Presence,
+};
+
+use super::super::{passwords::Penalty, role::ServerLink, rooms::Places};
+
+/// One account's place in the table.
+#[derive(Debug)]
+pub struct AccountSlot(pub(super) Place);
+
+// With a tag of its own, 0 for empty, which an `Option` would hide in the row.
+#[derive(Debug)]
+#[repr(u8)]
+pub(super) enum Place {
+    Empty,
+    Taken(Row),
+}
+
+impl AccountSlot {
+    /// Never used. All zeros, so that a static of them takes no room in a program's image.
+    pub const EMPTY: Self = Self(Place::Empty);
+
+    pub(super) fn row(&self) -> Option<&Row> {
+        match &self.0 {
+            Place::Taken(row) => Some(row),
+            Place::Empty => None,
+        }
+    }
+}
+
+/// An account.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) key: PublicKey,
+    pub(super) nick: Nick,
+    pub(super) epoch: Epoch,
+    /// The client's run that the epoch belongs to.
+    pub(super) run: Incarnation,
+    pub(super) presence: Presence,
+    /// The link it is registered or registering through.
+    pub(super) link: Option<Id<ServerLink>>,
+    /// When it was last online.
+    pub(super) seen: UnixTime,
+    /// What it says of being away, while it is online.
+    pub(super) away: Body,
+    /// Its places in rooms.
+    pub(super) places: Places,
+    /// The store has it.
+    pub(super) durable: bool,
+    /// The store may have it: what it answered was not waited for.
+    pub(super) ventured: bool,
+    pub(super) access: Access,
+    pub(super) sentence: Sentence,
+    /// How many keys it had before this one.
+    pub(super) key_number: u32,
+    /// For wrong passwords.
+    pub(super) penalty: Penalty,
+}
+
+impl Row {
+    /// With nothing but its nick, its key and where it stands; the store has it if `durable`.
+    pub(super) fn new(record: &AccountRecord, durable: bool, seen: UnixTime) -> Self {
+        let is_gone = record.sentence == Sentence::Removed;
+        Self {
+            key: record.key,
+            nick: record.nick,
+            epoch: record.epoch,
+            run: record.run,
+            presence: if is_gone { Presence::Gone } else { Presence::Offline },
+            link: None,
+            seen,
+            away: Body::EMPTY,
+            places: Places::default(),
+            durable,
+            ventured: false,
+            access: record.access,
+            sentence: record.sentence,
+            key_number: record.key_number,
+            penalty: Penalty::default(),
+        }
+    }
+
+    /// As the store keeps it; `since` is where its lobby begins.
+    pub(super) fn record(&self, since: u64) -> AccountRecord {
+        AccountRecord {
+            key: self.key,
+            nick: self.nick,
+            epoch: self.epoch,
+            run: self.run,
+            since,
+            access: self.access,
+            sentence: self.sentence,
+            key_number: self.key_number,
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! How a server is configured.
+
+use core::time::Duration;
+
+use crate::wire::{DEFAULT_DATAGRAM, MAX_BODY, Retention};
+
+/// Server configuration. [`Config::default`] is right for most; its fields can be set one by one.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// The round-trip time assumed before the first sample.
+    pub initial_rtt: Duration,
+    /// Silence after which a client is offline.
+    pub idle: Duration,
+    /// The largest datagram sent, in bytes: 256 to 1,472.
+    pub datagram: u16,
+    /// Bytes of messages that one client may have under way to the server.
+    pub credit: u32,
+    /// How long a relayed message waits for its receipt before it is saved.
+    pub relay: Duration,
+    /// How long roster changes are collected before they are pushed.
+    pub push: Duration,
+    /// How long mail is kept.
+    pub mail: Duration,
+    /// The longest message text taken, in bytes; at most 16,384.
+    pub text: u32,
+    /// How much of each room's log is kept.
+    pub room: Retention,
+    /// How many members a room can have; the lobby has everyone.
+    pub members: u32,
+    /// How long a member that is online and reads nothing holds back what would push entries
+    /// that it has not read out of its room; with zero, nobody is waited for.
+    pub reader_wait: Duration,
+    /// Who gets a nick.
+    pub logins: Logins,
+}
+
+/// Who gets a nick.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Logins {
+    /// The key that takes it first, and no other.
+    #[default]
+    Open,
+    /// Whoever sets its password first, and after that each key that gives it; the newest
+    /// one that did holds the nick.
+    Password,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            initial_rtt: Duration::from_millis(100),
+            idle: Duration::from_mins(1),
+            datagram: DEFAULT_DATAGRAM as u16,
+            credit: 4 * MAX_BODY as u32,
+            relay: Duration::from_millis(500),
+            push: Duration::from_millis(20),
+            mail: Duration::from_hours(30 * 24),
+            text: 16 * 1024,
+            room: Retention { entries: 10_000, bytes: 16 * 1024 * 1024, age: 30 * 24 * 3600 },
+            members: 10_000,
+            reader_wait: Duration::from_secs(10),
+            logins: Logins::Open,
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! What a packet to a client carried, kept until it is acknowledged or lost.
+
+use crate::{link::Run, storage::Id};
+
+use super::super::{
+    rooms::Member,
+    submit::{Entry, Pair},
+};
+
+/// A frame that was sent to a client: what is owed again if its packet is lost.
+#[derive(Clone, Copy, Debug)]
+pub enum SentFrame {
+    /// The answer to a request of its own.
+    Answer,
+    /// That the mailbox is empty.
+    Empty,
+    /// A page of the roster.
+    Page { serial: u32, low: u32 },
+    /// How far a pair's submissions are.
+    Progress(Id<Pair>),
+    /// The refusal of a submission.
+    Refusal(Id<Entry>),
+    /// Under which key a piece of mail was written.
+    Former(Id<Entry>),
+    /// A piece of mail.
+    Piece(Id<Entry>, Run),
+    /// That it is a member of a room.
+    Joined(Id<Member>),
+    /// That entries of a room are gone.
+    Gone(Id<Member>),
+    /// A piece of an entry of a room, named by the low bits of its index.
+    Entry { reader: Id<Member>, index: u8, run: Run },
+    /// What came of its last request about rooms.
+    Reply,
+}

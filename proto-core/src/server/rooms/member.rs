@@ -1,0 +1,131 @@
+//! An account's place in a room: it is a member, or is about to be one, or none.
+
+use crate::{
+    host::Ask,
+    id::Account,
+    storage::{Id, Linked, List, Node, Slab},
+    time::Instant,
+};
+
+use super::{super::role::ServerLink, cursor::Cursor, row::RoomRow};
+
+/// An account's place in a room.
+#[derive(Debug)]
+pub struct Member {
+    pub(super) room: Id<RoomRow>,
+    pub(super) account: Account,
+    pub(super) standing: Standing,
+    /// The store is to read an entry for a member, or to save that it is becoming one, or
+    /// none.
+    pub(super) ask: Ask,
+    /// The last entry of the room's log that came before it joined.
+    pub(super) since: u64,
+    /// Where it reads, while its account is online.
+    pub(super) link: Option<Id<ServerLink>>,
+    /// It is to be told that it is a member.
+    pub(super) greet: bool,
+    pub(super) cursor: Cursor,
+    /// The entry that is being loaded for it.
+    pub(super) loading: u64,
+    pub(super) queue: Queue,
+    /// It had read all there was, when it was looked at last.
+    pub(super) idle: bool,
+    /// When it read some more, or there was more to read again.
+    pub(super) got_on: Instant,
+    pub(super) turn: Node<Self>,
+    pub(super) of_account: Node<Self>,
+    /// Among those that its room waits for.
+    pub(super) reading: Node<Self>,
+}
+
+/// Whether an account is a member of a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It is being saved.
+    Joining,
+    Member,
+    /// Its end is being saved.
+    Leaving,
+}
+
+/// The list that a member is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Queue {
+    None,
+    /// The room's of those with nothing to be sent, or, since it moved on, the server's.
+    Waiting,
+    /// Its link's of those with something to send.
+    Ready,
+    /// The server's of those that want something of the store.
+    Asking,
+    /// The server's of those that the store could not serve.
+    Stalled,
+}
+
+/// The lists that places are in.
+#[derive(Debug)]
+pub(crate) struct Turn;
+#[derive(Debug)]
+pub(super) struct OfAccount;
+
+/// An account's part that is about rooms: its places in them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Places(List<Member, OfAccount>);
+
+impl Places {
+    pub(super) fn front(self) -> Option<Id<Member>> {
+        self.0.front()
+    }
+
+    pub(super) fn add(&mut self, members: &mut Slab<'_, Member>, id: Id<Member>) {
+        self.0.push_back(members, id);
+    }
+
+    pub(super) fn remove(&mut self, members: &mut Slab<'_, Member>, id: Id<Member>) {
+        self.0.remove(members, id);
+    }
+}
+
+impl Linked<Turn> for Member {
+    fn node(&mut self) -> &mut Node<Self> {
+        &mut self.turn
+    }
+}
+
+impl Linked<OfAccount> for Member {
+    fn node(&mut self) -> &mut Node<Self> {
+        &mut self.of_account
+    }
+}
+
+impl Member {
+    pub(super) fn new(room: Id<RoomRow>, account: Account, since: u64, standing: Standing) -> Self {
+        Self {
+            room,
+            account,
+            standing,
+            ask: Ask::Idle,
+            since,
+            link: None,
+            greet: false,
+            cursor: Cursor::default(),
+            loading: 0,
+            queue: Queue::None,
+            idle: false,
+            got_on: Instant::from_micros(0),
+            turn: Node::UNLINKED,
+            of_account: Node::UNLINKED,
+            reading: Node::UNLINKED,
+        }
+    }
+
+    /// The next of its account's places, and what it is here.
+    pub(super) fn walk(&self) -> (Option<Id<Self>>, Standing) {
+        (self.of_account.next(), self.standing)
+    }
+
+    /// The last entry that it has read or need not read, in a log that is kept from `first` on.
+    pub(super) fn has_read(&self, first: u64) -> u64 {
+        self.cursor.begins_behind().unwrap_or(self.since).max(first.saturating_sub(1))
+    }
+}

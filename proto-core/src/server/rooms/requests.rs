@@ -1,0 +1,427 @@
+//! What clients want of the server's rooms: to create, join and leave them, and to know
+//! who and what there is.
+
+use crate::{
+    host::{Ask, Log, Request, Ticket},
+    id::{Account, Room, RoomName},
+    link::Packet,
+    record::MemberRecord,
+    role::Taken,
+    storage::Id,
+    wire::{Command, Frame, MAX_DATAGRAM, Names, Outcome, RoomRefusal, Wish},
+};
+
+use super::{
+    super::{
+        accounts::Accounts,
+        ctx::Ctx,
+        event::Event,
+        role::{SentFrame, ServerLink, ServerRole},
+        store::Asker,
+        submit::Submissions,
+    },
+    member::{Member, Queue, Standing},
+    request::{Listed, Reply},
+    row::RoomRow,
+    state::Rooms,
+    table::Table,
+};
+
+/// Bytes of a `Names` frame's body that are not names.
+const NAMES_HEADER: usize = 10 + 1 + 5 + 3;
+
+/// Accounts that are looked at for one page of names.
+const PAGE: u32 = 1024;
+
+/// The rooms, for what clients want of them.
+#[derive(Debug)]
+pub(crate) struct RoomRequests<'r, 'a> {
+    rooms: &'r mut Rooms<'a>,
+}
+
+impl<'r, 'a> RoomRequests<'r, 'a> {
+    pub(crate) fn new(rooms: &'r mut Rooms<'a>) -> Self {
+        Self { rooms }
+    }
+
+    /// What a client wants, in the packet `packet` of its link.
+    pub(crate) fn handle(
+        &mut self,
+        cx: &mut Ctx<'_>,
+        accounts: &mut Accounts<'_>,
+        submissions: &mut Submissions<'_>,
+        (link, packet): (Id<ServerLink>, u64),
+        command: Command,
+    ) -> Taken {
+        let Some(account) = cx.online(link) else { return Taken::Done };
+        let Some(session) = cx.session(link) else { return Taken::Done };
+        let requester = &mut session.requester;
+        if packet < requester.last {
+            return Taken::Done;
+        }
+        requester.last = packet;
+        let serial = command.serial;
+        if requester.reply.serial() == Some(serial) {
+            return Taken::Done;
+        }
+        let table = &self.rooms.table;
+        let done = match command.wish {
+            Wish::Create(name) => self.create(cx, account, name, serial),
+            Wish::Join(name) => self.join(cx, accounts, (link, account), &name),
+            Wish::Leave(name) => self.quit(cx, accounts, submissions, account, &name),
+            Wish::Rooms { from } => Done::Listed(Listed::Rooms { from }),
+            Wish::Members { of, from } => {
+                let of = match of {
+                    Some(name) => table.durable(&name).map(|(id, _)| id),
+                    None => table.by_number(Room::LOBBY),
+                };
+                of.map_or(Done::Now(Err(RoomRefusal::Unknown)), |of| {
+                    Done::Listed(Listed::Members { of, from })
+                })
+            }
+        };
+        let answer = match done {
+            Done::Now(result) => Reply::Done(Outcome { serial, result }),
+            Done::Later(room) => Reply::Waiting { serial, room },
+            Done::Listed(of) => Reply::Names { serial, of },
+            Done::Again => return Taken::NoRoom,
+        };
+        reply(cx, link, answer);
+        Taken::Done
+    }
+
+    /// A room's record is durable, or could not be made so.
+    pub(crate) fn room_saved(
+        &mut self,
+        cx: &mut Ctx<'_>,
+        accounts: &Accounts<'_>,
+        ticket: Ticket,
+        saved: bool,
+    ) {
+        let table = &mut self.rooms.table;
+        let Some(id) = table.slab.id_at(ticket.slot) else { return };
+        let Some(row) = table.get_mut(id) else { return };
+        if !row.save.answer(ticket.serial) {
+            return;
+        }
+        let (creator, name) = (row.creator, row.name);
+        row.durable = saved;
+        match name {
+            Some(name) if saved => cx.tell(Event::RoomCreated { room: name, by: creator }),
+            _ => {
+                cx.tell(Event::StoreFailed);
+                cx.requests.settle(&mut table.slab, id);
+                table.remove(id);
+            }
+        }
+        done(cx, accounts, creator, id, saved);
+    }
+
+    /// The next request for a place in a room: its record, or what its member is to read.
+    pub(crate) fn request(&mut self, cx: &mut Ctx<'_>, id: Id<Member>) -> Option<Request> {
+        let members = &mut self.rooms.table.members;
+        cx.requests.settle(members, id);
+        let member = members.get_mut(id)?;
+        member.queue = Queue::None;
+        if member.standing == Standing::Member {
+            return self.rooms.request_lines(cx, id);
+        }
+        let room = self.rooms.table.slab.get(member.room)?.number;
+        let ticket = cx.ticket(Asker::Member, id.slot());
+        member.ask = Ask::Asked(ticket.serial);
+        let left = member.standing == Standing::Leaving;
+        let header = MemberRecord { since: member.since, left };
+        cx.put(ticket, Log::Members(room), u64::from(member.account.0) + 1, &header)
+    }
+
+    /// The record of a place in a room is durable, or could not be made so.
+    pub(crate) fn member_saved(
+        &mut self,
+        cx: &mut Ctx<'_>,
+        accounts: &mut Accounts<'_>,
+        submissions: &mut Submissions<'_>,
+        ticket: Ticket,
+        saved: bool,
+    ) {
+        let members = &mut self.rooms.table.members;
+        let Some(id) = members.id_at(ticket.slot) else { return };
+        let Some(member) = members.get_mut(id) else { return };
+        if !member.ask.answer(ticket.serial) {
+            return;
+        }
+        let (account, room) = (member.account, member.room);
+        let joins = member.standing == Standing::Joining;
+        if !saved {
+            cx.tell(Event::StoreFailed);
+        }
+        if joins == saved {
+            member.standing = Standing::Member;
+            // Who could not leave is read to again.
+            if let Some(link) = accounts.link(account).filter(|link| cx.online(*link).is_some()) {
+                self.rooms.enter(cx, link, id);
+            }
+        } else {
+            self.end(cx, accounts, submissions, id);
+        }
+        done(cx, accounts, account, room, saved);
+    }
+
+    /// Gives an account its place in the lobby; `false` if there is no room.
+    pub(crate) fn admit(
+        &mut self,
+        accounts: &mut Accounts<'_>,
+        account: Account,
+        since: Option<u64>,
+    ) -> bool {
+        let Some(lobby) = self.rooms.table.lobby() else { return false };
+        let head = self.rooms.table.get(lobby).map_or(0, |lobby| lobby.head);
+        let since = since.unwrap_or(head);
+        self.add(accounts, Member::new(lobby, account, since, Standing::Member)).is_some()
+    }
+
+    /// Gives an account the place in a room that the store says it has; `false` if there is no room.
+    pub(crate) fn restore(
+        &mut self,
+        accounts: &mut Accounts<'_>,
+        room: Id<RoomRow>,
+        account: Account,
+        since: u64,
+    ) -> bool {
+        self.add(accounts, Member::new(room, account, since, Standing::Member)).is_some()
+    }
+
+    /// Gives an account a place in a room; `None` if there is no room.
+    fn add(&mut self, accounts: &mut Accounts<'_>, member: Member) -> Option<Id<Member>> {
+        let account = member.account;
+        let id = self.rooms.table.add_member(member)?;
+        accounts.places_mut(account)?.add(&mut self.rooms.table.members, id);
+        Some(id)
+    }
+
+    /// Takes an account's places in all rooms from it.
+    pub(crate) fn end_all(
+        &mut self,
+        cx: &mut Ctx<'_>,
+        accounts: &mut Accounts<'_>,
+        submissions: &mut Submissions<'_>,
+        account: Account,
+    ) {
+        while let Some(place) = accounts.places(account).front() {
+            self.end(cx, accounts, submissions, place);
+        }
+    }
+
+    pub(crate) fn write(
+        &mut self,
+        cx: &mut Ctx<'_>,
+        accounts: &Accounts<'_>,
+        link: Id<ServerLink>,
+        packet: &mut Packet<'_, ServerRole>,
+    ) {
+        let Some(session) = cx.session(link).filter(|session| session.requester.owed) else {
+            return;
+        };
+        let written = match session.requester.reply {
+            Reply::None | Reply::Waiting { .. } => return,
+            Reply::Done(outcome) => packet.push(&Frame::Outcome(outcome), SentFrame::Reply),
+            Reply::Names { serial, of } => {
+                write_names(&self.rooms.table, accounts, serial, of, packet)
+            }
+        };
+        session.requester.owed = !written;
+    }
+
+    /// Takes an account's place in a room from it.
+    fn end(
+        &mut self,
+        cx: &mut Ctx<'_>,
+        accounts: &mut Accounts<'_>,
+        submissions: &mut Submissions<'_>,
+        id: Id<Member>,
+    ) {
+        self.rooms.leave(cx, accounts, submissions, id);
+        let members = &mut self.rooms.table.members;
+        let Some(account) = members.get(id).map(|member| member.account) else { return };
+        if let Some(places) = accounts.places_mut(account) {
+            places.remove(members, id);
+        }
+        self.rooms.table.remove_member(id);
+    }
+
+    fn create(&mut self, cx: &mut Ctx<'_>, account: Account, name: RoomName, serial: u64) -> Done {
+        let table = &mut self.rooms.table;
+        let known = table.by_name(&name);
+        if let Some((id, row)) = known.and_then(|id| Some((id, table.get(id)?))) {
+            return match ((row.creator, row.serial) == (account, serial), row.durable) {
+                (true, true) => Done::Now(Ok(())),
+                (true, false) => Done::Later(id),
+                (false, _) => Done::Now(Err(RoomRefusal::Exists)),
+            };
+        }
+        let Some(id) = table.add(name, account, serial, cx.seconds()) else {
+            return Done::Now(Err(RoomRefusal::ServerFull));
+        };
+        if let Some(row) = table.get_mut(id) {
+            row.save = Ask::Owed;
+        }
+        cx.requests.ask(&mut table.slab, id);
+        Done::Later(id)
+    }
+
+    fn join(
+        &mut self,
+        cx: &mut Ctx<'_>,
+        accounts: &mut Accounts<'_>,
+        (link, account): (Id<ServerLink>, Account),
+        name: &RoomName,
+    ) -> Done {
+        let table = &self.rooms.table;
+        let Some((room, row)) = table.durable(name) else {
+            return Done::Now(Err(RoomRefusal::Unknown));
+        };
+        let (members, since) = (row.members, row.head);
+        if let Some(id) = table.member(room, account) {
+            return match table.members.get(id).map(|member| member.standing) {
+                Some(Standing::Member) => {
+                    self.rooms.enter(cx, link, id);
+                    Done::Now(Ok(()))
+                }
+                Some(Standing::Joining) => Done::Later(room),
+                Some(Standing::Leaving) | None => Done::Again,
+            };
+        }
+        if members >= cx.config.members {
+            return Done::Now(Err(RoomRefusal::RoomFull));
+        }
+        match self.add(accounts, Member::new(room, account, since, Standing::Joining)) {
+            Some(id) => {
+                self.save(cx, id);
+                Done::Later(room)
+            }
+            None => Done::Now(Err(RoomRefusal::ServerFull)),
+        }
+    }
+
+    fn quit(
+        &mut self,
+        cx: &mut Ctx<'_>,
+        accounts: &Accounts<'_>,
+        submissions: &mut Submissions<'_>,
+        account: Account,
+        name: &RoomName,
+    ) -> Done {
+        let table = &mut self.rooms.table;
+        let Some((room, _)) = table.durable(name) else {
+            return Done::Now(Err(RoomRefusal::Unknown));
+        };
+        // Who is no member has left: perhaps the answer to that got lost.
+        let Some(id) = table.member(room, account) else { return Done::Now(Ok(())) };
+        let Some(member) = table.members.get_mut(id) else { return Done::Again };
+        match member.standing {
+            Standing::Member => {
+                member.standing = Standing::Leaving;
+                self.rooms.leave(cx, accounts, submissions, id);
+                self.save(cx, id);
+                Done::Later(room)
+            }
+            Standing::Leaving => Done::Later(room),
+            Standing::Joining => Done::Again,
+        }
+    }
+
+    fn save(&mut self, cx: &mut Ctx<'_>, id: Id<Member>) {
+        let members = &mut self.rooms.table.members;
+        if let Some(member) = members.get_mut(id) {
+            (member.ask, member.queue) = (Ask::Owed, Queue::Asking);
+            cx.requests.ask(members, id);
+        }
+    }
+}
+
+/// What an account waits for about a room is done, or the store failed.
+fn done(
+    cx: &mut Ctx<'_>,
+    accounts: &Accounts<'_>,
+    account: Account,
+    about: Id<RoomRow>,
+    saved: bool,
+) {
+    let result = if saved { Ok(()) } else { Err(RoomRefusal::Store) };
+    let Some(link) = accounts.link(account) else { return };
+    if let Some(Reply::Waiting { serial, room }) =
+        cx.session(link).map(|session| session.requester.reply)
+        && room == about
+    {
+        reply(cx, link, Reply::Done(Outcome { serial, result }));
+    }
+}
+
+fn reply(cx: &mut Ctx<'_>, link: Id<ServerLink>, reply: Reply) {
+    if let Some(session) = cx.session(link) {
+        let owed = !matches!(reply, Reply::Waiting { .. });
+        (session.requester.reply, session.requester.owed) = (reply, owed);
+        cx.links.wake(link);
+    }
+}
+
+fn write_names(
+    table: &Table<'_>,
+    accounts: &Accounts<'_>,
+    serial: u64,
+    of: Listed,
+    packet: &mut Packet<'_, ServerRole>,
+) -> bool {
+    let mut buffer = [0; MAX_DATAGRAM];
+    let limit = packet.room().saturating_sub(NAMES_HEADER).min(MAX_DATAGRAM);
+    let Some(room) = buffer.get_mut(..limit).filter(|room| room.len() > 33) else {
+        return false;
+    };
+    let (written, next) = match of {
+        Listed::Members { of, from } => {
+            let last = accounts.table.count().min(from.0.saturating_add(PAGE));
+            let names = (from.0..last).map(|at| {
+                let account = Account(at);
+                let place = table.member(of, account).and_then(|id| table.members.get(id));
+                let is_member = place.is_some_and(|p| p.standing != Standing::Joining);
+                (at, accounts.durable_nick(account).filter(|_| is_member))
+            });
+            let (written, next) = page(room, names);
+            (written, next.or((last < accounts.table.count()).then_some(last)))
+        }
+        Listed::Rooms { from } => {
+            let after = |row: &&RoomRow| table.from(Room(row.number.0.checked_add(1)?));
+            let rows = core::iter::successors(table.from(from), after);
+            page(room, rows.map(|row| (row.number.0, row.name.filter(|_| row.durable))))
+        }
+    };
+    let names = buffer.get(..written).unwrap_or_default();
+    packet.push(&Frame::Names(Names { serial, next, names }), SentFrame::Reply)
+}
+
+/// What came of a request.
+enum Done {
+    Now(Result<(), RoomRefusal>),
+    /// Once the store has answered about this room.
+    Later(Id<RoomRow>),
+    /// These names are written.
+    Listed(Listed),
+    /// It is to come again, when the store has answered something else.
+    Again,
+}
+
+/// Writes as many names as fit: how many bytes, and where the next page begins.
+fn page<N: serde::Serialize>(
+    out: &mut [u8],
+    names: impl Iterator<Item = (u32, Option<N>)>,
+) -> (usize, Option<u32>) {
+    let mut written = 0;
+    for (at, name) in names {
+        let Some(name) = name else { continue };
+        let room = out.get_mut(written..).unwrap_or_default();
+        match postcard::to_slice(&name, room) {
+            Ok(bytes) => written += bytes.len(),
+            Err(_) => return (written, Some(at)),
+        }
+    }
+    (written, None)
+}

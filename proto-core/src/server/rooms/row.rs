@@ -1,0 +1,107 @@
+//! A room.
+
+use crate::{
+    host::Ask,
+    id::{Account, Incarnation, Position, Room, RoomName},
+    storage::{Linked, List, Node},
+    time::UnixTime,
+};
+
+use super::{
+    super::{
+        store::Asking,
+        submit::{Entry, Queued},
+    },
+    member::{Member, Turn},
+    waits::Readers,
+};
+
+/// A room.
+#[derive(Debug)]
+pub struct RoomRow {
+    pub(super) number: Room,
+    /// None for the lobby.
+    pub(super) name: Option<RoomName>,
+    /// Who created it, with which command.
+    pub(super) creator: Account,
+    pub(super) serial: u64,
+    /// The store has it.
+    pub(super) durable: bool,
+    pub(super) save: Ask,
+    /// The first entry that is kept, and the last that is durable.
+    pub(super) first: u64,
+    pub(super) head: u64,
+    /// The last entry that the store was asked to save.
+    pub(super) asked: u64,
+    /// The runs that appended the last durable entry and that one; none if it is not known.
+    pub(super) head_run: Incarnation,
+    pub(super) asked_run: Incarnation,
+    /// Entries that the store was asked to save and has not answered for, in order.
+    pub(super) appending: List<Entry, Queued>,
+    /// Whose the last durable entry is. Its record speaks for its author; where all others
+    /// are is saved apart.
+    pub(super) head_of: Option<(Account, Position)>,
+    /// The last entry that the store was asked to save, until its author's place is saved:
+    /// ahead of the entry behind it.
+    pub(super) unplaced: Option<(Account, Position)>,
+    pub(super) place: Ask,
+    /// Bytes of all bodies in the log, from its beginning on.
+    pub(super) bytes: u64,
+    /// What is known of the oldest entry that was looked at.
+    pub(super) oldest: Oldest,
+    pub(super) look: Ask,
+    pub(super) forget: Ask,
+    /// The store was asked to forget all up to here.
+    pub(super) forgotten: u64,
+    pub(super) members: u32,
+    /// Members with nothing more to read.
+    pub(super) caught_up: List<Member, Turn>,
+    pub(super) readers: Readers,
+    pub(super) asking: Node<Self>,
+}
+
+/// The oldest entry of a room, as far as it was looked at.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Oldest {
+    pub(super) index: u64,
+    pub(super) received: UnixTime,
+    /// Bytes of all bodies before it.
+    pub(super) bytes: u64,
+}
+
+impl RoomRow {
+    pub(super) fn new(number: Room, name: Option<RoomName>, creator: Account, serial: u64) -> Self {
+        Self {
+            number,
+            name,
+            creator,
+            serial,
+            durable: false,
+            save: Ask::Idle,
+            first: 1,
+            head: 0,
+            asked: 0,
+            head_run: Incarnation::NONE,
+            asked_run: Incarnation::NONE,
+            appending: List::NEW,
+            head_of: None,
+            unplaced: None,
+            place: Ask::Idle,
+            bytes: 0,
+            oldest: Oldest::default(),
+            look: Ask::Idle,
+            forget: Ask::Idle,
+            forgotten: 0,
+            members: 0,
+            caught_up: List::NEW,
+            readers: Readers::NEW,
+            asking: Node::UNLINKED,
+        }
+    }
+}
+
+impl Linked<Asking> for RoomRow {
+    fn node(&mut self) -> &mut Node<Self> {
+        &mut self.asking
+    }
+}

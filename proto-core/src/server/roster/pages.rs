@@ -1,0 +1,251 @@
+//! The roster: a log of who is there, pushed to everyone online as deltas.
+
+use core::net::{IpAddr, SocketAddr};
+
+use crate::{
+    id::Account,
+    link::Packet,
+    storage::{Id, List},
+    time::Instant,
+    wire::{Frame, MAX_AWAY, MAX_DATAGRAM, Register, Roster as Page, RosterEntry},
+};
+
+use super::{
+    super::{
+        accounts::Accounts,
+        ctx::Ctx,
+        role::{SentFrame, ServerLink, ServerRole},
+    },
+    reader::CaughtUp,
+    versions::Versions,
+};
+
+/// Bytes of a page's body that are not entries: two versions, two accounts, a
+/// flag and a length.
+const PAGE_HEADER: usize = 2 * 10 + 2 * 5 + 1 + 3;
+
+/// The roster.
+#[derive(Debug)]
+pub(crate) struct Roster<'a> {
+    versions: Versions<'a>,
+    head: &'a mut RosterHead,
+}
+
+/// What goes with the roster's table.
+#[derive(Debug)]
+pub(crate) struct RosterHead {
+    version: u64,
+    /// When the collected changes are pushed.
+    push_at: Option<Instant>,
+    caught_up: List<ServerLink, CaughtUp>,
+    /// Readers that were caught up when the roster moved on.
+    moved_on: List<ServerLink, CaughtUp>,
+}
+
+impl RosterHead {
+    /// Of a run whose versions are above `first`.
+    pub(crate) fn new(first: u64) -> Self {
+        Self { version: first, push_at: None, caught_up: List::NEW, moved_on: List::NEW }
+    }
+}
+
+impl<'a> Roster<'a> {
+    pub(crate) fn new(versions: &'a mut [u64], head: &'a mut RosterHead) -> Self {
+        Self { versions: Versions::new(versions), head }
+    }
+
+    /// The version of an account's newest change; 0 for none.
+    pub(crate) fn version_of(&self, account: Account) -> u64 {
+        self.versions.get(account.0)
+    }
+
+    /// Readers are to go on.
+    pub(crate) fn is_owing(&self) -> bool {
+        !self.head.moved_on.is_empty()
+    }
+
+    /// When the collected changes are pushed.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.head.push_at
+    }
+
+    /// Readers that were caught up go on.
+    pub(crate) fn go_on(&mut self, cx: &mut Ctx<'_>) {
+        while let Some(link) = self.head.moved_on.pop_front(&mut cx.links.links) {
+            self.begin_pass(cx, link);
+        }
+    }
+
+    /// A client that registers says up to which version it has the roster. A version of another
+    /// run says nothing of this one's.
+    pub(crate) fn resume(&self, cx: &mut Ctx<'_>, link: Id<ServerLink>, register: &Register) {
+        let known = register.server == cx.run && register.roster <= self.head.version;
+        if let Some(found) = cx.links.get_mut(link) {
+            found.role.roster.base = if known { register.roster } else { 0 };
+        }
+    }
+
+    /// A client reads no more.
+    pub(crate) fn leave(&mut self, cx: &mut Ctx<'_>, link: Id<ServerLink>) {
+        let lists = [&mut self.head.caught_up, &mut self.head.moved_on];
+        List::remove_from_either(lists, &mut cx.links.links, link);
+    }
+
+    /// What was collected is pushed now, if it is not earlier than `due`.
+    pub(crate) fn push_now(&mut self, cx: &mut Ctx<'_>) {
+        if self.head.push_at.is_some() {
+            self.push(cx);
+        }
+    }
+
+    /// Something about an account changed that everyone is to know.
+    pub(crate) fn change(&mut self, cx: &Ctx<'_>, account: Account) {
+        self.head.version += 1;
+        self.versions.set(account.0, self.head.version);
+        let at = cx.now + cx.config.push;
+        self.head.push_at.get_or_insert(at);
+    }
+
+    /// Those who were caught up are no longer: one splice, however many they are.
+    pub(crate) fn push(&mut self, cx: &mut Ctx<'_>) {
+        self.head.push_at = None;
+        self.head.moved_on.append(&mut cx.links.links, &mut self.head.caught_up);
+    }
+
+    /// A reader goes through the accounts for what is new to it.
+    pub(crate) fn begin_pass(&mut self, cx: &mut Ctx<'_>, link: Id<ServerLink>) {
+        let version = self.head.version;
+        let Some(session) = cx.session(link).filter(|s| s.seat.online().is_some()) else {
+            return;
+        };
+        if session.roster.is_idle() {
+            session.roster.begin(version);
+        }
+        cx.links.wake(link);
+    }
+
+    /// A reader whose pages all arrived is caught up, or goes on.
+    pub(crate) fn settle(&mut self, cx: &mut Ctx<'_>, link: Id<ServerLink>) {
+        let version = self.head.version;
+        let Some(session) = cx.session(link).filter(|s| s.seat.online().is_some()) else {
+            return;
+        };
+        if session.is_caught_up() || !session.roster.settle() {
+            return;
+        }
+        let behind = session.roster.base < version;
+        // Mail may have waited for its author's entry.
+        cx.links.wake(link);
+        if behind && self.head.push_at.is_none() {
+            self.begin_pass(cx, link);
+        } else {
+            self.head.caught_up.push_back(&mut cx.links.links, link);
+        }
+    }
+
+    pub(crate) fn write(
+        &self,
+        cx: &mut Ctx<'_>,
+        accounts: &Accounts<'_>,
+        link: Id<ServerLink>,
+        packet: &mut Packet<'_, ServerRole>,
+    ) {
+        loop {
+            let Some((address, reader)) = cx.links.get(link).map(|l| (l.address, l.role.roster))
+            else {
+                return;
+            };
+            let (Some(low), Some(serial)) = (reader.at, reader.next_page()) else { return };
+            if packet.room() < PAGE_HEADER + RosterEntry::SIZE_BOUND {
+                return;
+            }
+            let mut buffer = [0; MAX_DATAGRAM];
+            let limit = (packet.room() - PAGE_HEADER).min(MAX_DATAGRAM);
+            let (written, next) = self.write_entries(
+                cx,
+                accounts,
+                (low, reader.base),
+                address,
+                buffer.get_mut(..limit).unwrap_or_default(),
+            );
+            let page = Page {
+                base: reader.base,
+                upto: reader.upto,
+                low: Account(low),
+                high: Account(next.unwrap_or(u32::MAX)),
+                last: next.is_none(),
+                entries: buffer.get(..written).unwrap_or_default(),
+            };
+            if !packet.push(&Frame::Roster(page), SentFrame::Page { serial, low }) {
+                return;
+            }
+            if let Some(session) = cx.session(link) {
+                session.roster.sent(next);
+            }
+        }
+    }
+
+    /// Writes entries that changed after `base` from account `low` on, as many
+    /// as fit; how many bytes, and which account is the next, if any.
+    fn write_entries(
+        &self,
+        cx: &Ctx<'_>,
+        accounts: &Accounts<'_>,
+        (low, base): (u32, u64),
+        reader: SocketAddr,
+        buffer: &mut [u8],
+    ) -> (usize, Option<u32>) {
+        let mut written = 0;
+        let mut from = low;
+        let address = |link| {
+            let address = cx.links.get(link)?.address;
+            Some(address).filter(|to| is_reachable(*to, reader))
+        };
+        while let Some(at) = self.versions.next_after(from, base) {
+            let (account, mut away) = (Account(at), [0; MAX_AWAY]);
+            let version = self.version_of(account);
+            let entry = accounts.roster_entry(account, version, &cx.pool, &mut away, address);
+            if let Some(entry) = entry {
+                let room = buffer.get_mut(written..).unwrap_or_default();
+                let Some(encoded) = entry.encode(room) else { return (written, Some(at)) };
+                written += encoded.len();
+            }
+            from = at + 1;
+        }
+        (written, None)
+    }
+}
+
+/// Whether a reader at `from` can be expected to reach `to`: addresses of one
+/// machine or of a private network mean something else elsewhere.
+fn is_reachable(to: SocketAddr, from: SocketAddr) -> bool {
+    scope(from.ip()) <= scope(to.ip()) && to.is_ipv4() == from.is_ipv4()
+}
+
+/// How far an address means the same: 0 on one machine, 1 in a private network, 2 everywhere.
+fn scope(address: IpAddr) -> u8 {
+    let (machine, private) = match address.to_canonical() {
+        IpAddr::V4(v4) => (v4.is_loopback(), v4.is_private() || v4.is_link_local()),
+        IpAddr::V6(v6) => (v6.is_loopback(), v6.is_unique_local() || v6.is_unicast_link_local()),
+    };
+    if machine { 0 } else { 2 - u8::from(private) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_reachable_addresses_are_told() {
+        let at = |text: &str| SocketAddr::new(text.parse().unwrap(), 1);
+        let reach = |to, from| is_reachable(at(to), at(from));
+        assert!(reach("127.0.0.1", "127.0.0.1"));
+        assert!(!reach("127.0.0.1", "192.168.1.2"));
+        assert!(!reach("127.0.0.1", "8.8.8.8"));
+        assert!(reach("192.168.1.3", "192.168.1.2"));
+        assert!(reach("192.168.1.3", "127.0.0.1"));
+        assert!(!reach("192.168.1.3", "8.8.8.8"));
+        assert!(reach("8.8.8.8", "192.168.1.2"));
+        assert!(!reach("8.8.8.8", "2001:db8::1"));
+    }
+}

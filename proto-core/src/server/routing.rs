@@ -1,0 +1,272 @@
+//! What becomes of a submission: taken in its author's order, it goes into a mailbox or a room. Mail
+//! is relayed at once to a recipient that is online, and saved when that brings no receipt in
+//! time.
+
+use crate::{
+    host::{Request, Ticket},
+    id::{Account, Position, Recipient},
+    link::Piece,
+    record::BODY_HEADER,
+    role::Taken,
+    session::MAIL_OVERHEAD,
+    storage::Id,
+    violation::Violation,
+    wire::{Deposit, EntryRefusal},
+};
+
+use super::{
+    accounts::Accounts,
+    ctx::Ctx,
+    mailboxes::{self, Mail, Mailboxes},
+    role::ServerLink,
+    rooms::{Line, Rooms},
+    roster::Roster,
+    store::Asker,
+    submit::{self, Entry, Kind, Known, Pair, Stage, Submissions},
+};
+
+/// The components that a submission goes through.
+pub(super) struct Router<'r, 'a> {
+    pub(super) cx: &'r mut Ctx<'a>,
+    pub(super) accounts: &'r Accounts<'a>,
+    pub(super) roster: &'r mut Roster<'a>,
+    pub(super) submissions: &'r mut Submissions<'a>,
+    pub(super) mailboxes: &'r mut Mailboxes<'a>,
+    pub(super) rooms: &'r mut Rooms<'a>,
+}
+
+impl Router<'_, '_> {
+    /// A piece of a submission, in the packet `packet` of its link.
+    pub(super) fn submit(
+        &mut self,
+        link: Id<ServerLink>,
+        packet: u64,
+        deposit: &Deposit<'_>,
+    ) -> Taken {
+        let Some(author) = self.cx.online(link) else { return Taken::NoRoom };
+        let position = Position::new(deposit.epoch, deposit.number);
+        let least = match deposit.to {
+            Recipient::Account(_) => MAIL_OVERHEAD + BODY_HEADER,
+            Recipient::Room(_) => BODY_HEADER,
+        };
+        let bounds = least + 1..=self.cx.longest_body();
+        let piece = Piece::new(deposit.total, deposit.offset, deposit.piece);
+        let piece = piece.filter(|piece| bounds.contains(&piece.total()) && position.is_sound());
+        let Some(piece) = piece else {
+            return Taken::Broken(Violation::BadPiece);
+        };
+        if let Err(reason) = self.may_submit(author, deposit, piece.total() - least) {
+            return self.refuse(link, None, deposit, reason);
+        }
+        let pair = self.submissions.pairs.open(self.cx, author, deposit.to);
+        let Some(pair) = pair else { return Taken::NoRoom };
+        let known = self.submissions.know(self.cx, link, packet, pair, position);
+        match known {
+            Known::Superseded => {
+                return self.refuse(link, None, deposit, EntryRefusal::Superseded);
+            }
+            Known::Taken => {
+                submit::return_credit(self.cx, link, deposit);
+                self.submissions.owe_progress(self.cx, self.accounts, pair);
+                return Taken::Done;
+            }
+            Known::Late => {
+                submit::return_credit(self.cx, link, deposit);
+                return Taken::Done;
+            }
+            Known::New | Known::InMemory(..) => {}
+        }
+        if let Recipient::Room(room) = deposit.to
+            && !self.rooms.table.may_say(author, room)
+        {
+            // What the log has already, or may have, is not refused when it comes again.
+            return match known {
+                _ if !self.submissions.pairs.is_loaded(pair) => Taken::NoRoom,
+                Known::InMemory(id, Stage::Arriving | Stage::Waiting) => {
+                    self.submissions.refuse(self.cx, self.accounts, id, EntryRefusal::NotMember);
+                    Taken::Done
+                }
+                Known::InMemory(..) => {
+                    submit::return_credit(self.cx, link, deposit);
+                    Taken::Done
+                }
+                _ => self.refuse(link, Some(pair), deposit, EntryRefusal::NotMember),
+            };
+        }
+        let id = match known {
+            Known::InMemory(id, stage) => {
+                if stage != Stage::Arriving {
+                    submit::return_credit(self.cx, link, deposit);
+                }
+                id
+            }
+            _ => match self.add(link, pair, deposit) {
+                Some(id) => id,
+                None => return Taken::NoRoom,
+            },
+        };
+        if !submit::put(self.cx, link, id, deposit.skip, &piece) {
+            return Taken::Broken(Violation::MixedPieces);
+        }
+        self.take_next(pair);
+        if self.submissions.pairs.get(pair).is_some_and(Pair::is_held) {
+            self.submissions.ease(self.cx, pair);
+        }
+        Taken::Done
+    }
+
+    /// An author asks how its submissions are doing.
+    pub(super) fn inquire(&mut self, link: Id<ServerLink>, to: Recipient) -> Taken {
+        let Some(author) = self.cx.online(link) else { return Taken::NoRoom };
+        let is_there = match to {
+            Recipient::Account(to) => self.accounts.is_there(to),
+            Recipient::Room(room) => self.rooms.table.has(room),
+        };
+        if is_there {
+            let pair = self.submissions.pairs.open(self.cx, author, to);
+            let Some(pair) = pair else { return Taken::NoRoom };
+            self.submissions.owe_progress(self.cx, self.accounts, pair);
+        }
+        Taken::Done
+    }
+
+    /// Takes in what is next of a pair, as far as it arrived.
+    pub(super) fn take_next(&mut self, pair: Id<Pair>) {
+        while let Some(next) = self.submissions.next_of(self.cx, pair) {
+            if self.rooms.holds_back(self.cx, self.submissions, pair, next) {
+                return;
+            }
+            self.submissions.take(self.cx, pair, next);
+            self.route(next);
+        }
+    }
+
+    /// The time of a message in memory is over.
+    pub(super) fn timeout(&mut self, id: Id<Entry>) {
+        let Some(entry) = self.cx.messages.get(id) else { return };
+        let (stage, pair) = (entry.stage(), entry.pair());
+        match stage {
+            Stage::Relaying => self.mailboxes.store(self.cx, self.accounts, id),
+            Stage::Storing => {
+                // The store may yet do what it was asked.
+                self.submissions.venture(self.cx, id);
+                self.stored(id, false);
+            }
+            Stage::Waiting
+                if pair
+                    .and_then(|pair| self.submissions.pairs.get(pair))
+                    .is_some_and(Pair::is_held) =>
+            {
+                submit::wait(self.cx, id);
+            }
+            Stage::Arriving | Stage::Waiting => self.submissions.free(self.cx, id),
+            Stage::Stored | Stage::Delivered | Stage::Refused(_) => {}
+        }
+    }
+
+    /// The next request to save a message, or what goes ahead of it.
+    pub(super) fn request(&mut self, id: Id<Entry>) -> Option<Request> {
+        let ahead = self.rooms.request_ahead(self.cx, id);
+        if ahead.is_some() {
+            return ahead;
+        }
+        self.cx.requests.settle(self.cx.messages.rows(), id);
+        let ticket = self.cx.ticket(Asker::Message, id.slot());
+        let entry = self.cx.messages.get_mut(id)?;
+        entry.asked(ticket);
+        match entry.to() {
+            Recipient::Account(_) => mailboxes::request_store(self.cx, ticket, id),
+            Recipient::Room(_) => self.rooms.request_append(self.cx, ticket, id),
+        }
+    }
+
+    /// The store's answer for a message.
+    pub(super) fn answered(&mut self, ticket: Ticket, stored: bool) {
+        let Some(id) = self.cx.messages.at(ticket.slot) else { return };
+        if self.cx.messages.get_mut(id).is_some_and(|entry| entry.answered(ticket)) {
+            self.stored(id, stored);
+        }
+    }
+
+    /// The store has a message, or could not take it.
+    fn stored(&mut self, id: Id<Entry>, stored: bool) {
+        let Self { cx, accounts, submissions, rooms, .. } = self;
+        match cx.messages.get(id).map(Entry::to) {
+            Some(Recipient::Account(_)) => mailboxes::stored(cx, accounts, submissions, id, stored),
+            Some(Recipient::Room(_)) => rooms.appended(cx, accounts, submissions, id, stored),
+            None => {}
+        }
+    }
+
+    /// Relays, saves or appends a message that was just taken in.
+    fn route(&mut self, id: Id<Entry>) {
+        let Some(entry) = self.cx.messages.get(id) else { return };
+        let (length, to) = (entry.body().len(), entry.to());
+        let Recipient::Account(to) = to else {
+            return self.rooms.append(self.cx, self.accounts, self.submissions, id);
+        };
+        if !self.accounts.takes_mail(to) {
+            self.submissions.refuse(self.cx, self.accounts, id, EntryRefusal::NoRecipient);
+            return;
+        }
+        match mailboxes::open(self.cx, self.accounts, to, length) {
+            Some(link) => {
+                self.mailboxes.relay(self.cx, self.accounts, id, link);
+                self.submissions.relayed(self.cx, self.accounts, id);
+                // The author learns where the recipient is now.
+                self.roster.push_now(self.cx);
+            }
+            None => self.mailboxes.store(self.cx, self.accounts, id),
+        }
+    }
+
+    /// Makes room for a submission of which a piece came.
+    fn add(
+        &mut self,
+        link: Id<ServerLink>,
+        pair: Id<Pair>,
+        deposit: &Deposit<'_>,
+    ) -> Option<Id<Entry>> {
+        let author = self.submissions.pairs.get(pair)?.author();
+        let kind = match deposit.to {
+            Recipient::Account(_) => {
+                Kind::Mail(Mail::sealed(self.accounts.key_of(author)?, deposit.key))
+            }
+            Recipient::Room(_) => Kind::Line(Line::NEW),
+        };
+        let waits = self.rooms.is_waited_in(self.cx, self.submissions, deposit.to);
+        self.submissions.add(self.cx, (link, pair), deposit, kind, waits)
+    }
+
+    fn may_submit(
+        &self,
+        author: Account,
+        deposit: &Deposit<'_>,
+        text: usize,
+    ) -> Result<(), EntryRefusal> {
+        let is_there = match deposit.to {
+            Recipient::Account(to) => to != author && self.accounts.takes_mail(to),
+            Recipient::Room(room) => self.rooms.table.has(room),
+        };
+        if !is_there {
+            return Err(EntryRefusal::NoRecipient);
+        }
+        if deposit.key != self.accounts.recipient_key(deposit.to) {
+            return Err(EntryRefusal::KeyChanged);
+        }
+        if text > self.cx.text_limit() as usize {
+            return Err(EntryRefusal::TooLong);
+        }
+        Ok(())
+    }
+
+    fn refuse(
+        &mut self,
+        link: Id<ServerLink>,
+        pair: Option<Id<Pair>>,
+        deposit: &Deposit<'_>,
+        reason: EntryRefusal,
+    ) -> Taken {
+        self.submissions.refuse_new(self.cx, self.accounts, link, pair, deposit, reason)
+    }
+}

@@ -1,0 +1,7 @@
+//! Sessions: who is at the other end of which link, and what is answered to them.
+
+mod answers;
+mod seat;
+
+pub(super) use answers::{answer, away, look, save, write};
+pub(super) use seat::{Registration, Seat};
