@@ -46,7 +46,7 @@ impl Sending<'_> {
     ) {
         while let Some(found) = cx.links.get_mut(link) {
             let Some(id) = found.role.outbox.sending.front() else { return };
-            let Some(message) = self.messages.all.get_mut(id) else { return };
+            let Some(message) = self.messages.get_mut(id) else { return };
             let total = usize::from(message.total);
             if !message.stage.is_in_turn() || message.todo.is_empty() {
                 found.role.outbox.sending.pop_front(&mut self.messages.all);
@@ -74,7 +74,7 @@ impl Sending<'_> {
             if !packet.push_piece(body, (total, run), |at, piece| head.frame(at, piece), sent) {
                 return;
             }
-            let Some(message) = self.messages.all.get_mut(id) else { return };
+            let Some(message) = self.messages.get_mut(id) else { return };
             message.todo.remove(run);
             if message.since.is_none() || message.stage == Stage::Deposited {
                 // For a receipt from the first datagram on, for the server from the last.
@@ -246,13 +246,15 @@ impl Sending<'_> {
     /// Sends a message that just became durable.
     pub(super) fn start(&mut self, cx: &mut Ctx<'_>, id: Id<Outgoing>, peer_id: PeerId) {
         let Some(peer) = cx.peers.get(peer_id) else { return };
-        let line = self.messages.line(&peer.conversation);
+        let in_memory = self.messages.line(&peer.conversation);
         let epoch = self.messages.all.get(id).map(|message| message.position.epoch);
-        let first = epoch.is_some() && epoch == line.sent_epoch();
+        let first = epoch.is_some() && epoch == in_memory.sent_epoch();
         match (peer.conversation.path, peer.link()) {
             // The common case goes past all that is under way already.
             (Path::Direct, Some(link))
-                if first && !cx.server.is_leaving() && !line.is_from_before(cx.server.epoch()) =>
+                if first
+                    && !cx.server.is_leaving()
+                    && !in_memory.is_from_before(cx.server.epoch()) =>
             {
                 self.messages.enqueue(cx, id, link);
                 self.messages.rearm_for(cx, id);
@@ -385,14 +387,14 @@ impl Sending<'_> {
 
     /// Seals a message to its recipient's key; one that is said in a room goes as it is.
     fn seal(&mut self, cx: &mut Ctx<'_>, id: Id<Outgoing>, why: Deposit) {
-        let Some(message) = self.messages.all.get_mut(id) else { return };
+        let Some(message) = self.messages.get_mut(id) else { return };
         let Some(peer) = cx.peers.get_mut(message.peer) else { return };
         if let (true, Some(contact)) =
             (message.sending.is_linked(), peer.link().and_then(|link| cx.links.links.get_mut(link)))
         {
             contact.role.outbox.sending.remove(&mut self.messages.all, id);
         }
-        let Some(message) = self.messages.all.get_mut(id) else { return };
+        let Some(message) = self.messages.get_mut(id) else { return };
         if peer.is_room() {
             // Its members are many: the server reads it.
             message.stage = Stage::Deposited;

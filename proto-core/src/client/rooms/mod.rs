@@ -164,7 +164,6 @@ impl Rooms {
 
     /// A piece of an entry of a room's log.
     pub(super) fn entry(
-        &mut self,
         cx: &mut Ctx<'_>,
         inbox: &mut Inbox<'_>,
         link: Id<ClientLink>,
@@ -507,5 +506,40 @@ fn tell_server(cx: &mut Ctx<'_>, set: impl FnOnce(&mut Contact)) {
     if let Some(contact) = cx.contact(link) {
         set(contact);
         cx.links.wake(link);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{client::fixture::Fixture, id::RoomName};
+
+    use super::*;
+
+    #[test]
+    fn one_wish_at_a_time_and_each_is_answered() {
+        let mut fixture = Fixture::new();
+        let mut cx = fixture.cx();
+        let mut rooms = Rooms::default();
+        let wish = Wish::Create(RoomName::new("den").unwrap());
+        assert_eq!(rooms.wish(&mut cx, wish), Ok(()));
+        assert_eq!(rooms.wish(&mut cx, wish), Err(CommandError::Busy));
+        rooms.finish_wish(&mut cx, Err(RoomRefusal::ServerFull));
+        let result = Err(RoomRefusal::ServerFull);
+        assert_eq!(cx.news.next_event(), Some(Event::Outcome { wish, result }));
+        assert_eq!(rooms.wish(&mut cx, wish), Ok(()));
+        rooms.end_wishes(&mut cx);
+        assert_eq!(rooms.wish(&mut cx, wish), Ok(()), "offline, nothing is wished any more");
+    }
+
+    #[test]
+    fn until_all_rooms_are_named_none_is_ruled_out() {
+        let mut fixture = Fixture::new();
+        let mut cx = fixture.cx();
+        let mut rooms = Rooms::default();
+        let id = cx.peers.add(PublicKey([9; 32]), To::Lobby).unwrap();
+        rooms.begin(&mut cx, 1);
+        assert_eq!(rooms.may_be_member_of(&cx, &To::Lobby), Some(id));
+        rooms.begin(&mut cx, 0);
+        assert_eq!(rooms.may_be_member_of(&cx, &To::Lobby), None);
     }
 }
