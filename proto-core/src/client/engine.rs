@@ -703,7 +703,7 @@ impl<'a> Receiver<'a> for Engine<'a> {
     }
 
     fn take_frame(&mut self, link: Id<ClientLink>, number: u64, frame: &Frame<'_>) -> Taken {
-        let home = self.cx.server.link() == Some(link);
+        let from_server = self.cx.server.link() == Some(link);
         let registered = self.cx.server.online() == Some(link);
         let Self { cx, session, outbox, inbox, rooms, .. } = self;
         match frame {
@@ -718,43 +718,49 @@ impl<'a> Receiver<'a> for Engine<'a> {
             }
             Frame::Close(reason) => {
                 match self.remove(link) {
-                    None if !home => {}
+                    None if !from_server => {}
                     peer => self.goes_on_without(peer, *reason),
                 }
                 Taken::Done
             }
-            Frame::Say(say) if !home => inbox.said(cx, link, say),
-            Frame::Receipt(receipt) if !home => outbox.receipt(cx, link, receipt),
-            Frame::Registered(registered) if home => self.registered(link, registered),
-            Frame::RegisterRefused(reason) if home => {
+            Frame::Say(say) if !from_server => inbox.said(cx, link, say),
+            Frame::Receipt(receipt) if !from_server => outbox.receipt(cx, link, receipt),
+            Frame::Registered(registered) if from_server => self.registered(link, registered),
+            Frame::RegisterRefused(reason) if from_server => {
                 let change = ServerSession::refused(cx, *reason);
                 self.change(change)
             }
-            Frame::PasswordWanted(wanted) if home => session.password_wanted(cx, wanted),
-            Frame::Deregistered(()) if home => {
+            Frame::PasswordWanted(wanted) if from_server => session.password_wanted(cx, wanted),
+            Frame::Deregistered(()) if from_server => {
                 let change = ServerSession::deregistered(cx);
                 self.change(change)
             }
-            Frame::Roster(page) if home => self.take_roster(page),
+            Frame::Roster(page) if from_server => self.take_roster(page),
             // Whose numbers these are, the Registered says, which is on its way.
             Frame::Progress(_) | Frame::EntryRefused(_) | Frame::Former(_) | Frame::Mail(_)
-                if home && !registered =>
+                if from_server && !registered =>
             {
                 Taken::NoRoom
             }
-            Frame::Progress(progress) if home => outbox.progress(cx, link, progress),
-            Frame::EntryRefused(refused) if home => outbox.refused(cx, refused),
-            Frame::Former(former) if home => Inbox::former(cx, link, former),
-            Frame::Mail(mail) if home => inbox.mail(cx, link, mail),
-            Frame::MailboxEmpty(()) if home => session.mailbox_empty(cx),
-            Frame::Joined(joined) if home => rooms.joined(cx, outbox, (link, number), joined),
-            Frame::RoomEntry(entry) if home => Rooms::entry(cx, inbox, link, entry),
-            Frame::Gone(gone) if home => Rooms::gone(cx, inbox, *gone),
-            Frame::Outcome(outcome) if home => rooms.outcome(cx, inbox, (link, number), *outcome),
-            Frame::Names(names) if home => rooms.names(cx, names),
+            Frame::Progress(progress) if from_server => outbox.progress(cx, link, progress),
+            Frame::EntryRefused(refused) if from_server => outbox.refused(cx, refused),
+            Frame::Former(former) if from_server => Inbox::former(cx, link, former),
+            Frame::Mail(mail) if from_server => inbox.mail(cx, link, mail),
+            Frame::MailboxEmpty(()) if from_server => session.mailbox_empty(cx),
+            Frame::Joined(joined) if from_server => {
+                rooms.joined(cx, outbox, (link, number), joined)
+            }
+            Frame::RoomEntry(entry) if from_server => Rooms::entry(cx, inbox, link, entry),
+            Frame::Gone(gone) if from_server => Rooms::gone(cx, inbox, *gone),
+            Frame::Outcome(outcome) if from_server => {
+                rooms.outcome(cx, inbox, (link, number), *outcome)
+            }
+            Frame::Names(names) if from_server => rooms.names(cx, names),
             // The rest comes from nobody who keeps to the protocol, or from a
             // server that was left.
-            _ if home || cx.peer_of(link).is_some() => Taken::Broken(Violation::UnexpectedFrame),
+            _ if from_server || cx.peer_of(link).is_some() => {
+                Taken::Broken(Violation::UnexpectedFrame)
+            }
             _ => Taken::Done,
         }
     }

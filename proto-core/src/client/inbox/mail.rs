@@ -75,7 +75,9 @@ impl Inbox<'_> {
         let Some(peer) = known.or_else(|| cx.peers.add_nameless(former.key, with)) else {
             return Taken::NoRoom;
         };
-        if let Some(contact) = cx.contact(link) {
+        // What stands for a room's key is nobody's: there is no author then.
+        let is_person = cx.peers.get(peer).is_some_and(|peer| !peer.is_room());
+        if let Some(contact) = cx.contact(link).filter(|_| is_person) {
             contact.inbox.former = Some((former.account, former.key, peer));
         }
         Taken::Done

@@ -327,7 +327,7 @@ impl<'a> Inbox<'a> {
     }
 
     /// The first number of a room's log that the inbox is asked to keep and does not have yet.
-    pub(super) fn first_unkept(&self, cx: &Ctx<'_>, room: PeerId) -> Option<u64> {
+    pub(super) fn first_unsaved(&self, cx: &Ctx<'_>, room: PeerId) -> Option<u64> {
         let mut at = cx.peers.get(room)?.author.arriving.front();
         let mut first = None;
         while let Some(message) = at.and_then(|id| self.messages.all.get(id)) {
@@ -500,7 +500,7 @@ mod tests {
         let piece = Piece::new(body.len() as u16, 0, &body).unwrap();
         assert!(message.put_entry(&piece, said, &mut cx.bodies));
         inbox.keep_entry(&mut cx, entry, position);
-        assert_eq!(inbox.first_unkept(&cx, room), Some(1));
+        assert_eq!(inbox.first_unsaved(&cx, room), Some(1));
 
         let asked = ticket(inbox.request(&mut cx, entry));
         assert_eq!(inbox.stored(&mut cx, asked, false), None);

@@ -611,8 +611,8 @@ pub(super) fn body_with_room(cx: &mut Ctx<'_>, bytes: &[u8]) -> Option<Body> {
 
 /// A deposit was sent in this session.
 pub(super) fn is_on_its_way(cx: &Ctx<'_>, message: &Outgoing) -> bool {
-    let home = cx.server.online();
-    home.is_some() && message.link == home
+    let link = cx.server.online();
+    link.is_some() && message.link == link
 }
 
 /// Messages of this conversation can get on.

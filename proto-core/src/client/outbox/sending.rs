@@ -7,7 +7,7 @@ use crate::{
         role::{ClientLink, ClientRole},
         roster::{id::PeerId, reach},
         sent::SentFrame,
-        session as server,
+        session as server_session,
     },
     id::{MessageName, Position},
     link::{Packet, Units},
@@ -132,7 +132,7 @@ impl Sending<'_> {
         let settled = !peer.has_former() && (known || !line.has_stored());
         let mut at = peer.conversation.messages.front().filter(|_| settled);
         let mut under_way = 0;
-        let home = home_of(cx, id);
+        let server = server_for(cx, id);
         while let Some((message_id, message)) =
             at.and_then(|id| Some((id, self.messages.all.get(id)?)))
         {
@@ -147,13 +147,13 @@ impl Sending<'_> {
             if message.stage == Stage::Open {
                 self.seal(cx, message_id, why);
             }
-            let Some(home) = home else { continue };
+            let Some(server) = server else { continue };
             if let Some(message) = self.messages.all.get_mut(message_id)
                 && message.stage == Stage::Deposited
-                && message.link != Some(home)
+                && message.link != Some(server)
             {
                 message.since = None;
-                self.messages.enqueue(cx, message_id, home);
+                self.messages.enqueue(cx, message_id, server);
                 cx.expect_answer();
             }
         }
@@ -162,7 +162,7 @@ impl Sending<'_> {
 
     /// Sends all deposits of a conversation again: some did not get where they belong.
     pub(super) fn deposit_again(&mut self, cx: &mut Ctx<'_>, id: PeerId) {
-        let home = home_of(cx, id);
+        let server = server_for(cx, id);
         let mut at = cx.peers.get(id).and_then(|peer| peer.conversation.messages.front());
         while let Some((message_id, message)) =
             at.and_then(|id| Some((id, self.messages.all.get_mut(id)?)))
@@ -170,9 +170,9 @@ impl Sending<'_> {
             at = message.of_peer.next();
             if message.stage == Stage::Deposited {
                 message.since = None;
-                if let Some(home) = home {
+                if let Some(server) = server {
                     message.todo = Units::all(message.total.into());
-                    self.messages.enqueue(cx, message_id, home);
+                    self.messages.enqueue(cx, message_id, server);
                     cx.expect_answer();
                 }
             }
@@ -266,7 +266,7 @@ impl Sending<'_> {
     /// Once nothing is left that the server could save, it is told good-bye.
     pub(super) fn consider_leaving(&self, cx: &mut Ctx<'_>) {
         if cx.server.is_depositing() && !self.messages.may_be_saved(cx) {
-            server::say_good_bye(cx);
+            server_session::say_good_bye(cx);
         }
     }
 
@@ -426,7 +426,7 @@ impl Sending<'_> {
 }
 
 /// The link to the server, once it has said which number a peer has.
-fn home_of(cx: &Ctx<'_>, id: PeerId) -> Option<Id<ClientLink>> {
+fn server_for(cx: &Ctx<'_>, id: PeerId) -> Option<Id<ClientLink>> {
     let known = cx.peers.get(id).is_some_and(|peer| peer.recipient().is_some());
     cx.server.online().filter(|_| known)
 }

@@ -202,8 +202,8 @@ impl Rooms {
         let Some(id) = joined_room(cx, gone.room) else { return Taken::NoRoom };
         let Some(room) = room_mut(cx, id) else { return Taken::NoRoom };
         if upto > room.reader.cursor() {
-            let (unkept, others) = room.reader.gone(gone.first.into(), upto);
-            room.gone(GoneReason::NotKept, unkept);
+            let (expired, others) = room.reader.gone(gone.first.into(), upto);
+            room.gone(GoneReason::NotKept, expired);
             room.gone(gone.reason, others);
             cx.news.tell_of(&mut cx.peers, id);
             discard_passed(cx, inbox, id);
@@ -325,7 +325,7 @@ impl Rooms {
             if let Some(peer) = cx.peers.get(id)
                 && let (Some(Recipient::Room(number)), Some(room)) = (peer.recipient(), peer.room())
             {
-                let waits = inbox.first_unkept(cx, id).map(|first| first.saturating_sub(1));
+                let waits = inbox.first_unsaved(cx, id).map(|first| first.saturating_sub(1));
                 let upto =
                     waits.map_or(room.reader.cursor(), |upto| upto.min(room.reader.cursor()));
                 let upto = u32::try_from(upto).unwrap_or(u32::MAX);
