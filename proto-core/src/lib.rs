@@ -18,19 +18,27 @@
 //! - [`storage`], [`timers`], [`time`], [`id`], [`record`]: lent memory, deadlines, names.
 //!
 //! # The journey of one message
-//! 1. [`client::Client::say`] numbers it, keeps it in the outbox and asks the host to `Put` it;
-//!    [`host::Machine::handle_stored`] says that it is durable.
-//! 2. The outbox puts it on its link's list of what to send. [`host::Machine::poll`] lets the
-//!    link begin a packet, cuts the message into `Say` frames, notes in the link what the packet
-//!    carries, seals it in the session and lends it as [`host::Action::Send`].
-//! 3. At its recipient, [`host::Machine::handle_datagram`] finds the session, opens the packet,
-//!    accounts for it in the link and hands the frames to the inbox, which puts the message
-//!    together, checks that it is the next, and asks the host to `Put` it.
-//! 4. Once that is durable, a `Receipt` is owed, and [`client::Event::Message`] is told. The
-//!    receipt moves the author's cursor: [`client::Event::Verdict`] says `Delivered`.
-//! 5. Without a receipt in 500 ms the author seals the message to its recipient's key and
-//!    sends it as `Deposit` to the server, which relays it at once if the recipient is
-//!    online and has the host `Put` it into the mailbox if not; `Progress` tells the author.
+//! At the author (`client/outbox`), from the keyboard to the datagram:
+//! 1. [`client::Client::say`]: `Messages::accept` numbers it and keeps it in memory.
+//! 2. [`host::Machine::poll`]: `Outbox::request` has the host `Put` it.
+//! 3. [`host::Machine::handle_stored`]: `Outbox::stored` notes that it is accepted, and `Sending::start`
+//!    puts it on its link's list of what to send (`Messages::enqueue`).
+//! 4. [`host::Machine::poll`]: `Engine::next_datagram` lets the link begin a packet,
+//!    `Sending::write_messages` cuts the message into `Say` frames (`Packet::push_piece`), notes in
+//!    the link what the packet carries, and `Links::finish` seals it: [`host::Action::Send`].
+//!
+//! At its recipient (`client/inbox`), from the datagram to the screen:
+//! 1. [`host::Machine::handle_datagram`]: `Links::receive` finds the session and opens the packet;
+//!    `take_packet` and `take_frame` hand each frame to its component: `Inbox::said` puts the
+//!    message together, `take_in` checks that it is the next, and `Messages::keep` owes it to the store.
+//! 2. [`host::Machine::poll`]: `Inbox::request` has the host `Put` it.
+//! 3. [`host::Machine::handle_stored`]: `Inbox::stored` owes its author a `Receipt`.
+//! 4. [`host::Machine::poll`]: `Inbox::next_event` tells [`client::Event::Message`].
+//!
+//! The receipt moves the author's cursor: [`client::Event::Verdict`] says `Delivered`. Without one
+//! in 500 ms the author seals the message to its recipient's key and sends it as `Deposit` to the
+//! server, which relays it at once if the recipient is online and has the host `Put` it into the
+//! mailbox if not; `Progress` tells the author.
 //!
 //! # A host
 //! What a host owes a role in return is in [`host`]. The examples are hosts: `in_memory` without

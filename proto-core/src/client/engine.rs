@@ -30,7 +30,7 @@ use super::{
     requests::{Asker, Requests, Wanted},
     role::{ClientLink, ClientRole},
     rooms::{self, Rooms},
-    roster::{Roster, id::PeerId, peers::Peers, reach},
+    roster::{Roster, id::PeerId, peer::Peer, peers::Peers, reach},
     sent::SentFrame,
     session::{self, Change, ServerSession, standing::Standing},
     view::{OpenMessages, PeerView, RoomView, Status, Usage},
@@ -203,7 +203,7 @@ impl<'a> Engine<'a> {
     }
 
     pub(super) fn deregister(&mut self) -> Result<(), CommandError> {
-        let change = self.session.deregister(&mut self.cx)?;
+        let change = ServerSession::deregister(&mut self.cx)?;
         self.apply(change);
         Ok(())
     }
@@ -307,11 +307,9 @@ impl<'a> Engine<'a> {
         let cx = &mut self.cx;
         let peer = cx.peers.at(ticket.slot);
         match (Asker::of(ticket), peer) {
-            (Some(Asker::Own), _) => {
-                if cx.store.answer_own(ticket) && !stored {
-                    cx.store.own_failed();
-                    cx.store_failed();
-                }
+            (Some(Asker::Own), _) if cx.store.answer_own(ticket) && !stored => {
+                cx.store.own_failed();
+                cx.store_failed();
             }
             (Some(Asker::Record), Some(id)) => {
                 let found = cx.peers.get_mut(id);
@@ -335,12 +333,12 @@ impl<'a> Engine<'a> {
         match (Asker::of(ticket), cx.peers.at(ticket.slot)) {
             (Some(Asker::Fetch), Some(id)) => self.outbox.fetched(cx, id, ticket.serial, loaded),
             (Some(Asker::Look), _) => self.inbox.looked(cx, ticket, loaded),
-            (Some(Asker::Loading), _) => {
-                if self.loading.read(cx, &mut self.outbox, ticket, loaded) {
-                    cx.news.tell(Event::Ready);
-                    self.outbox.fetch_all(cx);
-                    self.session.set_out(cx);
-                }
+            (Some(Asker::Loading), _)
+                if self.loading.read(cx, &mut self.outbox, ticket, loaded) =>
+            {
+                cx.news.tell(Event::Ready);
+                self.outbox.fetch_all(cx);
+                self.session.set_out(cx);
             }
             _ => {}
         }
@@ -362,7 +360,7 @@ impl<'a> Engine<'a> {
                     self.goes_on_without(peer, CloseReason::Leaving);
                 }
                 Some(Expired::Unanswered { purpose: HOME, tries, wrong_key, .. }) => {
-                    let change = self.session.unanswered(tries, wrong_key);
+                    let change = ServerSession::unanswered(tries, wrong_key);
                     self.apply(change);
                 }
                 Some(Expired::Unanswered { dial, purpose, tries, .. }) => {
@@ -478,7 +476,7 @@ impl<'a> Engine<'a> {
             if let Some(event) = self.outbox.next_verdict(cx, id) {
                 return Some(event);
             }
-            let event = cx.peers.get_mut(id).and_then(|peer| peer.next_event());
+            let event = cx.peers.get_mut(id).and_then(Peer::next_event);
             if event.is_some() {
                 return event;
             }
@@ -663,7 +661,7 @@ impl<'a> Engine<'a> {
         for entry in page.entries() {
             let Ok(entry) = entry else { return Taken::Broken(Violation::BadFrame) };
             let Some(id) = self.roster.take(&mut self.cx, &entry) else { continue };
-            if self.cx.peers.get(id).is_some_and(|peer| peer.has_former()) {
+            if self.cx.peers.get(id).is_some_and(Peer::has_former) {
                 // Whoever is to be reached has another device now.
                 if let Some(stale) = reach::stale(&self.cx, id) {
                     self.remove(stale);
@@ -705,7 +703,7 @@ impl<'a> Receiver<'a> for Engine<'a> {
     }
 
     fn take_frame(&mut self, link: Id<ClientLink>, number: u64, frame: &Frame<'_>) -> Taken {
-        let home = self.cx.server.link() == Some(link);
+        let from_server = self.cx.server.link() == Some(link);
         let registered = self.cx.server.online() == Some(link);
         let Self { cx, session, outbox, inbox, rooms, .. } = self;
         match frame {
@@ -720,43 +718,49 @@ impl<'a> Receiver<'a> for Engine<'a> {
             }
             Frame::Close(reason) => {
                 match self.remove(link) {
-                    None if !home => {}
+                    None if !from_server => {}
                     peer => self.goes_on_without(peer, *reason),
                 }
                 Taken::Done
             }
-            Frame::Say(say) if !home => inbox.said(cx, link, say),
-            Frame::Receipt(receipt) if !home => outbox.receipt(cx, link, receipt),
-            Frame::Registered(registered) if home => self.registered(link, registered),
-            Frame::RegisterRefused(reason) if home => {
-                let change = session.refused(cx, *reason);
+            Frame::Say(say) if !from_server => inbox.said(cx, link, say),
+            Frame::Receipt(receipt) if !from_server => outbox.receipt(cx, link, receipt),
+            Frame::Registered(registered) if from_server => self.registered(link, registered),
+            Frame::RegisterRefused(reason) if from_server => {
+                let change = ServerSession::refused(cx, *reason);
                 self.change(change)
             }
-            Frame::PasswordWanted(wanted) if home => session.password_wanted(cx, wanted),
-            Frame::Deregistered(()) if home => {
-                let change = session.deregistered(cx);
+            Frame::PasswordWanted(wanted) if from_server => session.password_wanted(cx, wanted),
+            Frame::Deregistered(()) if from_server => {
+                let change = ServerSession::deregistered(cx);
                 self.change(change)
             }
-            Frame::Roster(page) if home => self.take_roster(page),
+            Frame::Roster(page) if from_server => self.take_roster(page),
             // Whose numbers these are, the Registered says, which is on its way.
             Frame::Progress(_) | Frame::EntryRefused(_) | Frame::Former(_) | Frame::Mail(_)
-                if home && !registered =>
+                if from_server && !registered =>
             {
                 Taken::NoRoom
             }
-            Frame::Progress(progress) if home => outbox.progress(cx, link, progress),
-            Frame::EntryRefused(refused) if home => outbox.refused(cx, refused),
-            Frame::Former(former) if home => Inbox::former(cx, link, former),
-            Frame::Mail(mail) if home => inbox.mail(cx, link, mail),
-            Frame::MailboxEmpty(()) if home => session.mailbox_empty(cx),
-            Frame::Joined(joined) if home => rooms.joined(cx, outbox, (link, number), joined),
-            Frame::RoomEntry(entry) if home => rooms.entry(cx, inbox, link, entry),
-            Frame::Gone(gone) if home => Rooms::gone(cx, inbox, *gone),
-            Frame::Outcome(outcome) if home => rooms.outcome(cx, inbox, (link, number), *outcome),
-            Frame::Names(names) if home => rooms.names(cx, names),
+            Frame::Progress(progress) if from_server => outbox.progress(cx, link, progress),
+            Frame::EntryRefused(refused) if from_server => outbox.refused(cx, refused),
+            Frame::Former(former) if from_server => Inbox::former(cx, link, former),
+            Frame::Mail(mail) if from_server => inbox.mail(cx, link, mail),
+            Frame::MailboxEmpty(()) if from_server => session.mailbox_empty(cx),
+            Frame::Joined(joined) if from_server => {
+                rooms.joined(cx, outbox, (link, number), joined)
+            }
+            Frame::RoomEntry(entry) if from_server => Rooms::entry(cx, inbox, link, entry),
+            Frame::Gone(gone) if from_server => Rooms::gone(cx, inbox, *gone),
+            Frame::Outcome(outcome) if from_server => {
+                rooms.outcome(cx, inbox, (link, number), *outcome)
+            }
+            Frame::Names(names) if from_server => rooms.names(cx, names),
             // The rest comes from nobody who keeps to the protocol, or from a
             // server that was left.
-            _ if home || cx.peer_of(link).is_some() => Taken::Broken(Violation::UnexpectedFrame),
+            _ if from_server || cx.peer_of(link).is_some() => {
+                Taken::Broken(Violation::UnexpectedFrame)
+            }
             _ => Taken::Done,
         }
     }

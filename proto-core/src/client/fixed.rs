@@ -24,8 +24,8 @@
 //!
 //! | capacity | bytes | one for |
 //! |---|---|---|
-//! | [`Links`] | 1,110 | each session, with the server or a peer; 4 at least |
-//! | [`Peers`] | 1,000 | each person and room that is known |
+//! | [`Links`] | 1,120 | each session, with the server or a peer; 4 at least |
+//! | [`Peers`] | 900 | each person and room that is known |
 //! | [`Outgoing`] | 180 | each message on its way out; 2 at least |
 //! | [`Incoming`] | 290 | each message on its way in; 4 at least |
 //! | [`Blocks`] | 260 | each 256 bytes of those messages |

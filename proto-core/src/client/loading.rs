@@ -12,7 +12,7 @@ use super::{
     event::Event,
     outbox::{Outbox, READ_AHEAD},
     requests::Asker,
-    roster::id::PeerId,
+    roster::{id::PeerId, peer::Peer},
 };
 
 /// How far the durable state is read.
@@ -47,7 +47,7 @@ impl Loading {
     /// The request to read on.
     pub(super) fn request(&self, cx: &mut Ctx<'_>) -> Request {
         let ticket = cx.store.ask_loading();
-        let key = |of| cx.peers.get(of).map_or(cx.public_key(), |peer| peer.log());
+        let key = |of| cx.peers.get(of).map_or(cx.public_key(), Peer::log);
         let (log, from, most) = match *self {
             Self::Conversation { from } => (Log::Conversations, from, 1),
             Self::Inbox { of, .. } => (Log::Inbox(key(of)), u64::MAX, 1),

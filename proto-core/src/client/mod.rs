@@ -7,6 +7,8 @@ mod engine;
 mod error;
 mod event;
 pub mod fixed;
+#[cfg(test)]
+mod fixture;
 mod inbox;
 mod loading;
 mod memory;

@@ -293,3 +293,32 @@ impl Requests {
         self.fetching.pop_front(peers)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_answer_finds_who_asked() {
+        let mut store = Requests::new();
+        for asker in Asker::ALL {
+            assert_eq!(Asker::of(store.ticket(asker, 3)), Some(asker));
+        }
+    }
+
+    #[test]
+    fn what_failed_is_owed_again_after_a_while_and_once() {
+        let (mut store, now) = (Requests::new(), Instant::from_micros(0));
+        let ticket = store.ask_loading();
+        assert_eq!(store.next(true), None);
+        assert!(store.answer_loading(ticket) && !store.answer_loading(ticket));
+        store.loading_failed();
+        store.retry_later(now);
+        store.retry_later(now + RETRY);
+        assert_eq!((store.next(true), store.deadline()), (None, Some(now + RETRY)));
+        assert!(!store.is_retry_due(now) && store.is_retry_due(now + RETRY));
+        assert_eq!((store.next(true), store.deadline()), (Some(Wanted::Loading), None));
+        store.owe_own();
+        assert_eq!(store.next(true), Some(Wanted::Own), "its own record goes first");
+    }
+}

@@ -75,7 +75,9 @@ impl Inbox<'_> {
         let Some(peer) = known.or_else(|| cx.peers.add_nameless(former.key, with)) else {
             return Taken::NoRoom;
         };
-        if let Some(contact) = cx.contact(link) {
+        // What stands for a room's key is nobody's: there is no author then.
+        let is_person = cx.peers.get(peer).is_some_and(|peer| !peer.is_room());
+        if let Some(contact) = cx.contact(link).filter(|_| is_person) {
             contact.inbox.former = Some((former.account, former.key, peer));
         }
         Taken::Done
@@ -184,7 +186,7 @@ impl Inbox<'_> {
 
     /// Takes a mailbox entry whose turn it is.
     fn take_mail(&mut self, cx: &mut Ctx<'_>, id: Id<Incoming>) {
-        let Some(message) = self.messages.all.get_mut(id) else { return };
+        let Some(message) = self.messages.get_mut(id) else { return };
         let position = message.position;
         let Some(Peer { author, .. }) = cx.peers.get(message.peer) else { return };
         if author.has_kept(position) {
@@ -201,7 +203,7 @@ impl Inbox<'_> {
 
     /// Opens a mailbox entry that the inbox does not have.
     fn take_new_mail(&mut self, cx: &mut Ctx<'_>, id: Id<Incoming>) {
-        let Some(message) = self.messages.all.get(id) else { return };
+        let Some(message) = self.messages.get(id) else { return };
         let (peer_id, position) = (message.peer, message.position);
         let Some(peer) = cx.peers.get_mut(peer_id) else { return };
         if peer.author.has_asked(position) {
@@ -219,7 +221,7 @@ impl Inbox<'_> {
         }
         let missing = peer.author.take(position);
         let opened = self.unseal(cx, id);
-        let Some(message) = self.messages.all.get_mut(id) else { return };
+        let Some(message) = self.messages.get_mut(id) else { return };
         message.missing = missing + u64::from(!opened);
         if opened {
             self.messages.await_inbox(cx, peer_id, id);
@@ -241,7 +243,7 @@ impl Inbox<'_> {
 
     /// Puts the plaintext in the place of the sealed body.
     fn unseal(&mut self, cx: &mut Ctx<'_>, id: Id<Incoming>) -> bool {
-        let Some(message) = self.messages.all.get_mut(id) else { return false };
+        let Some(message) = self.messages.get_mut(id) else { return false };
         let by = message.by.or_else(|| Some(cx.peers.get(message.peer)?.key()));
         let Some(author) = by else { return false };
         let identity = &cx.links.state.identity;

@@ -30,6 +30,20 @@ pub(super) struct Messages<'a> {
 }
 
 impl Messages<'_> {
+    /// A message that is known to be here.
+    pub(super) fn get(&self, id: Id<Incoming>) -> Option<&Incoming> {
+        let message = self.all.get(id);
+        debug_assert!(message.is_some(), "a message stays until nothing names it any more");
+        message
+    }
+
+    /// A message that is known to be here.
+    pub(super) fn get_mut(&mut self, id: Id<Incoming>) -> Option<&mut Incoming> {
+        let message = self.all.get_mut(id);
+        debug_assert!(message.is_some(), "a message stays until nothing names it any more");
+        message
+    }
+
     /// The message that an answer of the store is about, if it waits for that.
     pub(super) fn answered(&mut self, ticket: Ticket) -> Option<Id<Incoming>> {
         let id = self.all.id_at(ticket.slot)?;
@@ -38,7 +52,7 @@ impl Messages<'_> {
 
     /// Of what could not be kept of the same conversation, what was said first.
     pub(super) fn first_unsaved_beside(&self, id: Id<Incoming>) -> Id<Incoming> {
-        let Some(mut first) = self.all.get(id) else { return id };
+        let Some(mut first) = self.get(id) else { return id };
         let (mut found, mut at) = (id, first.asking.next());
         while let Some((id, message)) = at.and_then(|id| Some((id, self.all.get(id)?))) {
             at = message.asking.next();
@@ -139,7 +153,7 @@ impl Messages<'_> {
     /// Takes a message off its author's list of what is not in the inbox yet.
     pub(super) fn forget_arriving(&mut self, cx: &mut Ctx<'_>, id: Id<Incoming>) {
         self.wait_no_more(id);
-        let Some(message) = self.all.get(id).filter(|m| m.of_peer.is_linked()) else { return };
+        let Some(message) = self.get(id).filter(|m| m.of_peer.is_linked()) else { return };
         if let Some(peer) = cx.peers.get_mut(message.peer) {
             peer.author.count -= 1;
             peer.author.arriving.remove(&mut self.all, id);
@@ -155,7 +169,7 @@ impl Messages<'_> {
 
     /// Gives a message's memory back, and its length as credit to where it came from.
     pub(super) fn release(&mut self, cx: &mut Ctx<'_>, id: Id<Incoming>) {
-        let Some(message) = self.all.get_mut(id) else { return };
+        let Some(message) = self.get_mut(id) else { return };
         let (link, length) = (message.link.take(), message.body.len());
         // How far a room is read says what is free of its credit.
         let in_room = cx.peers.get(message.peer).is_some_and(Peer::is_room);

@@ -327,7 +327,7 @@ impl<'a> Inbox<'a> {
     }
 
     /// The first number of a room's log that the inbox is asked to keep and does not have yet.
-    pub(super) fn first_unkept(&self, cx: &Ctx<'_>, room: PeerId) -> Option<u64> {
+    pub(super) fn first_unsaved(&self, cx: &Ctx<'_>, room: PeerId) -> Option<u64> {
         let mut at = cx.peers.get(room)?.author.arriving.front();
         let mut first = None;
         while let Some(message) = at.and_then(|id| self.messages.all.get(id)) {
@@ -369,7 +369,7 @@ impl<'a> Inbox<'a> {
 
     /// The host's user was told of a message that came.
     fn told(&mut self, cx: &mut Ctx<'_>, id: Id<Incoming>) {
-        let Some(message) = self.messages.all.get(id) else { return };
+        let Some(message) = self.messages.get(id) else { return };
         if message.mail.is_none() {
             self.messages.discard(cx, id);
         } else {
@@ -456,9 +456,9 @@ impl<'a> Inbox<'a> {
             if message.is_unfinished() && peer.author.has_kept(message.position) {
                 self.messages.forget_arriving(cx, id);
                 if is_mail {
-                    self.messages.keep_quietly(cx, id)
+                    self.messages.keep_quietly(cx, id);
                 } else {
-                    self.messages.discard(cx, id)
+                    self.messages.discard(cx, id);
                 }
             }
         }
@@ -470,5 +470,52 @@ fn owe_receipt(cx: &mut Ctx<'_>, link: Id<ClientLink>) {
     if let Some(contact) = cx.contact(link) {
         contact.inbox.receipt = true;
         cx.links.wake(link);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use crate::{
+        client::fixture::{Fixture, ticket},
+        id::{Epoch, Incarnation, Nick, Number, PublicKey},
+    };
+
+    use super::{message::Said, *};
+
+    #[test]
+    fn what_the_store_did_not_take_is_asked_for_again_and_told_once_it_has_it() {
+        let (mut fixture, mut state, mut heads) = (Fixture::new(), State::default(), Heads::NEW);
+        let (mut cx, (_, _, messages)) = fixture.parts();
+        let mut inbox = Inbox::new(&mut state, &mut heads, messages);
+        let room = cx.peers.add(PublicKey([9; 32]), To::Lobby).unwrap();
+        let link = Id::from_parts(0, core::num::NonZeroU32::MIN);
+        let from = Nick::new("bob").unwrap();
+        let said = Said { author: from, own: false, run: Incarnation([1; 8]), previous: None };
+        let body = *b"\x05\0\0\0\0\0\0\0hello";
+        let position = Position::new(Epoch(0), Number(1));
+        let (entry, message) =
+            inbox.entry(&mut cx, link, room, position, (body.len() as u16, false)).unwrap();
+        let piece = Piece::new(body.len() as u16, 0, &body).unwrap();
+        assert!(message.put_entry(&piece, said, &mut cx.bodies));
+        inbox.keep_entry(&mut cx, entry, position);
+        assert_eq!(inbox.first_unsaved(&cx, room), Some(1));
+
+        let asked = ticket(inbox.request(&mut cx, entry));
+        assert_eq!(inbox.stored(&mut cx, asked, false), None);
+        assert_eq!(cx.news.next_event(), Some(Event::StoreFailed));
+        assert!(inbox.next_event(&mut cx).is_none(), "it is not in the inbox");
+        assert!(cx.store.is_retry_due(cx.now + Duration::from_secs(1)));
+        inbox.retry(&mut cx);
+
+        let asked = ticket(inbox.request(&mut cx, entry));
+        assert_eq!(inbox.stored(&mut cx, asked, true), Some(room));
+        let time = UnixTime(5);
+        let event = Event::RoomMessage { room: To::Lobby, index: 1, from, time };
+        assert_eq!(inbox.next_event(&mut cx), Some((event, 5)));
+        assert_eq!(cx.work.get(..5), Some(&b"hello"[..]));
+        inbox.finish(&mut cx);
+        assert_eq!((inbox.usage().0, cx.bodies.used()), (0, 0), "all memory is given back");
     }
 }

@@ -5,7 +5,7 @@ use crate::{
         contact::Contact,
         ctx::Ctx,
         role::{ClientLink, ClientRole},
-        roster::{id::PeerId, peers::Peers},
+        roster::{id::PeerId, peer::Peer, peers::Peers},
         sent::SentFrame,
     },
     link::Packet,
@@ -38,7 +38,7 @@ pub(in crate::client) fn write_inquiries(
 ) {
     while let Some(found) = cx.links.get_mut(link) {
         let Some(id) = found.role.outbox.inquiries.front() else { return };
-        if let Some(to) = cx.peers.get(id).and_then(|peer| peer.recipient()) {
+        if let Some(to) = cx.peers.get(id).and_then(Peer::recipient) {
             let inquire = Inquire { to, epoch: cx.server.epoch() };
             if !packet.push(&Frame::Inquire(inquire), SentFrame::Inquiry(id)) {
                 return;

@@ -67,6 +67,20 @@ pub(super) struct Messages<'a> {
 }
 
 impl<'a> Messages<'a> {
+    /// A message that is known to be here.
+    pub(super) fn get(&self, id: Id<Outgoing>) -> Option<&Outgoing> {
+        let message = self.all.get(id);
+        debug_assert!(message.is_some(), "a message stays until nothing names it any more");
+        message
+    }
+
+    /// A message that is known to be here.
+    pub(super) fn get_mut(&mut self, id: Id<Outgoing>) -> Option<&mut Outgoing> {
+        let message = self.all.get_mut(id);
+        debug_assert!(message.is_some(), "a message stays until nothing names it any more");
+        message
+    }
+
     /// Those of one conversation.
     pub(super) fn line<'s>(&'s self, conversation: &'s Conversation) -> Line<'s, 'a> {
         Line::new(conversation, &self.all)
@@ -207,7 +221,7 @@ impl<'a> Messages<'a> {
 
     /// Puts a message on the list of what a link has to send.
     pub(super) fn enqueue(&mut self, cx: &mut Ctx<'_>, id: Id<Outgoing>, link: Id<ClientLink>) {
-        let Some(message) = self.all.get_mut(id) else { return };
+        let Some(message) = self.get_mut(id) else { return };
         if message.link != Some(link) {
             message.todo = Units::all(message.total.into());
             // A server that crashed meanwhile may have handed it over, and not know.
@@ -221,7 +235,7 @@ impl<'a> Messages<'a> {
 
     /// Takes a message off the list of what its link has to send.
     pub(super) fn unlist(&mut self, cx: &mut Ctx<'_>, id: Id<Outgoing>) {
-        let Some(message) = self.all.get(id).filter(|m| m.sending.is_linked()) else { return };
+        let Some(message) = self.get(id).filter(|m| m.sending.is_linked()) else { return };
         let link = match message.stage {
             Stage::Deposited => cx.server.link(),
             _ => cx.peers.get(message.peer).and_then(Peer::link),
@@ -252,7 +266,7 @@ impl<'a> Messages<'a> {
     /// When a conversation must be looked at again, if a message decides that: the first that is
     /// neither settled nor saved by the server does.
     pub(super) fn rearm_for(&mut self, cx: &mut Ctx<'_>, id: Id<Outgoing>) {
-        let Some(message) = self.all.get(id) else { return };
+        let Some(message) = self.get(id) else { return };
         let Some(peer) = cx.peers.get(message.peer) else { return };
         let before = peer.conversation.messages.before(id, &message.of_peer);
         let before = before.and_then(|id| self.all.get(id));
@@ -324,7 +338,7 @@ impl<'a> Messages<'a> {
     }
 
     /// The store failed to read an outbox, or there is no room for what it read.
-    pub(super) fn fetch_later(&mut self, cx: &mut Ctx<'_>, id: PeerId) {
+    pub(super) fn fetch_later(cx: &mut Ctx<'_>, id: PeerId) {
         if let Some(peer) = cx.peers.get_mut(id) {
             peer.conversation.window.failed = true;
         }
@@ -402,7 +416,7 @@ impl<'a> Messages<'a> {
 
     /// A message that just became durable is not in turn.
     pub(super) fn fall_behind(&mut self, cx: &mut Ctx<'_>, id: Id<Outgoing>) {
-        let Some(message) = self.all.get_mut(id) else { return };
+        let Some(message) = self.get_mut(id) else { return };
         message.stage = Stage::Behind;
         if let Some(peer) = cx.peers.get_mut(message.peer) {
             peer.conversation.window.fall_behind();
@@ -464,7 +478,7 @@ impl<'a> Messages<'a> {
     /// A message that is not in turn leaves memory, once its user was told of it.
     pub(super) fn put_back(&mut self, cx: &mut Ctx<'_>, id: Id<Outgoing>) {
         let idle = |m: &&Outgoing| m.stage == Stage::Behind && !m.telling.is_linked();
-        let Some(message) = self.all.get(id).filter(idle) else { return };
+        let Some(message) = self.get(id).filter(idle) else { return };
         let peer_id = message.peer;
         self.free(cx, id);
         if let Some(peer) = cx.peers.get_mut(peer_id) {
@@ -492,7 +506,7 @@ impl<'a> Messages<'a> {
         let (mut at, mut stored) = (self.state.active.front(), false);
         while let Some(id) = at {
             at = PeerList::<Active>::after(&mut cx.peers, id);
-            stored |= self.of(cx, id).is_some_and(|line| line.has_stored());
+            stored |= self.of(cx, id).is_some_and(Line::has_stored);
         }
         OpenMessages { unsaved: self.state.unsaved, stored }
     }
@@ -597,8 +611,8 @@ pub(super) fn body_with_room(cx: &mut Ctx<'_>, bytes: &[u8]) -> Option<Body> {
 
 /// A deposit was sent in this session.
 pub(super) fn is_on_its_way(cx: &Ctx<'_>, message: &Outgoing) -> bool {
-    let home = cx.server.online();
-    home.is_some() && message.link == home
+    let link = cx.server.online();
+    link.is_some() && message.link == link
 }
 
 /// Messages of this conversation can get on.

@@ -358,3 +358,71 @@ pub(super) fn check(cx: &Ctx<'_>, to: &To, text: &str) -> Result<(), SayError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        client::fixture::{Fixture, ticket},
+        id::{Nick, Position, PublicKey},
+    };
+
+    use super::*;
+
+    const NOBODY: To = To::Lobby;
+
+    /// Says something to a person who is offline; the message and its request.
+    fn said(cx: &mut Ctx<'_>, outbox: &mut Outbox<'_>) -> (MessageId, Id<Outgoing>) {
+        let bob = To::Peer(Nick::new("bob").unwrap());
+        let id = match cx.peers.by_name(&bob) {
+            Some(id) => id,
+            None => cx.peers.add(PublicKey([2; 32]), bob).unwrap(),
+        };
+        let message = outbox.say(cx, id, "hi").unwrap();
+        let all = &outbox.sending.messages;
+        let (row, _) = all.of(cx, id).unwrap().find(message.position).unwrap();
+        (message, row)
+    }
+
+    #[test]
+    fn a_message_is_accepted_once_it_is_durable_and_numbered_for_ever() {
+        let (mut fixture, mut state, mut heads) = (Fixture::new(), State::default(), Heads::NEW);
+        let (mut cx, (messages, timers, _)) = fixture.parts();
+        let mut outbox = Outbox::new(&mut state, &mut heads, messages, timers);
+        let (first, row) = said(&mut cx, &mut outbox);
+        assert_eq!(outbox.next_event(&mut cx), None, "not durable yet");
+        let asked = ticket(outbox.request(&mut cx, row));
+        outbox.stored(&mut cx, asked, true);
+        let to = To::Peer(Nick::new("bob").unwrap());
+        assert_eq!(outbox.next_event(&mut cx), Some(Event::Accepted { id: first, to }));
+        assert_eq!(outbox.open_messages(&mut cx).unsaved, 1);
+        let (second, _) = said(&mut cx, &mut outbox);
+        assert!(second.position > first.position && first.position > Position::default());
+    }
+
+    #[test]
+    fn a_message_that_the_store_did_not_take_failed_and_is_open_no_more() {
+        let (mut fixture, mut state, mut heads) = (Fixture::new(), State::default(), Heads::NEW);
+        let (mut cx, (messages, timers, _)) = fixture.parts();
+        let mut outbox = Outbox::new(&mut state, &mut heads, messages, timers);
+        let (id, row) = said(&mut cx, &mut outbox);
+        let asked = ticket(outbox.request(&mut cx, row));
+        outbox.stored(&mut cx, asked, false);
+        let verdict = Verdict::Failed(Failure::Unsaved);
+        let to = To::Peer(Nick::new("bob").unwrap());
+        assert_eq!(cx.news.next_event(), Some(Event::StoreFailed));
+        assert_eq!(outbox.next_event(&mut cx), Some(Event::Verdict { id, to, verdict }));
+        assert_eq!(outbox.open_messages(&mut cx).unsaved, 0);
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_refused_before_it_is_numbered() {
+        let mut fixture = Fixture::new();
+        let cx = fixture.cx();
+        let me = To::Peer(cx.config.nick);
+        assert_eq!(check(&cx, &me, "hi"), Err(SayError::Oneself));
+        assert_eq!(check(&cx, &NOBODY, ""), Err(SayError::Empty));
+        let long = "x".repeat(cx.work.len());
+        assert!(matches!(check(&cx, &NOBODY, &long), Err(SayError::TooLong { .. })));
+        assert_eq!(check(&cx, &NOBODY, "hi"), Ok(()));
+    }
+}

@@ -16,7 +16,7 @@ use crate::{
 use super::{
     Outbox,
     message::{Outgoing, Stage},
-    messages::body_with_room,
+    messages::{Messages, body_with_room},
     trimming::trim,
     window::{after, before},
 };
@@ -76,7 +76,7 @@ impl Outbox<'_> {
         let least = from.to_record_number().saturating_add(1);
         let Some(loaded) = loaded.and_then(|loaded| loaded.checked(least)) else {
             cx.news.tell(Event::StoreFailed);
-            self.sending.messages.fetch_later(cx, id);
+            Messages::fetch_later(cx, id);
             return;
         };
         let records = loaded.records.iter();
@@ -176,7 +176,7 @@ impl Outbox<'_> {
             Some((OutboxRecord { verdict }, body)) => {
                 let verdict = verdict.map(|(verdict, _)| verdict);
                 if self.sending.messages.enter(cx, id, position, verdict, body).is_none() {
-                    self.sending.messages.fetch_later(cx, id);
+                    Messages::fetch_later(cx, id);
                 } else if verdict.is_none() {
                     self.sending.messages.come_forward(cx, id);
                     self.sending.pump(cx, id);
@@ -189,7 +189,7 @@ impl Outbox<'_> {
                         self.sending.messages.come_forward(cx, id);
                         self.sending.done(cx, damaged, Verdict::Failed(Failure::Damaged));
                     }
-                    None => self.sending.messages.fetch_later(cx, id),
+                    None => Messages::fetch_later(cx, id),
                 }
             }
         }
@@ -206,7 +206,7 @@ impl Outbox<'_> {
                 cx.news.tell(Event::Damaged);
                 self.sending.done(cx, known, Verdict::Failed(Failure::Damaged));
             }
-            (Some(_), None) => return self.sending.messages.fetch_later(cx, id),
+            (Some(_), None) => return Messages::fetch_later(cx, id),
             (Some(text), Some(body)) => {
                 (message.body, message.total) = (body, text.len() as u16);
                 message.stage = Stage::Open;

@@ -7,7 +7,7 @@ use crate::{
         role::{ClientLink, ClientRole},
         roster::{id::PeerId, reach},
         sent::SentFrame,
-        session as server,
+        session as server_session,
     },
     id::{MessageName, Position},
     link::{Packet, Units},
@@ -46,7 +46,7 @@ impl Sending<'_> {
     ) {
         while let Some(found) = cx.links.get_mut(link) {
             let Some(id) = found.role.outbox.sending.front() else { return };
-            let Some(message) = self.messages.all.get_mut(id) else { return };
+            let Some(message) = self.messages.get_mut(id) else { return };
             let total = usize::from(message.total);
             if !message.stage.is_in_turn() || message.todo.is_empty() {
                 found.role.outbox.sending.pop_front(&mut self.messages.all);
@@ -74,7 +74,7 @@ impl Sending<'_> {
             if !packet.push_piece(body, (total, run), |at, piece| head.frame(at, piece), sent) {
                 return;
             }
-            let Some(message) = self.messages.all.get_mut(id) else { return };
+            let Some(message) = self.messages.get_mut(id) else { return };
             message.todo.remove(run);
             if message.since.is_none() || message.stage == Stage::Deposited {
                 // For a receipt from the first datagram on, for the server from the last.
@@ -132,7 +132,7 @@ impl Sending<'_> {
         let settled = !peer.has_former() && (known || !line.has_stored());
         let mut at = peer.conversation.messages.front().filter(|_| settled);
         let mut under_way = 0;
-        let home = home_of(cx, id);
+        let server = server_for(cx, id);
         while let Some((message_id, message)) =
             at.and_then(|id| Some((id, self.messages.all.get(id)?)))
         {
@@ -147,13 +147,13 @@ impl Sending<'_> {
             if message.stage == Stage::Open {
                 self.seal(cx, message_id, why);
             }
-            let Some(home) = home else { continue };
+            let Some(server) = server else { continue };
             if let Some(message) = self.messages.all.get_mut(message_id)
                 && message.stage == Stage::Deposited
-                && message.link != Some(home)
+                && message.link != Some(server)
             {
                 message.since = None;
-                self.messages.enqueue(cx, message_id, home);
+                self.messages.enqueue(cx, message_id, server);
                 cx.expect_answer();
             }
         }
@@ -162,7 +162,7 @@ impl Sending<'_> {
 
     /// Sends all deposits of a conversation again: some did not get where they belong.
     pub(super) fn deposit_again(&mut self, cx: &mut Ctx<'_>, id: PeerId) {
-        let home = home_of(cx, id);
+        let server = server_for(cx, id);
         let mut at = cx.peers.get(id).and_then(|peer| peer.conversation.messages.front());
         while let Some((message_id, message)) =
             at.and_then(|id| Some((id, self.messages.all.get_mut(id)?)))
@@ -170,9 +170,9 @@ impl Sending<'_> {
             at = message.of_peer.next();
             if message.stage == Stage::Deposited {
                 message.since = None;
-                if let Some(home) = home {
+                if let Some(server) = server {
                     message.todo = Units::all(message.total.into());
-                    self.messages.enqueue(cx, message_id, home);
+                    self.messages.enqueue(cx, message_id, server);
                     cx.expect_answer();
                 }
             }
@@ -246,13 +246,15 @@ impl Sending<'_> {
     /// Sends a message that just became durable.
     pub(super) fn start(&mut self, cx: &mut Ctx<'_>, id: Id<Outgoing>, peer_id: PeerId) {
         let Some(peer) = cx.peers.get(peer_id) else { return };
-        let line = self.messages.line(&peer.conversation);
+        let in_memory = self.messages.line(&peer.conversation);
         let epoch = self.messages.all.get(id).map(|message| message.position.epoch);
-        let first = epoch.is_some() && epoch == line.sent_epoch();
+        let first = epoch.is_some() && epoch == in_memory.sent_epoch();
         match (peer.conversation.path, peer.link()) {
             // The common case goes past all that is under way already.
             (Path::Direct, Some(link))
-                if first && !cx.server.is_leaving() && !line.is_from_before(cx.server.epoch()) =>
+                if first
+                    && !cx.server.is_leaving()
+                    && !in_memory.is_from_before(cx.server.epoch()) =>
             {
                 self.messages.enqueue(cx, id, link);
                 self.messages.rearm_for(cx, id);
@@ -264,7 +266,7 @@ impl Sending<'_> {
     /// Once nothing is left that the server could save, it is told good-bye.
     pub(super) fn consider_leaving(&self, cx: &mut Ctx<'_>) {
         if cx.server.is_depositing() && !self.messages.may_be_saved(cx) {
-            server::say_good_bye(cx);
+            server_session::say_good_bye(cx);
         }
     }
 
@@ -385,14 +387,14 @@ impl Sending<'_> {
 
     /// Seals a message to its recipient's key; one that is said in a room goes as it is.
     fn seal(&mut self, cx: &mut Ctx<'_>, id: Id<Outgoing>, why: Deposit) {
-        let Some(message) = self.messages.all.get_mut(id) else { return };
+        let Some(message) = self.messages.get_mut(id) else { return };
         let Some(peer) = cx.peers.get_mut(message.peer) else { return };
         if let (true, Some(contact)) =
             (message.sending.is_linked(), peer.link().and_then(|link| cx.links.links.get_mut(link)))
         {
             contact.role.outbox.sending.remove(&mut self.messages.all, id);
         }
-        let Some(message) = self.messages.all.get_mut(id) else { return };
+        let Some(message) = self.messages.get_mut(id) else { return };
         if peer.is_room() {
             // Its members are many: the server reads it.
             message.stage = Stage::Deposited;
@@ -424,7 +426,7 @@ impl Sending<'_> {
 }
 
 /// The link to the server, once it has said which number a peer has.
-fn home_of(cx: &Ctx<'_>, id: PeerId) -> Option<Id<ClientLink>> {
+fn server_for(cx: &Ctx<'_>, id: PeerId) -> Option<Id<ClientLink>> {
     let known = cx.peers.get(id).is_some_and(|peer| peer.recipient().is_some());
     cx.server.online().filter(|_| known)
 }

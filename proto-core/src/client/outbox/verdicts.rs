@@ -5,7 +5,7 @@ use crate::{
         ctx::Ctx,
         event::{Event, MessageId, Verdict},
         role::ClientLink,
-        roster::{id::PeerId, peer::Peer},
+        roster::{id::PeerId, peer::Peer, person::Person},
     },
     id::{MessageName, Position, PublicKey, Recipient},
     record::Settled,
@@ -131,7 +131,7 @@ impl Outbox<'_> {
     /// Someone may have another key than before: the server is asked what became of what was
     /// sealed to the key before, unless that is nothing.
     pub(super) fn consider_renewed(&mut self, cx: &mut Ctx<'_>, id: PeerId) {
-        if !cx.peers.get(id).is_some_and(|peer| peer.has_former()) {
+        if !cx.peers.get(id).is_some_and(Peer::has_former) {
             return;
         }
         let is_sealed = |stage| matches!(stage, Stage::Deposited | Stage::Stored);
@@ -264,7 +264,7 @@ fn is_receipt(cx: &Ctx<'_>, id: PeerId, position: Position, receipt: &[u8; 16]) 
         session::check_receipt(identity, key, &name, receipt)
     };
     cx.peers.get(id).is_some_and(|peer| {
-        let former = peer.person().and_then(|person| person.former());
+        let former = peer.person().and_then(Person::former);
         is_from(&peer.key()) || former.is_some_and(|(key, _)| is_from(&key))
     })
 }

@@ -164,7 +164,6 @@ impl Rooms {
 
     /// A piece of an entry of a room's log.
     pub(super) fn entry(
-        &mut self,
         cx: &mut Ctx<'_>,
         inbox: &mut Inbox<'_>,
         link: Id<ClientLink>,
@@ -203,8 +202,8 @@ impl Rooms {
         let Some(id) = joined_room(cx, gone.room) else { return Taken::NoRoom };
         let Some(room) = room_mut(cx, id) else { return Taken::NoRoom };
         if upto > room.reader.cursor() {
-            let (unkept, others) = room.reader.gone(gone.first.into(), upto);
-            room.gone(GoneReason::NotKept, unkept);
+            let (expired, others) = room.reader.gone(gone.first.into(), upto);
+            room.gone(GoneReason::NotKept, expired);
             room.gone(gone.reason, others);
             cx.news.tell_of(&mut cx.peers, id);
             discard_passed(cx, inbox, id);
@@ -326,7 +325,7 @@ impl Rooms {
             if let Some(peer) = cx.peers.get(id)
                 && let (Some(Recipient::Room(number)), Some(room)) = (peer.recipient(), peer.room())
             {
-                let waits = inbox.first_unkept(cx, id).map(|first| first.saturating_sub(1));
+                let waits = inbox.first_unsaved(cx, id).map(|first| first.saturating_sub(1));
                 let upto =
                     waits.map_or(room.reader.cursor(), |upto| upto.min(room.reader.cursor()));
                 let upto = u32::try_from(upto).unwrap_or(u32::MAX);
@@ -507,5 +506,40 @@ fn tell_server(cx: &mut Ctx<'_>, set: impl FnOnce(&mut Contact)) {
     if let Some(contact) = cx.contact(link) {
         set(contact);
         cx.links.wake(link);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{client::fixture::Fixture, id::RoomName};
+
+    use super::*;
+
+    #[test]
+    fn one_wish_at_a_time_and_each_is_answered() {
+        let mut fixture = Fixture::new();
+        let mut cx = fixture.cx();
+        let mut rooms = Rooms::default();
+        let wish = Wish::Create(RoomName::new("den").unwrap());
+        assert_eq!(rooms.wish(&mut cx, wish), Ok(()));
+        assert_eq!(rooms.wish(&mut cx, wish), Err(CommandError::Busy));
+        rooms.finish_wish(&mut cx, Err(RoomRefusal::ServerFull));
+        let result = Err(RoomRefusal::ServerFull);
+        assert_eq!(cx.news.next_event(), Some(Event::Outcome { wish, result }));
+        assert_eq!(rooms.wish(&mut cx, wish), Ok(()));
+        rooms.end_wishes(&mut cx);
+        assert_eq!(rooms.wish(&mut cx, wish), Ok(()), "offline, nothing is wished any more");
+    }
+
+    #[test]
+    fn until_all_rooms_are_named_none_is_ruled_out() {
+        let mut fixture = Fixture::new();
+        let mut cx = fixture.cx();
+        let mut rooms = Rooms::default();
+        let id = cx.peers.add(PublicKey([9; 32]), To::Lobby).unwrap();
+        rooms.begin(&mut cx, 1);
+        assert_eq!(rooms.may_be_member_of(&cx, &To::Lobby), Some(id));
+        rooms.begin(&mut cx, 0);
+        assert_eq!(rooms.may_be_member_of(&cx, &To::Lobby), None);
     }
 }

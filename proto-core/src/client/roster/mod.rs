@@ -191,3 +191,65 @@ fn remove(cx: &mut Ctx<'_>, entry: &RosterEntry<'_>) -> Option<(PeerId, bool)> {
     cx.peers.forget_name(id);
     Some((id, true))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        client::fixture::Fixture,
+        id::{Account, Nick, PublicKey},
+        time::UnixTime,
+    };
+
+    use super::*;
+
+    fn entry(key: u8, key_number: u32, version: u64) -> RosterEntry<'static> {
+        RosterEntry {
+            account: Account(7),
+            version,
+            nick: Nick::new("bob").unwrap(),
+            key: PublicKey([key; 32]),
+            key_number,
+            presence: Presence::Online,
+            candidates: [None; 2],
+            seen: UnixTime(0),
+            away: None,
+        }
+    }
+
+    #[test]
+    fn who_proved_to_be_the_same_keeps_the_conversation_and_the_user_hears_of_the_key() {
+        let mut fixture = Fixture::new();
+        let (mut cx, mut roster) = (fixture.cx(), Roster::default());
+        let bob = roster.take(&mut cx, &entry(1, 0, 1)).unwrap();
+        assert_eq!(cx.peers.get_mut(bob).unwrap().next_event(), None);
+        assert_eq!(roster.take(&mut cx, &entry(2, 1, 2)), Some(bob));
+        let peer = cx.peers.get_mut(bob).unwrap();
+        assert_eq!((peer.key(), peer.log()), (PublicKey([2; 32]), PublicKey([1; 32])));
+        assert!(peer.has_former(), "what is sealed to the first key is asked after");
+        let nick = Nick::new("bob").unwrap();
+        assert_eq!(peer.next_event(), Some(Event::KeyChanged { nick }));
+    }
+
+    #[test]
+    fn an_older_entry_changes_nothing_and_one_that_is_gone_has_no_name() {
+        let mut fixture = Fixture::new();
+        let (mut cx, mut roster) = (fixture.cx(), Roster::default());
+        let bob = roster.take(&mut cx, &entry(1, 0, 5)).unwrap();
+        let old = RosterEntry { presence: Presence::Offline, ..entry(1, 0, 4) };
+        roster.take(&mut cx, &old);
+        assert_eq!(cx.peers.get(bob).unwrap().presence(), Presence::Online);
+        let gone = RosterEntry { presence: Presence::Gone, ..entry(1, 0, 6) };
+        assert_eq!(roster.take(&mut cx, &gone), Some(bob));
+        assert_eq!(cx.peers.by_name(&To::Peer(gone.nick)), None);
+        assert_eq!(cx.peers.by_recipient(Recipient::Account(Account(7))), None);
+    }
+
+    #[test]
+    fn what_stands_for_a_rooms_key_becomes_nobody() {
+        let mut fixture = Fixture::new();
+        let (mut cx, mut roster) = (fixture.cx(), Roster::default());
+        let room = cx.peers.add(PublicKey([1; 32]), To::Lobby).unwrap();
+        assert_eq!(roster.take(&mut cx, &entry(1, 0, 1)), None);
+        assert!(cx.peers.get(room).unwrap().is_room());
+    }
+}

@@ -35,12 +35,18 @@ impl<'a> Peers<'a> {
         Self { slab, by_key, by_nick, by_account }
     }
 
+    /// The row of that name: there always is one, since none is ever removed.
     pub(in crate::client) fn get(&self, id: PeerId) -> Option<&Peer> {
-        self.slab.get(row(id))
+        let peer = self.slab.get(row(id));
+        debug_assert!(peer.is_some(), "nobody is ever removed");
+        peer
     }
 
+    /// The row of that name: there always is one, since none is ever removed.
     pub(in crate::client) fn get_mut(&mut self, id: PeerId) -> Option<&mut Peer> {
-        self.slab.get_mut(row(id))
+        let peer = self.slab.get_mut(row(id));
+        debug_assert!(peer.is_some(), "nobody is ever removed");
+        peer
     }
 
     /// Whoever is in `slot`.

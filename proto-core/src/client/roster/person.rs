@@ -53,7 +53,7 @@ impl Person {
 
     /// As the store has them: their account, and their key's number.
     pub(super) fn restore(account: Option<(Account, u32)>, key_number: u32) -> Self {
-        Self { account, key_number, ..Self::NEW }
+        Self { key_number, account, ..Self::NEW }
     }
 
     /// The account, and the tag of its server's key.

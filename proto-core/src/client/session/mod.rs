@@ -84,7 +84,7 @@ impl ServerSession {
     }
 
     /// The user wants to be offline.
-    pub(super) fn deregister(&mut self, cx: &mut Ctx<'_>) -> Result<Change, CommandError> {
+    pub(super) fn deregister(cx: &mut Ctx<'_>) -> Result<Change, CommandError> {
         if cx.server.phase == Phase::Offline && !cx.server.wanted {
             return Err(CommandError::Offline);
         }
@@ -172,7 +172,7 @@ impl ServerSession {
     }
 
     /// A try to reach the server got no answer.
-    pub(super) fn unanswered(&mut self, tries: u32, wrong_key: bool) -> Change {
+    pub(super) fn unanswered(tries: u32, wrong_key: bool) -> Change {
         if wrong_key && tries >= WRONG_KEY_TRIES {
             Change::Offline(Event::WrongServerKey)
         } else {
@@ -244,16 +244,16 @@ impl ServerSession {
     }
 
     /// The nick is not the client's.
-    pub(super) fn refused(&mut self, cx: &Ctx<'_>, reason: RegisterRefusal) -> Change {
+    pub(super) fn refused(cx: &Ctx<'_>, reason: RegisterRefusal) -> Change {
         if cx.server.phase == Phase::Registering {
             return Change::Offline(Event::RegisterRefused(reason));
         }
         // A request that came after the good-bye changed nothing.
-        self.deregistered(cx)
+        Self::deregistered(cx)
     }
 
     /// The server knows that the client is offline.
-    pub(super) fn deregistered(&mut self, cx: &Ctx<'_>) -> Change {
+    pub(super) fn deregistered(cx: &Ctx<'_>) -> Change {
         if cx.server.leaving == Some(Leaving::Saying) {
             Change::Offline(Event::Deregistered { answered: true })
         } else {
@@ -351,5 +351,50 @@ fn heard_again(cx: &mut Ctx<'_>) {
     cx.server.asked = None;
     if core::mem::take(&mut cx.server.silent) {
         cx.news.tell(Event::ServerBack);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::client::{fixture::Fixture, view::Status};
+
+    use super::*;
+
+    #[test]
+    fn the_user_hears_of_a_server_that_says_nothing_and_that_it_is_back() {
+        let mut fixture = Fixture::new();
+        fixture.server.go_offline();
+        let mut session = ServerSession::default();
+        let mut cx = fixture.cx();
+        assert_eq!(session.register(&mut cx, false), Ok(()));
+        assert_eq!(cx.server.status(), Status::Loading);
+        assert_eq!(session.register(&mut cx, true), Err(CommandError::Online));
+        session.set_out(&mut cx);
+        assert_eq!(cx.server.status(), Status::Registering);
+        let patience = cx.config.patience;
+        assert_eq!(session.deadline(&cx), Some(cx.now + patience));
+        fixture.now = fixture.now + patience;
+        let mut cx = fixture.cx();
+        assert_eq!(session.timeout(&mut cx), Change::None);
+        assert_eq!(cx.news.next_event(), Some(Event::ServerSilent));
+        heard_again(&mut cx);
+        assert_eq!(cx.news.next_event(), Some(Event::ServerBack));
+    }
+
+    #[test]
+    fn who_leaves_is_offline_in_the_end_whether_the_server_answers_or_not() {
+        let mut fixture = Fixture::new();
+        let mut session = ServerSession::default();
+        let mut cx = fixture.cx();
+        assert_eq!(ServerSession::deregister(&mut cx), Ok(Change::Deposit));
+        assert_eq!(ServerSession::deregistered(&cx), Change::None, "it was not told yet");
+        say_good_bye(&mut cx);
+        let offline = |answered| Change::Offline(Event::Deregistered { answered });
+        assert_eq!(ServerSession::deregistered(&cx), offline(true));
+        fixture.now = fixture.now + Duration::from_mins(1);
+        let mut cx = fixture.cx();
+        assert_eq!(session.timeout(&mut cx), offline(false));
+        session.go_offline(&mut cx);
+        assert_eq!(cx.server.status(), Status::Offline);
     }
 }

@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     fn wanted(why: PasswordWant, attempt: u32, wait: u32) -> PasswordWanted {
-        PasswordWanted { why, attempt, wait }
+        PasswordWanted { why, wait, attempt }
     }
 
     #[test]

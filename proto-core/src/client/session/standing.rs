@@ -71,6 +71,12 @@ impl Standing {
         }
     }
 
+    /// Registered in an epoch, without a link.
+    #[cfg(test)]
+    pub(in crate::client) fn online_in(epoch: Epoch, run: Incarnation) -> Self {
+        Self { phase: Phase::Online, epoch, ..Self::new(run) }
+    }
+
     pub(in crate::client) fn status(&self) -> Status {
         match (self.leaving, self.phase) {
             (Some(_), _) => Status::Leaving,
