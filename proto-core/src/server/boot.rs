@@ -22,9 +22,6 @@ use super::{
     submit::Submissions,
 };
 
-/// How long to wait before the store is asked again for what it failed to read.
-const AGAIN: Duration = Duration::from_secs(1);
-
 /// The shortest and the longest pause between two looks for what expired.
 const SWEEP: (Duration, Duration) = (Duration::from_millis(100), Duration::from_hours(1));
 
@@ -247,7 +244,8 @@ impl Boot {
 
     /// The store failed, or is to save something first: it is asked again later.
     fn ask_again(&mut self, cx: &mut Ctx<'_>) {
-        self.again = Some(cx.now + AGAIN);
+        self.ask = Ask::Owed;
+        cx.requests.fail_single(Single::Boot, cx.now);
     }
 
     /// Looks for what expired again after a pause, in the mailbox `of`; between the last

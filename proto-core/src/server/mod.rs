@@ -11,6 +11,8 @@ mod ctx;
 mod engine;
 mod event;
 pub mod fixed;
+#[cfg(test)]
+mod fixture;
 mod mailboxes;
 mod memory;
 mod operator;

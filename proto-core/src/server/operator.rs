@@ -149,3 +149,32 @@ pub(super) struct Stored {
     /// What is told after that, if the operation is over.
     pub(super) over: Option<Event>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{config::Config, fixture::Fixture};
+    use super::*;
+
+    #[test]
+    fn who_could_not_be_banned_is_not() {
+        let mut at = Fixture::new(Config::default());
+        let alice = at.account("alice");
+        let nick = at.accounts.nick(alice).unwrap();
+        let mut operator = Operator::IDLE;
+        for stored in [false, true] {
+            let Fixture { cx, accounts, .. } = &mut at;
+            operator.begin(cx, accounts, (alice, nick), Operation::Ban);
+            assert!(operator.is_at(&nick) && !accounts.takes_mail(alice), "nobody comes back now");
+            let Some(Request::Put { ticket, log, .. }) = operator.request(cx, accounts, |_| 0)
+            else {
+                panic!("it is saved");
+            };
+            assert!(log == Log::Accounts && operator.request(cx, accounts, |_| 0).is_none());
+            let over = operator.stored(cx, accounts, ticket, stored).and_then(|done| done.over);
+            let operation = Operation::Ban;
+            assert_eq!(over, Some(Event::Operated { nick, operation, done: stored }));
+            assert_eq!(accounts.takes_mail(alice), !stored);
+            assert!(!operator.is_busy());
+        }
+    }
+}

@@ -149,3 +149,24 @@ impl<'a> Table<'a> {
         self.by_nick.remove(&nick, account.0, |at| Some(row_at(at)?.nick.folded()));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::{config::Config, fixture::Fixture};
+    use super::*;
+
+    #[test]
+    fn a_number_is_used_again_only_if_the_store_never_had_it() {
+        let mut at = Fixture::new(Config::default());
+        let (alice, bob) = (at.account("alice"), at.account("bob"));
+        let row = |at: &Fixture| at.accounts.table.get(bob).unwrap().key;
+        let key = row(&at);
+        at.accounts.table.remove(bob);
+        assert_eq!((at.account("carol"), at.accounts.table.by_key(&key)), (bob, Some(bob)));
+        at.accounts.table.retire(alice);
+        let nick = Nick::new("alice").unwrap();
+        assert_eq!(at.accounts.table.by_nick(&nick), None, "the nick is free");
+        assert_eq!(at.account("dave"), Account(2));
+        assert_eq!(at.account("ALICE"), Account(3));
+    }
+}

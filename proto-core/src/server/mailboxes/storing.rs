@@ -236,3 +236,54 @@ fn fall_behind(cx: &mut Ctx<'_>, accounts: &Accounts<'_>, to: Account, index: u6
         session.mailbox.fall_behind(index);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use super::super::super::{
+        config::Config,
+        event::Event,
+        fixture::{Asked, Fixture},
+    };
+    use crate::{host::Log, id::Recipient};
+
+    #[test]
+    fn an_author_is_told_that_mail_is_stored_only_up_to_the_first_that_is_not() {
+        let mut at = Fixture::new(Config::default());
+        let (alice, bob) = (at.account("alice"), at.account("bob"));
+        at.submit(alice, Recipient::Account(bob), 1);
+        at.submit(alice, Recipient::Account(bob), 2);
+        let puts = at.requests();
+        let mail = |index| Asked::Put(Log::Mailbox(bob), index);
+        let asked: Vec<_> = puts.iter().map(|(asked, _)| *asked).collect();
+        assert_eq!(asked, [mail(1), mail(2)]);
+        let stored = |at: &mut Fixture| {
+            let pair = at.submissions.pairs.open(&mut at.cx, alice, Recipient::Account(bob));
+            pair.map(|pair| at.submissions.pairs.get(pair).unwrap().stored().number.0)
+        };
+        // A store keeps its order; whatever says that it did not is not believed further.
+        at.router().answered(puts[1].1, true);
+        assert_eq!(stored(&mut at), Some(0));
+        at.router().answered(puts[0].1, true);
+        assert_eq!(stored(&mut at), Some(2));
+        let saved = Asked::Put(Log::Pairs(alice), u64::from(bob.0) + 1);
+        assert!(at.requests().iter().any(|(asked, _)| *asked == saved));
+        assert_eq!(at.cx.messages.usage().0, 0, "what is stored takes no memory");
+    }
+
+    #[test]
+    fn mail_that_could_not_be_saved_is_taken_again() {
+        let mut at = Fixture::new(Config::default());
+        let (alice, bob) = (at.account("alice"), at.account("bob"));
+        at.submit(alice, Recipient::Account(bob), 1);
+        let (_, ticket) = at.next_request().unwrap();
+        at.router().answered(ticket, false);
+        assert_eq!(at.cx.events.next(), Some(Event::StoreFailed));
+        assert_eq!((at.cx.messages.usage().0, at.cx.pool.used()), (0, 0));
+        at.submit(alice, Recipient::Account(bob), 1);
+        let again = at.requests().last().map(|(asked, _)| *asked);
+        let put = Asked::Put(Log::Mailbox(bob), 2);
+        assert_eq!(again, Some(put), "a place is never given out twice");
+    }
+}

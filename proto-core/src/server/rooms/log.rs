@@ -190,3 +190,68 @@ fn room_of(cx: &Ctx<'_>, id: Id<Entry>) -> Option<Room> {
         Recipient::Account(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use super::super::super::{
+        config::Config,
+        fixture::{Asked, Fixture},
+    };
+    use crate::{
+        host::Log,
+        id::{Account, Recipient, Room},
+    };
+
+    const LOBBY: Recipient = Recipient::Room(Room::LOBBY);
+
+    #[test]
+    fn ahead_of_a_line_goes_how_far_the_room_has_the_author_of_the_one_before() {
+        let mut at = Fixture::new(Config::default());
+        let (alice, bob) = (at.account("alice"), at.account("bob"));
+        at.submit(alice, LOBBY, 1);
+        at.submit(bob, LOBBY, 1);
+        let asked: Vec<_> = at.requests().into_iter().map(|(asked, _)| asked).collect();
+        let place = submit_number();
+        let line = |index| Asked::Put(Log::Room(Room::LOBBY), index);
+        assert_eq!(asked, [line(1), Asked::Put(Log::Pairs(alice), place), line(2)]);
+    }
+
+    #[test]
+    fn lines_fail_with_the_one_before_them_and_their_places_are_free_again() {
+        let mut at = Fixture::new(Config::default());
+        let alice = at.account("alice");
+        let head = |at: &mut Fixture| at.rooms.table.last_of(LOBBY).map(|(_, p)| p.number.0);
+        at.submit(alice, LOBBY, 1);
+        let (_, first) = at.next_request().unwrap();
+        at.router().answered(first, true);
+        assert_eq!(head(&mut at), Some(1));
+        at.submit(alice, LOBBY, 2);
+        at.submit(alice, LOBBY, 3);
+        let failed = at.requests();
+        let line = |index| Asked::Put(Log::Room(Room::LOBBY), index);
+        let (asked, ticket) = failed[failed.len() - 3];
+        assert_eq!((asked, failed.last().map(|(last, _)| *last)), (line(2), Some(line(3))));
+        at.router().answered(ticket, false);
+        // What the store says of the other one later counts no more.
+        at.router().answered(failed.last().unwrap().1, true);
+        assert_eq!(head(&mut at), Some(1));
+        at.submit(alice, LOBBY, 2);
+        assert_eq!(at.requests().last().map(|(asked, _)| *asked), Some(line(2)));
+    }
+
+    /// Where an author's place in the lobby is among its records.
+    fn submit_number() -> u64 {
+        super::Pair::number_of(LOBBY)
+    }
+
+    #[test]
+    fn who_is_no_member_may_not_say_anything() {
+        let mut at = Fixture::new(Config::default());
+        let alice = at.account("alice");
+        assert!(at.rooms.table.may_say(alice, Room::LOBBY));
+        assert!(!at.rooms.table.may_say(alice, Room(7)));
+        assert!(!at.rooms.table.may_say(Account(1), Room::LOBBY));
+    }
+}

@@ -123,3 +123,70 @@ impl Readers {
 fn step(kept: u32) -> u64 {
     u64::from((kept / 8).clamp(1, STEP))
 }
+
+#[cfg(test)]
+mod tests {
+    use core::num::NonZeroU32;
+
+    use proptest::prelude::*;
+    use std::vec::Vec;
+
+    use super::{super::member::Standing, *};
+    use crate::{
+        id::Account,
+        storage::{SlabHead, Slot},
+    };
+
+    proptest! {
+        /// No line goes that somebody who is waited for has not read, and any may go once everybody
+        /// has read them all.
+        #[test]
+        fn nobody_is_outrun_and_nobody_waits_for_nothing(
+            kept in 1..100u32,
+            steps in prop::collection::vec((0..4u8, 0..5usize, 0..40u64), 1..200),
+        ) {
+            let mut slots = [const { Slot::EMPTY }; 5];
+            let mut slab_head = SlabHead::NEW;
+            let mut members = Slab::new(&mut slots, &mut slab_head);
+            let room = Id::from_parts(0, NonZeroU32::MIN);
+            let mut readers = Readers::NEW;
+            let ids: Vec<_> = (0..5)
+                .filter_map(|at| {
+                    members.insert(Member::new(room, Account(at), 0, Standing::Member)).ok()
+                })
+                .collect();
+            let mut waited = [false; 5];
+            let mut head = 0;
+            for (step, pick, by) in steps {
+                let id = ids[pick];
+                let Some(member) = members.get_mut(id) else { break };
+                let read = member.has_read(1);
+                match step {
+                    0 => head += by,
+                    1 => {
+                        member.cursor.read((read + by).min(head));
+                    }
+                    2 if !waited[pick] => {
+                        readers.wait_for(&mut members, id, read, kept);
+                        waited[pick] = true;
+                    }
+                    _ if waited[pick] => {
+                        readers.wait_no_more(&mut members, id);
+                        waited[pick] = false;
+                    }
+                    _ => {}
+                }
+                let slowest = (0..5).filter(|at| waited[*at]).filter_map(|at| {
+                    members.get(ids[at]).map(|member| member.has_read(1))
+                });
+                let slowest = slowest.min();
+                for upto in [head / 2, head] {
+                    let may = readers.may_go(&mut members, (1, head), upto, kept);
+                    prop_assert!(may <= upto.max(slowest.unwrap_or(upto)));
+                    prop_assert!(slowest.is_none_or(|slowest| may >= upto || may <= slowest));
+                    prop_assert!(slowest.is_some_and(|slowest| slowest < head) || may >= upto);
+                }
+            }
+        }
+    }
+}

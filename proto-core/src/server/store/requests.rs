@@ -32,6 +32,7 @@ pub(crate) struct Requests {
     serial: u32,
     /// One bit for each of those that are not in a table.
     singles: u16,
+    failed_singles: u16,
     pairs: Queue<Pair, Asking>,
     entries: Queue<Entry, Asking>,
     rooms: Queue<RoomRow, Asking>,
@@ -119,6 +120,7 @@ impl Requests {
     pub(crate) const NEW: Self = Self {
         serial: 0,
         singles: 0,
+        failed_singles: 0,
         pairs: Queue::NEW,
         entries: Queue::NEW,
         rooms: Queue::NEW,
@@ -197,12 +199,19 @@ impl Requests {
         self.singles &= !single.bit();
     }
 
-    /// Whether it is time to ask for what failed. Rows come by
-    /// [`Self::retry`].
+    /// The store failed at something for it: it is asked again later.
+    pub(crate) fn fail_single(&mut self, single: Single, now: Instant) {
+        self.failed_singles |= single.bit();
+        self.again.get_or_insert(now + AGAIN);
+    }
+
+    /// Whether it is time to ask for what failed. What is in no table is asked for from now on;
+    /// rows come by [`Self::retry`].
     pub(crate) fn is_time_to_retry(&mut self, now: Instant) -> bool {
         let due = self.again.is_some_and(|at| at <= now);
         if due {
             self.again = None;
+            self.singles |= core::mem::take(&mut self.failed_singles);
         }
         due
     }

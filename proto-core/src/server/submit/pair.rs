@@ -125,6 +125,12 @@ impl Pair {
         self.recipient
     }
 
+    /// What of it is durable.
+    #[cfg(test)]
+    pub(crate) fn stored(&self) -> Position {
+        self.record.stored
+    }
+
     /// Its next submission waits for readers of its room.
     pub(crate) fn is_held(&self) -> bool {
         self.held.is_linked()

@@ -276,3 +276,33 @@ impl<'a> Pairs<'a> {
         cx.requests.ask(&mut self.rows, id);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use super::super::super::{
+        config::Config,
+        fixture::{Asked, Fixture},
+    };
+    use super::*;
+
+    #[test]
+    fn what_the_store_failed_to_say_is_asked_again_after_a_second() {
+        let mut at = Fixture::new(Config::default());
+        let (alice, bob) = (at.account("alice"), at.account("bob"));
+        let pair = at.submissions.pairs.open(&mut at.cx, alice, Recipient::Account(bob));
+        let read = Asked::Read(Log::Pairs(alice), u64::from(bob.0) + 1);
+        let (asked, ticket) = at.next_request().unwrap();
+        assert_eq!(asked, read);
+        let Fixture { cx, accounts, submissions, .. } = &mut at;
+        let (id, failed) = submissions.pairs.read(cx, ticket, None, |_| None).unwrap();
+        submissions.loaded(cx, accounts, id, failed);
+        assert!(Some(id) == pair && !submissions.pairs.is_loaded(id) && !cx.requests.is_owing());
+        let due = cx.now + Duration::from_secs(1);
+        assert!(cx.requests.deadline() == Some(due) && !cx.requests.is_time_to_retry(cx.now));
+        assert!(cx.requests.is_time_to_retry(due));
+        submissions.pairs.retry(cx);
+        assert_eq!(at.next_request().map(|(asked, _)| asked), Some(read));
+    }
+}
