@@ -40,6 +40,22 @@
 //! server, which relays it at once if the recipient is online and has the host `Put` it into the
 //! mailbox if not; `Progress` tells the author.
 //!
+//! # The same message at the server
+//! 1. `Engine::handle_datagram` has the link open the packet, and `Engine::take_frame` hands the
+//!    `Deposit` to the router.
+//! 2. `Router::submit` knows by the author's pair (`Submissions::know`) whether it is new, and
+//!    `submit::put` puts its pieces together in memory.
+//! 3. `Router::take_next` takes in what is next of the pair, unless readers of its room hold it
+//!    back, and sends it on: `Mailboxes::relay` to a recipient that is online, `Mailboxes::store`
+//!    to one that is not, `Rooms::append` to a room.
+//! 4. `Engine::next_request` asks the host to `Put` what is to be saved (`Router::request`). Once
+//!    that is durable, `Router::answered` moves the author's cursor, and a room's readers on.
+//! 5. `Engine::next_datagram` writes what each session is owed: progress to the author
+//!    (`Submissions::write_progress`), mail (`mailboxes::write`), lines of rooms (`Rooms::write`),
+//!    each with a note in the link of what was sent.
+//! 6. The recipient's `MailAck` or `Read` comes back the way of step 1, to
+//!    `mailboxes::acknowledged` or `Rooms::heard`: its cursor moves on for good.
+//!
 //! # A host
 //! What a host owes a role in return is in [`host`]. The examples are hosts: `in_memory` without
 //! sockets, `blocking_socket` on threads, `tokio_chat` on tokio with a durable store.

@@ -57,7 +57,10 @@ impl<'a> Mailboxes<'a> {
     /// Asks the store to save a message. It keeps its place in the queue of a
     /// recipient that is online.
     pub(crate) fn store(&mut self, cx: &mut Ctx<'_>, accounts: &Accounts<'_>, id: Id<Entry>) {
-        let Some(entry) = cx.messages.get_mut(id) else { return };
+        let Some(entry) = cx.messages.get_mut(id) else {
+            debug_assert!(false, "what is to be saved is in memory");
+            return;
+        };
         entry.store();
         if entry.index() == 0 {
             *self.index += 1;

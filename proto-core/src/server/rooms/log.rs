@@ -30,7 +30,10 @@ impl Rooms<'_> {
         id: Id<Entry>,
     ) {
         let row = room_of(cx, id).and_then(|room| self.table.by_number(room));
-        let Some(row) = row.and_then(|id| self.table.get_mut(id)) else { return };
+        let Some(row) = row.and_then(|id| self.table.get_mut(id)) else {
+            debug_assert!(false, "who may say something in a room is in it");
+            return;
+        };
         if row.asked >= MAX_INDEX {
             submissions.refuse(cx, accounts, id, EntryRefusal::Store);
             return;
@@ -133,6 +136,7 @@ impl Rooms<'_> {
         }
         let (Some(row), Some(entry)) = (self.table.slab.get_mut(room), cx.messages.get_mut(id))
         else {
+            debug_assert!(false, "both were just looked up");
             return;
         };
         row.head = row.head.max(entry.index());

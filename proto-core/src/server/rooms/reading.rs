@@ -122,7 +122,10 @@ impl Rooms<'_> {
         match queue {
             Queue::None => {}
             Queue::Waiting => {
-                let Some(row) = self.table.slab.get_mut(room) else { return };
+                let Some(row) = self.table.slab.get_mut(room) else {
+                    debug_assert!(false, "a member's room is there");
+                    return;
+                };
                 List::remove_from_either([&mut row.caught_up, self.moved], members, id);
             }
             Queue::Ready => {
@@ -242,7 +245,10 @@ impl Rooms<'_> {
             }
             let Some(found) = cx.links.get_mut(link) else { return };
             found.role.turns.turns.remove(&mut self.table.members, id);
-            let Some(member) = self.table.members.get_mut(id) else { return };
+            let Some(member) = self.table.members.get_mut(id) else {
+                debug_assert!(false, "who has a turn is a member");
+                return;
+            };
             if matches!(turned, Turned::Loading) {
                 (member.ask, member.queue) = (Ask::Owed, Queue::Asking);
                 cx.requests.ask(&mut self.table.members, id);

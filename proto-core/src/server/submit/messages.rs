@@ -180,7 +180,10 @@ impl<'a> Messages<'a> {
 
     /// Keeps a line of a room in memory for its readers, within half of what memory there is.
     pub(crate) fn remember(&mut self, pool: &mut Pool<'_>, id: Id<Entry>, room: Room) {
-        let Some(index) = self.rows.get(id).map(|entry| entry.index) else { return };
+        let Some(index) = self.rows.get(id).map(|entry| entry.index) else {
+            debug_assert!(false, "it is in memory");
+            return;
+        };
         let indexed = self.by_place.insert(&place(room, index), id.slot());
         debug_assert!(indexed, "the index has more buckets than there are messages");
         self.recent.push_back(&mut self.rows, id);

@@ -172,7 +172,10 @@ impl Submissions<'_> {
 
     /// A submission is durable in its recipient's mailbox.
     pub(crate) fn stored(&mut self, cx: &mut Ctx<'_>, accounts: &Accounts<'_>, id: Id<Entry>) {
-        let Some(entry) = cx.messages.get(id) else { return };
+        let Some(entry) = cx.messages.get(id) else {
+            debug_assert!(false, "it was just looked up");
+            return;
+        };
         let (position, Some(pair_id)) = (entry.position, entry.submitted.pair) else { return };
         self.unlist(cx, id);
         if let Some(pair) = self.pairs.rows.get_mut(pair_id)
