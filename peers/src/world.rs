@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    convert::Infallible,
     mem,
     net::{Ipv4Addr, SocketAddr},
     time::Duration,
@@ -11,6 +12,7 @@ use proto_core::{
     client::{self, Client},
     host::{Action, Log, Machine, Resume},
     id::{Nick, SecretKey},
+    random::Seed,
     server::{self, Server},
     session::{Identity, Portable},
     time::{Instant, UnixTime, WallClock},
@@ -133,7 +135,8 @@ impl<S: client::Storage> World<S> {
     pub fn new(setting: Setting) -> Self {
         let now = Instant::default();
         let push = if setting.pushes { server::Config::default().push } else { NEVER };
-        let config = server::Config { push, ..server::Config::default() };
+        let mut config = server::Config::default();
+        config.push = push;
         let memory = ServerMemory::new(&setting.server);
         let server = Server::new(config, identity(0), seed(0), resume(now), now, memory)
             .expect("its tables fit together");
@@ -295,10 +298,13 @@ fn identity(number: usize) -> Identity {
     Identity::new(SecretKey(secret), &Portable)
 }
 
-fn seed(number: usize) -> [u8; 32] {
-    let mut seed = [2; 32];
-    seed[..8].copy_from_slice(&(number as u64).to_le_bytes());
-    seed
+fn seed(number: usize) -> Seed {
+    let fill = |seed: &mut [u8]| {
+        seed.fill(2);
+        seed[..8].copy_from_slice(&(number as u64).to_le_bytes());
+        Ok::<_, Infallible>(())
+    };
+    Seed::draw(fill).expect("it always is there")
 }
 
 fn resume(now: Instant) -> Resume {
