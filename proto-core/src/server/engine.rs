@@ -2,117 +2,40 @@
 //! deadline and command goes to the component that it is for, and what follows elsewhere is passed
 //! on.
 
-use core::{net::SocketAddr, time::Duration};
+use core::net::SocketAddr;
 
 use zeroize::Zeroize;
 
 use crate::{
-    host::{Judgement, Owed, Records, Request, Resume, Ticket},
-    id::{Account, Incarnation, Nick},
-    link::{Admit, Arrival, Expired, Fate, LinkConfig, LinkHeads, Links, LinksState},
-    random::{Random, Seed},
+    host::{Judgement, Owed, Records, Request, Ticket},
+    id::{Account, Nick},
+    link::{Admit, Arrival, Expired, Fate, Links},
     role::{Receiver, Taken},
-    session::Identity,
-    storage::{Id, Pool, PoolHead},
-    time::{Instant, WallClock},
+    storage::{Id, Pool},
+    time::Instant,
     violation::Violation,
     wire::{CloseReason, Frame, Login as LoginFrame, MAX_DATAGRAM, Register, RegisterRefusal},
 };
 
 use super::{
-    accounts::{Accounts, AccountsHead, Admission, Change, Saved},
+    accounts::{Accounts, Admission, Change, Saved},
     boot::{Boot, Restored},
-    config::Config,
-    ctx::{Ctx, Events},
+    ctx::Ctx,
     event::{Event, OperateError, Operation},
     mailboxes::{self, Answer, Mailboxes},
     memory::Tables,
     operator::Operator,
     passwords::{Login, Passwords},
     role::{ClientSession, SentFrame, ServerLink, ServerRole},
-    rooms::{RoomRequests, Rooms, RoomsHead},
-    roster::{Roster, RosterHead},
+    rooms::{RoomRequests, Rooms},
+    roster::Roster,
     routing::Router,
     sessions::{self, Registration},
-    store::{Asker, Next, Requests, Single},
-    submit::{self, Messages, MessagesHead, Pairs, PairsHead, Submissions},
+    state::State,
+    store::{Asker, Next},
+    submit::{self, Messages, Pairs, Submissions},
     view::{AccountView, Usage},
 };
-
-/// What a server keeps between inputs beside its tables.
-#[derive(Debug)]
-pub(super) struct State {
-    pub(super) config: Config,
-    pub(super) now: Instant,
-    pub(super) clock: WallClock,
-    pub(super) links: LinksState<ServerRole>,
-    run: Incarnation,
-    hash: [u8; 16],
-    link_heads: LinkHeads,
-    pool: PoolHead,
-    events: Events,
-    requests: Requests,
-    messages: MessagesHead,
-    pairs: PairsHead,
-    accounts: AccountsHead,
-    roster: RosterHead,
-    rooms: RoomsHead,
-    /// The last place given out in any mailbox.
-    mail: u64,
-    passwords: Passwords,
-    boot: Boot,
-    operator: Operator,
-}
-
-impl State {
-    pub(super) fn new(
-        config: Config,
-        identity: Identity,
-        seed: Seed,
-        resume: Resume,
-        now: Instant,
-    ) -> Self {
-        let mut random = Random::new(seed);
-        let hash = random.bytes();
-        let unix = resume.clock.unix(now);
-        let run = Incarnation::draw(identity.suite(), &mut random, resume.boot, unix);
-        let link_config = LinkConfig {
-            initial_rtt: config.initial_rtt,
-            keep_alive: None,
-            idle: config.idle,
-            datagram: config.datagram,
-            credit: config.credit,
-            dial_cap: Duration::ZERO,
-            reserved: 0,
-            serves: true,
-        };
-        // A run's numbers are above those of all runs before it, without asking the store.
-        let first = resume.boot << 40;
-        let mut requests = Requests::NEW;
-        requests.ask_single(Single::Boot);
-        Self {
-            config,
-            now,
-            clock: resume.clock,
-            links: LinksState::new(identity, random, resume.boot, link_config, now),
-            run,
-            hash,
-            link_heads: LinkHeads::new(hash),
-            pool: PoolHead::NEW,
-            events: Events::NEW,
-            requests,
-            messages: MessagesHead::NEW,
-            pairs: PairsHead::NEW,
-            accounts: AccountsHead::default(),
-            roster: RosterHead::new(first),
-            rooms: RoomsHead::NEW,
-            mail: first,
-            passwords: Passwords::new(),
-            boot: Boot::start(),
-            operator: Operator::IDLE,
-        }
-    }
-}
 
 /// The server for the length of one input and its drain.
 pub(super) struct Engine<'a> {

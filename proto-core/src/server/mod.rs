@@ -22,6 +22,7 @@ mod rooms;
 mod roster;
 mod routing;
 mod sessions;
+mod state;
 mod store;
 mod submit;
 mod view;
@@ -50,7 +51,8 @@ pub use rooms::{Member, RoomRow, RoomTables};
 pub use submit::{Entry, Pair};
 pub use view::{AccountView, Usage};
 
-use engine::{Engine, State};
+use engine::Engine;
+use state::State;
 
 /// A server.
 pub struct Server<S: Storage> {
