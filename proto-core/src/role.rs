@@ -5,7 +5,7 @@ use core::fmt;
 
 use crate::{
     host::Resume,
-    link::{Link, LinkTables, Links, Remembered, Role},
+    link::{Dropped, Link, LinkTables, Links, Remembered, Role},
     record::{BODY_HEADER, record_bound},
     session::MAIL_OVERHEAD,
     storage::{Id, Index, Pool, Slab},
@@ -89,21 +89,22 @@ pub(crate) fn check_start(
 pub(crate) fn untouched_links<R: Role>(tables: &LinkTables<'_, R>) -> [Untouched; 3] {
     [
         ("links.links", Slab::is_untouched(tables.links)),
-        ("links.dials", Slab::is_untouched(tables.dials)),
+        ("links.outgoing", Slab::is_untouched(tables.outgoing)),
         ("links.ephemerals", !tables.ephemerals.first().is_some_and(Remembered::is_used)),
     ]
 }
 
 /// What the tables of links need; `links` of them at least.
-pub(crate) fn link_needs<R: Role>(tables: &LinkTables<'_, R>, links: usize) -> [Need; 8] {
-    let (all, dials) = (tables.links.len(), tables.dials.len());
+pub(crate) fn link_needs<R: Role>(tables: &LinkTables<'_, R>, links: usize) -> [Need; 9] {
+    let (all, outgoing) = (tables.links.len(), tables.outgoing.len());
     [
         ("links.links", all, links),
-        ("links.by_session", tables.by_session.len(), Index::buckets(all + dials)),
+        ("links.by_session", tables.by_session.len(), Index::buckets(all)),
         ("links.by_key", tables.by_key.len(), Index::buckets(all)),
         ("links.sent", tables.sent.len(), 1),
         ("links.timers", tables.timers.len(), all),
-        ("links.dial_timers", tables.dial_timers.len(), dials),
+        ("links.by_outgoing", tables.by_outgoing.len(), Index::buckets(outgoing)),
+        ("links.outgoing_timers", tables.outgoing_timers.len(), outgoing),
         ("links.ephemerals", tables.ephemerals.len(), 1),
         ("links.by_ephemeral", tables.by_ephemeral.len(), Index::buckets(tables.ephemerals.len())),
     ]
@@ -162,8 +163,11 @@ pub(crate) trait Receiver<'a> {
         let (links, now) = self.links();
         match contents {
             Contents::Whole { eliciting } => links.accept(link, number, eliciting, now),
-            Contents::Partly => links.state.drops.no_room += 1,
-            Contents::Broken(broken) => self.end(link, broken),
+            Contents::Partly => links.count_dropped(Dropped::NoRoom),
+            Contents::Broken(broken) => {
+                links.count_violation(broken);
+                self.end(link, broken);
+            }
         }
     }
 }

@@ -365,12 +365,13 @@ macro_rules! shorten {
 }
 
 /// Which tables of a client cannot be shorter without the others.
-const OF_CLIENT: [&str; 10] = [
+const OF_CLIENT: [&str; 11] = [
     "links.links",
     "links.by_session",
     "links.by_key",
     "links.timers",
-    "links.dial_timers",
+    "links.by_outgoing",
+    "links.outgoing_timers",
     "links.by_ephemeral",
     "peer_timers",
     "by_key",
@@ -389,7 +390,8 @@ impl<T: client::Storage> client::Storage for Shortened<T> {
                 links.by_session,
                 links.by_key,
                 links.timers,
-                links.dial_timers,
+                links.by_outgoing,
+                links.outgoing_timers,
                 links.by_ephemeral,
                 peer_timers,
                 by_key,

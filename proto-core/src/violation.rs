@@ -36,6 +36,22 @@ pub enum Violation {
 }
 
 impl Violation {
+    /// Every rule, in the order of the variants.
+    pub const ALL: [Self; 12] = [
+        Self::BadFrame,
+        Self::UnknownFrame,
+        Self::UnexpectedFrame,
+        Self::AckOfUnsent,
+        Self::BadPiece,
+        Self::MixedPieces,
+        Self::SecondNick,
+        Self::AwayTooLong,
+        Self::BadPassword,
+        Self::NamelessRoom,
+        Self::BadCursor,
+        Self::UsedEpoch,
+    ];
+
     /// What the other side is told. It says little: whoever breaks rules learns no more of them.
     #[must_use]
     pub const fn reason(self) -> CloseReason {
@@ -62,5 +78,17 @@ impl fmt::Display for Violation {
             Self::BadCursor => "a cursor to an impossible number",
             Self::UsedEpoch => "an epoch that was used before",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_rule_is_where_its_number_says() {
+        for (at, rule) in Violation::ALL.into_iter().enumerate() {
+            assert_eq!(rule as usize, at);
+        }
     }
 }

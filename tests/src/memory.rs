@@ -2,7 +2,7 @@
 
 use proto_core::{
     client,
-    link::{Dial, Link, LinkTables, Remembered, Role, SentPacket},
+    link::{Link, LinkTables, OutgoingHandshake, Remembered, Role, SentPacket},
     server::{self, Sizes},
     storage::{Block, Bucket, Index, Slot},
     timers::TimerCell,
@@ -38,12 +38,13 @@ fn buckets(entries: usize) -> Vec<Bucket> {
 /// What links need.
 struct LinkMemory<R: Role> {
     links: Vec<Slot<Link<R>>>,
-    dials: Vec<Slot<Dial>>,
+    outgoing: Vec<Slot<OutgoingHandshake>>,
+    by_outgoing: Vec<Bucket>,
     by_session: Vec<Bucket>,
     by_key: Vec<Bucket>,
     sent: Vec<Slot<SentPacket<R>>>,
     timers: Vec<TimerCell>,
-    dial_timers: Vec<TimerCell>,
+    outgoing_timers: Vec<TimerCell>,
     ephemerals: Vec<Remembered>,
     by_ephemeral: Vec<Bucket>,
 }
@@ -53,12 +54,13 @@ impl<R: Role> LinkMemory<R> {
         let Room { links, dials, sent, .. } = room;
         Self {
             links: filled(links, || Slot::EMPTY),
-            dials: filled(dials, || Slot::EMPTY),
-            by_session: buckets(links + dials),
+            outgoing: filled(dials, || Slot::EMPTY),
+            by_outgoing: buckets(dials),
+            by_session: buckets(links),
             by_key: buckets(links),
             sent: filled(sent, || Slot::EMPTY),
             timers: vec![TimerCell::EMPTY; links],
-            dial_timers: vec![TimerCell::EMPTY; dials],
+            outgoing_timers: vec![TimerCell::EMPTY; dials],
             ephemerals: filled(2 * links, || Remembered::EMPTY),
             by_ephemeral: buckets(2 * links),
         }
@@ -67,12 +69,13 @@ impl<R: Role> LinkMemory<R> {
     fn tables(&mut self) -> LinkTables<'_, R> {
         LinkTables {
             links: &mut self.links,
-            dials: &mut self.dials,
+            outgoing: &mut self.outgoing,
+            by_outgoing: &mut self.by_outgoing,
             by_session: &mut self.by_session,
             by_key: &mut self.by_key,
             sent: &mut self.sent,
             timers: &mut self.timers,
-            dial_timers: &mut self.dial_timers,
+            outgoing_timers: &mut self.outgoing_timers,
             ephemerals: &mut self.ephemerals,
             by_ephemeral: &mut self.by_ephemeral,
         }

@@ -237,7 +237,7 @@ impl Town {
         let Ok(Datagram::Accept(accept)) = Datagram::parse(&mut accept) else {
             panic!(
                 "an Init is answered by an Accept: {number} {:?} {:?}",
-                self.server.drops(),
+                self.server.statistics(),
                 self.server.usage()
             )
         };

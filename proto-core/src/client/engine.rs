@@ -7,7 +7,10 @@ use crate::{
     host::Owed,
     host::Resume,
     id::{Epoch, Incarnation, PublicKey},
-    link::{Admit, Arrival, Expired, Fate, HOME, LinkConfig, LinkHeads, Links, LinksState},
+    link::{
+        Admit, Arrival, Dropped, Expired, Fate, LinkConfig, LinkHeads, Links, LinksState, Target,
+        Unanswered,
+    },
     random::{Random, Seed},
     role::Receiver,
     session::Identity,
@@ -214,19 +217,19 @@ impl<'a> Engine<'a> {
         let Self { links, peers, state, .. } = self;
         if !state.home.was_online() {
             // Nothing reaches who is offline.
-            links.state.drops.unfitting += 1;
+            links.count_dropped(Dropped::Unfitting);
             return None;
         }
         // One place is always left for the server.
         let spare = links.has_spare();
         let admit = &mut |key: &PublicKey| {
             let peer = peers.by_key(key).and_then(|id| peers.get(id)).filter(|_| spare);
-            peer.map_or(Admit::No, |peer| Admit::Yes { dial: peer.dial })
+            peer.map_or(Admit::No, |peer| Admit::Yes { outgoing: peer.dial })
         };
         match links.receive(state.now, from, datagram, admit) {
             Arrival::Nothing => {}
             Arrival::Reply(reply) => return Some(reply),
-            Arrival::Established { link, purpose } => self.established(link, purpose),
+            Arrival::Established { link, target } => self.established(link, target),
             Arrival::Packet { link, number, confirmed, plaintext } => {
                 if confirmed {
                     self.called_by_peer(link);
@@ -249,12 +252,14 @@ impl<'a> Engine<'a> {
                 Some(Expired::Nothing) => {}
                 Some(Expired::Probing(link)) => self.probing(link),
                 Some(Expired::Dead(link)) => self.lost(link),
-                Some(Expired::Unanswered { dial, purpose, tries, wrong_key }) => {
-                    if purpose == HOME {
-                        self.home_unanswered(tries, wrong_key);
-                    } else if tries >= PEER_TRIES {
-                        self.links.hang_up(dial);
-                        self.peer_unreachable(purpose - 1);
+                Some(Expired::Unanswered(Unanswered { handshake, target, tries, wrong_key })) => {
+                    match target {
+                        Target::Server(_) => self.home_unanswered(tries, wrong_key),
+                        Target::Peer(peer) if tries >= PEER_TRIES => {
+                            self.links.end_handshake(handshake);
+                            self.peer_unreachable(&peer);
+                        }
+                        Target::Peer(_) => {}
                     }
                 }
                 None => break,
@@ -340,12 +345,9 @@ impl<'a> Engine<'a> {
     }
 
     /// A handshake of this side's is through.
-    fn established(&mut self, link: Id<ClientLink>, purpose: u32) {
-        if purpose == HOME {
-            self.home_reached(link);
-            return;
-        }
-        let peer = self.peers.slab.id_at(purpose - 1);
+    fn established(&mut self, link: Id<ClientLink>, target: Target) {
+        let Target::Peer(key) = target else { return self.home_reached(link) };
+        let peer = self.peers.by_key(&key);
         match peer.and_then(|id| self.peers.get_mut(id)) {
             Some(found) => {
                 found.dial = None;
@@ -363,7 +365,7 @@ impl<'a> Engine<'a> {
         if let Some(found) = peer.and_then(|id| self.peers.get_mut(id))
             && let Some(dial) = found.dial.take()
         {
-            self.links.hang_up(dial);
+            self.links.end_handshake(dial);
         }
         self.meet(link, peer);
     }
@@ -425,7 +427,7 @@ impl<'a> Engine<'a> {
                     .filter(|peer| peer.link == Some(link))
                     .and_then(|peer| peer.dial.take())
                 {
-                    self.links.hang_up(dial);
+                    self.links.end_handshake(dial);
                 }
             }
         }

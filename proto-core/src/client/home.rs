@@ -4,7 +4,7 @@ use heapless::Deque;
 
 use crate::{
     id::{Account, Epoch, Incarnation},
-    link::{Dial, HOME, Packet, Whom},
+    link::{OutgoingHandshake, Packet, Target},
     storage::Id,
     time::Instant,
     violation::Violation,
@@ -12,7 +12,7 @@ use crate::{
 };
 
 use super::{
-    ClientLink, CommandError, Event, Status,
+    ClientLink, CommandError, Config, Event, Status,
     conversation::{ClientRole, Token},
     engine::{Engine, Taken},
     login::Login,
@@ -31,7 +31,7 @@ pub(super) struct Home {
     phase: Phase,
     leaving: Option<Leaving>,
     link: Option<Id<ClientLink>>,
-    dial: Option<Id<Dial>>,
+    dial: Option<Id<OutgoingHandshake>>,
     /// To register as soon as the durable state is read.
     wanted: bool,
     /// The user asked to register, and is told when it is done.
@@ -259,8 +259,9 @@ impl Engine<'_> {
         if self.state.home.dial.is_some() {
             return;
         }
-        let (to, whom) = (self.state.config.server, Whom::Server(self.state.config.server_key));
-        self.state.home.dial = self.links.dial(self.state.now, to, whom, HOME);
+        let Config { server, server_key, .. } = self.state.config;
+        let target = Target::Server(server_key);
+        self.state.home.dial = self.links.begin_handshake(self.state.now, server, target);
     }
 
     /// The handshake with the server is through.
@@ -289,7 +290,7 @@ impl Engine<'_> {
             return;
         }
         if let Some(dial) = self.state.home.dial.take() {
-            self.links.hang_up(dial);
+            self.links.end_handshake(dial);
         }
         self.heard_home();
     }
@@ -413,7 +414,7 @@ impl Engine<'_> {
         let server = self.state.config.server_key.map_or(0, |key| key.tag());
         for entry in page.entries() {
             let Ok(entry) = entry else { return Taken::Broken(Violation::BadFrame) };
-            if entry.key == self.links.state.identity.public() {
+            if entry.key == self.links.identity().public() {
                 self.state.home.roster.changed = true;
                 continue;
             }
@@ -458,10 +459,10 @@ impl Engine<'_> {
         self.end_wishes();
         let home = &mut self.state.home;
         if let Some(dial) = home.dial.take() {
-            self.links.hang_up(dial);
+            self.links.end_handshake(dial);
         }
-        for slot in 0..self.links.links.capacity() as u32 {
-            if let Some(link) = self.links.links.id_at(slot) {
+        for slot in 0..self.links.capacity() as u32 {
+            if let Some(link) = self.links.id_at(slot) {
                 self.leave(link);
                 self.links.close(link, CloseReason::Leaving, self.state.now);
             }
@@ -469,7 +470,7 @@ impl Engine<'_> {
         for slot in 0..self.peers.slab.capacity() as u32 {
             let peer = self.peers.slab.id_at(slot).and_then(|id| self.peers.get_mut(id));
             if let Some(dial) = peer.and_then(|peer| peer.dial.take()) {
-                self.links.hang_up(dial);
+                self.links.end_handshake(dial);
             }
         }
         self.pause_all();

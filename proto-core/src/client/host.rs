@@ -401,7 +401,7 @@ impl Engine<'_> {
     fn request_loading(&mut self) -> Request {
         let ticket = self.ticket(asker::LOADING, 0);
         self.state.loading.ask = Ask::Asked(ticket.serial);
-        let key = |of| self.peers.get(of).map_or(self.links.state.identity.public(), |p| p.log);
+        let key = |of| self.peers.get(of).map_or(self.links.identity().public(), |p| p.log);
         let (log, from, most) = match self.state.loading.what {
             What::Conversation { from } => (Log::Conversations, from, 1),
             What::Inbox { of, .. } => (Log::Inbox(key(of)), u64::MAX, 1),

@@ -284,7 +284,7 @@ impl Engine<'_> {
     fn mail_ack(&self, id: Id<Incoming>) -> Option<MailAck> {
         let message = self.incoming.get(id)?;
         let author = message.by.or_else(|| Some(self.peers.get(message.peer)?.key))?;
-        let identity = &self.links.state.identity;
+        let identity = self.links.identity();
         let name = MessageName { author, recipient: identity.public(), position: message.position };
         let receipt =
             if message.unreadable { [0; 16] } else { session::receipt(identity, &author, &name)? };
@@ -411,7 +411,7 @@ impl Engine<'_> {
         let Some(message) = self.incoming.get_mut(id) else { return false };
         let by = message.by.or_else(|| Some(self.peers.get(message.peer)?.key));
         let Some(author) = by else { return false };
-        let identity = &self.links.state.identity;
+        let identity = self.links.identity();
         let name = MessageName { author, recipient: identity.public(), position: message.position };
         let total = usize::from(message.total);
         let Some(sealed) = self.work.get_mut(..total) else { return false };

@@ -25,7 +25,7 @@ use core::{fmt, net::SocketAddr, time::Duration};
 use crate::{
     host::{Action, Judgement, Machine, Owed, Records, Resume, StoreError, Ticket},
     id::{Nick, Position, PublicKey},
-    link::{Drops, Link},
+    link::{Link, LinkStatistics, Statistics},
     password::MAX_PASSWORD,
     random::Seed,
     role::{StartError, grant},
@@ -241,7 +241,6 @@ impl<S: Storage> Client<S> {
         let now = self.state.kept.now;
         let engine = self.engine(now);
         Usage {
-            links: (engine.links.links.len(), engine.links.links.capacity()),
             outgoing: (engine.outgoing.len(), engine.outgoing.capacity()),
             incoming: (engine.incoming.len(), engine.incoming.capacity()),
             blocks: (engine.pool.used(), engine.pool.capacity()),
@@ -275,15 +274,31 @@ impl<S: Storage> Client<S> {
         self.engine(now).for_each_room(visit);
     }
 
-    /// What was dropped so far.
-    pub fn drops(&self) -> Drops {
-        self.state.links.drops
+    /// What was counted since the start, and how full the tables of links are.
+    pub fn statistics(&mut self) -> Statistics {
+        let now = self.state.kept.now;
+        self.engine(now).links.statistics()
+    }
+
+    /// What is known of the session with the server; `None` while there is none.
+    pub fn server_statistics(&mut self) -> Option<LinkStatistics> {
+        let now = self.state.kept.now;
+        let engine = self.engine(now);
+        engine.links.get(engine.state.home.link()?)?.statistics()
+    }
+
+    /// What is known of the session with a peer; `None` while there is none.
+    pub fn peer_statistics(&mut self, nick: &Nick) -> Option<LinkStatistics> {
+        let now = self.state.kept.now;
+        let engine = self.engine(now);
+        let peer = engine.peers.by_name(&To::Peer(*nick))?;
+        engine.links.get(engine.peers.get(peer)?.link?)?.statistics()
     }
 
     /// Grants more than can be saved, as if whoever sends overstepped.
     #[cfg(test)]
     pub(crate) fn overgrant(&mut self, credit: u32) {
-        self.state.links.config.credit = credit;
+        self.state.links.set_credit(credit);
     }
 
     fn engine(&mut self, now: Instant) -> Engine<'_> {
@@ -501,8 +516,6 @@ impl core::error::Error for SayError {}
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Usage {
-    /// Sessions.
-    pub links: (usize, usize),
     /// Messages of the user's own in memory.
     pub outgoing: (usize, usize),
     /// Messages that came, in memory.

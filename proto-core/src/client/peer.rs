@@ -5,7 +5,7 @@ use core::{cmp::Ordering, net::SocketAddr};
 use crate::{
     host::Ask,
     id::{Account, Number, Position, PublicKey, Recipient, Room},
-    link::Dial,
+    link::OutgoingHandshake,
     storage::{Body, Id, Index, Linked, List, Node, Pool, Slab},
     time::UnixTime,
     wire::{GoneReason, Presence, RosterEntry},
@@ -49,7 +49,7 @@ pub struct Peer {
     /// What they say of being away.
     pub(super) away: Body,
     pub(super) link: Option<Id<ClientLink>>,
-    pub(super) dial: Option<Id<Dial>>,
+    pub(super) dial: Option<Id<OutgoingHandshake>>,
     /// The number of the conversation's record; none before the first message.
     pub(super) conversation: Option<u64>,
     /// The store has that record.

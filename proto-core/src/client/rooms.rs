@@ -112,7 +112,7 @@ impl Engine<'_> {
             return Taken::NoRoom;
         }
         let Some(server) = self.links.get(link).map(|link| link.peer) else { return Taken::Done };
-        let suite = self.links.state.identity.suite();
+        let suite = self.links.identity().suite();
         let key = PublicKey::of_room(suite, &server, joined.room, with.room_name());
         let recipient = Recipient::Room(joined.room);
         // Which finds no room here is not read.
@@ -425,7 +425,7 @@ impl Engine<'_> {
     pub(super) fn reach_room(&mut self, id: Id<Peer>) {
         let Some(peer) = self.peers.get(id).filter(|peer| peer.recipient.is_none()) else { return };
         let (Some(room), Some(server)) = (peer.room, self.state.config.server_key) else { return };
-        let suite = self.links.state.identity.suite();
+        let suite = self.links.identity().suite();
         if peer.key == PublicKey::of_room(suite, &server, room, peer.with.room_name()) {
             self.peers.set_recipient(id, Recipient::Room(room));
         }
@@ -441,7 +441,7 @@ impl Engine<'_> {
     }
 
     fn begin_wish(&mut self, wish: Wish) {
-        let serial = u64::from_le_bytes(self.links.state.random.bytes());
+        let serial = u64::from_le_bytes(self.links.identity_and_random().1.bytes());
         self.state.wishes.command = Some(Command { serial, wish });
         self.tell_server(|contact| contact.command = true);
         self.expect_answer();

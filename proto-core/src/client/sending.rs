@@ -1,8 +1,8 @@
 //! What the client's user said, on its way: directly, or sealed and by way of the server.
 
 use crate::{
-    id::{MessageName, Position, Recipient},
-    link::{Packet, Units, Whom},
+    id::{MessageName, Position, PublicKey, Recipient},
+    link::{Packet, Target, Units},
     session,
     storage::Id,
     wire::{Deposit as DepositFrame, EntryRefusal, Frame, Inquire, Say},
@@ -29,18 +29,18 @@ impl Engine<'_> {
     pub(super) fn dial_peer(&mut self, id: Id<Peer>) {
         let Some(peer) = self.peers.get(id) else { return };
         let (Some(to), None) = (peer.address, peer.dial) else { return };
-        if self.links.dials.len() + 1 >= self.links.dials.capacity() || !self.links.has_spare() {
+        if self.links.room_for_handshakes() <= 1 || !self.links.has_spare() {
             return;
         }
-        let dial = self.links.dial(self.state.now, to, Whom::Peer(peer.key), id.slot() + 1);
+        let dial = self.links.begin_handshake(self.state.now, to, Target::Peer(peer.key));
         if let Some(peer) = self.peers.get_mut(id) {
             peer.dial = dial;
         }
     }
 
     /// Nobody answers where a peer should be.
-    pub(super) fn peer_unreachable(&mut self, slot: u32) {
-        let Some(id) = self.peers.slab.id_at(slot) else { return };
+    pub(super) fn peer_unreachable(&mut self, key: &PublicKey) {
+        let Some(id) = self.peers.by_key(key) else { return };
         if let Some(peer) = self.peers.get_mut(id) {
             peer.dial = None;
         }
@@ -224,7 +224,7 @@ impl Engine<'_> {
         let Some(message) = self.outgoing.get_mut(id) else { return };
         let Some(peer) = self.peers.get_mut(message.peer) else { return };
         if let (true, Some(contact)) =
-            (message.sending.is_linked(), peer.link.and_then(|link| self.links.links.get_mut(link)))
+            (message.sending.is_linked(), peer.link.and_then(|link| self.links.get_mut(link)))
         {
             contact.role.sending.remove(&mut self.outgoing, id);
         }
@@ -235,22 +235,15 @@ impl Engine<'_> {
             return;
         }
         let total = usize::from(message.total);
-        let state = &mut *self.links.state;
+        let (identity, random) = self.links.identity_and_random();
         let name = MessageName {
-            author: state.identity.public(),
+            author: identity.public(),
             recipient: peer.key,
             position: message.position,
         };
         let plain = self.work.get_mut(..total).unwrap_or_default();
         self.pool.read(&message.body, 0, plain);
-        let sealed = session::seal_mail(
-            &state.identity,
-            &name,
-            &mut state.random,
-            self.state.boot,
-            self.work,
-            total,
-        );
+        let sealed = session::seal_mail(identity, &name, random, self.state.boot, self.work, total);
         let Some(sealed) = sealed.and_then(|length| self.work.get(..length)) else {
             self.done(id, Verdict::Refused(EntryRefusal::NoRecipient));
             return;

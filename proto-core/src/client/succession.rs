@@ -28,7 +28,7 @@ impl Engine<'_> {
         }
         if let (Some(dial), Some(peer)) = (dial, self.peers.get_mut(id)) {
             peer.dial = None;
-            self.links.hang_up(dial);
+            self.links.end_handshake(dial);
         }
         let sealed = |stage| matches!(stage, Stage::Deposited | Stage::Stored);
         let shelved = self.peers.get(id).is_some_and(Peer::has_shelved);

@@ -110,7 +110,7 @@ impl Engine<'_> {
 
     /// A recipient says, in its own hand, that it has all up to a position.
     fn is_receipt(&self, id: Id<Peer>, position: Position, receipt: &[u8; 16]) -> bool {
-        let identity = &self.links.state.identity;
+        let identity = self.links.identity();
         let is_from = |key: &PublicKey| {
             let (author, recipient) = (identity.public(), *key);
             let name = MessageName { author, recipient, position };

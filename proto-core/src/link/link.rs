@@ -4,25 +4,25 @@ use core::{net::SocketAddr, time::Duration};
 
 use crate::{
     id::{PublicKey, SessionId},
-    session::{AcceptMemo, Keys},
+    session::{AcceptMemo, Keys, Offer},
     storage::{Linked, Node},
     time::Instant,
     wire::CloseReason,
 };
 
-use super::{Carried, Received, Recovery, credit::Credit};
+use super::{LinkStatistics, Received, Recovery, config::LinkConfig, credit::Credit};
 
 /// What a role adds to the links it uses.
 pub trait Role {
-    /// Tells, when a packet is acknowledged or lost, what was in it.
+    /// Names a frame that was sent, to be told when it is acknowledged or lost.
     type Token: Copy + core::fmt::Debug;
     /// What the role keeps for each link.
     type State: core::fmt::Debug + Default;
 }
 
-/// What a packet carried: something of the link's own, or of its role's.
+/// A frame in a packet under way: of the link's own, or of its role's.
 #[derive(Clone, Copy, Debug)]
-pub enum Carry<T> {
+pub enum SentFrame<T> {
     /// The receiver's credit.
     Credit,
     /// Something of the role's.
@@ -74,14 +74,17 @@ pub(super) enum Phase<R: Role> {
 
 /// The packets of a link that is live, both ways.
 pub(super) struct Flow<R: Role> {
-    pub(super) recovery: Recovery<Carry<R::Token>>,
+    pub(super) recovery: Recovery<SentFrame<R::Token>>,
     pub(super) received: Received,
+    /// Packets that were taken in.
+    pub(super) packets_received: u64,
 }
 
 impl<R: Role> Flow<R> {
     /// With nothing sent and nothing received.
     pub(super) fn new(initial_rtt: Duration, datagram: u16) -> Self {
-        Self { recovery: Recovery::new(initial_rtt, datagram.into()), received: Received::NEW }
+        let recovery = Recovery::new(initial_rtt, datagram.into());
+        Self { recovery, received: Received::NEW, packets_received: 0 }
     }
 }
 
@@ -112,6 +115,60 @@ impl<R: Role> core::fmt::Debug for Link<R> {
 }
 
 impl<R: Role> Link<R> {
+    /// A session with a peer at an address, by what both sides offered, this one first.
+    pub(super) fn new(
+        [ours, theirs]: [Offer; 2],
+        (peer, address): (PublicKey, SocketAddr),
+        keys: Keys,
+        phase: Phase<R>,
+        datagram: u16,
+        now: Instant,
+    ) -> Self {
+        Self {
+            ours: ours.session,
+            theirs: theirs.session,
+            peer,
+            address,
+            keys,
+            phase,
+            datagram,
+            credit: Credit::new(ours.credit, theirs.credit),
+            answered: false,
+            heard: now,
+            asked: now,
+            alarm: None,
+            ping: false,
+            ready: Node::UNLINKED,
+            held: Node::UNLINKED,
+            starved: false,
+            role: R::State::default(),
+        }
+    }
+
+    /// When this link must be looked at again.
+    pub(super) fn deadline(&self, config: &LinkConfig) -> Instant {
+        let flow = match &self.phase {
+            Phase::Unconfirmed { expires, .. } => return *expires,
+            Phase::Closing { until, .. } => return *until,
+            Phase::Live(flow) => flow,
+        };
+        let keep_alive = config.keep_alive.filter(|_| !self.ping);
+        let keep_alive = keep_alive.map(|span| self.asked + span);
+        let deadlines = [flow.recovery.deadline(), keep_alive];
+        deadlines.into_iter().flatten().fold(self.heard + config.idle, Instant::min)
+    }
+
+    /// What is known of the path, while both sides use it.
+    pub(crate) fn statistics(&self) -> Option<LinkStatistics> {
+        let Phase::Live(flow) = &self.phase else { return None };
+        Some(LinkStatistics {
+            packets_sent: self.keys.seal.next(),
+            packets_received: flow.packets_received,
+            datagram_size: self.datagram,
+            ..flow.recovery.statistics()
+        })
+    }
+
     /// Both sides use it.
     pub(crate) fn is_live(&self) -> bool {
         matches!(self.phase, Phase::Live(_))
@@ -130,6 +187,3 @@ impl<R: Role> Link<R> {
         }
     }
 }
-
-/// What a packet that is being written carries.
-pub(super) type Freight<R> = Carried<Carry<<R as Role>::Token>>;

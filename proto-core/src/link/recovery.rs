@@ -14,7 +14,7 @@ pub(crate) use sent::Carried;
 pub use sent::{Fate, Sent};
 
 use self::sent::InFlight;
-use super::{congestion::Congestion, rtt::Rtt};
+use super::{congestion::Congestion, rtt::Rtt, statistics::LinkStatistics};
 use crate::{
     storage::{List, Node, Slab},
     time::Instant,
@@ -64,6 +64,8 @@ pub(crate) struct Recovery<T> {
     /// Lowest number first.
     in_flight: List<Sent<T>, InFlight>,
     packets: u32,
+    /// Packets given up so far.
+    lost: u64,
     congestion: Congestion,
     rtt: Rtt,
     largest_acked: Option<u64>,
@@ -81,6 +83,7 @@ impl<T: Copy> Recovery<T> {
         Self {
             in_flight: List::NEW,
             packets: 0,
+            lost: 0,
             congestion: Congestion::new(datagram),
             rtt: Rtt::new(initial_rtt),
             largest_acked: None,
@@ -245,6 +248,20 @@ impl<T: Copy> Recovery<T> {
     /// the window, with a Ping if there is nothing else.
     pub(crate) fn is_probing(&self) -> bool {
         self.probes == PROBES
+    }
+
+    /// What is known of the path; how many packets came or went, the link knows.
+    pub(crate) fn statistics(&self) -> LinkStatistics {
+        LinkStatistics {
+            smoothed_rtt: self.rtt.smoothed(),
+            rtt_variation: self.rtt.variation(),
+            congestion_window: self.congestion.window(),
+            bytes_in_flight: self.congestion.in_flight(),
+            packets_sent: 0,
+            packets_received: 0,
+            packets_lost: self.lost,
+            datagram_size: 0,
+        }
     }
 
     /// The smoothed round trip (RFC 9002 §5.3).

@@ -8,8 +8,8 @@ use core::{
 use std::{collections::VecDeque, vec, vec::Vec};
 
 use super::{
-    Admit, Arrival, Dial, HOME, Link, LinkConfig, LinkHeads, LinkTables, Links, LinksState,
-    Remembered, Role, SentPacket, Whom,
+    Admit, Arrival, Link, LinkConfig, LinkHeads, LinkTables, Links, LinksState, OutgoingHandshake,
+    Remembered, Role, SentPacket, Target,
 };
 use crate::{
     id::{PublicKey, SecretKey},
@@ -42,12 +42,13 @@ struct Endpoint {
     state: LinksState<Silent>,
     heads: LinkHeads,
     links: Vec<Slot<Link<Silent>>>,
-    dials: Vec<Slot<Dial>>,
+    outgoing: Vec<Slot<OutgoingHandshake>>,
+    by_outgoing: Vec<Bucket>,
     by_session: Vec<Bucket>,
     by_key: Vec<Bucket>,
     sent: Vec<Slot<SentPacket<Silent>>>,
     timers: Vec<TimerCell>,
-    dial_timers: Vec<TimerCell>,
+    outgoing_timers: Vec<TimerCell>,
     ephemerals: Vec<Remembered>,
     by_ephemeral: Vec<Bucket>,
 }
@@ -74,12 +75,13 @@ impl Endpoint {
             state: LinksState::new(identity, random, 1, config, now),
             heads: LinkHeads::new([number; 16]),
             links: (0..LINKS).map(|_| Slot::EMPTY).collect(),
-            dials: (0..LINKS).map(|_| Slot::EMPTY).collect(),
-            by_session: vec![None; 4 * LINKS],
+            outgoing: (0..LINKS).map(|_| Slot::EMPTY).collect(),
+            by_outgoing: vec![None; 2 * LINKS],
+            by_session: vec![None; 2 * LINKS],
             by_key: vec![None; 2 * LINKS],
             sent: (0..8 * LINKS).map(|_| Slot::EMPTY).collect(),
             timers: vec![TimerCell::EMPTY; LINKS],
-            dial_timers: vec![TimerCell::EMPTY; LINKS],
+            outgoing_timers: vec![TimerCell::EMPTY; LINKS],
             ephemerals: (0..LINKS).map(|_| Remembered::EMPTY).collect(),
             by_ephemeral: vec![None; 2 * LINKS],
         }
@@ -88,12 +90,13 @@ impl Endpoint {
     fn links(&mut self) -> Links<'_, Silent> {
         let tables = LinkTables {
             links: &mut self.links,
-            dials: &mut self.dials,
+            outgoing: &mut self.outgoing,
+            by_outgoing: &mut self.by_outgoing,
             by_session: &mut self.by_session,
             by_key: &mut self.by_key,
             sent: &mut self.sent,
             timers: &mut self.timers,
-            dial_timers: &mut self.dial_timers,
+            outgoing_timers: &mut self.outgoing_timers,
             ephemerals: &mut self.ephemerals,
             by_ephemeral: &mut self.by_ephemeral,
         };
@@ -102,24 +105,24 @@ impl Endpoint {
 
     /// Its source of randomness gives the same again as the last time that this was called.
     fn repeat_itself(&mut self) {
-        self.state.random = fixed(77);
+        self.state.set_random(fixed(77));
     }
 
     fn key(&self) -> PublicKey {
-        self.state.identity.public()
+        self.state.identity().public()
     }
 
     fn dial(&mut self, other: &Endpoint) {
         let (now, is_server) = (self.now, other.state.config.serves);
-        let whom =
-            if is_server { Whom::Server(Some(other.key())) } else { Whom::Peer(other.key()) };
-        self.links().dial(now, other.at, whom, HOME).unwrap();
+        let target =
+            if is_server { Target::Server(Some(other.key())) } else { Target::Peer(other.key()) };
+        self.links().begin_handshake(now, other.at, target).unwrap();
     }
 
     /// Something is to be said in every session.
     fn ping(&mut self) {
         let mut links = self.links();
-        let all: Vec<_> = links.links.iter().map(|(id, _)| id).collect();
+        let all: Vec<_> = links.slab_mut().iter().map(|(id, _)| id).collect();
         for id in all {
             links.get_mut(id).unwrap().ping = true;
             links.wake(id);
@@ -147,7 +150,7 @@ impl Endpoint {
     fn receive(&mut self, from: SocketAddr, mut datagram: Vec<u8>) -> Option<PublicKey> {
         let now = self.now;
         let mut links = self.links();
-        match links.receive(now, from, &mut datagram, &mut |_| Admit::Yes { dial: None }) {
+        match links.receive(now, from, &mut datagram, &mut |_| Admit::Yes { outgoing: None }) {
             Arrival::Packet { link, number, .. } => {
                 links.accept(link, number, true, now);
                 links.get(link).map(|link| link.peer)

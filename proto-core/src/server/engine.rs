@@ -234,7 +234,7 @@ impl<'a> Engine<'a> {
         // Who is who is known once the accounts are read.
         let ready = self.state.reading.is_done();
         let now = self.state.now;
-        let admit = &mut |_: &_| if ready { Admit::Yes { dial: None } } else { Admit::No };
+        let admit = &mut |_: &_| if ready { Admit::Yes { outgoing: None } } else { Admit::No };
         match self.links.receive(now, from, datagram, admit) {
             Arrival::Packet { link, number, plaintext, .. } => {
                 self.take_packet(link, number, plaintext);
@@ -257,7 +257,7 @@ impl<'a> Engine<'a> {
             };
             match links.timeout(now, visit) {
                 Some(Expired::Dead(link)) => self.lose(link),
-                Some(Expired::Nothing | Expired::Probing(_) | Expired::Unanswered { .. }) => {}
+                Some(Expired::Nothing | Expired::Probing(_) | Expired::Unanswered(_)) => {}
                 None => break,
             }
         }
@@ -271,7 +271,7 @@ impl<'a> Engine<'a> {
         }
         if self.state.stalled_at.is_some_and(|at| at <= now) {
             self.state.stalled_at = None;
-            while let Some(link) = self.state.stalled.pop_front(&mut self.links.links) {
+            while let Some(link) = self.state.stalled.pop_front(self.links.slab_mut()) {
                 self.read_mailbox(link);
             }
             self.retry_members();
@@ -309,7 +309,7 @@ impl<'a> Engine<'a> {
         if let Some(event) = self.state.events.pop_front() {
             return Some(Owed::Event { event, length: 0 });
         }
-        while let Some(link) = self.state.moved_on.pop_front(&mut self.links.links) {
+        while let Some(link) = self.state.moved_on.pop_front(self.links.slab_mut()) {
             self.begin_pass(link);
         }
         self.take_turns();
@@ -356,8 +356,8 @@ impl<'a> Engine<'a> {
     }
 
     pub(super) fn shut_down(&mut self) {
-        for slot in 0..self.links.links.capacity() as u32 {
-            if let Some(link) = self.links.links.id_at(slot) {
+        for slot in 0..self.links.capacity() as u32 {
+            if let Some(link) = self.links.id_at(slot) {
                 self.leave(link);
                 self.links.close(link, CloseReason::Leaving, self.state.now);
             }

@@ -288,12 +288,13 @@ impl<
         Tables {
             links: LinkTables {
                 links: &mut links.links,
-                dials: &mut [],
+                outgoing: &mut [],
+                by_outgoing: &mut [],
                 by_session: links.by_session.as_flattened_mut(),
                 by_key: links.by_peer.as_flattened_mut(),
                 sent: &mut packets.0,
                 timers: &mut links.timers,
-                dial_timers: &mut [],
+                outgoing_timers: &mut [],
                 ephemerals: links.ephemerals.as_flattened_mut(),
                 by_ephemeral: links.by_ephemeral.as_flattened_mut(),
             },

@@ -413,7 +413,7 @@ impl Engine<'_> {
         if let Some(member) = self.member(link) {
             member.mailbox.backlog = true;
         }
-        self.state.stalled.push_back(&mut self.links.links, link);
+        self.state.stalled.push_back(self.links.slab_mut(), link);
         let at = self.state.now + STALL;
         self.state.stalled_at.get_or_insert(at);
     }

@@ -28,7 +28,7 @@ use core::{fmt, net::SocketAddr, time::Duration};
 use crate::{
     host::{Action, Judgement, Machine, Owed, Records, Resume, StoreError, Ticket},
     id::{Account, Nick, PublicKey},
-    link::{Drops, Link},
+    link::{Link, LinkStatistics, Statistics},
     random::Seed,
     record::Sentence,
     role::{StartError, grant},
@@ -169,12 +169,21 @@ impl<S: Storage> Server<S> {
 
     /// The key that clients know this server by.
     pub fn key(&self) -> PublicKey {
-        self.state.links.identity.public()
+        self.state.links.identity().public()
     }
 
-    /// What was dropped so far.
-    pub fn drops(&self) -> Drops {
-        self.state.links.drops
+    /// What was counted since the start, and how full the tables of links are.
+    pub fn statistics(&mut self) -> Statistics {
+        let now = self.state.kept.now;
+        self.engine(now).links.statistics()
+    }
+
+    /// What is known of an account's session; `None` while it has none.
+    pub fn account_statistics(&mut self, account: Account) -> Option<LinkStatistics> {
+        let now = self.state.kept.now;
+        let engine = self.engine(now);
+        let link = engine.accounts.get(account)?.link?;
+        engine.links.get(link)?.statistics()
     }
 
     /// Everyone who has an account, for people to look at.
@@ -201,7 +210,6 @@ impl<S: Storage> Server<S> {
         let now = self.state.kept.now;
         let engine = self.engine(now);
         Usage {
-            links: (engine.links.links.len(), engine.links.links.capacity()),
             accounts: (engine.accounts.count() as usize, engine.accounts.rows.len()),
             entries: (engine.entries.len(), engine.entries.capacity()),
             blocks: (engine.pool.used(), engine.pool.capacity()),
@@ -348,8 +356,6 @@ impl core::error::Error for OperateError {}
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Usage {
-    /// Sessions.
-    pub links: (usize, usize),
     /// Accounts.
     pub accounts: (usize, usize),
     /// Messages in memory.

@@ -210,7 +210,7 @@ impl Engine<'_> {
     pub(super) fn leave(&mut self, link: Id<ServerLink>) {
         List::remove_from_either(
             [&mut self.state.caught_up, &mut self.state.moved_on],
-            &mut self.links.links,
+            self.links.slab_mut(),
             link,
         );
         if let Some(account) =
@@ -228,8 +228,8 @@ impl Engine<'_> {
             core::mem::replace(&mut member.stalled, crate::storage::Node::UNLINKED);
         (found.role.heard, found.role.commanded) = (member.heard, member.commanded);
         found.role.away = member.away;
-        self.state.asking_links.remove(&mut self.links.links, link);
-        self.state.stalled.remove(&mut self.links.links, link);
+        self.state.asking_links.remove(self.links.slab_mut(), link);
+        self.state.stalled.remove(self.links.slab_mut(), link);
         while let Some(pair) = member.progress.pop_front(&mut self.pairs) {
             self.consider_unused(pair);
         }
@@ -472,7 +472,7 @@ impl Engine<'_> {
     ) {
         if let Some(member) = self.member(link) {
             *which(member) = Ask::Owed;
-            self.state.asking_links.push_back(&mut self.links.links, link);
+            self.state.asking_links.push_back(self.links.slab_mut(), link);
         }
     }
 }

@@ -437,7 +437,7 @@ impl Engine<'_> {
                 membership.loading = index;
                 return Turned::Loading;
             };
-            let (Some(found), Some(from)) = (self.links.links.get_mut(link), entry.author) else {
+            let (Some(found), Some(from)) = (self.links.get_mut(link), entry.author) else {
                 return Turned::Over;
             };
             found.credit.refund(membership.cursor.refund());

@@ -31,7 +31,7 @@ impl Engine<'_> {
     /// Those who were caught up are no longer: one splice, however many they are.
     pub(super) fn push_roster(&mut self) {
         self.state.push_at = None;
-        self.state.moved_on.append(&mut self.links.links, &mut self.state.caught_up);
+        self.state.moved_on.append(self.links.slab_mut(), &mut self.state.caught_up);
     }
 
     /// A reader goes through the accounts for what is new to it.
@@ -61,7 +61,7 @@ impl Engine<'_> {
         if behind && self.state.push_at.is_none() {
             self.begin_pass(link);
         } else {
-            self.state.caught_up.push_back(&mut self.links.links, link);
+            self.state.caught_up.push_back(self.links.slab_mut(), link);
         }
     }
 

@@ -1,6 +1,6 @@
 use proto_core::{
     client::{ClientLink, Incoming, Outgoing, Peer, Storage, Tables},
-    link::{Dial, LinkTables, Remembered},
+    link::{LinkTables, OutgoingHandshake, Remembered},
     record,
     storage::{Block, Bucket, Slot},
     timers::TimerCell,
@@ -45,12 +45,13 @@ impl Default for ClientSizes {
 #[allow(missing_debug_implementations)] // megabytes
 pub struct ClientMemory {
     links: Box<[Slot<ClientLink>]>,
-    dials: Box<[Slot<Dial>]>,
+    outgoing: Box<[Slot<OutgoingHandshake>]>,
+    by_outgoing: Box<[Bucket]>,
     by_session: Box<[Bucket]>,
     by_link_key: Box<[Bucket]>,
     sent: Box<[Slot<PacketOf<ClientLink>>]>,
     timers: Box<[TimerCell]>,
-    dial_timers: Box<[TimerCell]>,
+    outgoing_timers: Box<[TimerCell]>,
     ephemerals: Box<[Remembered]>,
     by_ephemeral: Box<[Bucket]>,
     peers: Box<[Slot<Peer>]>,
@@ -70,12 +71,13 @@ impl ClientMemory {
         let ClientSizes { peers, links, messages, blocks, packets } = *sizes;
         Self {
             links: table(links, || Slot::EMPTY),
-            dials: table(links, || Slot::EMPTY),
-            by_session: buckets(2 * links),
+            outgoing: table(links, || Slot::EMPTY),
+            by_outgoing: buckets(links),
+            by_session: buckets(links),
             by_link_key: buckets(links),
             sent: table(packets, || Slot::EMPTY),
             timers: table(links, || TimerCell::EMPTY),
-            dial_timers: table(links, || TimerCell::EMPTY),
+            outgoing_timers: table(links, || TimerCell::EMPTY),
             ephemerals: table(2 * links, || Remembered::EMPTY),
             by_ephemeral: buckets(2 * links),
             peers: table(peers, || Slot::EMPTY),
@@ -94,12 +96,13 @@ impl ClientMemory {
     pub fn bytes(&self) -> Vec<TableBytes> {
         vec![
             TableBytes::of("links", &self.links),
-            TableBytes::of("dials", &self.dials),
+            TableBytes::of("outgoing", &self.outgoing),
+            TableBytes::of("by outgoing", &self.by_outgoing),
             TableBytes::of("by session", &self.by_session),
             TableBytes::of("by link's key", &self.by_link_key),
             TableBytes::of("packets in flight", &self.sent),
             TableBytes::of("timers", &self.timers),
-            TableBytes::of("dial timers", &self.dial_timers),
+            TableBytes::of("outgoing timers", &self.outgoing_timers),
             TableBytes::of("handshakes", &self.ephemerals),
             TableBytes::of("by handshake", &self.by_ephemeral),
             TableBytes::of("peers", &self.peers),
@@ -120,12 +123,13 @@ impl Storage for ClientMemory {
         Tables {
             links: LinkTables {
                 links: &mut self.links,
-                dials: &mut self.dials,
+                outgoing: &mut self.outgoing,
+                by_outgoing: &mut self.by_outgoing,
                 by_session: &mut self.by_session,
                 by_key: &mut self.by_link_key,
                 sent: &mut self.sent,
                 timers: &mut self.timers,
-                dial_timers: &mut self.dial_timers,
+                outgoing_timers: &mut self.outgoing_timers,
                 ephemerals: &mut self.ephemerals,
                 by_ephemeral: &mut self.by_ephemeral,
             },

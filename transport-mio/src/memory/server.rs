@@ -160,12 +160,13 @@ impl Storage for ServerMemory {
         Tables {
             links: LinkTables {
                 links: &mut self.links,
-                dials: &mut [],
+                outgoing: &mut [],
+                by_outgoing: &mut [],
                 by_session: &mut self.by_session,
                 by_key: &mut self.by_peer,
                 sent: &mut self.sent,
                 timers: &mut self.timers,
-                dial_timers: &mut [],
+                outgoing_timers: &mut [],
                 ephemerals: &mut self.ephemerals,
                 by_ephemeral: &mut self.by_ephemeral,
             },

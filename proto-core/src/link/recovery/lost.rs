@@ -60,6 +60,7 @@ impl<T: Copy> Recovery<T> {
                 break;
             };
             newest = Some(sent.at);
+            self.lost = self.lost.saturating_add(1);
             if silence.contains(&sent.number) {
                 silent = Some((silent.map_or(sent.at, |(from, _)| from), sent.at));
             }
