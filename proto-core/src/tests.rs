@@ -11,6 +11,7 @@ use std::{
 
 use crate::{
     StartError,
+    client::headers::{ConversationRecord, OutboxRecord, SelfRecord, Settled},
     client::{
         self, Client, Event, To, Verdict,
         fixed::{Blocks, Incoming, Links, Outgoing, Packets, Peers, Work},
@@ -20,9 +21,8 @@ use crate::{
     id::{Account, Epoch, Incarnation, Nick, Number, Position, PublicKey, RoomName, SecretKey},
     random::{Random, Seed},
     record::{
-        Access, AccountRecord, ConversationRecord, EntryRecord, InboxRecord, MailRecord,
-        MemberRecord, OutboxRecord, PairRecord, PlaceRecord, RoomRecord, SelfRecord, Sentence,
-        Settled, encode, record_bound,
+        Access, AccountRecord, EntryRecord, InboxRecord, MailRecord, MemberRecord, PairRecord,
+        PlaceRecord, RoomRecord, Sentence, encode, record_bound,
     },
     server::{self, Server},
     session::{Identity, Portable},

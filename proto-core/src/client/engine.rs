@@ -13,7 +13,7 @@ use crate::{
     },
     random::{Random, Seed},
     role::Receiver,
-    session::Identity,
+    session::{self, Identity},
     storage::{Id, Index, List, Pool, PoolHead, Slab, SlabHead},
     time::{Instant, UnixTime, WallClock},
     timers::Timers,
@@ -115,7 +115,7 @@ impl State {
         let mut random = Random::new(seed);
         let hash = random.bytes();
         let unix = resume.clock.unix(now);
-        let run = Incarnation::draw(identity.suite(), &mut random, resume.boot, unix);
+        let run = session::new_run(identity.suite(), &mut random, resume.boot, unix);
         let link_config = LinkConfig {
             initial_rtt: config.initial_rtt,
             keep_alive: Some(config.keep_alive),

@@ -5,14 +5,18 @@ use core::time::Duration;
 use crate::{
     host::{Ask, Log, Records, Request, Ticket},
     id::{Epoch, Position},
-    record::{self, BODY_HEADER, ConversationRecord, InboxRecord, OutboxRecord, SelfRecord},
+    record::{self, BODY_HEADER, InboxRecord},
     storage::{Body, Id},
     time::Instant,
 };
 
 use super::{
-    Event, Incoming, MessageId, Outgoing, Peer, To, engine::Engine, history::Reader, incoming,
-    outgoing, window::READ_AHEAD,
+    Event, Incoming, MessageId, Outgoing, Peer, To,
+    engine::Engine,
+    headers::{ConversationRecord, OutboxRecord, SelfRecord},
+    history::Reader,
+    incoming, outgoing,
+    window::READ_AHEAD,
 };
 
 /// Who asked: the part of a ticket that says which table its slot is in.

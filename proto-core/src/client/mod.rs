@@ -4,6 +4,7 @@ mod conversation;
 mod engine;
 mod event;
 pub mod fixed;
+pub(crate) mod headers;
 pub(crate) mod history;
 mod home;
 mod host;

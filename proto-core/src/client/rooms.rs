@@ -5,6 +5,7 @@ use crate::{
     id::{Account, Epoch, Incarnation, Number, Position, PublicKey, Recipient, Room, RunTag},
     link::{Packet, Piece},
     record::BODY_HEADER,
+    session,
     storage::{Body, Id},
     violation::Violation,
     wire::{
@@ -113,7 +114,7 @@ impl Engine<'_> {
         }
         let Some(server) = self.links.get(link).map(|link| link.peer) else { return Taken::Done };
         let suite = self.links.identity().suite();
-        let key = PublicKey::of_room(suite, &server, joined.room, with.room_name());
+        let key = session::room_key(suite, &server, joined.room, with.room_name());
         let recipient = Recipient::Room(joined.room);
         // Which finds no room here is not read.
         let Some(id) = self.room_peer(key, with) else {
@@ -426,7 +427,7 @@ impl Engine<'_> {
         let Some(peer) = self.peers.get(id).filter(|peer| peer.recipient.is_none()) else { return };
         let (Some(room), Some(server)) = (peer.room, self.state.config.server_key) else { return };
         let suite = self.links.identity().suite();
-        if peer.key == PublicKey::of_room(suite, &server, room, peer.with.room_name()) {
+        if peer.key == session::room_key(suite, &server, room, peer.with.room_name()) {
             self.peers.set_recipient(id, Recipient::Room(room));
         }
     }

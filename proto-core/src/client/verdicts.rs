@@ -3,7 +3,6 @@
 use crate::{
     host::Ask,
     id::{MessageName, Position, PublicKey, Recipient},
-    record::Settled,
     session,
     storage::Id,
     violation::Violation,
@@ -13,6 +12,7 @@ use crate::{
 use super::{
     ClientLink, Outgoing, Peer, Verdict,
     engine::{Engine, Taken},
+    headers::Settled,
     outgoing::Stage,
     peer::Path,
 };

@@ -13,15 +13,19 @@
 use crate::{
     host::{Ask, Records},
     id::{Epoch, Position},
-    record::{self, OutboxRecord, Said, Settled},
+    record::{self, Said},
     storage::{Body, Id},
     time::UnixTime,
     wire::Presence,
 };
 
 use super::{
-    ClientLink, Event, Failure, OpenMessages, Outgoing, Peer, Verdict, engine::Engine,
-    outbox::RETRY, outgoing::Stage, peer::Path,
+    ClientLink, Event, Failure, OpenMessages, Outgoing, Peer, Verdict,
+    engine::Engine,
+    headers::{OutboxRecord, Settled},
+    outbox::RETRY,
+    outgoing::Stage,
+    peer::Path,
 };
 
 /// The most messages of one conversation in memory: while less than half of the table is used,

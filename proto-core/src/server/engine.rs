@@ -12,7 +12,7 @@ use crate::{
     link::{Admit, Arrival, Expired, Fate, LinkConfig, LinkHeads, Links, LinksState},
     random::{Random, Seed},
     role::Receiver,
-    session::Identity,
+    session::{self, Identity},
     storage::{Id, Index, List, Pool, PoolHead, Slab, SlabHead},
     time::{Instant, UnixTime, WallClock},
     timers::Timers,
@@ -120,7 +120,7 @@ impl State {
         let mut random = Random::new(seed);
         let hash = random.bytes();
         let unix = resume.clock.unix(now);
-        let run = Incarnation::draw(identity.suite(), &mut random, resume.boot, unix);
+        let run = session::new_run(identity.suite(), &mut random, resume.boot, unix);
         let link_config = LinkConfig {
             initial_rtt: config.initial_rtt,
             keep_alive: None,

@@ -34,12 +34,9 @@ const LAYERS: [&[&str]; 8] = [
 const MAX_METHODS: usize = 40;
 
 /// What is wrong as yet: it only gets less.
-const KNOWN: [&str; 6] = [
+const KNOWN: [&str; 3] = [
     "cli: session::Session has over 40 methods",
     "proto-core: client::engine::Engine has over 40 methods",
-    "proto-core: id imports session, which is not below it",
-    "proto-core: link::links::Links has over 40 methods",
-    "proto-core: record imports client, which is not below it",
     "proto-core: server::engine::Engine has over 40 methods",
 ];
 
