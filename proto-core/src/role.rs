@@ -118,7 +118,7 @@ pub(crate) fn grant(credit: u32, work: usize, blocks: usize) -> u32 {
 
 /// What becomes of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Taken {
+pub(crate) enum FrameOutcome {
     /// It was taken in.
     Done,
     /// There is no room for it now: its packet does not count as received.
@@ -152,7 +152,12 @@ pub(crate) trait Receiver<'a> {
     fn links(&mut self) -> (&mut Links<'a, Self::Role>, Instant);
 
     /// Takes in a frame of the packet `number`. It may be one that was taken in before.
-    fn take_frame(&mut self, link: Id<Link<Self::Role>>, number: u64, frame: &Frame<'_>) -> Taken;
+    fn take_frame(
+        &mut self,
+        link: Id<Link<Self::Role>>,
+        number: u64,
+        frame: &Frame<'_>,
+    ) -> FrameOutcome;
 
     /// Ends a link whose other side broke the rules.
     fn end(&mut self, link: Id<Link<Self::Role>>, broken: Violation);
@@ -185,7 +190,7 @@ enum Contents {
 
 /// Takes in the frames of a packet, one after the other. When one finds no room, those behind
 /// it are taken in all the same: it may be them that the room is kept for.
-fn take_frames(plaintext: &[u8], mut take: impl FnMut(&Frame<'_>) -> Taken) -> Contents {
+fn take_frames(plaintext: &[u8], mut take: impl FnMut(&Frame<'_>) -> FrameOutcome) -> Contents {
     let (mut eliciting, mut whole) = (false, true);
     let mut frames = Frames::new(plaintext);
     for frame in frames.by_ref() {
@@ -194,13 +199,13 @@ fn take_frames(plaintext: &[u8], mut take: impl FnMut(&Frame<'_>) -> Taken) -> C
                 eliciting |= !matches!(frame, Frame::Ack(_) | Frame::Close(_));
                 take(&frame)
             }
-            Err(FrameError::Unsupported(_)) => Taken::Broken(Violation::UnknownFrame),
-            Err(FrameError::Length | FrameError::Body) => Taken::Broken(Violation::BadFrame),
+            Err(FrameError::Unsupported(_)) => FrameOutcome::Broken(Violation::UnknownFrame),
+            Err(FrameError::Length | FrameError::Body) => FrameOutcome::Broken(Violation::BadFrame),
         };
         match taken {
-            Taken::Done => {}
-            Taken::NoRoom => whole = false,
-            Taken::Broken(rule) => return Contents::Broken(rule),
+            FrameOutcome::Done => {}
+            FrameOutcome::NoRoom => whole = false,
+            FrameOutcome::Broken(rule) => return Contents::Broken(rule),
         }
     }
     eliciting |= frames.skipped();
@@ -214,7 +219,7 @@ mod tests {
     use super::*;
 
     /// The frames of three Credits, which only some have room for, and what became of them.
-    fn taken(rest: &[u8], answer: impl Fn(u64) -> Taken) -> (Vec<u64>, Contents) {
+    fn taken(rest: &[u8], answer: impl Fn(u64) -> FrameOutcome) -> (Vec<u64>, Contents) {
         let credits = [[4, 1, 0, 1], [4, 1, 0, 2], [4, 1, 0, 3]];
         let mut plaintext = credits.as_flattened().to_vec();
         plaintext.extend_from_slice(rest);
@@ -224,7 +229,7 @@ mod tests {
                 seen.push(*limit);
                 answer(*limit)
             }
-            _ => Taken::Done,
+            _ => FrameOutcome::Done,
         });
         (seen, contents)
     }
@@ -232,12 +237,13 @@ mod tests {
     #[test]
     fn what_finds_no_room_stops_nothing_behind_it_and_what_is_wrong_does() {
         let whole = (vec![1, 2, 3], Contents::Whole { eliciting: true });
-        assert_eq!(taken(&[], |_| Taken::Done), whole);
-        let full = |limit| if limit == 1 { Taken::NoRoom } else { Taken::Done };
+        assert_eq!(taken(&[], |_| FrameOutcome::Done), whole);
+        let full = |limit| if limit == 1 { FrameOutcome::NoRoom } else { FrameOutcome::Done };
         assert_eq!(taken(&[], full), (vec![1, 2, 3], Contents::Partly));
         let broken = |rule| Contents::Broken(rule);
-        let wrong =
-            |limit| if limit == 2 { Taken::Broken(Violation::BadCursor) } else { full(limit) };
+        let wrong = |limit| {
+            if limit == 2 { FrameOutcome::Broken(Violation::BadCursor) } else { full(limit) }
+        };
         assert_eq!(taken(&[], wrong), (vec![1, 2], broken(Violation::BadCursor)));
         assert_eq!(taken(&[2, 9, 0], full), (vec![1, 2, 3], broken(Violation::BadFrame)));
         let unknown = broken(Violation::UnknownFrame);

@@ -21,7 +21,7 @@ use crate::{
     wire::{Frame, MAX_DATAGRAM},
 };
 
-pub(super) use crate::role::Taken;
+pub(super) use crate::role::FrameOutcome;
 
 use super::{
     ClientLink, Config, Event, Incoming, Outgoing, Peer, Tables,
@@ -461,7 +461,7 @@ impl<'a> Receiver<'a> for Engine<'a> {
         (&mut self.links, self.state.now)
     }
 
-    fn take_frame(&mut self, link: Id<ClientLink>, number: u64, frame: &Frame<'_>) -> Taken {
+    fn take_frame(&mut self, link: Id<ClientLink>, number: u64, frame: &Frame<'_>) -> FrameOutcome {
         let home = self.state.home.link() == Some(link);
         let registered = self.state.home.online() == Some(link);
         match frame {
@@ -471,18 +471,18 @@ impl<'a> Receiver<'a> for Engine<'a> {
                     settle(contact, (outgoing, incoming), peers, token, fate);
                 };
                 if !links.acknowledged(link, ack, state.now, visit) {
-                    return Taken::Broken(Violation::AckOfUnsent);
+                    return FrameOutcome::Broken(Violation::AckOfUnsent);
                 }
                 self.free_acknowledged(link);
-                Taken::Done
+                FrameOutcome::Done
             }
-            Frame::Ping(()) => Taken::Done,
+            Frame::Ping(()) => FrameOutcome::Done,
             Frame::Credit(limit) => {
                 if let Some(found) = self.links.get_mut(link) {
                     found.credit.raise(*limit);
                     self.links.wake(link);
                 }
-                Taken::Done
+                FrameOutcome::Done
             }
             Frame::Close(reason) => {
                 let peer = self.links.get(link).and_then(|link| link.role.peer);
@@ -493,7 +493,7 @@ impl<'a> Receiver<'a> for Engine<'a> {
                     None if home => self.home_closed(*reason),
                     None => {}
                 }
-                Taken::Done
+                FrameOutcome::Done
             }
             Frame::Say(say) if !home => self.said(link, say),
             Frame::Receipt(receipt) if !home => self.receipt(link, receipt),
@@ -506,7 +506,7 @@ impl<'a> Receiver<'a> for Engine<'a> {
             Frame::Progress(_) | Frame::EntryRefused(_) | Frame::Former(_) | Frame::Mail(_)
                 if home && !registered =>
             {
-                Taken::NoRoom
+                FrameOutcome::NoRoom
             }
             Frame::Progress(progress) if home => self.progress(link, progress),
             Frame::EntryRefused(refused) if home => self.entry_refused(refused),
@@ -521,9 +521,9 @@ impl<'a> Receiver<'a> for Engine<'a> {
             // The rest comes from nobody who keeps to the protocol, or from a
             // server that was left.
             _ if self.links.get(link).is_some_and(|link| link.role.peer.is_some()) || home => {
-                Taken::Broken(Violation::UnexpectedFrame)
+                FrameOutcome::Broken(Violation::UnexpectedFrame)
             }
-            _ => Taken::Done,
+            _ => FrameOutcome::Done,
         }
     }
 

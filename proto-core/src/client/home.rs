@@ -14,7 +14,7 @@ use crate::{
 use super::{
     ClientLink, CommandError, Config, Event, Status,
     conversation::{ClientRole, Token},
-    engine::{Engine, Taken},
+    engine::{Engine, FrameOutcome},
     login::Login,
     outgoing::Stage,
 };
@@ -327,7 +327,11 @@ impl Engine<'_> {
         });
     }
 
-    pub(super) fn registered(&mut self, link: Id<ClientLink>, registered: &Registered) -> Taken {
+    pub(super) fn registered(
+        &mut self,
+        link: Id<ClientLink>,
+        registered: &Registered,
+    ) -> FrameOutcome {
         let Registered { account, epoch, returning, run, mailbox, rooms, limits } = *registered;
         if self.state.home.leaving == Some(Leaving::Saying) {
             // The request to be online may have come after the good-bye, and undone it.
@@ -335,11 +339,11 @@ impl Engine<'_> {
         }
         let home = &mut self.state.home;
         if home.phase != Phase::Registering {
-            return Taken::Done;
+            return FrameOutcome::Done;
         }
         // In an epoch that was used before, numbers would be given twice.
         if epoch < self.state.epoch || epoch <= self.state.former {
-            return Taken::Broken(Violation::UsedEpoch);
+            return FrameOutcome::Broken(Violation::UsedEpoch);
         }
         home.phase = Phase::Online;
         home.login.forget();
@@ -372,48 +376,48 @@ impl Engine<'_> {
         self.inquire_all();
         self.pump_all();
         self.consider_leaving();
-        Taken::Done
+        FrameOutcome::Done
     }
 
-    pub(super) fn register_refused(&mut self, reason: RegisterRefusal) -> Taken {
+    pub(super) fn register_refused(&mut self, reason: RegisterRefusal) -> FrameOutcome {
         if self.state.home.phase == Phase::Registering {
             self.go_offline();
             self.state.home.tell(Event::RegisterRefused(reason));
-            return Taken::Done;
+            return FrameOutcome::Done;
         }
         // A request that came after the good-bye changed nothing.
         self.deregistered()
     }
 
-    pub(super) fn deregistered(&mut self) -> Taken {
+    pub(super) fn deregistered(&mut self) -> FrameOutcome {
         if self.state.home.leaving == Some(Leaving::Saying) {
             self.go_offline();
             self.state.home.tell(Event::Deregistered { answered: true });
         }
-        Taken::Done
+        FrameOutcome::Done
     }
 
-    pub(super) fn mailbox_empty(&mut self) -> Taken {
+    pub(super) fn mailbox_empty(&mut self) -> FrameOutcome {
         if self.state.home.is_registering() {
             // What says that mail waits at all is on its way.
-            return Taken::NoRoom;
+            return FrameOutcome::NoRoom;
         }
         if core::mem::take(&mut self.state.home.mail) {
             self.state.home.tell(Event::MailboxEmpty);
         }
-        Taken::Done
+        FrameOutcome::Done
     }
 
     /// A page of the roster. Pages may come out of order or twice: an entry counts
     /// if it is newer than what is known.
-    pub(super) fn roster(&mut self, page: &Roster<'_>) -> Taken {
+    pub(super) fn roster(&mut self, page: &Roster<'_>) -> FrameOutcome {
         if self.state.home.online().is_none() {
             // Of which run it is comes with the Registered, which is on its way.
-            return Taken::NoRoom;
+            return FrameOutcome::NoRoom;
         }
         let server = self.state.config.server_key.map_or(0, |key| key.tag());
         for entry in page.entries() {
-            let Ok(entry) = entry else { return Taken::Broken(Violation::BadFrame) };
+            let Ok(entry) = entry else { return FrameOutcome::Broken(Violation::BadFrame) };
             if entry.key == self.links.identity().public() {
                 self.state.home.roster.changed = true;
                 continue;
@@ -444,7 +448,7 @@ impl Engine<'_> {
         if cursor.ended && core::mem::take(&mut cursor.changed) {
             self.state.home.tell(Event::RosterChanged);
         }
-        Taken::Done
+        FrameOutcome::Done
     }
 
     /// Nothing is sent or taken in any more.

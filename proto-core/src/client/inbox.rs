@@ -17,7 +17,7 @@ use crate::{
 use super::{
     ClientLink, Event, Incoming, Peer,
     conversation::{ClientRole, Token},
-    engine::{Engine, Taken},
+    engine::{Engine, FrameOutcome},
     incoming::{Mail as MailPlace, Stage},
 };
 
@@ -30,16 +30,16 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 impl Engine<'_> {
     /// A piece of a message in the peers' own session.
-    pub(super) fn said(&mut self, link: Id<ClientLink>, say: &Say<'_>) -> Taken {
+    pub(super) fn said(&mut self, link: Id<ClientLink>, say: &Say<'_>) -> FrameOutcome {
         let Some(peer_id) = self.links.get(link).and_then(|link| link.role.peer) else {
-            return Taken::Broken(Violation::UnexpectedFrame);
+            return FrameOutcome::Broken(Violation::UnexpectedFrame);
         };
-        let Some(peer) = self.peers.get(peer_id) else { return Taken::NoRoom };
+        let Some(peer) = self.peers.get(peer_id) else { return FrameOutcome::NoRoom };
         let position = Position::new(say.epoch, say.number);
         let bounds = BODY_HEADER + 1..=self.longest_body().min(MAX_BODY - MAIL_OVERHEAD);
         let piece = Piece::new(say.total, say.offset, say.piece);
         let piece = piece.filter(|piece| bounds.contains(&piece.total()) && position.is_sound());
-        let Some(piece) = piece else { return Taken::Broken(Violation::BadPiece) };
+        let Some(piece) = piece else { return FrameOutcome::Broken(Violation::BadPiece) };
         if peer.has_passed(position, peer.asked) {
             if peer.has_passed(position, peer.kept) {
                 self.owe_receipt(link);
@@ -49,7 +49,7 @@ impl Engine<'_> {
                 found.credit.release(piece.total());
                 self.links.wake(link);
             }
-            return Taken::Done;
+            return FrameOutcome::Done;
         }
         let early = !peer.is_next(position, say.skip);
         let known = self.waiting_of(peer_id, |message| message.position == position);
@@ -59,31 +59,31 @@ impl Engine<'_> {
             Some(added)
         });
         let Some(message) = id.and_then(|id| self.incoming.get_mut(id)) else {
-            return Taken::NoRoom;
+            return FrameOutcome::NoRoom;
         };
         // What counts before it may have changed since it was sent the last time.
         message.skip = message.skip.max(say.skip);
         match piece.put(&mut self.pool, &mut message.body, &mut message.have) {
             Some(true) if message.stage == Stage::Arriving => message.stage = Stage::Whole,
             Some(_) => {}
-            None => return Taken::Broken(Violation::MixedPieces),
+            None => return FrameOutcome::Broken(Violation::MixedPieces),
         }
         self.take_in(peer_id);
-        Taken::Done
+        FrameOutcome::Done
     }
 
     /// A piece of a mailbox entry.
-    pub(super) fn mail(&mut self, link: Id<ClientLink>, mail: &Mail<'_>) -> Taken {
+    pub(super) fn mail(&mut self, link: Id<ClientLink>, mail: &Mail<'_>) -> FrameOutcome {
         let position = Position::new(mail.epoch, mail.number);
         let longest = self.longest_body();
         let piece = Piece::new(mail.total, mail.offset, mail.piece);
         let piece = piece.filter(|piece| piece.total() <= longest && position.is_sound());
-        let Some(piece) = piece else { return Taken::Broken(Violation::BadPiece) };
+        let Some(piece) = piece else { return FrameOutcome::Broken(Violation::BadPiece) };
         let Some(contact) = self.links.get(link).map(|link| &link.role) else {
-            return Taken::Done;
+            return FrameOutcome::Done;
         };
         if mail.index <= contact.last_mail {
-            return Taken::Done;
+            return FrameOutcome::Done;
         }
         let early = mail.previous != contact.last_mail;
         // Its author is on the roster, which is on its way, or told of on the way.
@@ -118,15 +118,15 @@ impl Engine<'_> {
             Some(id)
         });
         let Some(message) = id.and_then(|id| self.incoming.get_mut(id)) else {
-            return Taken::NoRoom;
+            return FrameOutcome::NoRoom;
         };
         match piece.put(&mut self.pool, &mut message.body, &mut message.have) {
             Some(true) => message.stage = Stage::Whole,
             Some(false) => {}
-            None => return Taken::Broken(Violation::MixedPieces),
+            None => return FrameOutcome::Broken(Violation::MixedPieces),
         }
         self.follow_chain(link);
-        Taken::Done
+        FrameOutcome::Done
     }
 
     /// The inbox has a message, or could not take it.

@@ -11,7 +11,7 @@ use crate::{
 
 use super::{
     Event, PasswordError,
-    engine::{Engine, Taken},
+    engine::{Engine, FrameOutcome},
 };
 
 /// Where the client is with the password of its nick.
@@ -74,9 +74,9 @@ impl Engine<'_> {
     }
 
     /// The server gives the nick to who has its password only.
-    pub(super) fn password_wanted(&mut self, wanted: &PasswordWanted) -> Taken {
+    pub(super) fn password_wanted(&mut self, wanted: &PasswordWanted) -> FrameOutcome {
         if !self.state.home.is_registering() {
-            return Taken::Done;
+            return FrameOutcome::Done;
         }
         let wait = Duration::from_millis(wanted.wait.into());
         let until = self.state.now + wait;
@@ -97,7 +97,7 @@ impl Engine<'_> {
             }
         }
         self.login_timeout();
-        Taken::Done
+        FrameOutcome::Done
     }
 
     /// Sends the password when its time has come.

@@ -17,7 +17,7 @@ use crate::{
 use super::{
     ClientLink, CommandError, Event, Incoming, Peer, RoomView, To,
     conversation::{ClientRole, Token},
-    engine::{Engine, Taken},
+    engine::{Engine, FrameOutcome},
     history::{Before, Turn},
     incoming::{Said, Stage},
 };
@@ -102,29 +102,36 @@ impl Engine<'_> {
     }
 
     /// This client is a member of a room, says the packet `packet` of its server.
-    pub(super) fn joined(&mut self, link: Id<ClientLink>, packet: u64, joined: &Joined) -> Taken {
+    pub(super) fn joined(
+        &mut self,
+        link: Id<ClientLink>,
+        packet: u64,
+        joined: &Joined,
+    ) -> FrameOutcome {
         let with = match (joined.room, joined.name) {
             (Room::LOBBY, _) => To::Lobby,
             (_, Some(name)) => To::Room(name),
-            (_, None) => return Taken::Broken(Violation::NamelessRoom),
+            (_, None) => return FrameOutcome::Broken(Violation::NamelessRoom),
         };
         if self.state.home.online().is_none() {
             // The rooms are counted from the Registered on, which is on its way.
-            return Taken::NoRoom;
+            return FrameOutcome::NoRoom;
         }
-        let Some(server) = self.links.get(link).map(|link| link.peer) else { return Taken::Done };
+        let Some(server) = self.links.get(link).map(|link| link.peer) else {
+            return FrameOutcome::Done;
+        };
         let suite = self.links.identity().suite();
         let key = session::room_key(suite, &server, joined.room, with.room_name());
         let recipient = Recipient::Room(joined.room);
         // Which finds no room here is not read.
         let Some(id) = self.room_peer(key, with) else {
             self.join_awaited(with);
-            return Taken::Done;
+            return FrameOutcome::Done;
         };
-        let Some(peer) = self.peers.get_mut(id) else { return Taken::Done };
+        let Some(peer) = self.peers.get_mut(id) else { return FrameOutcome::Done };
         if peer.left.is_some_and(|(by, left)| by == link && packet < left) {
             // It was one, before it left.
-            return Taken::Done;
+            return FrameOutcome::Done;
         }
         let fresh = !peer.joined.is_linked();
         peer.room = Some(joined.room);
@@ -135,14 +142,14 @@ impl Engine<'_> {
         self.state.joined.push_back(&mut self.peers.slab, id);
         self.state.wishes.named += u32::from(fresh);
         self.begin_conversation(id);
-        let Some(peer) = self.peers.get_mut(id) else { return Taken::Done };
+        let Some(peer) = self.peers.get_mut(id) else { return FrameOutcome::Done };
         if fresh {
             peer.reader.begin(joined.since.into(), joined.last.into(), joined.run);
         }
         self.owe_read(id);
         self.pump(id);
         self.join_awaited(with);
-        Taken::Done
+        FrameOutcome::Done
     }
 
     /// The wish to be a member of a room came true, and it is told now.
@@ -158,18 +165,22 @@ impl Engine<'_> {
     }
 
     /// A piece of an entry of a room's log.
-    pub(super) fn room_entry(&mut self, link: Id<ClientLink>, entry: &RoomEntry<'_>) -> Taken {
+    pub(super) fn room_entry(
+        &mut self,
+        link: Id<ClientLink>,
+        entry: &RoomEntry<'_>,
+    ) -> FrameOutcome {
         let bounds = BODY_HEADER + 1..=self.longest_body();
         let piece = Piece::new(entry.total, entry.offset, entry.piece);
         let Some(piece) = piece.filter(|piece| bounds.contains(&piece.total())) else {
-            return Taken::Broken(Violation::BadPiece);
+            return FrameOutcome::Broken(Violation::BadPiece);
         };
         // That this client is a member is on its way.
         let Some(id) = self.joined_room(entry.room) else {
-            return Taken::NoRoom;
+            return FrameOutcome::NoRoom;
         };
         let early = match self.room_turn(id, entry.index.into(), entry.run, entry.previous) {
-            Turn::Had | Turn::Back => return Taken::Done,
+            Turn::Had | Turn::Back => return FrameOutcome::Done,
             Turn::Early => true,
             Turn::Next => false,
         };
@@ -177,11 +188,11 @@ impl Engine<'_> {
         let known =
             self.arriving(id, |message| message.is_unfinished() && message.position == position);
         let added = || self.add_arriving(link, id, position, (entry.total, early));
-        let Some(message_id) = known.or_else(added) else { return Taken::NoRoom };
+        let Some(message_id) = known.or_else(added) else { return FrameOutcome::NoRoom };
         let own = entry.from == self.state.config.nick;
-        let Some(message) = self.incoming.get_mut(message_id) else { return Taken::NoRoom };
+        let Some(message) = self.incoming.get_mut(message_id) else { return FrameOutcome::NoRoom };
         if message.said.is_some_and(|said| said.run != entry.run) {
-            return Taken::Broken(Violation::MixedPieces);
+            return FrameOutcome::Broken(Violation::MixedPieces);
         }
         message.by_server = true;
         message.said =
@@ -189,10 +200,10 @@ impl Engine<'_> {
         match piece.put(&mut self.pool, &mut message.body, &mut message.have) {
             Some(true) if message.stage == Stage::Arriving => message.stage = Stage::Whole,
             Some(_) => {}
-            None => return Taken::Broken(Violation::MixedPieces),
+            None => return FrameOutcome::Broken(Violation::MixedPieces),
         }
         self.take_in_room(id);
-        Taken::Done
+        FrameOutcome::Done
     }
 
     /// What is to be done with an entry of a room's log. Where the log is found to be another
@@ -255,12 +266,12 @@ impl Engine<'_> {
     }
 
     /// Entries of a room's log were given up by the server.
-    pub(super) fn gone(&mut self, gone: Gone) -> Taken {
+    pub(super) fn gone(&mut self, gone: Gone) -> FrameOutcome {
         let upto = gone.upto.into();
         let Some(id) = self.joined_room(gone.room) else {
-            return Taken::NoRoom;
+            return FrameOutcome::NoRoom;
         };
-        let Some(peer) = self.peers.get_mut(id) else { return Taken::NoRoom };
+        let Some(peer) = self.peers.get_mut(id) else { return FrameOutcome::NoRoom };
         if upto > peer.reader.cursor() {
             let (unkept, others) = peer.reader.gone(gone.first.into(), upto);
             peer.news.gone(GoneReason::NotKept, unkept);
@@ -270,13 +281,18 @@ impl Engine<'_> {
             self.take_in_room(id);
         }
         self.owe_read(id);
-        Taken::Done
+        FrameOutcome::Done
     }
 
     /// What came of a wish, says the packet `packet` of the server.
-    pub(super) fn outcome(&mut self, link: Id<ClientLink>, packet: u64, outcome: Outcome) -> Taken {
+    pub(super) fn outcome(
+        &mut self,
+        link: Id<ClientLink>,
+        packet: u64,
+        outcome: Outcome,
+    ) -> FrameOutcome {
         let Some(command) = self.state.wishes.command.filter(|c| c.serial == outcome.serial) else {
-            return Taken::Done;
+            return FrameOutcome::Done;
         };
         match (command.wish, outcome.result) {
             (Wish::Join(name), Ok(()))
@@ -284,7 +300,7 @@ impl Engine<'_> {
                     && self.has_place_for(&To::Room(name)) =>
             {
                 self.state.wishes.joins = true;
-                return Taken::Done;
+                return FrameOutcome::Done;
             }
             (Wish::Leave(name), Ok(())) => {
                 if let Some(id) = self.peers.by_name(&To::Room(name)) {
@@ -294,16 +310,16 @@ impl Engine<'_> {
             _ => {}
         }
         self.finish_wish(outcome.result);
-        Taken::Done
+        FrameOutcome::Done
     }
 
     /// A page of the names that were wished for.
-    pub(super) fn names(&mut self, names: &Names<'_>) -> Taken {
+    pub(super) fn names(&mut self, names: &Names<'_>) -> FrameOutcome {
         let Some(command) = self.state.wishes.command.filter(|c| c.serial == names.serial) else {
-            return Taken::Done;
+            return FrameOutcome::Done;
         };
         let length = names.names().map(|name| name.len() + 1).sum();
-        let Some(mut page) = self.pool.allocate(length) else { return Taken::NoRoom };
+        let Some(mut page) = self.pool.allocate(length) else { return FrameOutcome::NoRoom };
         let mut written = 0;
         for name in names.names() {
             self.pool.write(&mut page, written, name.as_bytes());
@@ -313,7 +329,7 @@ impl Engine<'_> {
         self.state.wishes.command = None;
         let (wish, next) = (command.wish, names.next);
         self.state.wishes.page = Some(Page { wish, names: page, told: 0, next });
-        Taken::Done
+        FrameOutcome::Done
     }
 
     /// The names to be told next, lent: as many of a page as there is room to lend.

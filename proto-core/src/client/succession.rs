@@ -9,7 +9,7 @@ use crate::{
 
 use super::{
     ClientLink, Peer, To,
-    engine::{Engine, Taken},
+    engine::{Engine, FrameOutcome},
     outgoing::Stage,
 };
 
@@ -49,17 +49,17 @@ impl Engine<'_> {
     }
 
     /// Under which key mail was written that follows.
-    pub(super) fn former(&mut self, link: Id<ClientLink>, former: &Former) -> Taken {
+    pub(super) fn former(&mut self, link: Id<ClientLink>, former: &Former) -> FrameOutcome {
         let recipient = Recipient::Account(former.account);
         let known = self.peers.by_recipient(recipient).or_else(|| self.peers.by_key(&former.key));
         let with = To::Peer(former.nick);
         let Some(peer) = known.or_else(|| self.peers.add_former(former.key, with)) else {
-            return Taken::NoRoom;
+            return FrameOutcome::NoRoom;
         };
         if let Some(contact) = self.contact(link) {
             contact.former = Some((former.account, former.key, peer));
         }
-        Taken::Done
+        FrameOutcome::Done
     }
 
     /// Who wrote mail from an account with a key of this tag; `None` if that is not known yet.

@@ -11,7 +11,7 @@ use crate::{
 
 use super::{
     ClientLink, Outgoing, Peer, Verdict,
-    engine::{Engine, Taken},
+    engine::{Engine, FrameOutcome},
     headers::Settled,
     outgoing::Stage,
     peer::Path,
@@ -19,33 +19,33 @@ use super::{
 
 impl Engine<'_> {
     /// How far a peer has what was said to it directly.
-    pub(super) fn receipt(&mut self, link: Id<ClientLink>, receipt: &Receipt) -> Taken {
+    pub(super) fn receipt(&mut self, link: Id<ClientLink>, receipt: &Receipt) -> FrameOutcome {
         let Some(id) = self.links.get(link).and_then(|link| link.role.peer) else {
-            return Taken::Done;
+            return FrameOutcome::Done;
         };
         let cursor = Position::new(receipt.epoch, receipt.number);
         // In the peers' own session, a cursor says nothing of other epochs.
         self.settle_upto(id, cursor, |message| {
             cursor.covers(message.position).then_some(Verdict::Delivered)
         });
-        Taken::Done
+        FrameOutcome::Done
     }
 
     /// How far the server is with what was deposited for a peer.
     ///
     /// A cursor about another copy of the outbox does not speak for this one: the server may
     /// have lost what this one gave it before it got that.
-    pub(super) fn progress(&mut self, link: Id<ClientLink>, progress: &Progress) -> Taken {
+    pub(super) fn progress(&mut self, link: Id<ClientLink>, progress: &Progress) -> FrameOutcome {
         let Progress { stored, delivered, expired, .. } = progress;
         if ![stored, delivered, &expired.0, &expired.1].into_iter().all(|cursor| cursor.fits()) {
-            return Taken::Broken(Violation::BadCursor);
+            return FrameOutcome::Broken(Violation::BadCursor);
         }
         // Who is not on the roster yet is asked after once they are.
-        let Some(id) = self.peers.by_recipient(progress.to) else { return Taken::Done };
-        let Some(peer) = self.peers.get(id) else { return Taken::Done };
+        let Some(id) = self.peers.by_recipient(progress.to) else { return FrameOutcome::Done };
+        let Some(peer) = self.peers.get(id) else { return FrameOutcome::Done };
         if !peer.with.is_room() && progress.key != peer.key_number {
             // Of another key than the roster's: it is asked after again once that is here.
-            return Taken::Done;
+            return FrameOutcome::Done;
         }
         let now = self.state.epoch;
         let own = |cursor| if peer.is_foreign(cursor, now) { Position::default() } else { cursor };
@@ -72,12 +72,12 @@ impl Engine<'_> {
             peer.news.relayed = true;
             self.state.telling_peers.push_back(&mut self.peers.slab, id);
         }
-        Taken::Done
+        FrameOutcome::Done
     }
 
     /// The server does not take a deposit.
-    pub(super) fn entry_refused(&mut self, refused: &EntryRefused) -> Taken {
-        let Some(peer) = self.peers.by_recipient(refused.to) else { return Taken::Done };
+    pub(super) fn entry_refused(&mut self, refused: &EntryRefused) -> FrameOutcome {
+        let Some(peer) = self.peers.by_recipient(refused.to) else { return FrameOutcome::Done };
         let position = Position::new(refused.epoch, refused.number);
         let mut at = self.peers.get(peer).and_then(|peer| peer.outbox.front());
         while let Some(id) = at {
@@ -97,7 +97,7 @@ impl Engine<'_> {
                 break;
             }
         }
-        Taken::Done
+        FrameOutcome::Done
     }
 
     /// A cursor settles something that is open.

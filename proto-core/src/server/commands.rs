@@ -11,7 +11,7 @@ use crate::{
 
 use super::{
     Event, ServerLink,
-    engine::{Engine, Taken},
+    engine::{Engine, FrameOutcome},
     member::{ServerRole, Token},
     room::{Membership, Queue, RoomRow, Standing},
 };
@@ -57,16 +57,21 @@ impl Reply {
 
 impl Engine<'_> {
     /// What a client wants, in the packet `packet` of its link.
-    pub(super) fn command(&mut self, link: Id<ServerLink>, packet: u64, command: Command) -> Taken {
-        let Some(account) = self.author(link) else { return Taken::Done };
-        let Some(member) = self.member(link) else { return Taken::Done };
+    pub(super) fn command(
+        &mut self,
+        link: Id<ServerLink>,
+        packet: u64,
+        command: Command,
+    ) -> FrameOutcome {
+        let Some(account) = self.author(link) else { return FrameOutcome::Done };
+        let Some(member) = self.member(link) else { return FrameOutcome::Done };
         if packet < member.commanded {
-            return Taken::Done;
+            return FrameOutcome::Done;
         }
         member.commanded = packet;
         let serial = command.serial;
         if member.reply.serial() == Some(serial) {
-            return Taken::Done;
+            return FrameOutcome::Done;
         }
         let done = match command.wish {
             Wish::Create(name) => self.create(account, name, serial),
@@ -89,10 +94,10 @@ impl Engine<'_> {
                 Done::Now(result) => Reply::Done(Outcome { serial, result }),
                 Done::Later(room) => Reply::Waiting { serial, room },
                 Done::Listed(of) => Reply::Names { serial, of },
-                Done::Again => return Taken::NoRoom,
+                Done::Again => return FrameOutcome::NoRoom,
             },
         );
-        Taken::Done
+        FrameOutcome::Done
     }
 
     /// A room's record is durable, or could not be made so.

@@ -17,7 +17,7 @@ use core::time::Duration;
 
 use super::{
     Event, ServerLink,
-    engine::{Engine, Taken},
+    engine::{Engine, FrameOutcome},
     entry::{Entry, Pair, Stage},
 };
 
@@ -38,8 +38,8 @@ impl Engine<'_> {
         link: Id<ServerLink>,
         packet: u64,
         deposit: &Deposit<'_>,
-    ) -> Taken {
-        let Some(author) = self.author(link) else { return Taken::NoRoom };
+    ) -> FrameOutcome {
+        let Some(author) = self.author(link) else { return FrameOutcome::NoRoom };
         let position = Position::new(deposit.epoch, deposit.number);
         let least = match deposit.to {
             Recipient::Account(_) => MAIL_OVERHEAD + BODY_HEADER,
@@ -49,7 +49,7 @@ impl Engine<'_> {
         let piece = Piece::new(deposit.total, deposit.offset, deposit.piece);
         let piece = piece.filter(|piece| bounds.contains(&piece.total()) && position.is_sound());
         let Some(piece) = piece else {
-            return Taken::Broken(Violation::BadPiece);
+            return FrameOutcome::Broken(Violation::BadPiece);
         };
         if let Err(reason) = self.may_deposit(author, deposit.to) {
             return self.refuse_of(link, None, deposit, reason);
@@ -60,8 +60,8 @@ impl Engine<'_> {
         if piece.total() - least > self.text_limit() as usize {
             return self.refuse_of(link, None, deposit, EntryRefusal::TooLong);
         }
-        let Some(pair_id) = self.pair(author, deposit.to) else { return Taken::NoRoom };
-        let Some(pair) = self.pairs.get(pair_id) else { return Taken::NoRoom };
+        let Some(pair_id) = self.pair(author, deposit.to) else { return FrameOutcome::NoRoom };
+        let Some(pair) = self.pairs.get(pair_id) else { return FrameOutcome::NoRoom };
         if pair.loaded && position.epoch < pair.epoch() {
             return self.refuse_of(link, None, deposit, EntryRefusal::Superseded);
         }
@@ -69,7 +69,7 @@ impl Engine<'_> {
         if pair.loaded && taken {
             self.return_credit(link, deposit);
             self.owe_progress(pair_id);
-            return Taken::Done;
+            return FrameOutcome::Done;
         }
         let known = self.find_entry(pair_id, position);
         let unheard = pair.refused.is_some_and(|r| r.by == link && position <= r.upto);
@@ -77,7 +77,7 @@ impl Engine<'_> {
         if known.is_none() && (unheard || packet < heard) {
             // It may have been sent before its author heard that it is not taken.
             self.return_credit(link, deposit);
-            return Taken::Done;
+            return FrameOutcome::Done;
         }
         if let Recipient::Room(room) = deposit.to
             && !self.may_say(author, room)
@@ -85,25 +85,25 @@ impl Engine<'_> {
             // What the log has already, or may have, is not refused when it comes again.
             let stage = known.and_then(|id| self.entries.get(id)).map(|entry| entry.stage);
             return match (known, stage) {
-                _ if !self.is_loaded(pair_id) => Taken::NoRoom,
+                _ if !self.is_loaded(pair_id) => FrameOutcome::NoRoom,
                 (Some(id), Some(Stage::Arriving | Stage::Waiting)) => {
                     self.refuse(id, EntryRefusal::NotMember);
-                    Taken::Done
+                    FrameOutcome::Done
                 }
                 (Some(_), _) => {
                     self.return_credit(link, deposit);
-                    Taken::Done
+                    FrameOutcome::Done
                 }
                 (None, _) => self.refuse_of(link, Some(pair_id), deposit, EntryRefusal::NotMember),
             };
         }
         let Some(id) = known.or_else(|| self.add_entry(link, pair_id, position, deposit)) else {
-            return Taken::NoRoom;
+            return FrameOutcome::NoRoom;
         };
         if self.entries.get(id).is_some_and(|entry| entry.stage != Stage::Arriving) {
             self.return_credit(link, deposit);
         }
-        let Some(entry) = self.entries.get_mut(id) else { return Taken::NoRoom };
+        let Some(entry) = self.entries.get_mut(id) else { return FrameOutcome::NoRoom };
         // What counts before it may have changed since it was sent the last time.
         entry.skip = entry.skip.max(deposit.skip);
         if entry.stage == Stage::Arriving {
@@ -115,7 +115,7 @@ impl Engine<'_> {
             match piece.put(&mut self.pool, &mut entry.body, &mut entry.have) {
                 Some(true) => entry.stage = Stage::Waiting,
                 Some(false) => {}
-                None => return Taken::Broken(Violation::MixedPieces),
+                None => return FrameOutcome::Broken(Violation::MixedPieces),
             }
             self.entry_timers.set(id.slot(), Some(self.state.now + PATIENCE));
         }
@@ -123,7 +123,7 @@ impl Engine<'_> {
         if self.is_held(pair_id) {
             self.ease(pair_id);
         }
-        Taken::Done
+        FrameOutcome::Done
     }
 
     fn may_deposit(&self, author: Account, to: Recipient) -> Result<(), EntryRefusal> {

@@ -20,7 +20,7 @@ use crate::{
     wire::{CloseReason, Frame, MAX_DATAGRAM, Presence},
 };
 
-pub(super) use crate::role::Taken;
+pub(super) use crate::role::FrameOutcome;
 
 use super::{
     Config, Event, Resume, ServerLink, Tables,
@@ -426,7 +426,7 @@ impl<'a> Receiver<'a> for Engine<'a> {
         (&mut self.links, self.state.now)
     }
 
-    fn take_frame(&mut self, link: Id<ServerLink>, number: u64, frame: &Frame<'_>) -> Taken {
+    fn take_frame(&mut self, link: Id<ServerLink>, number: u64, frame: &Frame<'_>) -> FrameOutcome {
         match frame {
             Frame::Ack(ack) => {
                 let Self { links, pairs, entries, rooms, state, .. } = self;
@@ -436,24 +436,24 @@ impl<'a> Receiver<'a> for Engine<'a> {
                     settle_room(member, rooms, &mut state.moved_rooms, token, fate);
                 };
                 if !links.acknowledged(link, ack, now, visit) {
-                    return Taken::Broken(Violation::AckOfUnsent);
+                    return FrameOutcome::Broken(Violation::AckOfUnsent);
                 }
                 self.free_refusals(link, number);
                 self.settle_reader(link);
-                Taken::Done
+                FrameOutcome::Done
             }
-            Frame::Ping(()) => Taken::Done,
+            Frame::Ping(()) => FrameOutcome::Done,
             Frame::Credit(limit) => {
                 if let Some(found) = self.links.get_mut(link) {
                     found.credit.raise(*limit);
                     self.links.wake(link);
                 }
-                Taken::Done
+                FrameOutcome::Done
             }
             Frame::Close(_) => {
                 self.leave(link);
                 self.links.remove(link);
-                Taken::Done
+                FrameOutcome::Done
             }
             Frame::Register(register) => self.register(link, register),
             Frame::Login(login) => self.login(link, login),
@@ -480,7 +480,7 @@ impl<'a> Receiver<'a> for Engine<'a> {
             | Frame::RoomEntry(_)
             | Frame::Gone(_)
             | Frame::Outcome(_)
-            | Frame::Names(_) => Taken::Broken(Violation::UnexpectedFrame),
+            | Frame::Names(_) => FrameOutcome::Broken(Violation::UnexpectedFrame),
         }
     }
 

@@ -13,7 +13,7 @@ use crate::{
 
 use super::{
     Event, ServerLink,
-    engine::{Engine, STALL, Taken},
+    engine::{Engine, FrameOutcome, STALL},
     entry::{Entry, Stage},
     member::{Empty, Registration, ServerRole, Token},
 };
@@ -127,12 +127,16 @@ impl Engine<'_> {
     }
 
     /// The recipient has an entry, durably.
-    pub(super) fn mail_acknowledged(&mut self, link: Id<ServerLink>, ack: &MailAck) -> Taken {
-        let Some(account) = self.author(link) else { return Taken::Done };
+    pub(super) fn mail_acknowledged(
+        &mut self,
+        link: Id<ServerLink>,
+        ack: &MailAck,
+    ) -> FrameOutcome {
+        let Some(account) = self.author(link) else { return FrameOutcome::Done };
         let mut at = self.links.get(link).and_then(|link| link.role.mailbox.queue.front());
         let id = loop {
-            let Some(id) = at else { return Taken::Done };
-            let Some(entry) = self.entries.get(id) else { return Taken::Done };
+            let Some(id) = at else { return FrameOutcome::Done };
+            let Some(entry) = self.entries.get(id) else { return FrameOutcome::Done };
             if entry.index == ack.index {
                 break id;
             }
@@ -141,15 +145,15 @@ impl Engine<'_> {
         let from = self.entries.get(id).map_or(account, |entry| entry.from);
         if !self.pair(from, Recipient::Account(account)).is_some_and(|pair| self.is_loaded(pair)) {
             // The mail must not be forgotten before the pair can be saved.
-            return Taken::NoRoom;
+            return FrameOutcome::NoRoom;
         }
         let Some(member) = self.links.get_mut(link).map(|link| &mut link.role) else {
-            return Taken::Done;
+            return FrameOutcome::Done;
         };
         member.mailbox.queue.remove(&mut self.entries, id);
         member.mailbox.queued -= 1;
         member.sending.remove(&mut self.entries, id);
-        let Some(entry) = self.entries.get_mut(id) else { return Taken::Done };
+        let Some(entry) = self.entries.get_mut(id) else { return FrameOutcome::Done };
         let (pair, position, stage) = (entry.pair, entry.position, entry.stage);
         if let Some(pair_id) = pair {
             if let Some(pair) = self.pairs.get_mut(pair_id) {
@@ -189,7 +193,7 @@ impl Engine<'_> {
         self.forget_done(link);
         self.read_mailbox(link);
         self.consider_empty(link);
-        Taken::Done
+        FrameOutcome::Done
     }
 
     pub(super) fn write_mail(&mut self, link: Id<ServerLink>, packet: &mut Packet<'_, ServerRole>) {

@@ -11,25 +11,25 @@ use crate::{
 
 use super::{
     ServerLink,
-    engine::{Engine, STALL, Taken},
+    engine::{Engine, FrameOutcome, STALL},
     entry::{Pair, Stage},
     member::{ServerRole, Token},
 };
 
 impl Engine<'_> {
     /// An author asks how its deposits are doing.
-    pub(super) fn inquire(&mut self, link: Id<ServerLink>, inquire: Inquire) -> Taken {
-        let Some(author) = self.author(link) else { return Taken::NoRoom };
+    pub(super) fn inquire(&mut self, link: Id<ServerLink>, inquire: Inquire) -> FrameOutcome {
+        let Some(author) = self.author(link) else { return FrameOutcome::NoRoom };
         let known = match inquire.to {
             Recipient::Account(to) => self.accounts.get(to).is_some(),
             Recipient::Room(room) => self.rooms.by_number(room).is_some(),
         };
         if !known {
-            return Taken::Done;
+            return FrameOutcome::Done;
         }
-        let Some(pair) = self.pair(author, inquire.to) else { return Taken::NoRoom };
+        let Some(pair) = self.pair(author, inquire.to) else { return FrameOutcome::NoRoom };
         self.owe_progress(pair);
-        Taken::Done
+        FrameOutcome::Done
     }
 
     /// The pair's record came from the store.

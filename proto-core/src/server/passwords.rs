@@ -22,7 +22,7 @@ use crate::{
 
 use super::{
     ServerLink,
-    engine::{Engine, Taken},
+    engine::{Engine, FrameOutcome},
     host::asker,
     member::Registration,
     registration::Admission,
@@ -181,8 +181,8 @@ impl Passwords {
 
 impl Engine<'_> {
     /// A client asks for its nick with a password.
-    pub(super) fn login(&mut self, link: Id<ServerLink>, login: &Login<'_>) -> Taken {
-        let Some(found) = self.links.get(link) else { return Taken::Done };
+    pub(super) fn login(&mut self, link: Id<ServerLink>, login: &Login<'_>) -> FrameOutcome {
+        let Some(found) = self.links.get(link) else { return FrameOutcome::Done };
         let (key, source) = (found.peer, Source::of(found.address.ip()));
         match found.role.registration {
             // The same one, sent twice.
@@ -190,23 +190,25 @@ impl Engine<'_> {
                 if wanted.attempt == login.attempt && wanted.why == PasswordWant::Wrong =>
             {
                 self.answer(link, Registration::Wanted(wanted));
-                return Taken::Done;
+                return FrameOutcome::Done;
             }
-            Registration::Saving { .. } | Registration::Looking { .. } => return Taken::Done,
+            Registration::Saving { .. } | Registration::Looking { .. } => {
+                return FrameOutcome::Done;
+            }
             Registration::Online { .. } => return self.register(link, &login.register),
             _ => {}
         }
         if self.state.passwords.tries.iter().flatten().any(|one| one.link == link) {
-            return Taken::Done;
+            return FrameOutcome::Done;
         }
         if self.is_operated(&login.register.nick) {
-            return Taken::NoRoom;
+            return FrameOutcome::NoRoom;
         }
         let Admission::Password { why, account } = self.admission(key, &login.register) else {
             return self.register(link, &login.register);
         };
         let Ok(password) = Password::new(login.password.0) else {
-            return Taken::Broken(Violation::BadPassword);
+            return FrameOutcome::Broken(Violation::BadPassword);
         };
         let early = self.password_wait(account, source);
         let slot = self.state.passwords.tries.iter().position(Option::is_none);
@@ -214,7 +216,7 @@ impl Engine<'_> {
         let Some(slot) = slot.filter(|_| early.is_zero() && !crowded) else {
             let wait = if early.is_zero() { BUSY } else { early };
             self.want_password(link, PasswordWant::Busy, wait, login.attempt);
-            return Taken::Done;
+            return FrameOutcome::Done;
         };
         let known = why == PasswordWant::Known;
         let one = Try {
@@ -233,7 +235,7 @@ impl Engine<'_> {
         if let Some(place) = self.state.passwords.tries.get_mut(slot) {
             *place = Some(one);
         }
-        Taken::Done
+        FrameOutcome::Done
     }
 
     /// Tells a client that its nick is to be had with a password.

@@ -10,7 +10,7 @@ use crate::{
 
 use super::{
     ServerLink,
-    engine::{Engine, Taken},
+    engine::{Engine, FrameOutcome},
     entry::{Entry, Pair, Refused, Stage},
     member::{ServerRole, Token},
 };
@@ -115,8 +115,8 @@ impl Engine<'_> {
         pair: Option<Id<Pair>>,
         deposit: &Deposit<'_>,
         reason: EntryRefusal,
-    ) -> Taken {
-        let Some(author) = self.author(link) else { return Taken::NoRoom };
+    ) -> FrameOutcome {
+        let Some(author) = self.author(link) else { return FrameOutcome::NoRoom };
         let position = Position::new(deposit.epoch, deposit.number);
         let refused = self.links.get(link).map(|link| link.role.refused);
         let last = refused.and_then(|refused| refused.back(&mut self.entries));
@@ -124,11 +124,11 @@ impl Engine<'_> {
         if told.is_some_and(|entry| (entry.to, entry.position) == (deposit.to, position)) {
             // Its first piece may come behind others.
             self.return_credit(link, deposit);
-            return Taken::Done;
+            return FrameOutcome::Done;
         }
         let stage = Stage::Refused(reason);
         let entry = Entry { pair, ..Entry::new(author, deposit.to, position, Body::EMPTY, stage) };
-        let Ok(id) = self.entries.insert(entry) else { return Taken::NoRoom };
+        let Ok(id) = self.entries.insert(entry) else { return FrameOutcome::NoRoom };
         if let Some((id, pair)) = pair.and_then(|id| Some((id, self.pairs.get_mut(id)?))) {
             pair.uses += 1;
             self.state.unused.remove(&mut self.pairs, id);
@@ -136,7 +136,7 @@ impl Engine<'_> {
         self.note_refused(pair, position, Some(link));
         self.return_credit(link, deposit);
         self.owe_refusal(id, author);
-        Taken::Done
+        FrameOutcome::Done
     }
 
     /// Nothing of a deposit is kept: the credit it was sent on is free again.

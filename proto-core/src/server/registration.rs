@@ -16,7 +16,7 @@ use crate::{
 use super::{
     Event, Logins, ServerLink,
     accounts::Row,
-    engine::{Engine, Taken},
+    engine::{Engine, FrameOutcome},
     entry::Stage,
     member::{Registration, ServerRole, Token},
     passwords::Penalty,
@@ -37,21 +37,23 @@ pub(super) enum Admission {
 
 impl Engine<'_> {
     /// A client asks for its nick: first come, and its owner may always return.
-    pub(super) fn register(&mut self, link: Id<ServerLink>, register: &Register) -> Taken {
-        let Some(found) = self.links.get_mut(link) else { return Taken::Done };
+    pub(super) fn register(&mut self, link: Id<ServerLink>, register: &Register) -> FrameOutcome {
+        let Some(found) = self.links.get_mut(link) else { return FrameOutcome::Done };
         let key = found.peer;
         match found.role.registration {
-            Registration::Saving { .. } | Registration::Looking { .. } => return Taken::Done,
+            Registration::Saving { .. } | Registration::Looking { .. } => {
+                return FrameOutcome::Done;
+            }
             Registration::Online { account, .. }
                 if self.accounts.get(account).is_some_and(|row| row.nick == register.nick) =>
             {
                 found.role.answer = true;
                 self.links.wake(link);
-                return Taken::Done;
+                return FrameOutcome::Done;
             }
             Registration::Online { .. } => {
                 // An answer to another nick would contradict the one it holds.
-                return Taken::Broken(Violation::SecondNick);
+                return FrameOutcome::Broken(Violation::SecondNick);
             }
             Registration::None
             | Registration::Refused(_)
@@ -59,7 +61,7 @@ impl Engine<'_> {
             | Registration::Left => {}
         }
         if self.is_operated(&register.nick) {
-            return Taken::NoRoom;
+            return FrameOutcome::NoRoom;
         }
         let refusal = match self.admission(key, register) {
             Admission::Holder(account) => {
@@ -71,12 +73,12 @@ impl Engine<'_> {
             },
             Admission::Password { why, account } => {
                 self.ask_password(link, why, account);
-                return Taken::Done;
+                return FrameOutcome::Done;
             }
             Admission::Refused(refusal) => refusal,
         };
         self.answer(link, Registration::Refused(refusal));
-        Taken::Done
+        FrameOutcome::Done
     }
 
     /// A link's client is the account's holder from now on. It may have another key than the
@@ -88,13 +90,15 @@ impl Engine<'_> {
         account: Account,
         returning: bool,
         sets: bool,
-    ) -> Taken {
-        let Some(key) = self.links.get(link).map(|link| link.peer) else { return Taken::Done };
+    ) -> FrameOutcome {
+        let Some(key) = self.links.get(link).map(|link| link.peer) else {
+            return FrameOutcome::Done;
+        };
         let epoch = self.next_epoch(Some(account), key, register);
-        let Some(row) = self.accounts.get_mut(account) else { return Taken::NoRoom };
+        let Some(row) = self.accounts.get_mut(account) else { return FrameOutcome::NoRoom };
         let Some(epoch) = epoch else {
             self.answer(link, Registration::Refused(RegisterRefusal::Exhausted));
-            return Taken::Done;
+            return FrameOutcome::Done;
         };
         // This run of the client has its epoch from this server, in a run before.
         let knows_more = row.durable
@@ -110,7 +114,7 @@ impl Engine<'_> {
         if let Some(found) = self.links.get_mut(link) {
             found.role.reader.base = base;
         }
-        let Some(row) = self.accounts.get_mut(account) else { return Taken::NoRoom };
+        let Some(row) = self.accounts.get_mut(account) else { return FrameOutcome::NoRoom };
         let same = (row.key, row.epoch, row.run) == (key, epoch, register.run);
         let changed = !same || fresh || sets;
         (row.epoch, row.run) = (epoch, register.run);
@@ -127,12 +131,12 @@ impl Engine<'_> {
         } else {
             self.look(link, account, returning);
         }
-        Taken::Done
+        FrameOutcome::Done
     }
 
     /// A client goes offline by its own will. The link stays, for its answer.
-    pub(super) fn deregister(&mut self, link: Id<ServerLink>) -> Taken {
-        let Some(found) = self.links.get(link) else { return Taken::Done };
+    pub(super) fn deregister(&mut self, link: Id<ServerLink>) -> FrameOutcome {
+        let Some(found) = self.links.get(link) else { return FrameOutcome::Done };
         let (address, online) = (found.address, found.role.registration.online());
         self.leave(link);
         if let Some((account, row)) = online.and_then(|a| Some((a, self.accounts.get(a)?))) {
@@ -140,7 +144,7 @@ impl Engine<'_> {
             self.tell(Event::Deregistered { account, nick, address });
         }
         self.answer(link, Registration::Left);
-        Taken::Done
+        FrameOutcome::Done
     }
 
     /// The account's record is durable, or could not be made so.
@@ -279,24 +283,29 @@ impl Engine<'_> {
     }
 
     /// A client is away from its keyboard, or back, says the packet `packet` of its link.
-    pub(super) fn away(&mut self, link: Id<ServerLink>, packet: u64, away: &Away<'_>) -> Taken {
-        let Some(account) = self.author(link) else { return Taken::Done };
+    pub(super) fn away(
+        &mut self,
+        link: Id<ServerLink>,
+        packet: u64,
+        away: &Away<'_>,
+    ) -> FrameOutcome {
+        let Some(account) = self.author(link) else { return FrameOutcome::Done };
         let text = away.text.unwrap_or_default();
         if text.len() > MAX_AWAY {
-            return Taken::Broken(Violation::AwayTooLong);
+            return FrameOutcome::Broken(Violation::AwayTooLong);
         }
-        let Some(member) = self.member(link) else { return Taken::Done };
+        let Some(member) = self.member(link) else { return FrameOutcome::Done };
         if packet < member.away {
-            return Taken::Done;
+            return FrameOutcome::Done;
         }
         member.away = packet;
         if !self.make_room(text.len(), false) {
-            return Taken::NoRoom;
+            return FrameOutcome::NoRoom;
         }
-        let Some(body) = self.pool.store(text.as_bytes()) else { return Taken::NoRoom };
+        let Some(body) = self.pool.store(text.as_bytes()) else { return FrameOutcome::NoRoom };
         self.set_away(account, body);
         self.change(account);
-        Taken::Done
+        FrameOutcome::Done
     }
 
     fn set_away(&mut self, account: Account, text: Body) {

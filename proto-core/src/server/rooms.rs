@@ -17,7 +17,7 @@ use crate::{
 
 use super::{
     Event, ServerLink,
-    engine::{Engine, STALL, Taken},
+    engine::{Engine, FrameOutcome, STALL},
     entry::{Entry, Stage},
     member::{ServerRole, Token},
     room::{Membership, Next, Oldest, Queue, RoomRow, Standing},
@@ -212,14 +212,16 @@ impl Engine<'_> {
     }
 
     /// A member says how far it has a room's log.
-    pub(super) fn read_upto(&mut self, link: Id<ServerLink>, read: Read) -> Taken {
+    pub(super) fn read_upto(&mut self, link: Id<ServerLink>, read: Read) -> FrameOutcome {
         let room = self.rooms.by_number(read.room);
-        let (Some(account), Some(room)) = (self.author(link), room) else { return Taken::Done };
-        let Some(id) = self.rooms.member(room, account) else { return Taken::Done };
+        let (Some(account), Some(room)) = (self.author(link), room) else {
+            return FrameOutcome::Done;
+        };
+        let Some(id) = self.rooms.member(room, account) else { return FrameOutcome::Done };
         let head = self.rooms.get(room).map_or(0, |row| row.head);
         let Some(membership) = self.rooms.members.get_mut(id).filter(|m| m.link == Some(link))
         else {
-            return Taken::Done;
+            return FrameOutcome::Done;
         };
         let upto = u64::from(read.upto).min(head).max(membership.since);
         let goes_back = membership.cursor.goes_back(read.rewinds);
@@ -238,7 +240,7 @@ impl Engine<'_> {
         if got_on {
             self.got_on(id);
         }
-        Taken::Done
+        FrameOutcome::Done
     }
 
     /// The store has an entry for a member that is behind, or failed to read it.
