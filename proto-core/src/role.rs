@@ -5,7 +5,7 @@ use core::fmt;
 
 use crate::{
     host::Resume,
-    link::{Dropped, Link, LinkTables, Links, Remembered, Role},
+    link::{Begun, Credit, Dropped, Grant, Link, LinkTables, Links, Role},
     record::{BODY_HEADER, record_bound},
     session::MAIL_OVERHEAD,
     storage::{Id, Index, Pool, Slab},
@@ -86,11 +86,10 @@ pub(crate) fn check_start(
 }
 
 /// Which of the tables of links were never used. The others are used only with one of these.
-pub(crate) fn untouched_links<R: Role>(tables: &LinkTables<'_, R>) -> [Untouched; 3] {
+pub(crate) fn untouched_links<R: Role>(tables: &LinkTables<'_, R>) -> [Untouched; 2] {
     [
         ("links.links", Slab::is_untouched(tables.links)),
         ("links.outgoing", Slab::is_untouched(tables.outgoing)),
-        ("links.ephemerals", !tables.ephemerals.first().is_some_and(Remembered::is_used)),
     ]
 }
 
@@ -105,15 +104,34 @@ pub(crate) fn link_needs<R: Role>(tables: &LinkTables<'_, R>, links: usize) -> [
         ("links.timers", tables.timers.len(), all),
         ("links.by_outgoing", tables.by_outgoing.len(), Index::buckets(outgoing)),
         ("links.outgoing_timers", tables.outgoing_timers.len(), outgoing),
-        ("links.ephemerals", tables.ephemerals.len(), 1),
-        ("links.by_ephemeral", tables.by_ephemeral.len(), Index::buckets(tables.ephemerals.len())),
+        ("links.by_ephemeral", tables.by_ephemeral.len(), Index::buckets(all)),
+        ("links.prefixes", tables.prefixes.len(), 1),
     ]
 }
 
-/// The credit to grant: nobody is to send what there is no room to save, or to hold.
+/// The messages that one other may begin: a quarter of the places for them, within these bounds.
+pub(crate) const ARRIVING: (usize, usize) = (16, 512);
+
+/// The credit to grant in bytes: nobody is to send what there is no room to save, or to hold.
 pub(crate) fn grant(credit: u32, work: usize, blocks: usize) -> u32 {
     let longest = work.saturating_sub(record_bound(0)).min(Pool::bytes(blocks));
     if longest < MAX_BODY { credit.min(longest as u32) } else { credit }
+}
+
+/// The credit to grant to each other side, `bytes` of it, with so many `places` for messages.
+pub(crate) fn credit(bytes: u32, places: usize) -> Grant {
+    let messages = (places / 4).clamp(ARRIVING.0, ARRIVING.1).min(places);
+    Grant { bytes, messages: messages as u16 }
+}
+
+/// What becomes of the frame that begins a message of `bytes` bytes beyond the credit that its
+/// sender has; `None` if it is within it.
+pub(crate) fn overrun(credit: &Credit, bytes: usize) -> Option<FrameOutcome> {
+    match credit.check(bytes) {
+        Begun::Granted => None,
+        Begun::NoRoom => Some(FrameOutcome::NoRoom),
+        Begun::Overrun(rule) => Some(FrameOutcome::Broken(rule)),
+    }
 }
 
 /// What becomes of a frame.
@@ -168,9 +186,9 @@ pub(crate) trait Receiver<'a> {
         let (links, now) = self.links();
         match contents {
             Contents::Whole { eliciting } => links.accept(link, number, eliciting, now),
-            Contents::Partly => links.count_dropped(Dropped::NoRoom),
+            Contents::Partly => links.counters().dropped.count(Dropped::NoRoom),
             Contents::Broken(broken) => {
-                links.count_violation(broken);
+                links.counters().violations.count(broken);
                 self.end(link, broken);
             }
         }
@@ -220,14 +238,14 @@ mod tests {
 
     /// The frames of three Credits, which only some have room for, and what became of them.
     fn taken(rest: &[u8], answer: impl Fn(u64) -> FrameOutcome) -> (Vec<u64>, Contents) {
-        let credits = [[4, 1, 0, 1], [4, 1, 0, 2], [4, 1, 0, 3]];
+        let credits = [[4, 2, 0, 1, 0], [4, 2, 0, 2, 0], [4, 2, 0, 3, 0]];
         let mut plaintext = credits.as_flattened().to_vec();
         plaintext.extend_from_slice(rest);
         let mut seen = Vec::new();
         let contents = take_frames(&plaintext, |frame| match frame {
             Frame::Credit(limit) => {
-                seen.push(*limit);
-                answer(*limit)
+                seen.push(limit.bytes);
+                answer(limit.bytes)
             }
             _ => FrameOutcome::Done,
         });

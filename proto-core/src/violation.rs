@@ -17,6 +17,10 @@ pub enum Violation {
     UnexpectedFrame,
     /// It acknowledged a packet that was never sent (RFC 9000 §13.1).
     AckOfUnsent,
+    /// It began more messages, or more bytes of them, than it was ever granted.
+    CreditOverrun,
+    /// It acknowledged a packet number that was left out to find that out (RFC 9000 §21.4).
+    AckOfSkipped,
     /// A piece of a message that lies outside it, or a message of an impossible length or number.
     BadPiece,
     /// Pieces of two messages under one number.
@@ -37,11 +41,13 @@ pub enum Violation {
 
 impl Violation {
     /// Every rule, in the order of the variants.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::BadFrame,
         Self::UnknownFrame,
         Self::UnexpectedFrame,
         Self::AckOfUnsent,
+        Self::CreditOverrun,
+        Self::AckOfSkipped,
         Self::BadPiece,
         Self::MixedPieces,
         Self::SecondNick,
@@ -69,6 +75,8 @@ impl fmt::Display for Violation {
             Self::UnknownFrame => "a frame of an unknown type",
             Self::UnexpectedFrame => "a frame that does not belong in this session",
             Self::AckOfUnsent => "an acknowledgement of a packet that was never sent",
+            Self::CreditOverrun => "more than it was granted",
+            Self::AckOfSkipped => "an acknowledgement of a packet that it cannot have received",
             Self::BadPiece => "a piece of an impossible message",
             Self::MixedPieces => "two messages under one number",
             Self::SecondNick => "a second nick in one session",

@@ -2,7 +2,7 @@
 
 use proto_core::{
     client,
-    link::{Link, LinkTables, OutgoingHandshake, Remembered, Role, SentPacket},
+    link::{Link, LinkTables, OutgoingHandshake, PrefixShare, Role, SentPacket},
     server::{self, Sizes},
     storage::{Block, Bucket, Index, Slot},
     timers::TimerCell,
@@ -45,8 +45,8 @@ struct LinkMemory<R: Role> {
     sent: Vec<Slot<SentPacket<R>>>,
     timers: Vec<TimerCell>,
     outgoing_timers: Vec<TimerCell>,
-    ephemerals: Vec<Remembered>,
     by_ephemeral: Vec<Bucket>,
+    prefixes: Vec<PrefixShare<R>>,
 }
 
 impl<R: Role> LinkMemory<R> {
@@ -61,8 +61,8 @@ impl<R: Role> LinkMemory<R> {
             sent: filled(sent, || Slot::EMPTY),
             timers: vec![TimerCell::EMPTY; links],
             outgoing_timers: vec![TimerCell::EMPTY; dials],
-            ephemerals: filled(2 * links, || Remembered::EMPTY),
-            by_ephemeral: buckets(2 * links),
+            by_ephemeral: buckets(links),
+            prefixes: filled(links, || PrefixShare::EMPTY),
         }
     }
 
@@ -76,8 +76,8 @@ impl<R: Role> LinkMemory<R> {
             sent: &mut self.sent,
             timers: &mut self.timers,
             outgoing_timers: &mut self.outgoing_timers,
-            ephemerals: &mut self.ephemerals,
             by_ephemeral: &mut self.by_ephemeral,
+            prefixes: &mut self.prefixes,
         }
     }
 }

@@ -8,8 +8,8 @@ use crate::{
     host::Resume,
     id::{Epoch, Incarnation, PublicKey},
     link::{
-        Admit, Arrival, Dropped, Expired, Fate, LinkConfig, LinkHeads, Links, LinksState, Target,
-        Unanswered,
+        Admit, Arrival, Dropped, Expired, Fate, Grant, LinkConfig, LinkHeads, Links, LinksState,
+        Target, Unanswered,
     },
     random::{Random, Seed},
     role::Receiver,
@@ -106,7 +106,7 @@ pub(super) struct Kept {
 
 impl State {
     pub(super) fn new(
-        config: Config,
+        (config, credit): (Config, Grant),
         identity: Identity,
         seed: Seed,
         resume: Resume,
@@ -121,7 +121,7 @@ impl State {
             keep_alive: Some(config.keep_alive),
             idle: config.idle,
             datagram: config.datagram,
-            credit: config.credit,
+            credit,
             dial_cap: core::time::Duration::from_secs(10),
             reserved: 1,
             serves: false,
@@ -217,7 +217,7 @@ impl<'a> Engine<'a> {
         let Self { links, peers, state, .. } = self;
         if !state.home.was_online() {
             // Nothing reaches who is offline.
-            links.count_dropped(Dropped::Unfitting);
+            links.counters().dropped.count(Dropped::Unfitting);
             return None;
         }
         // One place is always left for the server.
@@ -276,6 +276,7 @@ impl<'a> Engine<'a> {
             self.save_verdicts_again();
             self.fetch_again();
         }
+        self.give_up_waiting();
         self.home_timeout();
         self.load_on();
     }
@@ -288,6 +289,7 @@ impl<'a> Engine<'a> {
             self.links.deadline(),
             self.peer_timers.deadline(),
             self.state.retry_at,
+            self.waiting_deadline(),
             self.state.home.deadline(),
             self.state.loading.deadline(),
         ]
@@ -470,8 +472,8 @@ impl<'a> Receiver<'a> for Engine<'a> {
                 let visit = &mut |contact: &mut Contact, token, fate| {
                     settle(contact, (outgoing, incoming), peers, token, fate);
                 };
-                if !links.acknowledged(link, ack, state.now, visit) {
-                    return FrameOutcome::Broken(Violation::AckOfUnsent);
+                if let Err(rule) = links.acknowledged(link, ack, state.now, visit) {
+                    return FrameOutcome::Broken(rule);
                 }
                 self.free_acknowledged(link);
                 FrameOutcome::Done

@@ -35,7 +35,7 @@
 use core::fmt;
 
 use crate::{
-    link::{LinkTables, OutgoingHandshake, Remembered, SentPacket},
+    link::{LinkTables, OutgoingHandshake, PrefixShare, SentPacket},
     role::LEAST_WORK,
     storage::{Bucket, Slot},
     timers::TimerCell,
@@ -77,8 +77,8 @@ pub struct Links<const N: usize> {
     by_key: [[Bucket; 2]; N],
     timers: [TimerCell; N],
     outgoing_timers: [TimerCell; N],
-    ephemerals: [[Remembered; 2]; N],
-    by_ephemeral: [[Bucket; 4]; N],
+    by_ephemeral: [[Bucket; 2]; N],
+    prefixes: [PrefixShare<ClientRole>; N],
 }
 
 impl<const N: usize> Links<N> {
@@ -90,8 +90,8 @@ impl<const N: usize> Links<N> {
         by_key: [[None; 2]; N],
         timers: [TimerCell::EMPTY; N],
         outgoing_timers: [TimerCell::EMPTY; N],
-        ephemerals: [const { [const { Remembered::EMPTY }; 2] }; N],
-        by_ephemeral: [[None; 4]; N],
+        by_ephemeral: [[None; 2]; N],
+        prefixes: [const { PrefixShare::EMPTY }; N],
     };
 }
 
@@ -256,8 +256,8 @@ impl<
                 sent: &mut packets.0,
                 timers: &mut links.timers,
                 outgoing_timers: &mut links.outgoing_timers,
-                ephemerals: links.ephemerals.as_flattened_mut(),
                 by_ephemeral: links.by_ephemeral.as_flattened_mut(),
+                prefixes: &mut links.prefixes,
             },
             peers: &mut peers.peers,
             peer_timers: &mut peers.timers,

@@ -465,8 +465,8 @@ impl Engine<'_> {
         if let Some(dial) = home.dial.take() {
             self.links.end_handshake(dial);
         }
-        for slot in 0..self.links.capacity() as u32 {
-            if let Some(link) = self.links.id_at(slot) {
+        for slot in 0..self.links.slab_mut().capacity() as u32 {
+            if let Some(link) = self.links.slab_mut().id_at(slot) {
                 self.leave(link);
                 self.links.close(link, CloseReason::Leaving, self.state.now);
             }

@@ -7,9 +7,10 @@ use crate::{
     id::{MessageName, Position},
     link::{Packet, Piece},
     record::BODY_HEADER,
-    role::is_room_to_wait,
+    role::{ARRIVING, is_room_to_wait, overrun},
     session::{self, MAIL_OVERHEAD},
     storage::{Body, Id, List, Pool},
+    time::Instant,
     violation::Violation,
     wire::{Frame, MAX_BODY, Mail, MailAck, Receipt, Say},
 };
@@ -21,9 +22,9 @@ use super::{
     incoming::{Mail as MailPlace, Stage},
 };
 
-/// Messages of one author that may be under way into the inbox at a time: of a table that is
-/// longer than that, a quarter at most.
-const ARRIVING: (usize, usize) = (16, 512);
+/// How long what came directly may wait for its missing pieces or for those before it, whatever
+/// else comes: its author, without a receipt, gives it to the server.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long to wait before the inbox is asked again to keep what it could not.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -46,15 +47,20 @@ impl Engine<'_> {
             }
             if let Some(found) = self.links.get_mut(link).filter(|_| say.offset == 0) {
                 // Nothing of it is kept: the credit it was sent on is free again.
-                found.credit.release(piece.total());
+                found.credit.pass(piece.total());
                 self.links.wake(link);
             }
             return FrameOutcome::Done;
         }
         let early = !peer.is_next(position, say.skip);
         let known = self.waiting_of(peer_id, |message| message.position == position);
+        let credit = self.links.get(link).map(|link| &link.credit).filter(|_| known.is_none());
+        if let Some(refused) = credit.and_then(|credit| overrun(credit, piece.total())) {
+            return refused;
+        }
         let id = known.or_else(|| {
             let added = self.add_arriving(link, peer_id, position, (say.total, early))?;
+            self.links.get_mut(link)?.credit.begin(piece.total());
             self.state.waiting.push_back(&mut self.incoming, added);
             Some(added)
         });
@@ -97,6 +103,10 @@ impl Engine<'_> {
             }
             at = message.chained.next();
         };
+        let credit = self.links.get(link).map(|link| &link.credit).filter(|_| known.is_none());
+        if let Some(refused) = credit.and_then(|credit| overrun(credit, piece.total())) {
+            return refused;
+        }
         let id = known.or_else(|| {
             let (peer, key) = author?;
             let total = piece.total();
@@ -114,7 +124,9 @@ impl Engine<'_> {
                     return None;
                 }
             };
-            self.links.get_mut(link)?.role.mail.push_back(&mut self.incoming, id);
+            let found = self.links.get_mut(link)?;
+            found.credit.begin(total);
+            found.role.mail.push_back(&mut self.incoming, id);
             Some(id)
         });
         let Some(message) = id.and_then(|id| self.incoming.get_mut(id)) else {
@@ -576,6 +588,7 @@ impl Engine<'_> {
         let body = self.pool.allocate(total.into())?;
         let mut message = Incoming::new(peer_id, position, body, total);
         message.link = Some(link);
+        message.begun = self.state.now;
         match self.incoming.insert(message) {
             Ok(id) => {
                 peer.arriving += 1;
@@ -613,6 +626,22 @@ impl Engine<'_> {
         }
     }
 
+    /// When the first of what came directly and waits is given up.
+    pub(super) fn waiting_deadline(&self) -> Option<Instant> {
+        let first = self.incoming.get(self.state.waiting.front()?)?;
+        Some(first.begun + PATIENCE)
+    }
+
+    /// Gives up what came directly and has waited for too long.
+    pub(super) fn give_up_waiting(&mut self) {
+        while self.waiting_deadline().is_some_and(|at| at <= self.state.now)
+            && let Some(first) = self.state.waiting.front()
+        {
+            self.forget_arriving(first);
+            self.discard(first);
+        }
+    }
+
     /// Takes a message off its author's list of what is not in the inbox yet.
     pub(super) fn forget_arriving(&mut self, id: Id<Incoming>) {
         self.wait_no_more(id);
@@ -634,6 +663,8 @@ impl Engine<'_> {
     fn release(&mut self, id: Id<Incoming>) {
         let Some(message) = self.incoming.get_mut(id) else { return };
         let (link, length) = (message.link.take(), message.body.len());
+        // What is given up before its turn may come again.
+        let settled = !matches!(message.stage, Stage::Arriving | Stage::Whole);
         // How far a room is read says what is free of its credit.
         let in_room = self.peers.get(message.peer).is_some_and(|peer| peer.with.is_room());
         let link = link.filter(|_| !in_room);
@@ -641,7 +672,7 @@ impl Engine<'_> {
             self.pool.free(core::mem::replace(&mut message.body, Body::EMPTY));
         }
         if let Some((id, link)) = link.and_then(|id| Some((id, self.links.get_mut(id)?))) {
-            link.credit.release(length);
+            link.credit.release(length, settled);
             if link.credit.is_owed() {
                 self.links.wake(id);
             }

@@ -5,6 +5,7 @@ use crate::{
     id::{Incarnation, Nick, Position, PublicKey, RunTag},
     link::Units,
     storage::{Body, Id, Linked, Node},
+    time::Instant,
 };
 
 use super::{ClientLink, Peer};
@@ -23,6 +24,8 @@ pub struct Incoming {
     pub(super) have: Units,
     /// The link that it came through, on whose credit.
     pub(super) link: Option<Id<ClientLink>>,
+    /// When its first piece came.
+    pub(super) begun: Instant,
     pub(super) ask: Ask,
     /// It is in the inbox, and its user was not told so.
     pub(super) came: bool,
@@ -88,6 +91,7 @@ impl Incoming {
             peer,
             position,
             stage: Stage::Arriving,
+            begun: Instant::from_micros(0),
             body,
             total,
             have: Units::NONE,

@@ -29,7 +29,7 @@ use crate::{
     link::{Link, LinkStatistics, Statistics},
     password::MAX_PASSWORD,
     random::Seed,
-    role::{StartError, grant},
+    role::{StartError, credit, grant},
     session::Identity,
     time::{Instant, UnixTime, WallClock},
     wire::{DEFAULT_DATAGRAM, MAX_AWAY, MAX_BODY, MAX_DATAGRAM, Presence, Wish},
@@ -159,9 +159,10 @@ impl<S: Storage> Client<S> {
     ) -> Result<Self, StartError> {
         let tables = storage.tables();
         tables.check(&resume)?;
-        let credit = grant(config.credit, tables.work.len(), tables.blocks.len());
-        let config = Config { credit, ..config };
-        let state = State::new(config, identity, seed, resume, now);
+        let bytes = grant(config.credit, tables.work.len(), tables.blocks.len());
+        let config = Config { credit: bytes, ..config };
+        let state =
+            State::new((config, credit(bytes, tables.incoming.len())), identity, seed, resume, now);
         Ok(Self { state, storage, unanswered: 0 })
     }
 

@@ -4,6 +4,8 @@ use core::time::Duration;
 
 use crate::{random::Random, session::Identity};
 
+use super::credit::Grant;
+
 /// Settings of all links of an endpoint.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LinkConfig {
@@ -15,8 +17,8 @@ pub(crate) struct LinkConfig {
     pub(crate) idle: Duration,
     /// The datagram size asked for.
     pub(crate) datagram: u16,
-    /// Bytes of entries that the other side may send ahead.
-    pub(crate) credit: u32,
+    /// What the other side may send ahead.
+    pub(crate) credit: Grant,
     /// The longest wait between two tries to reach someone.
     pub(crate) dial_cap: Duration,
     /// Live links that are left for those with servers, which this side begins.

@@ -2,13 +2,16 @@
 //! one that a datagram is for, in the fixed order of PROTOCOL §4, and moves no
 //! state for one that does not authenticate.
 
-use core::{net::SocketAddr, time::Duration};
+use core::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use crate::{
     id::{PublicKey, SessionId},
     random::Random,
-    session::{Cookies, Identity, Offer, OpenError, Opened},
-    storage::{Id, Slab},
+    session::{Cookies, INIT_NOISE, Identity, OpenError, Opened},
+    storage::{Id, List, Slab},
     time::Instant,
     violation::Violation,
     wire::{
@@ -22,11 +25,12 @@ use super::{
     config::{LinkConfig, Local},
     credit::Credit,
     initiator::{Finished, OutgoingHandshakes, Unanswered},
-    link::{Flow, Link, Phase, Role, SentFrame},
-    outgoing::{DueList, OutgoingHandshake, Target},
+    link::{EphemeralName, Flow, Link, Phase, Role, SentFrame},
+    outgoing::{DueList, OutgoingHandshake, Target, offer},
     packet::Packet,
-    recovery::Sent,
-    responder::{Initiation, Responder, UNCONFIRMED},
+    prefixes::{Meter, Peers, Use},
+    recovery::{Invalid, Sent},
+    responder::{Responder, UNCONFIRMED},
     schedule::{Lists, Schedule},
     statistics::{Dropped, Fill, Statistics},
     table::{Counts, Table},
@@ -34,6 +38,16 @@ use super::{
 
 /// How long a closed link still answers what comes with the reason.
 const CLOSING: Duration = Duration::from_secs(3);
+
+/// Links that one key may have in each phase: more than one that begins anew, and anew before the
+/// last try is over. What is beyond takes the place of the oldest.
+const UNCONFIRMED_A_KEY: u32 = 3;
+const LIVE_A_KEY: u32 = 4;
+const CLOSING_A_KEY: u32 = 4;
+
+/// After so long a handshake that is not confirmed gives way to another one: most round trips take
+/// less.
+const STALE: Duration = Duration::from_secs(1);
 
 /// Probes without an answer, and silence beside them, that end a link.
 const DEAD_PROBES: u32 = 5;
@@ -49,6 +63,9 @@ pub(crate) struct LinksState<R: Role> {
     pub(super) lists: Lists<R>,
     pub(super) due: DueList,
     pub(super) counts: Counts,
+    pub(super) closing: List<Link<R>, Peers>,
+    /// Handshakes that anyone may begin.
+    pub(super) spare: Meter,
 }
 
 impl<R: Role> LinksState<R> {
@@ -68,6 +85,8 @@ impl<R: Role> LinksState<R> {
             lists: Lists::NEW,
             due: DueList::NEW,
             counts: Counts::default(),
+            closing: List::NEW,
+            spare: Meter::default(),
         }
     }
 
@@ -79,7 +98,7 @@ impl<R: Role> LinksState<R> {
     /// Grants so many bytes of entries in the sessions that begin from now on.
     #[cfg(test)]
     pub(crate) fn set_credit(&mut self, credit: u32) {
-        self.config.credit = credit;
+        self.config.credit.bytes = credit;
     }
 
     /// Its source of randomness begins anew.
@@ -154,19 +173,9 @@ impl<'a, R: Role> Links<'a, R> {
         self.table.get_mut(id)
     }
 
-    /// The link in a slot of the table.
-    pub(crate) fn id_at(&self, slot: u32) -> Option<Id<Link<R>>> {
-        self.table.id_at(slot)
-    }
-
     /// What the role's own lists of links are threaded through.
     pub(crate) fn slab_mut(&mut self) -> &mut Slab<'a, Link<R>> {
         self.table.slab_mut()
-    }
-
-    /// How many links there can be.
-    pub(crate) fn capacity(&self) -> usize {
-        self.table.slab().capacity()
     }
 
     /// Who this endpoint is.
@@ -200,14 +209,9 @@ impl<'a, R: Role> Links<'a, R> {
         }
     }
 
-    /// A datagram that came in is dropped after all.
-    pub(crate) fn count_dropped(&mut self, why: Dropped) {
-        self.statistics.dropped.count(why);
-    }
-
-    /// The other side of a link broke a rule.
-    pub(crate) fn count_violation(&mut self, rule: Violation) {
-        self.statistics.violations.count(rule);
+    /// Where what happens is counted.
+    pub(crate) fn counters(&mut self) -> &mut Statistics {
+        self.statistics
     }
 
     /// Sets out to reach someone; `None` if there is no room for another handshake.
@@ -255,7 +259,7 @@ impl<'a, R: Role> Links<'a, R> {
             }
         };
         arrival.unwrap_or_else(|why| {
-            self.count_dropped(why);
+            self.statistics.dropped.count(why);
             Arrival::Nothing
         })
     }
@@ -273,27 +277,32 @@ impl<'a, R: Role> Links<'a, R> {
         self.reschedule(id, now);
     }
 
-    /// The other side's Ack. `false` if it acknowledges what was never sent.
-    #[must_use]
+    /// The other side's Ack.
+    ///
+    /// # Errors
+    /// It acknowledges what was never sent.
     pub(crate) fn acknowledged(
         &mut self,
         id: Id<Link<R>>,
         ack: &Ack,
         now: Instant,
         visit: Visit<'_, R>,
-    ) -> bool {
+    ) -> Result<(), Violation> {
         let Some(Link { phase: Phase::Live(flow), credit, role, keys, .. }) =
             self.table.get_mut(id)
         else {
-            return true;
+            return Ok(());
         };
+        if flow.skips.is_told_of(ack) {
+            return Err(Violation::AckOfSkipped);
+        }
         let next = keys.seal.next();
         let visit = &mut |frame, fate| settle::<R>(frame, fate, credit, role, visit);
-        let valid = flow.recovery.ack(&mut self.sent, ack, now, next, visit).is_ok();
+        let valid = flow.recovery.ack(&mut self.sent, ack, now, next, visit);
         self.wake(id);
         self.feed();
         self.reschedule(id, now);
-        valid
+        valid.map(drop).map_err(|Invalid| Violation::AckOfUnsent)
     }
 
     /// Lets a link send what it has, in its turn.
@@ -401,12 +410,13 @@ impl<'a, R: Role> Links<'a, R> {
         packet: Option<Packet<'_, R>>,
         now: Instant,
     ) -> Option<(SocketAddr, usize)> {
-        let suite = self.local.identity.suite();
+        let Local { identity, random, .. } = &mut *self.local;
+        let seal = (identity.suite(), random);
         self.schedule.had_turn(self.table.slab_mut(), id);
         let link = self.table.get_mut(id)?;
         // Whoever had room for any frame had no more to write.
         let more = packet.as_ref().is_some_and(|packet| packet.room() < SMALLEST_ROOM);
-        let sent = packet.and_then(|packet| packet.finish(link, &mut self.sent, suite, now));
+        let sent = packet.and_then(|packet| packet.finish(link, &mut self.sent, seal, now));
         let (live, owes_credit) = (link.is_live(), link.credit.is_owed());
         if sent.is_some() && live && (more || owes_credit) {
             self.wake(id);
@@ -438,21 +448,25 @@ impl<'a, R: Role> Links<'a, R> {
         init: &Init<'_>,
         admit: &mut dyn FnMut(&PublicKey) -> Admit,
     ) -> Result<(), Dropped> {
-        let (opened, ephemeral) =
-            match self.responder.init(self.local, self.config, (now, from), init)? {
-                Initiation::New { opened, ephemeral } => (opened, ephemeral),
-                Initiation::Repeated(id) => {
-                    if self.table.get(id).is_some_and(Link::is_unconfirmed) {
-                        self.schedule.send_accept(self.table.slab_mut(), id);
-                    }
-                    return Ok(());
-                }
-            };
-        let accepted = self.accept_handshake((now, from), init.hello.size, opened, admit);
+        let at = (now, from);
+        let ephemeral = self.responder.check(self.local, self.config, at, init)?;
+        if let Some(id) = self.table.by_ephemeral(&ephemeral) {
+            if let Some(Link { phase: Phase::Unconfirmed { allowance, .. }, .. }) =
+                self.table.get_mut(id)
+            {
+                *allowance = allowance.saturating_add(Init::length(INIT_NOISE) as u32);
+                self.schedule.send_accept(self.table.slab_mut(), id);
+            }
+            return Ok(());
+        }
+        if !self.table.allows_handshake(now, from.ip()) {
+            return Err(Dropped::Throttled);
+        }
+        let opened = Responder::open(self.local, self.config, init)?;
+        let accepted = self.accept_handshake(at, init.hello.size, (opened, ephemeral), admit);
         match accepted {
             Ok(id) => {
                 self.statistics.handshakes.accepted += 1;
-                self.responder.accepted(&ephemeral, id, now);
                 self.schedule.send_accept(self.table.slab_mut(), id);
                 Ok(())
             }
@@ -468,7 +482,7 @@ impl<'a, R: Role> Links<'a, R> {
         &mut self,
         (now, from): (Instant, SocketAddr),
         size: u16,
-        opened: Opened,
+        (opened, ephemeral): (Opened, EphemeralName),
         admit: &mut dyn FnMut(&PublicKey) -> Admit,
     ) -> Result<Id<Link<R>>, Dropped> {
         let (peer, theirs) = (opened.initiator(), opened.offer());
@@ -476,18 +490,21 @@ impl<'a, R: Role> Links<'a, R> {
             Admit::Yes { outgoing } if !self.goes_ahead_of(&peer, outgoing) => {}
             Admit::Yes { .. } | Admit::No => return Err(Dropped::Unfitting),
         }
-        // There is one unconfirmed session a key: the newest.
-        if let Some(older) = self.table.unconfirmed_of(&peer) {
-            self.remove(older);
-        }
+        self.make_room_for_unconfirmed(now, &peer, from.ip());
         let session = self.unused_session().ok_or(Dropped::NoRoom)?;
         let Local { identity, random, boot } = &mut *self.local;
-        let ours = Offer { session, credit: self.config.credit };
+        let ours = offer(session, self.config.credit);
         let accepted = opened.accept(identity, ours, usize::from(size), random, *boot);
         let (keys, memo) = accepted.ok_or(Dropped::Unauthentic)?;
-        let phase = Phase::Unconfirmed { memo, expires: now + UNCONFIRMED };
-        let link = Link::new([ours, theirs], (peer, from), keys, phase, size, now);
-        self.add(link, now).ok_or(Dropped::NoRoom)
+        // The Hello, of that size, paid for the first Accept; one more is for free, since either may
+        // get lost. What goes beyond is paid for by repetitions of the Init.
+        let allowance = 2 * u32::from(size);
+        let phase = Phase::Unconfirmed { memo, expires: now + UNCONFIRMED, allowance };
+        let mut link = Link::new([ours, theirs], (peer, from), keys, phase, size, now);
+        link.ephemeral = Some(ephemeral);
+        let id = self.table.add(link).ok_or(Dropped::NoRoom)?;
+        self.reschedule(id, now);
+        Ok(id)
     }
 
     fn establish<'d>(
@@ -504,12 +521,14 @@ impl<'a, R: Role> Links<'a, R> {
             return Err(Dropped::NoRoom);
         }
         self.outgoing.end(handshake);
-        let ours = Offer { session: accept.session, credit: self.config.credit };
-        let phase = Phase::Live(Flow::new(self.config.initial_rtt, datagram));
+        let ours = offer(accept.session, self.config.credit);
+        let phase =
+            Phase::Live(Flow::new(self.config.initial_rtt, datagram, &mut self.local.random));
         let mut link = Link::new([ours, theirs], (peer, from), keys, phase, datagram, now);
         // The responder waits for a packet before it sends any.
         link.ping = true;
-        let id = self.add(link, now).ok_or(Dropped::NoRoom)?;
+        let id = self.table.add(link).ok_or(Dropped::NoRoom)?;
+        self.reschedule(id, now);
         self.statistics.handshakes.completed += 1;
         self.wake(id);
         Ok(Arrival::Established { link: id, target })
@@ -523,7 +542,6 @@ impl<'a, R: Role> Links<'a, R> {
     ) -> Result<Arrival<'d, R>, Dropped> {
         let id = self.table.by_session(header.session.0).ok_or(Dropped::NoSession)?;
         let suite = self.local.identity.suite();
-        let spare = self.has_spare();
         let link = self.table.get_mut(id).ok_or(Dropped::NoSession)?;
         let plaintext =
             link.keys.open.open(suite, header, sealed).map_err(|error| match error {
@@ -540,11 +558,11 @@ impl<'a, R: Role> Links<'a, R> {
         let confirmed = link.is_unconfirmed();
         if confirmed {
             self.schedule.unlist(self.table.slab_mut(), id);
-            if !spare {
+            if !self.make_room_for_live(id, now) {
                 self.close(id, CloseReason::Full, now);
                 return Err(Dropped::NoRoom);
             }
-            let flow = Flow::new(self.config.initial_rtt, datagram);
+            let flow = Flow::new(self.config.initial_rtt, datagram, &mut self.local.random);
             self.table.enter(id, Phase::Live(flow));
             self.statistics.handshakes.completed += 1;
         }
@@ -565,13 +583,19 @@ impl<'a, R: Role> Links<'a, R> {
             self.remove(id);
             return Expired::Nothing;
         }
+        if link.evicted {
+            return Expired::Dead(id);
+        }
         let silence = now.since(link.heard);
         let probes = link.probes();
         let Link { phase: Phase::Live(flow), credit, role, datagram, .. } = link else {
             self.reschedule(id, now);
             return Expired::Nothing;
         };
-        if silence >= idle || (probes >= DEAD_PROBES && silence >= DEAD_SILENCE) {
+        if silence >= idle
+            || (probes >= DEAD_PROBES && silence >= DEAD_SILENCE)
+            || flow.give_up_at(idle).is_some_and(|at| at <= now)
+        {
             return Expired::Dead(id);
         }
         let mut probing = false;
@@ -599,21 +623,16 @@ impl<'a, R: Role> Links<'a, R> {
     fn next_accept(&mut self, scratch: &mut [u8; MAX_DATAGRAM]) -> Option<(SocketAddr, usize)> {
         let suite = self.local.identity.suite();
         while let Some(id) = self.schedule.next_accept(self.table.slab_mut()) {
-            if let Some(Link { phase: Phase::Unconfirmed { memo, .. }, theirs, address, .. }) =
-                self.table.get(id)
-            {
-                let head = Accept { session: *theirs, noise: &mut [] }.encode(scratch).len();
-                let length = memo.encode(suite, scratch.get_mut(head..)?)?;
-                return Some((*address, head + length));
+            let Some(link) = self.table.get_mut(id) else { continue };
+            let Phase::Unconfirmed { memo, allowance, .. } = &mut link.phase else { continue };
+            let head = Accept { session: link.theirs, noise: &mut [] }.encode(scratch).len();
+            let length = head + memo.encode(suite, scratch.get_mut(head..)?)?;
+            if let Some(rest) = allowance.checked_sub(length as u32) {
+                *allowance = rest;
+                return Some((link.address, length));
             }
         }
         None
-    }
-
-    fn add(&mut self, link: Link<R>, now: Instant) -> Option<Id<Link<R>>> {
-        let id = self.table.add(link)?;
-        self.reschedule(id, now);
-        Some(id)
     }
 
     fn reschedule(&mut self, id: Id<Link<R>>, now: Instant) {
@@ -625,6 +644,70 @@ impl<'a, R: Role> Links<'a, R> {
         if !self.sent.is_full() {
             self.schedule.feed(self.table.slab_mut());
         }
+    }
+
+    /// Lets links give way to one that is to be confirmed: older ones with the same peer, where there
+    /// are too many, and one of the source prefix that has the most, or one that had its time, or of
+    /// the same peer, when there is no more room.
+    fn make_room_for_unconfirmed(&mut self, now: Instant, peer: &PublicKey, from: IpAddr) {
+        for (is, most) in [
+            (Link::is_unconfirmed as fn(&Link<R>) -> bool, UNCONFIRMED_A_KEY),
+            (|link| link.kind().is_none(), CLOSING_A_KEY),
+        ] {
+            if let (count, Some(oldest)) = self.table.oldest_with(peer, is)
+                && count >= most
+            {
+                self.remove(oldest);
+            }
+        }
+        if self.table.is_full()
+            && let Some(oldest) = self.table.oldest_closing()
+        {
+            self.remove(oldest);
+        }
+        if !self.table.has_room_for_unconfirmed() {
+            let heaviest = self.table.heaviest(from, Use::Unconfirmed);
+            let stale = || self.table.stale(now, STALE);
+            let own = || self.table.oldest_with(peer, Link::is_unconfirmed).1;
+            if let Some(id) = heaviest.or_else(stale).or_else(own) {
+                self.statistics.evicted += 1;
+                self.remove(id);
+            }
+        }
+    }
+
+    /// Lets links give way to one that is confirmed now, as [`Self::make_room_for_unconfirmed`]
+    /// does; `false` if there is no room all the same.
+    fn make_room_for_live(&mut self, id: Id<Link<R>>, now: Instant) -> bool {
+        let Some((peer, from)) = self.table.get(id).map(|link| (link.peer, link.address.ip()))
+        else {
+            return false;
+        };
+        let (count, oldest) = self.table.oldest_with(&peer, |link| link.is_live() && !link.evicted);
+        if count >= LIVE_A_KEY
+            && let Some(oldest) = oldest
+        {
+            self.evict(oldest, now);
+            return true;
+        }
+        if self.has_spare() {
+            return true;
+        }
+        let heaviest = self.table.heaviest(from, Use::Live);
+        if let Some(heaviest) = heaviest {
+            self.evict(heaviest, now);
+        }
+        heaviest.is_some()
+    }
+
+    /// Ends a live link when deadlines are looked at the next time, so that its role hears of it.
+    fn evict(&mut self, id: Id<Link<R>>, now: Instant) {
+        self.table.evict(id);
+        if let Some(link) = self.table.get_mut(id) {
+            (link.evicted, link.alarm) = (true, None);
+            self.statistics.evicted += 1;
+        }
+        self.reschedule(id, now);
     }
 
     /// A session id for a link that is to be confirmed; `None` if there is no room for

@@ -6,11 +6,11 @@ use crate::{
 };
 
 use super::{
-    ephemerals::{Ephemerals, EphemeralsHead, Remembered},
     initiator::OutgoingHandshakes,
     link::{Link, Role, SentFrame},
     links::{Links, LinksState},
     outgoing::OutgoingHandshake,
+    prefixes::{PrefixShare, Prefixes},
     recovery::Sent,
     responder::Responder,
     schedule::Schedule,
@@ -39,10 +39,10 @@ pub struct LinkTables<'a, R: Role> {
     pub by_outgoing: &'a mut [Bucket],
     /// As many as handshakes that this side began.
     pub outgoing_timers: &'a mut [TimerCell],
-    /// Handshakes that others may begin in half a minute.
-    pub ephemerals: &'a mut [Remembered],
-    /// [`Index::buckets`] for the ephemerals.
+    /// [`Index::buckets`] for the links.
     pub by_ephemeral: &'a mut [Bucket],
+    /// What each source prefix holds: the more places, the fewer prefixes share one.
+    pub prefixes: &'a mut [PrefixShare<R>],
 }
 
 /// What goes with the slices.
@@ -53,7 +53,6 @@ pub(crate) struct LinkHeads {
     sent: SlabHead,
     timers: u32,
     outgoing_timers: u32,
-    ephemerals: EphemeralsHead,
     hash: [u8; 16],
 }
 
@@ -66,7 +65,6 @@ impl LinkHeads {
             sent: SlabHead::NEW,
             timers: 0,
             outgoing_timers: 0,
-            ephemerals: EphemeralsHead::default(),
             hash,
         }
     }
@@ -85,16 +83,14 @@ impl<'a, R: Role> Links<'a, R> {
         let outgoing = Slab::new(tables.outgoing, &mut heads.outgoing);
         let by_outgoing = Index::new(tables.by_outgoing, heads.hash);
         let outgoing_timers = Timers::new(tables.outgoing_timers, &mut heads.outgoing_timers);
-        let ephemerals = Ephemerals {
-            ring: tables.ephemerals,
-            index: Index::new(tables.by_ephemeral, heads.hash),
-            head: &mut heads.ephemerals,
-        };
+        let by_ephemeral = Index::new(tables.by_ephemeral, heads.hash);
+        let indexes = [by_session, by_key, by_ephemeral];
+        let prefixes = Prefixes::new(tables.prefixes, &mut state.spare, heads.hash);
         Self {
             local: &mut state.local,
             config: &state.config,
             statistics: &mut state.statistics,
-            table: Table::new(links, by_session, by_key, &mut state.counts),
+            table: Table::new(links, indexes, prefixes, &mut state.counts, &mut state.closing),
             schedule: Schedule::new(&mut state.lists, timers),
             outgoing: OutgoingHandshakes::new(
                 outgoing,
@@ -102,7 +98,7 @@ impl<'a, R: Role> Links<'a, R> {
                 outgoing_timers,
                 &mut state.due,
             ),
-            responder: Responder::new(&mut state.cookies, ephemerals),
+            responder: Responder::new(&mut state.cookies),
             sent: Slab::new(tables.sent, &mut heads.sent),
         }
     }

@@ -8,7 +8,6 @@
 mod config;
 mod congestion;
 mod credit;
-mod ephemerals;
 mod initiator;
 #[allow(clippy::module_inception)] // the module's one main thing
 mod link;
@@ -17,28 +16,30 @@ mod memory;
 mod outgoing;
 mod packet;
 mod pieces;
+mod prefixes;
 mod received;
 mod recovery;
 mod responder;
 mod rtt;
 mod schedule;
+mod skips;
 mod statistics;
 mod table;
 #[cfg(test)]
 mod tests;
 mod units;
 
-pub use ephemerals::Remembered;
 pub use link::{Link, Role, SentFrame};
 pub use memory::{LinkTables, SentPacket};
 pub use outgoing::OutgoingHandshake;
+pub use prefixes::PrefixShare;
 pub use recovery::{Fate, Sent};
 pub use statistics::{Drops, Fill, Handshakes, LinkStatistics, Statistics, Violations};
 pub use table::unconfirmed;
 pub use units::{Run, Units};
 
 pub(crate) use config::LinkConfig;
-pub(crate) use credit::Credit;
+pub(crate) use credit::{Begun, Credit, Grant};
 pub(crate) use initiator::Unanswered;
 pub(crate) use links::{Admit, Arrival, Expired, Links, LinksState};
 pub(crate) use memory::LinkHeads;

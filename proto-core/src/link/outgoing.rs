@@ -9,7 +9,10 @@ use crate::{
     wire::{Hello, HelloTo, Init, MAX_DATAGRAM, Retry, VERSION},
 };
 
-use super::config::{LinkConfig, Local};
+use super::{
+    config::{LinkConfig, Local},
+    credit::Grant,
+};
 
 /// Datagram sizes to ask for when larger ones are not answered.
 const SMALLER: [u16; 2] = [512, 256];
@@ -106,7 +109,7 @@ impl OutgoingHandshake {
 
     /// A Retry from the right address: goes on to the Init. `false` if it is
     /// damaged, of another version or key, or nothing new.
-    pub(super) fn retry(&mut self, local: &mut Local, retry: &Retry, credit: u32) -> bool {
+    pub(super) fn retry(&mut self, local: &mut Local, retry: &Retry, credit: Grant) -> bool {
         if !session::check_retry(local.identity.suite(), &self.hello, retry)
             || retry.version != VERSION
             || matches!(self.stage, Stage::Init { cookie, .. } if cookie == retry.cookie)
@@ -123,7 +126,7 @@ impl OutgoingHandshake {
             }
             _ => return false,
         };
-        let offer = Offer { session: self.session(), credit };
+        let offer = offer(self.session(), credit);
         let Some((initiator, noise)) = Initiator::new(
             &local.identity,
             &responder,
@@ -181,6 +184,11 @@ impl OutgoingHandshake {
             }
         }
     }
+}
+
+/// What this side tells in a handshake.
+pub(super) fn offer(session: SessionId, credit: Grant) -> Offer {
+    Offer { session, credit: credit.bytes, messages: credit.messages }
 }
 
 fn hello(local: &mut Local, target: Target, size: u16) -> Hello {

@@ -3,6 +3,7 @@
 use core::net::SocketAddr;
 
 use crate::{
+    random::Random,
     session::Suite,
     time::Instant,
     wire::{Frame, FrameWriter, MAX_DATAGRAM, PacketHeader, TAG_LENGTH},
@@ -102,7 +103,7 @@ impl<'b, R: Role> Packet<'b, R> {
         mut self,
         link: &mut Link<R>,
         sent: &mut Slab<'_, Sent<SentFrame<R::Token>>>,
-        suite: &dyn Suite,
+        (suite, random): (&dyn Suite, &mut Random),
         now: Instant,
     ) -> Option<(SocketAddr, usize)> {
         if let Phase::Live(flow) = &link.phase {
@@ -118,6 +119,11 @@ impl<'b, R: Role> Packet<'b, R> {
         }
         let length = self.writer.length();
         let packet = self.writer.into_inner();
+        if let Phase::Live(flow) = &mut link.phase
+            && flow.skips.take(link.keys.seal.next(), random)
+        {
+            link.keys.seal.skip();
+        }
         let (number, size) = link.keys.seal.seal(suite, link.theirs, packet, length)?;
         let Phase::Live(flow) = &mut link.phase else { return Some((link.address, size)) };
         if self.acks {

@@ -5,16 +5,13 @@ use core::{net::SocketAddr, time::Duration};
 
 use crate::{
     session::{self, Cookies, Opened},
-    storage::Id,
     time::Instant,
     wire::{Hello, HelloTo, Init, Retry, VERSION},
 };
 
 use super::{
-    Link,
     config::{LinkConfig, Local},
-    ephemerals::Ephemerals,
-    link::Role,
+    link::EphemeralName,
     statistics::Dropped,
 };
 
@@ -24,20 +21,11 @@ pub(super) const UNCONFIRMED: Duration = Duration::from_secs(15);
 /// What answers the handshakes of others.
 pub(super) struct Responder<'a> {
     cookies: &'a mut Cookies,
-    ephemerals: Ephemerals<'a>,
-}
-
-/// What a handshake message 1 leads to.
-pub(super) enum Initiation<R: Role> {
-    /// It came before, and led to this link.
-    Repeated(Id<Link<R>>),
-    /// It opens: who sent it wants a session.
-    New { opened: Opened, ephemeral: [u8; 32] },
 }
 
 impl<'a> Responder<'a> {
-    pub(super) fn new(cookies: &'a mut Cookies, ephemerals: Ephemerals<'a>) -> Self {
-        Self { cookies, ephemerals }
+    pub(super) fn new(cookies: &'a mut Cookies) -> Self {
+        Self { cookies }
     }
 
     /// The address proof to ask for, of someone who says Hello.
@@ -64,15 +52,15 @@ impl<'a> Responder<'a> {
         Ok(session::retry(suite, hello, cookie, key))
     }
 
-    /// Handshake message 1: checks what costs nothing first, and computes a
-    /// Diffie-Hellman only for an address that is proven.
-    pub(super) fn init<R: Role>(
+    /// Checks a handshake message 1 for what costs nothing: it is for this endpoint, and from an
+    /// address that is proven. Its ephemeral key tells repetitions of it.
+    pub(super) fn check(
         &mut self,
         local: &mut Local,
         config: &LinkConfig,
         (now, from): (Instant, SocketAddr),
         init: &Init<'_>,
-    ) -> Result<Initiation<R>, Dropped> {
+    ) -> Result<EphemeralName, Dropped> {
         let Local { identity, random, .. } = local;
         let serves = matches!(init.hello.to, HelloTo::Server);
         let ephemeral = Opened::ephemeral(init)
@@ -81,24 +69,16 @@ impl<'a> Responder<'a> {
         if !self.cookies.verify(identity.suite(), random, now, from, &init.hello, &init.cookie) {
             return Err(Dropped::Unproven);
         }
-        if let Some(id) = self.ephemerals.find(&ephemeral) {
-            return Ok(Initiation::Repeated(id));
-        }
-        if !self.ephemerals.make_room(now) {
-            return Err(Dropped::NoRoom);
-        }
-        let key = config.serves.then(|| identity.public());
-        let opened = Opened::open(identity, init, key).ok_or(Dropped::Unauthentic)?;
-        Ok(Initiation::New { opened, ephemeral })
+        Ok(*ephemeral.first_chunk().unwrap_or(&[0; 16]))
     }
 
-    /// A handshake has led to a link: the same message 1 leads to no other one.
-    pub(super) fn accepted<R: Role>(
-        &mut self,
-        ephemeral: &[u8; 32],
-        link: Id<Link<R>>,
-        now: Instant,
-    ) {
-        self.ephemerals.remember(ephemeral, link, now, Cookies::LIFETIME);
+    /// Opens a handshake message 1, for two Diffie-Hellman operations.
+    pub(super) fn open(
+        local: &Local,
+        config: &LinkConfig,
+        init: &Init<'_>,
+    ) -> Result<Opened, Dropped> {
+        let key = config.serves.then(|| local.identity.public());
+        Opened::open(&local.identity, init, key).ok_or(Dropped::Unauthentic)
     }
 }

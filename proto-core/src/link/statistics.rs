@@ -18,6 +18,9 @@ pub struct Statistics {
     pub violations: Violations,
     /// Handshakes, in both directions.
     pub handshakes: Handshakes,
+    /// Links that gave way to others: to those of a source prefix that has fewer, or to a newer one
+    /// of the same key.
+    pub evicted: u64,
     /// Links, in whatever phase.
     pub links: Fill,
     /// Handshakes that this side has begun and that are not through.
@@ -68,6 +71,8 @@ pub struct Drops {
     pub unauthentic: u64,
     /// A handshake or entry that there was no room for.
     pub no_room: u64,
+    /// A handshake from a source prefix that has begun too many lately.
+    pub throttled: u64,
 }
 
 /// Why a datagram is dropped.
@@ -80,10 +85,11 @@ pub(crate) enum Dropped {
     Replayed,
     Unauthentic,
     NoRoom,
+    Throttled,
 }
 
 impl Drops {
-    pub(super) fn count(&mut self, why: Dropped) {
+    pub(crate) fn count(&mut self, why: Dropped) {
         *match why {
             Dropped::Malformed => &mut self.malformed,
             Dropped::Unfitting => &mut self.unfitting,
@@ -92,6 +98,7 @@ impl Drops {
             Dropped::Replayed => &mut self.replayed,
             Dropped::Unauthentic => &mut self.unauthentic,
             Dropped::NoRoom => &mut self.no_room,
+            Dropped::Throttled => &mut self.throttled,
         } += 1;
     }
 }
@@ -112,7 +119,7 @@ impl Violations {
         Violation::ALL.into_iter().zip(self.0).filter(|(_, count)| *count > 0)
     }
 
-    pub(super) fn count(&mut self, rule: Violation) {
+    pub(crate) fn count(&mut self, rule: Violation) {
         if let Some(count) = self.0.get_mut(rule as usize) {
             *count += 1;
         }

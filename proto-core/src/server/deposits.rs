@@ -7,6 +7,7 @@ use crate::{
     id::{Account, Incarnation, Position, PublicKey, Recipient},
     link::{Piece, Units},
     record::{BODY_HEADER, Sentence, record_bound},
+    role::overrun,
     session::MAIL_OVERHEAD,
     storage::{Body, Id, Node},
     violation::Violation,
@@ -97,9 +98,22 @@ impl Engine<'_> {
                 (None, _) => self.refuse_of(link, Some(pair_id), deposit, EntryRefusal::NotMember),
             };
         }
+        let source =
+            known.and_then(|id| self.entries.get(id)).map(|entry| (entry.stage, entry.source));
+        let begun = match source {
+            None => true,
+            Some((stage, source)) => stage == Stage::Arriving && source != Some(link),
+        };
+        let credit = self.links.get(link).map(|link| &link.credit).filter(|_| begun);
+        if let Some(refused) = credit.and_then(|credit| overrun(credit, piece.total())) {
+            return refused;
+        }
         let Some(id) = known.or_else(|| self.add_entry(link, pair_id, position, deposit)) else {
             return FrameOutcome::NoRoom;
         };
+        if let Some(found) = self.links.get_mut(link).filter(|_| begun) {
+            found.credit.begin(piece.total());
+        }
         if self.entries.get(id).is_some_and(|entry| entry.stage != Stage::Arriving) {
             self.return_credit(link, deposit);
         }
@@ -117,7 +131,10 @@ impl Engine<'_> {
                 Some(false) => {}
                 None => return FrameOutcome::Broken(Violation::MixedPieces),
             }
-            self.entry_timers.set(id.slot(), Some(self.state.now + PATIENCE));
+            // No further piece gives it more time, until it is whole and waits for others.
+            if begun || entry.stage == Stage::Waiting {
+                self.entry_timers.set(id.slot(), Some(self.state.now + PATIENCE));
+            }
         }
         self.take_next(pair_id);
         if self.is_held(pair_id) {
@@ -313,8 +330,10 @@ impl Engine<'_> {
     pub(super) fn release(&mut self, id: Id<Entry>) {
         let Some(entry) = self.entries.get_mut(id) else { return };
         let (source, length) = (entry.source.take(), entry.body.len());
+        // What is given up before its turn, or refused, may come again.
+        let settled = !matches!(entry.stage, Stage::Arriving | Stage::Waiting | Stage::Refused(_));
         if let Some((source, link)) = source.and_then(|id| Some((id, self.links.get_mut(id)?))) {
-            link.credit.release(length);
+            link.credit.release(length, settled);
             if link.credit.is_owed() {
                 self.links.wake(source);
             }

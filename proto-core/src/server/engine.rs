@@ -9,7 +9,7 @@ use zeroize::Zeroize;
 use crate::{
     host::Owed,
     id::{Account, Incarnation},
-    link::{Admit, Arrival, Expired, Fate, LinkConfig, LinkHeads, Links, LinksState},
+    link::{Admit, Arrival, Expired, Fate, Grant, LinkConfig, LinkHeads, Links, LinksState},
     random::{Random, Seed},
     role::Receiver,
     session::{self, Identity},
@@ -111,7 +111,7 @@ pub(super) struct Kept {
 
 impl State {
     pub(super) fn new(
-        config: Config,
+        (config, credit): (Config, Grant),
         identity: Identity,
         seed: Seed,
         resume: Resume,
@@ -126,7 +126,7 @@ impl State {
             keep_alive: None,
             idle: config.idle,
             datagram: config.datagram,
-            credit: config.credit,
+            credit,
             dial_cap: Duration::ZERO,
             reserved: 0,
             serves: true,
@@ -356,8 +356,8 @@ impl<'a> Engine<'a> {
     }
 
     pub(super) fn shut_down(&mut self) {
-        for slot in 0..self.links.capacity() as u32 {
-            if let Some(link) = self.links.id_at(slot) {
+        for slot in 0..self.links.slab_mut().capacity() as u32 {
+            if let Some(link) = self.links.slab_mut().id_at(slot) {
                 self.leave(link);
                 self.links.close(link, CloseReason::Leaving, self.state.now);
             }
@@ -435,8 +435,8 @@ impl<'a> Receiver<'a> for Engine<'a> {
                     settle(member, pairs, &mut state.unused, entries, token, fate);
                     settle_room(member, rooms, &mut state.moved_rooms, token, fate);
                 };
-                if !links.acknowledged(link, ack, now, visit) {
-                    return FrameOutcome::Broken(Violation::AckOfUnsent);
+                if let Err(rule) = links.acknowledged(link, ack, now, visit) {
+                    return FrameOutcome::Broken(rule);
                 }
                 self.free_refusals(link, number);
                 self.settle_reader(link);

@@ -83,7 +83,7 @@ impl Engine<'_> {
         let Ticket { asker, slot, serial } = ticket;
         match asker {
             asker::SAVE | asker::FORGET => {
-                let Some(link) = self.links.id_at(slot) else { return };
+                let Some(link) = self.links.slab_mut().id_at(slot) else { return };
                 let Some(member) = self.member(link) else { return };
                 if asker == asker::SAVE && member.save.answer(serial) {
                     self.account_saved(link, stored);
@@ -156,7 +156,7 @@ impl Engine<'_> {
         let Ticket { asker, slot, serial } = ticket;
         match asker {
             asker::LOAD => {
-                let Some(link) = self.links.id_at(slot) else { return };
+                let Some(link) = self.links.slab_mut().id_at(slot) else { return };
                 if self.member(link).is_some_and(|member| member.load.answer(serial)) {
                     self.mail_loaded(link, loaded);
                 }

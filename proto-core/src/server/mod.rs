@@ -31,7 +31,7 @@ use crate::{
     link::{Link, LinkStatistics, Statistics},
     random::Seed,
     record::Sentence,
-    role::{StartError, grant},
+    role::{StartError, credit, grant},
     session::Identity,
     time::{Instant, UnixTime, WallClock},
     wire::{DEFAULT_DATAGRAM, MAX_BODY, MAX_DATAGRAM, Presence, Retention},
@@ -147,9 +147,10 @@ impl<S: Storage> Server<S> {
     ) -> Result<Self, StartError> {
         let tables = storage.tables();
         tables.check(&resume)?;
-        let credit = grant(config.credit, tables.work.len(), tables.blocks.len());
-        let config = Config { credit, ..config };
-        let state = State::new(config, identity, seed, resume, now);
+        let bytes = grant(config.credit, tables.work.len(), tables.blocks.len());
+        let config = Config { credit: bytes, ..config };
+        let state =
+            State::new((config, credit(bytes, tables.entries.len())), identity, seed, resume, now);
         Ok(Self { state, storage, unanswered: 0 })
     }
 

@@ -142,7 +142,7 @@ impl Engine<'_> {
     /// Nothing of a deposit is kept: the credit it was sent on is free again.
     pub(super) fn return_credit(&mut self, link: Id<ServerLink>, deposit: &Deposit<'_>) {
         if let Some(found) = self.links.get_mut(link).filter(|_| deposit.offset == 0) {
-            found.credit.release(deposit.total.into());
+            found.credit.pass(deposit.total.into());
             self.links.wake(link);
         }
     }
