@@ -303,6 +303,20 @@ impl<S: Storage> Client<S> {
         self.state.links.set_credit(credit);
     }
 
+    /// Takes it that everyone it has a session with has granted all there is.
+    #[cfg(test)]
+    pub(crate) fn overspend(&mut self) {
+        let now = self.state.kept.now;
+        let mut engine = self.engine(now);
+        let links = engine.links.slab_mut();
+        for slot in 0..links.capacity() as u32 {
+            if let Some(link) = links.id_at(slot).and_then(|id| links.get_mut(id)) {
+                let all = crate::wire::CreditLimit { bytes: u64::MAX, messages: u64::MAX };
+                link.credit.raise(all);
+            }
+        }
+    }
+
     fn engine(&mut self, now: Instant) -> Engine<'_> {
         self.counting(now).0
     }
