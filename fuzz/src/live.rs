@@ -309,7 +309,7 @@ impl World<Server<ServerMemory>> {
         }
         self.settle();
         let usage = self.role.usage();
-        assert_eq!(usage.links.0, 0, "links are left behind");
+        assert_eq!(self.role.statistics().links.used, 0, "links are left behind");
         assert_eq!(usage.entries.0, usage.recent.0, "entries are left behind");
         assert_eq!(usage.blocks.0, usage.recent.1, "blocks are left behind");
         assert_eq!(usage.pairs.0, 0, "pairs are left behind");

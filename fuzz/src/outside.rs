@@ -347,7 +347,7 @@ impl Outside {
     }
 
     fn offer(&mut self, end: End) -> Offer {
-        Offer { session: SessionId(self.random.u32()), credit: credit(end) }
+        Offer { session: SessionId(self.random.u32()), credit: credit(end), messages: 64 }
     }
 
     /// What a Retry says: a server's key, and none of a peer's.

@@ -5,21 +5,10 @@ use core::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use crate::{random::Random, session::Suite, time::UnixTime};
-
 /// An identity: an X25519 public key (RFC 7748 §6.1).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PublicKey(pub [u8; 32]);
-
-impl PublicKey {
-    /// The name of a room among keys, which tells rooms of different servers apart.
-    /// Nobody has the secret of it.
-    pub fn of_room(suite: &dyn Suite, server: &Self, room: Room, name: Option<&RoomName>) -> Self {
-        let name = name.map_or([0; MAX_NAME], RoomName::folded);
-        Self(suite.hash(&[b"udpchat 1 room", &server.0, &room.0.to_le_bytes(), &name]))
-    }
-}
 
 impl PublicKey {
     /// What tells a few keys apart: the first four bytes, little endian.
@@ -71,15 +60,6 @@ impl Incarnation {
 
     /// Of no run.
     pub const NONE: Self = Self([0; 8]);
-
-    /// Of the run that begins now, the host's `boot`-th. The time and the boot number make it
-    /// another one where the seed of `random` was used before.
-    pub(crate) fn draw(suite: &dyn Suite, random: &mut Random, boot: u64, now: UnixTime) -> Self {
-        let fresh: [u8; 32] = random.bytes();
-        let (boot, now) = (boot.to_le_bytes(), now.0.to_le_bytes());
-        let hash = suite.hash(&[b"udpchat 1 run", &fresh, &boot, &now]);
-        Self(*hash.first_chunk().unwrap_or(&[0; 8]))
-    }
 }
 
 impl fmt::Debug for Incarnation {
@@ -363,29 +343,6 @@ mod tests {
             assert_eq!(Nick::new(bad).unwrap_err(), why, "{bad:?}");
         }
         assert_eq!(Nick::new("Alice").unwrap(), Nick::new("aLICE").unwrap());
-    }
-
-    #[test]
-    fn no_two_rooms_of_any_servers_have_one_name() {
-        let rooms = ["tea", "Tea", "den"].map(|name| RoomName::new(name).unwrap());
-        let name = |server, room, name: usize| {
-            let server = PublicKey([server; 32]);
-            PublicKey::of_room(&crate::session::Portable, &server, Room(room), rooms.get(name))
-        };
-        let [tea, upper, den, none] = [0, 1, 2, 3];
-        assert_eq!(name(1, 1, tea), name(1, 1, upper));
-        let names = [
-            name(1, 0, none),
-            name(2, 0, none),
-            name(1, 1, tea),
-            name(2, 1, tea),
-            name(1, 2, tea),
-            // A server that began anew gives numbers anew.
-            name(1, 1, den),
-        ];
-        for (at, one) in names.iter().enumerate() {
-            assert!(!names[..at].contains(one));
-        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use core::fmt;
 
 use crate::{
     host::Resume,
-    link::{Link, LinkTables, Links, Remembered, Role},
+    link::{Begun, Credit, Dropped, Grant, Link, LinkTables, Links, Role},
     record::{BODY_HEADER, record_bound},
     session::MAIL_OVERHEAD,
     storage::{Id, Index, Pool, Slab},
@@ -86,38 +86,57 @@ pub(crate) fn check_start(
 }
 
 /// Which of the tables of links were never used. The others are used only with one of these.
-pub(crate) fn untouched_links<R: Role>(tables: &LinkTables<'_, R>) -> [Untouched; 3] {
+pub(crate) fn untouched_links<R: Role>(tables: &LinkTables<'_, R>) -> [Untouched; 2] {
     [
         ("links.links", Slab::is_untouched(tables.links)),
-        ("links.dials", Slab::is_untouched(tables.dials)),
-        ("links.ephemerals", !tables.ephemerals.first().is_some_and(Remembered::is_used)),
+        ("links.outgoing", Slab::is_untouched(tables.outgoing)),
     ]
 }
 
 /// What the tables of links need; `links` of them at least.
-pub(crate) fn link_needs<R: Role>(tables: &LinkTables<'_, R>, links: usize) -> [Need; 8] {
-    let (all, dials) = (tables.links.len(), tables.dials.len());
+pub(crate) fn link_needs<R: Role>(tables: &LinkTables<'_, R>, links: usize) -> [Need; 9] {
+    let (all, outgoing) = (tables.links.len(), tables.outgoing.len());
     [
         ("links.links", all, links),
-        ("links.by_session", tables.by_session.len(), Index::buckets(all + dials)),
+        ("links.by_session", tables.by_session.len(), Index::buckets(all)),
         ("links.by_key", tables.by_key.len(), Index::buckets(all)),
         ("links.sent", tables.sent.len(), 1),
         ("links.timers", tables.timers.len(), all),
-        ("links.dial_timers", tables.dial_timers.len(), dials),
-        ("links.ephemerals", tables.ephemerals.len(), 1),
-        ("links.by_ephemeral", tables.by_ephemeral.len(), Index::buckets(tables.ephemerals.len())),
+        ("links.by_outgoing", tables.by_outgoing.len(), Index::buckets(outgoing)),
+        ("links.outgoing_timers", tables.outgoing_timers.len(), outgoing),
+        ("links.by_ephemeral", tables.by_ephemeral.len(), Index::buckets(all)),
+        ("links.prefixes", tables.prefixes.len(), 1),
     ]
 }
 
-/// The credit to grant: nobody is to send what there is no room to save, or to hold.
+/// The messages that one other may begin: a quarter of the places for them, within these bounds.
+pub(crate) const ARRIVING: (usize, usize) = (16, 512);
+
+/// The credit to grant in bytes: nobody is to send what there is no room to save, or to hold.
 pub(crate) fn grant(credit: u32, work: usize, blocks: usize) -> u32 {
     let longest = work.saturating_sub(record_bound(0)).min(Pool::bytes(blocks));
     if longest < MAX_BODY { credit.min(longest as u32) } else { credit }
 }
 
+/// The credit to grant to each other side, `bytes` of it, with so many `places` for messages.
+pub(crate) fn credit(bytes: u32, places: usize) -> Grant {
+    let messages = (places / 4).clamp(ARRIVING.0, ARRIVING.1).min(places);
+    Grant { bytes, messages: messages as u16 }
+}
+
+/// What becomes of the frame that begins a message of `bytes` bytes beyond the credit that its
+/// sender has; `None` if it is within it.
+pub(crate) fn overrun(credit: &Credit, bytes: usize) -> Option<FrameOutcome> {
+    match credit.check(bytes) {
+        Begun::Granted => None,
+        Begun::NoRoom => Some(FrameOutcome::NoRoom),
+        Begun::Overrun(rule) => Some(FrameOutcome::Broken(rule)),
+    }
+}
+
 /// What becomes of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Taken {
+pub(crate) enum FrameOutcome {
     /// It was taken in.
     Done,
     /// There is no room for it now: its packet does not count as received.
@@ -151,7 +170,12 @@ pub(crate) trait Receiver<'a> {
     fn links(&mut self) -> (&mut Links<'a, Self::Role>, Instant);
 
     /// Takes in a frame of the packet `number`. It may be one that was taken in before.
-    fn take_frame(&mut self, link: Id<Link<Self::Role>>, number: u64, frame: &Frame<'_>) -> Taken;
+    fn take_frame(
+        &mut self,
+        link: Id<Link<Self::Role>>,
+        number: u64,
+        frame: &Frame<'_>,
+    ) -> FrameOutcome;
 
     /// Ends a link whose other side broke the rules.
     fn end(&mut self, link: Id<Link<Self::Role>>, broken: Violation);
@@ -162,8 +186,11 @@ pub(crate) trait Receiver<'a> {
         let (links, now) = self.links();
         match contents {
             Contents::Whole { eliciting } => links.accept(link, number, eliciting, now),
-            Contents::Partly => links.state.drops.no_room += 1,
-            Contents::Broken(broken) => self.end(link, broken),
+            Contents::Partly => links.counters().dropped.count(Dropped::NoRoom),
+            Contents::Broken(broken) => {
+                links.counters().violations.count(broken);
+                self.end(link, broken);
+            }
         }
     }
 }
@@ -181,7 +208,7 @@ enum Contents {
 
 /// Takes in the frames of a packet, one after the other. When one finds no room, those behind
 /// it are taken in all the same: it may be them that the room is kept for.
-fn take_frames(plaintext: &[u8], mut take: impl FnMut(&Frame<'_>) -> Taken) -> Contents {
+fn take_frames(plaintext: &[u8], mut take: impl FnMut(&Frame<'_>) -> FrameOutcome) -> Contents {
     let (mut eliciting, mut whole) = (false, true);
     let mut frames = Frames::new(plaintext);
     for frame in frames.by_ref() {
@@ -190,13 +217,13 @@ fn take_frames(plaintext: &[u8], mut take: impl FnMut(&Frame<'_>) -> Taken) -> C
                 eliciting |= !matches!(frame, Frame::Ack(_) | Frame::Close(_));
                 take(&frame)
             }
-            Err(FrameError::Unsupported(_)) => Taken::Broken(Violation::UnknownFrame),
-            Err(FrameError::Length | FrameError::Body) => Taken::Broken(Violation::BadFrame),
+            Err(FrameError::Unsupported(_)) => FrameOutcome::Broken(Violation::UnknownFrame),
+            Err(FrameError::Length | FrameError::Body) => FrameOutcome::Broken(Violation::BadFrame),
         };
         match taken {
-            Taken::Done => {}
-            Taken::NoRoom => whole = false,
-            Taken::Broken(rule) => return Contents::Broken(rule),
+            FrameOutcome::Done => {}
+            FrameOutcome::NoRoom => whole = false,
+            FrameOutcome::Broken(rule) => return Contents::Broken(rule),
         }
     }
     eliciting |= frames.skipped();
@@ -210,17 +237,17 @@ mod tests {
     use super::*;
 
     /// The frames of three Credits, which only some have room for, and what became of them.
-    fn taken(rest: &[u8], answer: impl Fn(u64) -> Taken) -> (Vec<u64>, Contents) {
-        let credits = [[4, 1, 0, 1], [4, 1, 0, 2], [4, 1, 0, 3]];
+    fn taken(rest: &[u8], answer: impl Fn(u64) -> FrameOutcome) -> (Vec<u64>, Contents) {
+        let credits = [[4, 2, 0, 1, 0], [4, 2, 0, 2, 0], [4, 2, 0, 3, 0]];
         let mut plaintext = credits.as_flattened().to_vec();
         plaintext.extend_from_slice(rest);
         let mut seen = Vec::new();
         let contents = take_frames(&plaintext, |frame| match frame {
             Frame::Credit(limit) => {
-                seen.push(*limit);
-                answer(*limit)
+                seen.push(limit.bytes);
+                answer(limit.bytes)
             }
-            _ => Taken::Done,
+            _ => FrameOutcome::Done,
         });
         (seen, contents)
     }
@@ -228,12 +255,13 @@ mod tests {
     #[test]
     fn what_finds_no_room_stops_nothing_behind_it_and_what_is_wrong_does() {
         let whole = (vec![1, 2, 3], Contents::Whole { eliciting: true });
-        assert_eq!(taken(&[], |_| Taken::Done), whole);
-        let full = |limit| if limit == 1 { Taken::NoRoom } else { Taken::Done };
+        assert_eq!(taken(&[], |_| FrameOutcome::Done), whole);
+        let full = |limit| if limit == 1 { FrameOutcome::NoRoom } else { FrameOutcome::Done };
         assert_eq!(taken(&[], full), (vec![1, 2, 3], Contents::Partly));
         let broken = |rule| Contents::Broken(rule);
-        let wrong =
-            |limit| if limit == 2 { Taken::Broken(Violation::BadCursor) } else { full(limit) };
+        let wrong = |limit| {
+            if limit == 2 { FrameOutcome::Broken(Violation::BadCursor) } else { full(limit) }
+        };
         assert_eq!(taken(&[], wrong), (vec![1, 2], broken(Violation::BadCursor)));
         assert_eq!(taken(&[2, 9, 0], full), (vec![1, 2, 3], broken(Violation::BadFrame)));
         let unknown = broken(Violation::UnknownFrame);

@@ -11,6 +11,7 @@ use std::{
 
 use crate::{
     StartError,
+    client::headers::{ConversationRecord, OutboxRecord, SelfRecord, Settled},
     client::{
         self, Client, Event, To, Verdict,
         fixed::{Blocks, Incoming, Links, Outgoing, Packets, Peers, Work},
@@ -20,15 +21,15 @@ use crate::{
     id::{Account, Epoch, Incarnation, Nick, Number, Position, PublicKey, RoomName, SecretKey},
     random::{Random, Seed},
     record::{
-        Access, AccountRecord, ConversationRecord, EntryRecord, InboxRecord, MailRecord,
-        MemberRecord, OutboxRecord, PairRecord, PlaceRecord, RoomRecord, SelfRecord, Sentence,
-        Settled, encode, record_bound,
+        Access, AccountRecord, EntryRecord, InboxRecord, MailRecord, MemberRecord, PairRecord,
+        PlaceRecord, RoomRecord, Sentence, encode, record_bound,
     },
     server::{self, Server},
     session::{Identity, Portable},
     storage::{Block, Pool, PoolHead},
     text_bound,
     time::{Instant, UnixTime, WallClock},
+    violation::Violation,
     wire::{MAX_DATAGRAM, Wish},
 };
 
@@ -365,12 +366,13 @@ macro_rules! shorten {
 }
 
 /// Which tables of a client cannot be shorter without the others.
-const OF_CLIENT: [&str; 10] = [
+const OF_CLIENT: [&str; 11] = [
     "links.links",
     "links.by_session",
     "links.by_key",
     "links.timers",
-    "links.dial_timers",
+    "links.by_outgoing",
+    "links.outgoing_timers",
     "links.by_ephemeral",
     "peer_timers",
     "by_key",
@@ -389,7 +391,8 @@ impl<T: client::Storage> client::Storage for Shortened<T> {
                 links.by_session,
                 links.by_key,
                 links.timers,
-                links.dial_timers,
+                links.by_outgoing,
+                links.outgoing_timers,
                 links.by_ephemeral,
                 peer_timers,
                 by_key,
@@ -520,6 +523,35 @@ fn a_body_longer_than_can_be_saved_takes_no_place() {
     let is_first = |event: &Event| matches!(event, Event::Message { .. });
     assert!(world.heard.iter().any(is_first), "{:?}", world.heard);
     assert_eq!(world.bob.usage().incoming.0, 0, "nothing waits for what cannot be");
+}
+
+/// Alice says so many things of so many bytes at once, and keeps to her credit or not: which rule
+/// Bob says that she broke.
+fn broken_by(texts: usize, bytes: usize, oversteps: bool) -> Option<Violation> {
+    let mut world = World::new(1, Default::default(), Box::new(ClientMemory::new()), 0);
+    world.register();
+    let bob = Nick::new("bob").unwrap();
+    assert!(world.say(bob, "hello", 1000));
+    (0..10).for_each(|_| world.step());
+    if oversteps {
+        world.alice.overspend();
+    }
+    for _ in 0..texts {
+        world.alice.say(world.outside.now, bob, &"x".repeat(bytes)).unwrap();
+    }
+    (0..30).for_each(|_| world.step());
+    world.heard.iter().find_map(|event| match event {
+        Event::Violation { rule, .. } => Some(*rule),
+        _ => None,
+    })
+}
+
+#[test]
+fn who_begins_more_than_it_was_granted_is_closed() {
+    for (texts, bytes) in [(3, 2_500), (9, 1_000)] {
+        assert_eq!(broken_by(texts, bytes, false), None);
+        assert_eq!(broken_by(texts, bytes, true), Some(Violation::CreditOverrun));
+    }
 }
 
 #[test]

@@ -17,6 +17,10 @@ pub enum Violation {
     UnexpectedFrame,
     /// It acknowledged a packet that was never sent (RFC 9000 §13.1).
     AckOfUnsent,
+    /// It began more messages, or more bytes of them, than it was ever granted.
+    CreditOverrun,
+    /// It acknowledged a packet number that was left out to find that out (RFC 9000 §21.4).
+    AckOfSkipped,
     /// A piece of a message that lies outside it, or a message of an impossible length or number.
     BadPiece,
     /// Pieces of two messages under one number.
@@ -36,6 +40,24 @@ pub enum Violation {
 }
 
 impl Violation {
+    /// Every rule, in the order of the variants.
+    pub const ALL: [Self; 14] = [
+        Self::BadFrame,
+        Self::UnknownFrame,
+        Self::UnexpectedFrame,
+        Self::AckOfUnsent,
+        Self::CreditOverrun,
+        Self::AckOfSkipped,
+        Self::BadPiece,
+        Self::MixedPieces,
+        Self::SecondNick,
+        Self::AwayTooLong,
+        Self::BadPassword,
+        Self::NamelessRoom,
+        Self::BadCursor,
+        Self::UsedEpoch,
+    ];
+
     /// What the other side is told. It says little: whoever breaks rules learns no more of them.
     #[must_use]
     pub const fn reason(self) -> CloseReason {
@@ -53,6 +75,8 @@ impl fmt::Display for Violation {
             Self::UnknownFrame => "a frame of an unknown type",
             Self::UnexpectedFrame => "a frame that does not belong in this session",
             Self::AckOfUnsent => "an acknowledgement of a packet that was never sent",
+            Self::CreditOverrun => "more than it was granted",
+            Self::AckOfSkipped => "an acknowledgement of a packet that it cannot have received",
             Self::BadPiece => "a piece of an impossible message",
             Self::MixedPieces => "two messages under one number",
             Self::SecondNick => "a second nick in one session",
@@ -62,5 +86,17 @@ impl fmt::Display for Violation {
             Self::BadCursor => "a cursor to an impossible number",
             Self::UsedEpoch => "an epoch that was used before",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_rule_is_where_its_number_says() {
+        for (at, rule) in Violation::ALL.into_iter().enumerate() {
+            assert_eq!(rule as usize, at);
+        }
     }
 }

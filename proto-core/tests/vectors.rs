@@ -24,12 +24,12 @@ use proto_core::{
     },
     time::{Instant, UnixTime},
     wire::{
-        Accept, Ack, AckGap, Away, CloseReason, Command, Datagram, Deposit, EntryRefusal,
-        EntryRefused, FRAGMENT_UNIT, Former, Frame, FrameWriter, Frames, Gone, GoneReason, Hello,
-        HelloTo, Init, Inquire, Joined, Limits, Login, MAX_ACK_RANGES, MAX_DATAGRAM, Mail, MailAck,
-        Names, Outcome, PacketHeader, PasswordWant, PasswordWanted, Presence, Progress, Read,
-        Receipt, Register, RegisterRefusal, Registered, Retention, Retry, RoomEntry, RoomRefusal,
-        Roster, RosterEntry, Say, Secret, VERSION, Wish,
+        Accept, Ack, AckGap, Away, CloseReason, Command, CreditLimit, Datagram, Deposit,
+        EntryRefusal, EntryRefused, FRAGMENT_UNIT, Former, Frame, FrameWriter, Frames, Gone,
+        GoneReason, Hello, HelloTo, Init, Inquire, Joined, Limits, Login, MAX_ACK_RANGES,
+        MAX_DATAGRAM, Mail, MailAck, Names, Outcome, PacketHeader, PasswordWant, PasswordWanted,
+        Presence, Progress, Read, Receipt, Register, RegisterRefusal, Registered, Retention, Retry,
+        RoomEntry, RoomRefusal, Roster, RosterEntry, Say, Secret, VERSION, Wish,
     },
 };
 
@@ -278,8 +278,10 @@ fn handshake() {
     file.add("retry", &retry_datagram);
 
     file.remark("Init. The initiator receives under the first four bytes of its Hello's random;");
-    file.remark("its credit is 81,920. The hash is Noise's h after the message.");
-    let offer = Offer { session: SessionId(0xa3a2_a1a0), credit: 81_920 };
+    file.remark(
+        "its credit is 81,920 bytes and 64 messages. The hash is Noise's h after the message.",
+    );
+    let offer = Offer { session: SessionId(0xa3a2_a1a0), credit: 81_920, messages: 64 };
     let seed = count(0x40);
     let random = &mut generator(seed);
     let (initiator, noise) =
@@ -287,7 +289,7 @@ fn handshake() {
     let init = Init { hello, cookie, noise: &noise };
     let init_datagram = init.encode(&mut out).to_vec();
     let prologue = [b"udpchat 1", &hello.header()[..], &[0; 16], &retry_datagram].concat();
-    let payload = [0xa0, 0xa1, 0xa2, 0xa3, 0x00, 0x40, 0x01, 0x00];
+    let payload = [0xa0, 0xa1, 0xa2, 0xa3, 0x00, 0x40, 0x01, 0x00, 0x40, 0x00];
     let mut state = Noise::new(IK.as_bytes(), &prologue, &server_key.0);
     let first_secret = ephemeral(&client_secret, seed, &state.hash, &server_key.0, &payload);
     let first_public = Portable.public(&first_secret);
@@ -307,7 +309,7 @@ fn handshake() {
 
     file.remark("Accept, padded to 256 bytes. The responder receives under 0x44332211.");
     let opened = Opened::open(&server, &init, Some(server_key)).unwrap();
-    let answered = Offer { session: SessionId(0x4433_2211), credit: 81_920 };
+    let answered = Offer { session: SessionId(0x4433_2211), credit: 81_920, messages: 64 };
     let seed = count(0x60);
     let random = &mut generator(seed);
     let (mut server_keys, memo) =
@@ -317,8 +319,8 @@ fn handshake() {
     let accept = Accept { session: offer.session, noise: &mut noise[..length] };
     let accept_datagram = accept.encode(&mut out).to_vec();
     assert_eq!(accept_datagram.len(), usize::from(SIZE));
-    let payload_two = [0x11, 0x22, 0x33, 0x44, 0x00, 0x40, 0x01, 0x00];
-    let padded = [&payload_two[..], &[0; 256 - 5 - 32 - 16 - 8]].concat();
+    let payload_two = [0x11, 0x22, 0x33, 0x44, 0x00, 0x40, 0x01, 0x00, 0x40, 0x00];
+    let padded = [&payload_two[..], &[0; 256 - 5 - 32 - 16 - 10]].concat();
     // In the derivation, message 2's length stands for the padding.
     let derived_from = [&payload_two[..], &(length as u16).to_le_bytes()].concat();
     let second_secret = ephemeral(&server_secret, seed, &state.hash, &client_key.0, &derived_from);
@@ -675,7 +677,12 @@ fn link_samples() -> Vec<Sample> {
         close("close.unsupported", "Close: Unsupported", CloseReason::Unsupported, 3),
         close("close.malformed", "Close: Malformed", CloseReason::Malformed, 4),
         close("close.expelled", "Close: Expelled", CloseReason::Expelled, 5),
-        sample("credit", "Credit: 123,456 bytes in all", Frame::Credit(123_456), &[n(123_456)]),
+        sample(
+            "credit",
+            "Credit: 123,456 bytes and 789 messages in all",
+            Frame::Credit(CreditLimit { bytes: 123_456, messages: 789 }),
+            &[n(123_456), n(789)],
+        ),
     ]
 }
 

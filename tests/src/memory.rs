@@ -2,7 +2,7 @@
 
 use proto_core::{
     client,
-    link::{Dial, Link, LinkTables, Remembered, Role, SentPacket},
+    link::{Link, LinkTables, OutgoingHandshake, PrefixShare, Role, SentPacket},
     record::MAX_RECORD,
     server::{self, Sizes},
     storage::{Block, Bucket, Index, Slot},
@@ -68,14 +68,15 @@ fn buckets(entries: usize) -> Vec<Bucket> {
 /// What links need.
 struct LinkMemory<R: Role> {
     links: Vec<Slot<Link<R>>>,
-    dials: Vec<Slot<Dial>>,
+    outgoing: Vec<Slot<OutgoingHandshake>>,
+    by_outgoing: Vec<Bucket>,
     by_session: Vec<Bucket>,
     by_key: Vec<Bucket>,
     sent: Vec<Slot<SentPacket<R>>>,
     timers: Vec<TimerCell>,
-    dial_timers: Vec<TimerCell>,
-    ephemerals: Vec<Remembered>,
+    outgoing_timers: Vec<TimerCell>,
     by_ephemeral: Vec<Bucket>,
+    prefixes: Vec<PrefixShare<R>>,
 }
 
 impl<R: Role> LinkMemory<R> {
@@ -83,28 +84,30 @@ impl<R: Role> LinkMemory<R> {
         let Room { links, dials, sent, .. } = room;
         Self {
             links: filled(links, || Slot::EMPTY),
-            dials: filled(dials, || Slot::EMPTY),
-            by_session: buckets(links + dials),
+            outgoing: filled(dials, || Slot::EMPTY),
+            by_outgoing: buckets(dials),
+            by_session: buckets(links),
             by_key: buckets(links),
             sent: filled(sent, || Slot::EMPTY),
             timers: vec![TimerCell::EMPTY; links],
-            dial_timers: vec![TimerCell::EMPTY; dials],
-            ephemerals: filled(2 * links, || Remembered::EMPTY),
-            by_ephemeral: buckets(2 * links),
+            outgoing_timers: vec![TimerCell::EMPTY; dials],
+            by_ephemeral: buckets(links),
+            prefixes: filled(links, || PrefixShare::EMPTY),
         }
     }
 
     fn tables(&mut self) -> LinkTables<'_, R> {
         LinkTables {
             links: &mut self.links,
-            dials: &mut self.dials,
+            outgoing: &mut self.outgoing,
+            by_outgoing: &mut self.by_outgoing,
             by_session: &mut self.by_session,
             by_key: &mut self.by_key,
             sent: &mut self.sent,
             timers: &mut self.timers,
-            dial_timers: &mut self.dial_timers,
-            ephemerals: &mut self.ephemerals,
+            outgoing_timers: &mut self.outgoing_timers,
             by_ephemeral: &mut self.by_ephemeral,
+            prefixes: &mut self.prefixes,
         }
     }
 }

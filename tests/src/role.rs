@@ -169,10 +169,10 @@ impl Role {
     }
 
     /// What it dropped so far.
-    pub fn drops(&self) -> Drops {
+    pub fn drops(&mut self) -> Drops {
         match self {
-            Self::Client(client) => client.drops(),
-            Self::Server(server) => server.drops(),
+            Self::Client(client) => client.statistics().dropped,
+            Self::Server(server) => server.statistics().dropped,
         }
     }
 

@@ -123,7 +123,8 @@ fn who_stands_still_is_given_up_and_the_authors_go_on() {
     assert_eq!(entries(&chat), KEPT);
     let took = flood(&mut chat, &mut authors, 1_000, 60 * SECOND);
     assert_eq!(entries(&chat), 1_000);
-    assert!(took < 4 * SECOND, "{took} us");
+    // After 4 s nobody waits for it, and what was refused until then is sent again with a PTO.
+    assert!(took < 6 * SECOND, "{took} us");
     chat.run(60 * SECOND);
     for who in ["alice", "bob", "carol"] {
         assert_eq!(missing(&mut chat, who), 0, "{who}");

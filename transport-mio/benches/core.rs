@@ -227,7 +227,7 @@ impl Town {
         let Ok(Datagram::Retry(retry)) = Datagram::parse(&mut retry) else {
             panic!("a Hello is answered by a Retry")
         };
-        let offer = Offer { session: SessionId(self.dice.u32()), credit: 1 << 16 };
+        let offer = Offer { session: SessionId(self.dice.u32()), credit: 1 << 16, messages: 64 };
         let key = retry.key.expect("a server says its key");
         let (initiator, noise) =
             Initiator::new(&identity, &key, &hello, &retry, offer, &mut self.dice, 1)
@@ -237,7 +237,7 @@ impl Town {
         let Ok(Datagram::Accept(accept)) = Datagram::parse(&mut accept) else {
             panic!(
                 "an Init is answered by an Accept: {number} {:?} {:?}",
-                self.server.drops(),
+                self.server.statistics(),
                 self.server.usage()
             )
         };
@@ -335,7 +335,7 @@ fn session_keys() -> (Keys, Keys) {
     let [us, them] = [4, 5].map(|secret| Identity::new(SecretKey([secret; 32]), &Portable));
     let hello = Hello { version: VERSION, size: 256, random: [6; 16], to: HelloTo::Server };
     let retry = retry(&Portable, &hello, [7; 16], Some(them.public()));
-    let offer = Offer { session: SessionId(1), credit: 0 };
+    let offer = Offer { session: SessionId(1), credit: 0, messages: 0 };
     let (initiator, noise) =
         Initiator::new(&us, &them.public(), &hello, &retry, offer, &mut random, 1).expect("sound");
     let init = Init { hello, cookie: [7; 16], noise: &noise };

@@ -201,7 +201,8 @@ impl Town {
         let Ok(Datagram::Retry(retry)) = Datagram::parse(&mut retry) else {
             panic!("a Hello is answered by a Retry")
         };
-        let offer = Offer { session: SessionId(self.dice.u32()), credit: CREDIT };
+        let offer =
+            Offer { session: SessionId(self.dice.u32()), credit: CREDIT, messages: u16::MAX };
         let key = retry.key.expect("a server says its key");
         let (initiator, noise) =
             Initiator::new(&identity, &key, &hello, &retry, offer, &mut self.dice, 1)

@@ -13,7 +13,7 @@ use proto_core::{
     session::{INIT_NOISE, MAIL_OVERHEAD, receipt, seal_mail},
     time::UnixTime,
     wire::{
-        Accept, Ack, AckGap, Away, CloseReason, Command, Deposit, EntryRefusal, EntryRefused,
+        Accept, Ack, AckGap, Away, CloseReason, Command, CreditLimit, Deposit, EntryRefusal, EntryRefused,
         FRAGMENT_UNIT, Former, Frame, Gone, GoneReason, Hello, HelloTo, Init, Inquire, Joined,
         Limits, Login, MAX_DATAGRAM, Mail, MailAck, Names, Outcome, PasswordWant, PasswordWanted,
         Presence, Progress, Read, Receipt, Register, RegisterRefusal, Registered, Retention, Retry,
@@ -914,7 +914,7 @@ fn frames() -> Vec<Vec<u8>> {
         Frame::Ping(()),
         Frame::Close(CloseReason::Leaving),
         Frame::Close(CloseReason::Displaced),
-        Frame::Credit(1 << 20),
+        Frame::Credit(CreditLimit { bytes: 1 << 20, messages: 1 << 10 }),
         returns(nick(End::First), 2),
         returns(nick(End::Second), 2),
         returns(Nick::new("fourth").expect("a nick"), 1),

@@ -46,7 +46,7 @@ impl Ctx<'_> {
 
     /// The client's own key.
     pub(super) fn public_key(&self) -> PublicKey {
-        self.links.state.identity.public()
+        self.links.identity().public()
     }
 
     /// The longest body that may come: what was granted, and can be saved.

@@ -5,11 +5,14 @@ use core::{net::SocketAddr, time::Duration};
 
 use crate::{
     host::{Owed, Records, Request, Resume, Ticket},
-    id::{Incarnation, PublicKey},
-    link::{Admit, Arrival, Drops, Expired, Fate, HOME, LinkConfig, LinkHeads, Links, LinksState},
+    id::{Nick, PublicKey},
+    link::{
+        Admit, Arrival, Dropped, Expired, Fate, Grant, LinkConfig, LinkHeads, LinkStatistics,
+        Links, LinksState, Statistics, Target, Unanswered,
+    },
     random::{Random, Seed},
-    role::{Receiver, Taken},
-    session::Identity,
+    role::{FrameOutcome, Receiver},
+    session::{self as crypto, Identity},
     storage::{Id, Index, Pool, PoolHead, Slab, SlabHead},
     time::{Instant, WallClock},
     violation::Violation,
@@ -45,6 +48,7 @@ pub(super) struct State {
     config: Config,
     now: Instant,
     clock: WallClock,
+    boot: u64,
     links: LinksState<ClientRole>,
     server: Standing,
     news: News,
@@ -71,7 +75,7 @@ struct Heads {
 
 impl State {
     pub(super) fn new(
-        config: Config,
+        (config, credit): (Config, Grant),
         identity: Identity,
         seed: Seed,
         resume: Resume,
@@ -80,13 +84,13 @@ impl State {
         let mut random = Random::new(seed);
         let hash = random.bytes();
         let unix = resume.clock.unix(now);
-        let run = Incarnation::draw(identity.suite(), &mut random, resume.boot, unix);
+        let run = crypto::new_run(identity.suite(), &mut random, resume.boot, unix);
         let link_config = LinkConfig {
             initial_rtt: config.initial_rtt,
             keep_alive: Some(config.keep_alive),
             idle: config.idle,
             datagram: config.datagram,
-            credit: config.credit,
+            credit,
             dial_cap: Duration::from_secs(10),
             reserved: 1,
             serves: false,
@@ -95,6 +99,7 @@ impl State {
             config,
             now,
             clock: resume.clock,
+            boot: resume.boot,
             links: LinksState::new(identity, random, resume.boot, link_config, now),
             server: Standing::new(run),
             news: News::default(),
@@ -133,13 +138,9 @@ impl State {
         self.server.status()
     }
 
-    pub(super) fn drops(&self) -> Drops {
-        self.links.drops
-    }
-
     #[cfg(test)]
     pub(super) fn overgrant(&mut self, credit: u32) {
-        self.links.config.credit = credit;
+        self.links.set_credit(credit);
     }
 }
 
@@ -160,7 +161,7 @@ impl<'a> Engine<'a> {
         let heads = &mut state.heads;
         let indexes = [tables.by_key, tables.by_nick, tables.by_account];
         let indexes = indexes.map(|buckets| Index::new(buckets, heads.hash));
-        let boot = state.links.boot;
+        let boot = state.boot;
         Self {
             cx: Ctx {
                 config: &mut state.config,
@@ -237,11 +238,26 @@ impl<'a> Engine<'a> {
 
     pub(super) fn usage(&self) -> Usage {
         Usage {
-            links: (self.cx.links.links.len(), self.cx.links.links.capacity()),
             outgoing: self.outbox.usage(),
             incoming: self.inbox.usage(),
             blocks: (self.cx.bodies.used(), self.cx.bodies.capacity()),
         }
+    }
+
+    /// What was counted, and how full the tables of links are.
+    pub(super) fn statistics(&self) -> Statistics {
+        self.cx.links.statistics()
+    }
+
+    /// What is known of the session with the server.
+    pub(super) fn server_statistics(&self) -> Option<LinkStatistics> {
+        self.cx.links.get(self.cx.server.link()?)?.statistics()
+    }
+
+    /// What is known of the session with a peer.
+    pub(super) fn peer_statistics(&self, nick: &Nick) -> Option<LinkStatistics> {
+        let peer = self.cx.peers.by_name(&To::Peer(*nick))?;
+        self.cx.links.get(self.cx.peers.get(peer)?.link()?)?.statistics()
     }
 
     /// Everyone on the roster.
@@ -275,7 +291,7 @@ impl<'a> Engine<'a> {
         let Ctx { links, peers, server, now, .. } = &mut self.cx;
         if !server.was_online() {
             // Nothing reaches who is offline.
-            links.state.drops.unfitting += 1;
+            links.counters().dropped.count(Dropped::Unfitting);
             return None;
         }
         // One place is always left for the server.
@@ -283,12 +299,12 @@ impl<'a> Engine<'a> {
         let admit = &mut |key: &PublicKey| {
             let peer = peers.by_key(key).and_then(|id| peers.get(id)).filter(|_| spare);
             let person = peer.and_then(|peer| peer.person());
-            person.map_or(Admit::No, |person| Admit::Yes { dial: person.dial() })
+            person.map_or(Admit::No, |person| Admit::Yes { outgoing: person.dial() })
         };
         match links.receive(*now, from, datagram, admit) {
             Arrival::Nothing => {}
             Arrival::Reply(reply) => return Some(reply),
-            Arrival::Established { link, purpose } => self.established(link, purpose),
+            Arrival::Established { link, target } => self.established(link, target),
             Arrival::Packet { link, number, confirmed, plaintext } => {
                 if confirmed {
                     // A peer's handshake is through.
@@ -359,23 +375,27 @@ impl<'a> Engine<'a> {
                     let peer = self.remove(link);
                     self.goes_on_without(peer, CloseReason::Leaving);
                 }
-                Some(Expired::Unanswered { purpose: HOME, tries, wrong_key, .. }) => {
-                    let change = ServerSession::unanswered(tries, wrong_key);
-                    self.apply(change);
-                }
-                Some(Expired::Unanswered { dial, purpose, tries, .. }) => {
-                    if tries >= PEER_TRIES {
-                        cx.links.hang_up(dial);
-                        if let Some(id) = cx.peers.at(purpose - 1) {
-                            reach::dialled(cx, id);
-                            outbox.unreachable(cx, id);
+                Some(Expired::Unanswered(Unanswered { handshake, target, tries, wrong_key })) => {
+                    match target {
+                        Target::Server(_) => {
+                            let change = ServerSession::unanswered(tries, wrong_key);
+                            self.apply(change);
                         }
+                        Target::Peer(key) if tries >= PEER_TRIES => {
+                            cx.links.end_handshake(handshake);
+                            if let Some(id) = cx.peers.by_key(&key) {
+                                reach::dialled(cx, id);
+                                outbox.unreachable(cx, id);
+                            }
+                        }
+                        Target::Peer(_) => {}
                     }
                 }
                 None => break,
             }
         }
         self.outbox.timeout(&mut self.cx);
+        self.inbox.timeout(&mut self.cx);
         if self.cx.store.is_retry_due(now) {
             self.inbox.retry(&mut self.cx);
             self.outbox.retry(&mut self.cx);
@@ -393,6 +413,7 @@ impl<'a> Engine<'a> {
             self.outbox.deadline(),
             self.cx.store.deadline(),
             self.session.deadline(&self.cx),
+            self.inbox.deadline(),
         ]
         .into_iter()
         .flatten()
@@ -524,8 +545,8 @@ impl<'a> Engine<'a> {
     fn go_offline(&mut self) {
         self.session.go_offline(&mut self.cx);
         self.rooms.end_wishes(&mut self.cx);
-        for slot in 0..self.cx.links.links.capacity() as u32 {
-            if let Some(link) = self.cx.links.links.id_at(slot) {
+        for slot in 0..self.cx.links.slab_mut().capacity() as u32 {
+            if let Some(link) = self.cx.links.slab_mut().id_at(slot) {
                 self.close(link, CloseReason::Leaving);
             }
         }
@@ -538,10 +559,10 @@ impl<'a> Engine<'a> {
     }
 
     /// A handshake of this side's is through.
-    fn established(&mut self, link: Id<ClientLink>, purpose: u32) {
+    fn established(&mut self, link: Id<ClientLink>, target: Target) {
         let cx = &mut self.cx;
-        if purpose != HOME {
-            let peer = cx.peers.at(purpose - 1);
+        if let Target::Peer(key) = target {
+            let peer = cx.peers.by_key(&key);
             if let Some(id) = peer {
                 reach::dialled(cx, id);
             }
@@ -637,11 +658,11 @@ impl<'a> Engine<'a> {
         }
     }
 
-    fn registered(&mut self, link: Id<ClientLink>, registered: &Registered) -> Taken {
+    fn registered(&mut self, link: Id<ClientLink>, registered: &Registered) -> FrameOutcome {
         let new_epoch = match self.session.registered(&mut self.cx, link, registered) {
             Ok(Some(new_epoch)) => new_epoch,
-            Ok(None) => return Taken::Done,
-            Err(rule) => return Taken::Broken(rule),
+            Ok(None) => return FrameOutcome::Done,
+            Err(rule) => return FrameOutcome::Broken(rule),
         };
         self.roster.begin(&mut self.cx, registered.run);
         if new_epoch {
@@ -650,16 +671,16 @@ impl<'a> Engine<'a> {
         self.rooms.begin(&mut self.cx, registered.rooms);
         self.outbox.inquire_all(&mut self.cx);
         self.apply(Change::Deposit);
-        Taken::Done
+        FrameOutcome::Done
     }
 
-    fn take_roster(&mut self, page: &RosterPage<'_>) -> Taken {
+    fn take_roster(&mut self, page: &RosterPage<'_>) -> FrameOutcome {
         if self.cx.server.online().is_none() {
             // Of which run it is comes with the Registered, which is on its way.
-            return Taken::NoRoom;
+            return FrameOutcome::NoRoom;
         }
         for entry in page.entries() {
-            let Ok(entry) = entry else { return Taken::Broken(Violation::BadFrame) };
+            let Ok(entry) = entry else { return FrameOutcome::Broken(Violation::BadFrame) };
             let Some(id) = self.roster.take(&mut self.cx, &entry) else { continue };
             if self.cx.peers.get(id).is_some_and(Peer::has_former) {
                 // Whoever is to be reached has another device now.
@@ -673,25 +694,25 @@ impl<'a> Engine<'a> {
         self.roster.turn(&mut self.cx, page);
         self.outbox.consider_leaving(&mut self.cx);
         self.roster.tell(&mut self.cx);
-        Taken::Done
+        FrameOutcome::Done
     }
 
-    fn take_ack(&mut self, link: Id<ClientLink>, ack: &crate::wire::Ack) -> Taken {
+    fn take_ack(&mut self, link: Id<ClientLink>, ack: &crate::wire::Ack) -> FrameOutcome {
         let Self { cx, outbox, inbox, .. } = self;
         let peers = &mut cx.peers;
         let visit = &mut |contact: &mut Contact, sent, fate| {
             settle(contact, (outbox, inbox), peers, sent, fate);
         };
-        if !cx.links.acknowledged(link, ack, cx.now, visit) {
-            return Taken::Broken(Violation::AckOfUnsent);
+        if let Err(rule) = cx.links.acknowledged(link, ack, cx.now, visit) {
+            return FrameOutcome::Broken(rule);
         }
         self.inbox.free_acknowledged(&mut self.cx, link);
-        Taken::Done
+        FrameOutcome::Done
     }
 
-    fn change(&mut self, change: Change) -> Taken {
+    fn change(&mut self, change: Change) -> FrameOutcome {
         self.apply(change);
-        Taken::Done
+        FrameOutcome::Done
     }
 }
 
@@ -702,26 +723,26 @@ impl<'a> Receiver<'a> for Engine<'a> {
         (&mut self.cx.links, self.cx.now)
     }
 
-    fn take_frame(&mut self, link: Id<ClientLink>, number: u64, frame: &Frame<'_>) -> Taken {
+    fn take_frame(&mut self, link: Id<ClientLink>, number: u64, frame: &Frame<'_>) -> FrameOutcome {
         let from_server = self.cx.server.link() == Some(link);
         let registered = self.cx.server.online() == Some(link);
         let Self { cx, session, outbox, inbox, rooms, .. } = self;
         match frame {
             Frame::Ack(ack) => self.take_ack(link, ack),
-            Frame::Ping(()) => Taken::Done,
+            Frame::Ping(()) => FrameOutcome::Done,
             Frame::Credit(limit) => {
                 if let Some(found) = cx.links.get_mut(link) {
                     found.credit.raise(*limit);
                     cx.links.wake(link);
                 }
-                Taken::Done
+                FrameOutcome::Done
             }
             Frame::Close(reason) => {
                 match self.remove(link) {
                     None if !from_server => {}
                     peer => self.goes_on_without(peer, *reason),
                 }
-                Taken::Done
+                FrameOutcome::Done
             }
             Frame::Say(say) if !from_server => inbox.said(cx, link, say),
             Frame::Receipt(receipt) if !from_server => outbox.receipt(cx, link, receipt),
@@ -740,7 +761,7 @@ impl<'a> Receiver<'a> for Engine<'a> {
             Frame::Progress(_) | Frame::EntryRefused(_) | Frame::Former(_) | Frame::Mail(_)
                 if from_server && !registered =>
             {
-                Taken::NoRoom
+                FrameOutcome::NoRoom
             }
             Frame::Progress(progress) if from_server => outbox.progress(cx, link, progress),
             Frame::EntryRefused(refused) if from_server => outbox.refused(cx, refused),
@@ -759,9 +780,9 @@ impl<'a> Receiver<'a> for Engine<'a> {
             // The rest comes from nobody who keeps to the protocol, or from a
             // server that was left.
             _ if from_server || cx.peer_of(link).is_some() => {
-                Taken::Broken(Violation::UnexpectedFrame)
+                FrameOutcome::Broken(Violation::UnexpectedFrame)
             }
-            _ => Taken::Done,
+            _ => FrameOutcome::Done,
         }
     }
 

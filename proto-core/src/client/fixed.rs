@@ -35,7 +35,7 @@
 use core::fmt;
 
 use crate::{
-    link::{Dial, LinkTables, Remembered, SentPacket},
+    link::{LinkTables, OutgoingHandshake, PrefixShare, SentPacket},
     role::LEAST_WORK,
     storage::{Bucket, Slot},
     timers::TimerCell,
@@ -71,25 +71,27 @@ pub struct Fixed<L, P, O, I, B, S, W> {
 /// a handshake that is not confirmed yet; and for as many handshakes of the client's own.
 pub struct Links<const N: usize> {
     links: [Slot<ClientLink>; N],
-    dials: [Slot<Dial>; N],
-    by_session: [[Bucket; 3]; N],
+    outgoing: [Slot<OutgoingHandshake>; N],
+    by_outgoing: [[Bucket; 2]; N],
+    by_session: [[Bucket; 2]; N],
     by_key: [[Bucket; 2]; N],
     timers: [TimerCell; N],
-    dial_timers: [TimerCell; N],
-    ephemerals: [[Remembered; 2]; N],
-    by_ephemeral: [[Bucket; 4]; N],
+    outgoing_timers: [TimerCell; N],
+    by_ephemeral: [[Bucket; 2]; N],
+    prefixes: [PrefixShare<ClientRole>; N],
 }
 
 impl<const N: usize> Links<N> {
     const NEW: Self = Self {
         links: [const { Slot::EMPTY }; N],
-        dials: [const { Slot::EMPTY }; N],
-        by_session: [[None; 3]; N],
+        outgoing: [const { Slot::EMPTY }; N],
+        by_outgoing: [[None; 2]; N],
+        by_session: [[None; 2]; N],
         by_key: [[None; 2]; N],
         timers: [TimerCell::EMPTY; N],
-        dial_timers: [TimerCell::EMPTY; N],
-        ephemerals: [const { [const { Remembered::EMPTY }; 2] }; N],
-        by_ephemeral: [[None; 4]; N],
+        outgoing_timers: [TimerCell::EMPTY; N],
+        by_ephemeral: [[None; 2]; N],
+        prefixes: [const { PrefixShare::EMPTY }; N],
     };
 }
 
@@ -247,14 +249,15 @@ impl<
         Tables {
             links: LinkTables {
                 links: &mut links.links,
-                dials: &mut links.dials,
+                outgoing: &mut links.outgoing,
+                by_outgoing: links.by_outgoing.as_flattened_mut(),
                 by_session: links.by_session.as_flattened_mut(),
                 by_key: links.by_key.as_flattened_mut(),
                 sent: &mut packets.0,
                 timers: &mut links.timers,
-                dial_timers: &mut links.dial_timers,
-                ephemerals: links.ephemerals.as_flattened_mut(),
+                outgoing_timers: &mut links.outgoing_timers,
                 by_ephemeral: links.by_ephemeral.as_flattened_mut(),
+                prefixes: &mut links.prefixes,
             },
             peers: &mut peers.peers,
             peer_timers: &mut peers.timers,

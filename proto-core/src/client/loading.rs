@@ -1,9 +1,10 @@
 //! Reading the durable state at the start, one log after the other.
 
+use crate::client::headers::{ConversationRecord, SelfRecord};
 use crate::{
     host::{Log, Records, Request, Ticket},
     id::Position,
-    record::{self, ConversationRecord, SelfRecord},
+    record,
     storage::Body,
 };
 

@@ -44,7 +44,7 @@ impl Tables<'_> {
     pub(super) fn check(&self, resume: &Resume) -> Result<(), StartError> {
         let peers = self.peers.len();
         let own = [
-            ("links.dials", self.links.dials.len(), 1),
+            ("links.outgoing", self.links.outgoing.len(), 1),
             ("peers", peers, 1),
             ("peer_timers", self.peer_timers.len(), peers),
             ("by_key", self.by_key.len(), Index::buckets(peers)),

@@ -9,6 +9,7 @@ mod event;
 pub mod fixed;
 #[cfg(test)]
 mod fixture;
+pub(crate) mod headers;
 mod inbox;
 mod loading;
 mod memory;
@@ -28,9 +29,10 @@ use core::net::SocketAddr;
 
 use crate::{
     host::{Action, Judgement, Machine, Owed, Records, Resume, StoreError, Ticket},
-    link::Drops,
+    id::Nick,
+    link::{LinkStatistics, Statistics},
     random::Seed,
-    role::{StartError, grant},
+    role::{StartError, credit, grant},
     session::Identity,
     time::{Instant, WallClock},
     wire::{MAX_DATAGRAM, Wish},
@@ -46,8 +48,6 @@ pub use outbox::message::Outgoing;
 pub use role::ClientLink;
 pub use roster::peer::Peer;
 pub use view::{OpenMessages, PeerView, RoomView, Status, Usage};
-
-pub(crate) use rooms::history;
 
 use engine::{Engine, State};
 
@@ -86,9 +86,10 @@ impl<S: Storage> Client<S> {
     ) -> Result<Self, StartError> {
         let tables = storage.tables();
         tables.check(&resume)?;
-        let credit = grant(config.credit, tables.work.len(), tables.blocks.len());
-        let config = Config { credit, ..config };
-        let state = State::new(config, identity, seed, resume, now);
+        let bytes = grant(config.credit, tables.work.len(), tables.blocks.len());
+        let config = Config { credit: bytes, ..config };
+        let credit = credit(bytes, tables.incoming.len());
+        let state = State::new((config, credit), identity, seed, resume, now);
         Ok(Self { state, storage, unanswered: 0 })
     }
 
@@ -182,9 +183,22 @@ impl<S: Storage> Client<S> {
         self.engine(now).for_each_room(visit);
     }
 
-    /// What was dropped so far.
-    pub fn drops(&self) -> Drops {
-        self.state.drops()
+    /// What was counted since the start, and how full the tables of links are.
+    pub fn statistics(&mut self) -> Statistics {
+        let now = self.state.now();
+        self.engine(now).statistics()
+    }
+
+    /// What is known of the session with the server; `None` while there is none.
+    pub fn server_statistics(&mut self) -> Option<LinkStatistics> {
+        let now = self.state.now();
+        self.engine(now).server_statistics()
+    }
+
+    /// What is known of the session with a peer; `None` while there is none.
+    pub fn peer_statistics(&mut self, nick: &Nick) -> Option<LinkStatistics> {
+        let now = self.state.now();
+        self.engine(now).peer_statistics(nick)
     }
 
     /// Grants more than can be saved, as if whoever sends overstepped.

@@ -68,8 +68,6 @@ pub struct OpenMessages {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Usage {
-    /// Sessions.
-    pub links: (usize, usize),
     /// Messages of the user's own in memory.
     pub outgoing: (usize, usize),
     /// Messages that came, in memory.

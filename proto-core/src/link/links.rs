@@ -2,106 +2,70 @@
 //! one that a datagram is for, in the fixed order of PROTOCOL §4, and moves no
 //! state for one that does not authenticate.
 
-use core::{net::SocketAddr, time::Duration};
+use core::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use crate::{
-    id::PublicKey,
+    id::{PublicKey, SessionId},
     random::Random,
-    session::{Cookies, Identity, OpenError},
-    storage::{Id, Index, List, Slab},
+    session::{Cookies, INIT_NOISE, Identity, OpenError, Opened},
+    storage::{Id, List, Slab},
     time::Instant,
-    timers::Timers,
+    violation::Violation,
     wire::{
-        Ack, CloseReason, Datagram, DatagramError, Hello, MAX_DATAGRAM, MIN_DATAGRAM, PacketHeader,
-        SMALLEST_ROOM,
+        Accept, Ack, CloseReason, Datagram, DatagramError, Hello, Init, MAX_DATAGRAM, MIN_DATAGRAM,
+        PacketHeader, Retry, SMALLEST_ROOM,
     },
 };
 
 use super::{
     Fate, Timeout,
+    config::{LinkConfig, Local},
     credit::Credit,
-    dial::{Dial, DueList},
-    ephemerals::Ephemerals,
-    link::{Carry, Flow, Held, Link, Phase, Ready, Role},
+    initiator::{Finished, OutgoingHandshakes, Unanswered},
+    link::{EphemeralName, Flow, Link, Phase, Role, SentFrame},
+    outgoing::{DueList, OutgoingHandshake, Target, offer},
     packet::Packet,
-    recovery::Sent,
+    prefixes::{Meter, Peers, Use},
+    recovery::{Invalid, Sent},
+    responder::{Responder, UNCONFIRMED},
+    schedule::{Lists, Schedule},
+    statistics::{Dropped, Fill, Statistics},
+    table::{Counts, Table},
 };
 
 /// How long a closed link still answers what comes with the reason.
 const CLOSING: Duration = Duration::from_secs(3);
 
-/// How long an accepted handshake waits for its initiator's first packet.
-pub(super) const UNCONFIRMED: Duration = Duration::from_secs(15);
+/// Links that one key may have in each phase: more than one that begins anew, and anew before the
+/// last try is over. What is beyond takes the place of the oldest.
+const UNCONFIRMED_A_KEY: u32 = 3;
+const LIVE_A_KEY: u32 = 4;
+const CLOSING_A_KEY: u32 = 4;
 
-/// Handshakes that wait to be confirmed at most: more than a second's worth of them.
-const MAX_UNCONFIRMED: usize = 4096;
+/// After so long a handshake that is not confirmed gives way to another one: most round trips take
+/// less.
+const STALE: Duration = Duration::from_secs(1);
 
 /// Probes without an answer, and silence beside them, that end a link.
 const DEAD_PROBES: u32 = 5;
 const DEAD_SILENCE: Duration = Duration::from_secs(10);
 
-/// The purpose of a dial that reserved links are for.
-pub(crate) const HOME: u32 = 0;
-
-/// What links go by.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct LinkConfig {
-    /// The round-trip time assumed before the first sample.
-    pub(crate) initial_rtt: Duration,
-    /// Something is sent at least this often, if set.
-    pub(crate) keep_alive: Option<Duration>,
-    /// Silence that ends a link.
-    pub(crate) idle: Duration,
-    /// The datagram size asked for.
-    pub(crate) datagram: u16,
-    /// Bytes of entries that the other side may send ahead.
-    pub(crate) credit: u32,
-    /// The longest wait between two tries to reach someone.
-    pub(crate) dial_cap: Duration,
-    /// Live links that are left for those this side begins with [`HOME`] as their purpose.
-    pub(crate) reserved: u32,
-    /// This endpoint answers a server's Hello rather than a peer's.
-    pub(crate) serves: bool,
-}
-
-/// Why datagrams were dropped, counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Drops {
-    /// No datagram of this protocol.
-    pub malformed: u64,
-    /// A Hello, Retry or handshake that was not for this endpoint, or damaged.
-    pub unfitting: u64,
-    /// A proof of address that is wrong or old.
-    pub unproven: u64,
-    /// A packet for no session.
-    pub no_session: u64,
-    /// A packet that came before.
-    pub replayed: u64,
-    /// A packet or handshake that does not authenticate.
-    pub unauthentic: u64,
-    /// A handshake or entry that there was no room for.
-    pub no_room: u64,
-}
-
-/// What the table remembers beside its slices.
+/// What the links of an endpoint remember beside their tables.
 #[derive(Debug)]
 pub(crate) struct LinksState<R: Role> {
-    pub(crate) identity: Identity,
-    pub(crate) random: Random,
-    pub(crate) boot: u64,
-    pub(crate) config: LinkConfig,
-    pub(crate) drops: Drops,
+    pub(super) local: Local,
+    pub(super) config: LinkConfig,
+    pub(super) statistics: Statistics,
     pub(super) cookies: Cookies,
-    ready: List<Link<R>, Ready>,
-    starved: List<Link<R>, Ready>,
-    /// Links whose Ack is held back, all for as long, and so in the order of their due.
-    held: List<Link<R>, Held>,
+    pub(super) lists: Lists<R>,
     pub(super) due: DueList,
-    /// Links whose Accept is to be sent.
-    pub(super) accepted: List<Link<R>, Ready>,
-    pub(super) unconfirmed: u32,
-    pub(super) live: u32,
+    pub(super) counts: Counts,
+    pub(super) closing: List<Link<R>, Peers>,
+    /// Handshakes that anyone may begin.
+    pub(super) spare: Meter,
 }
 
 impl<R: Role> LinksState<R> {
@@ -114,41 +78,46 @@ impl<R: Role> LinksState<R> {
     ) -> Self {
         let cookies = Cookies::new(&mut random, now);
         Self {
-            identity,
-            random,
-            boot,
+            local: Local { identity, random, boot },
             config,
-            drops: Drops::default(),
+            statistics: Statistics::default(),
             cookies,
-            ready: List::NEW,
-            starved: List::NEW,
-            held: List::NEW,
-            due: List::NEW,
-            accepted: List::NEW,
-            unconfirmed: 0,
-            live: 0,
+            lists: Lists::NEW,
+            due: DueList::NEW,
+            counts: Counts::default(),
+            closing: List::NEW,
+            spare: Meter::default(),
         }
     }
-}
 
-/// What a handshake of ours draws on.
-pub(super) struct Forge<'a> {
-    pub(super) identity: &'a Identity,
-    pub(super) random: &'a mut Random,
-    pub(super) boot: u64,
+    /// Who this endpoint is.
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.local.identity
+    }
+
+    /// Grants so many bytes of entries in the sessions that begin from now on.
+    #[cfg(test)]
+    pub(crate) fn set_credit(&mut self, credit: u32) {
+        self.config.credit.bytes = credit;
+    }
+
+    /// Its source of randomness begins anew.
+    #[cfg(test)]
+    pub(super) fn set_random(&mut self, random: Random) {
+        self.local.random = random;
+    }
 }
 
 /// All links of one endpoint.
 pub(crate) struct Links<'a, R: Role> {
-    pub(crate) state: &'a mut LinksState<R>,
-    pub(crate) links: Slab<'a, Link<R>>,
-    pub(crate) dials: Slab<'a, Dial>,
-    pub(crate) by_session: Index<'a>,
-    pub(crate) by_key: Index<'a>,
-    pub(crate) sent: Slab<'a, Sent<Carry<R::Token>>>,
-    pub(crate) timers: Timers<'a>,
-    pub(crate) dial_timers: Timers<'a>,
-    pub(crate) ephemerals: Ephemerals<'a>,
+    pub(super) local: &'a mut Local,
+    pub(super) config: &'a LinkConfig,
+    pub(super) statistics: &'a mut Statistics,
+    pub(super) table: Table<'a, R>,
+    pub(super) schedule: Schedule<'a, R>,
+    pub(super) outgoing: OutgoingHandshakes<'a>,
+    pub(super) responder: Responder<'a>,
+    pub(super) sent: Slab<'a, Sent<SentFrame<R::Token>>>,
 }
 
 /// What a role says of someone who begins a session.
@@ -156,7 +125,7 @@ pub(crate) enum Admit {
     /// It wants none with them.
     No,
     /// It wants one, and may be about to reach them itself.
-    Yes { dial: Option<Id<Dial>> },
+    Yes { outgoing: Option<Id<OutgoingHandshake>> },
 }
 
 /// What a datagram brought.
@@ -174,7 +143,7 @@ pub(crate) enum Arrival<'d, R: Role> {
         plaintext: &'d mut [u8],
     },
     /// A handshake of ours is through.
-    Established { link: Id<Link<R>>, purpose: u32 },
+    Established { link: Id<Link<R>>, target: Target },
 }
 
 /// What a deadline brought.
@@ -186,7 +155,7 @@ pub(crate) enum Expired<R: Role> {
     /// A link has been silent for too long.
     Dead(Id<Link<R>>),
     /// A try to reach someone got no answer.
-    Unanswered { dial: Id<Dial>, purpose: u32, tries: u32, wrong_key: bool },
+    Unanswered(Unanswered),
 }
 
 /// A link that may send, and the packet to write into if it may now.
@@ -195,13 +164,71 @@ pub(crate) type Begun<'b, R> = (Id<Link<R>>, Option<Packet<'b, R>>);
 /// What becomes of what a packet carried, told to the role.
 pub(crate) type Visit<'v, R> = &'v mut dyn FnMut(&mut <R as Role>::State, <R as Role>::Token, Fate);
 
-impl<R: Role> Links<'_, R> {
+impl<'a, R: Role> Links<'a, R> {
     pub(crate) fn get(&self, id: Id<Link<R>>) -> Option<&Link<R>> {
-        self.links.get(id)
+        self.table.get(id)
     }
 
     pub(crate) fn get_mut(&mut self, id: Id<Link<R>>) -> Option<&mut Link<R>> {
-        self.links.get_mut(id)
+        self.table.get_mut(id)
+    }
+
+    /// What the role's own lists of links are threaded through.
+    pub(crate) fn slab_mut(&mut self) -> &mut Slab<'a, Link<R>> {
+        self.table.slab_mut()
+    }
+
+    /// Who this endpoint is.
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.local.identity
+    }
+
+    /// Who this endpoint is, and its source of randomness.
+    pub(crate) fn identity_and_random(&mut self) -> (&Identity, &mut Random) {
+        (&self.local.identity, &mut self.local.random)
+    }
+
+    /// There is room for a live link beside those that are reserved.
+    pub(crate) fn has_spare(&self) -> bool {
+        self.table.has_room_for_live(self.config.reserved)
+    }
+
+    /// How many more handshakes can be begun.
+    pub(crate) fn room_for_handshakes(&self) -> usize {
+        self.outgoing.room()
+    }
+
+    /// What was counted, and how full the tables are.
+    pub(crate) fn statistics(&self) -> Statistics {
+        let links = self.table.slab();
+        Statistics {
+            links: Fill { used: links.len(), capacity: links.capacity() },
+            outgoing_handshakes: self.outgoing.fill(),
+            packets_in_flight: Fill { used: self.sent.len(), capacity: self.sent.capacity() },
+            ..*self.statistics
+        }
+    }
+
+    /// Where what happens is counted.
+    pub(crate) fn counters(&mut self) -> &mut Statistics {
+        self.statistics
+    }
+
+    /// Sets out to reach someone; `None` if there is no room for another handshake.
+    pub(crate) fn begin_handshake(
+        &mut self,
+        now: Instant,
+        to: SocketAddr,
+        target: Target,
+    ) -> Option<Id<OutgoingHandshake>> {
+        let begun = self.outgoing.begin(self.local, self.config, now, to, target)?;
+        self.statistics.handshakes.begun += 1;
+        Some(begun)
+    }
+
+    /// Gives a handshake up.
+    pub(crate) fn end_handshake(&mut self, id: Id<OutgoingHandshake>) {
+        self.outgoing.end(id);
     }
 
     /// Takes a datagram in. `admit` says with whom this endpoint begins a session.
@@ -212,77 +239,84 @@ impl<R: Role> Links<'_, R> {
         datagram: &'d mut [u8],
         admit: &mut dyn FnMut(&PublicKey) -> Admit,
     ) -> Arrival<'d, R> {
-        if let Some(hello) = Hello::parse(datagram) {
-            return match self.hello(now, from, hello) {
-                Some(retry) => Arrival::Reply(retry.encode_over(datagram)),
-                None => Arrival::Nothing,
-            };
-        }
-        match Datagram::parse(datagram) {
-            Ok(Datagram::Packet(header, sealed)) => return self.packet(now, header, sealed),
-            Ok(Datagram::Retry(retry)) => self.retry(now, from, &retry),
-            Ok(Datagram::Init(init)) => self.init(now, from, &init, admit),
-            Ok(Datagram::Accept(accept)) => return self.finish_dial(now, from, accept),
-            Ok(Datagram::Hello(_)) | Err(DatagramError::Length | DatagramError::Type) => {
-                self.state.drops.malformed += 1;
+        self.statistics.datagrams_received += 1;
+        let at = (now, from);
+        let arrival = if let Some(hello) = Hello::parse(datagram) {
+            let retry = self.responder.hello(self.local, self.config, at, &hello);
+            retry.map(|retry| {
+                self.statistics.datagrams_sent += 1;
+                Arrival::Reply(retry.encode_over(datagram))
+            })
+        } else {
+            match Datagram::parse(datagram) {
+                Ok(Datagram::Packet(header, sealed)) => self.packet(now, header, sealed),
+                Ok(Datagram::Retry(retry)) => self.retry(at, &retry).map(|()| Arrival::Nothing),
+                Ok(Datagram::Init(init)) => self.init(at, &init, admit).map(|()| Arrival::Nothing),
+                Ok(Datagram::Accept(accept)) => self.establish(at, accept),
+                Ok(Datagram::Hello(_)) | Err(DatagramError::Length | DatagramError::Type) => {
+                    Err(Dropped::Malformed)
+                }
             }
-        }
-        Arrival::Nothing
+        };
+        arrival.unwrap_or_else(|why| {
+            self.statistics.dropped.count(why);
+            Arrival::Nothing
+        })
     }
 
     /// The packet's content was taken in whole: acknowledge it.
     pub(crate) fn accept(&mut self, id: Id<Link<R>>, number: u64, eliciting: bool, now: Instant) {
-        let Some(Link { phase: Phase::Live(flow), .. }) = self.links.get_mut(id) else { return };
+        let Some(Link { phase: Phase::Live(flow), .. }) = self.table.get_mut(id) else { return };
         flow.received.packet(number, eliciting, now);
+        flow.packets_received += 1;
         match flow.received.deadline() {
             Some(due) if due <= now => self.wake(id),
-            Some(_) => self.state.held.push_back(&mut self.links, id),
+            Some(_) => self.schedule.hold_ack(self.table.slab_mut(), id),
             None => {}
         }
         self.reschedule(id, now);
     }
 
-    /// The other side's Ack. `false` if it acknowledges what was never sent.
-    #[must_use]
+    /// The other side's Ack.
+    ///
+    /// # Errors
+    /// It acknowledges what was never sent.
     pub(crate) fn acknowledged(
         &mut self,
         id: Id<Link<R>>,
         ack: &Ack,
         now: Instant,
         visit: Visit<'_, R>,
-    ) -> bool {
+    ) -> Result<(), Violation> {
         let Some(Link { phase: Phase::Live(flow), credit, role, keys, .. }) =
-            self.links.get_mut(id)
+            self.table.get_mut(id)
         else {
-            return true;
+            return Ok(());
         };
+        if flow.skips.is_told_of(ack) {
+            return Err(Violation::AckOfSkipped);
+        }
         let next = keys.seal.next();
-        let visit = &mut |carry, fate| carried::<R>(carry, fate, credit, role, visit);
-        let valid = flow.recovery.ack(&mut self.sent, ack, now, next, visit).is_ok();
+        let visit = &mut |frame, fate| settle::<R>(frame, fate, credit, role, visit);
+        let valid = flow.recovery.ack(&mut self.sent, ack, now, next, visit);
         self.wake(id);
         self.feed();
         self.reschedule(id, now);
-        valid
+        valid.map(drop).map_err(|Invalid| Violation::AckOfUnsent)
     }
 
-    /// Puts a link on the list of those that have something to send.
+    /// Lets a link send what it has, in its turn.
     pub(crate) fn wake(&mut self, id: Id<Link<R>>) {
-        let Some(link) = self.links.get(id) else { return };
-        if link.starved {
-            self.unlist(id);
-        } else if link.is_unconfirmed() {
-            return;
-        }
-        self.state.ready.push_back(&mut self.links, id);
+        self.schedule.wake(self.table.slab_mut(), id);
     }
 
     /// What packets under way carried is the role's no longer: it hears no more of it.
     pub(crate) fn disown(&mut self, id: Id<Link<R>>) {
-        let Some(Link { phase: Phase::Live(flow), credit, .. }) = self.links.get_mut(id) else {
+        let Some(Link { phase: Phase::Live(flow), credit, .. }) = self.table.get_mut(id) else {
             return;
         };
-        let visit = &mut |carry, _| {
-            if matches!(carry, Carry::Credit) {
+        let visit = &mut |frame, _| {
+            if matches!(frame, SentFrame::Credit) {
                 credit.forget_announcement();
             }
         };
@@ -297,20 +331,14 @@ impl<R: Role> Links<'_, R> {
         reason: CloseReason,
         now: Instant,
     ) -> Option<R::State> {
-        let link = self.links.get_mut(id)?;
         // Who is displaced must not come back for want of an answer.
-        let span = if reason == CloseReason::Displaced { self.state.config.idle } else { CLOSING };
+        let span = if reason == CloseReason::Displaced { self.config.idle } else { CLOSING };
         let over = Phase::Closing { reason, owed: true, until: now + span };
-        match core::mem::replace(&mut link.phase, over) {
-            Phase::Live(mut flow) => {
-                self.state.live -= 1;
-                flow.recovery.clear(&mut self.sent, &mut |_, _| {});
-            }
-            Phase::Unconfirmed { .. } => self.state.unconfirmed -= 1,
-            Phase::Closing { .. } => {}
+        if let Phase::Live(mut flow) = self.table.enter(id, over)? {
+            flow.recovery.clear(&mut self.sent, &mut |_, _| {});
         }
-        let role = core::mem::take(&mut link.role);
-        self.state.held.remove(&mut self.links, id);
+        let role = core::mem::take(&mut self.table.get_mut(id)?.role);
+        self.schedule.drop_ack(self.table.slab_mut(), id);
         self.wake(id);
         self.feed();
         self.reschedule(id, now);
@@ -319,70 +347,48 @@ impl<R: Role> Links<'_, R> {
 
     /// Ends a link without a word.
     pub(crate) fn remove(&mut self, id: Id<Link<R>>) -> Option<R::State> {
-        self.unlist(id);
-        self.state.held.remove(&mut self.links, id);
-        let mut link = self.links.remove(id)?;
-        match &mut link.phase {
-            Phase::Live(flow) => {
-                self.state.live -= 1;
-                flow.recovery.clear(&mut self.sent, &mut |_, _| {});
-            }
-            Phase::Unconfirmed { .. } => self.state.unconfirmed -= 1,
-            Phase::Closing { .. } => {}
+        self.schedule.forget(self.table.slab_mut(), id);
+        let mut link = self.table.remove(id)?;
+        if let Phase::Live(flow) = &mut link.phase {
+            flow.recovery.clear(&mut self.sent, &mut |_, _| {});
         }
-        let links = &self.links;
-        let at = |slot| links.id_at(slot).and_then(|id| links.get(id));
-        let dials = &self.dials;
-        let first = links.capacity() as u32;
-        self.by_session.remove(&link.ours.0.to_le_bytes(), id.slot(), |slot| {
-            let session = match slot.checked_sub(first) {
-                None => at(slot)?.ours,
-                Some(slot) => dials.get(dials.id_at(slot)?)?.session(),
-            };
-            Some(session.0.to_le_bytes())
-        });
-        self.by_key.remove(&link.peer.0, id.slot(), |slot| at(slot).map(|link| link.peer.0));
-        self.timers.set(id.slot(), None);
         self.feed();
         Some(link.role)
     }
 
     /// The earliest deadline of any link or handshake.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        [self.timers.deadline(), self.dial_timers.deadline(), self.ack_deadline()]
-            .into_iter()
-            .flatten()
-            .min()
-    }
-
-    /// When the first Ack that is held back is due.
-    fn ack_deadline(&self) -> Option<Instant> {
-        match &self.links.get(self.state.held.front()?)?.phase {
-            Phase::Live(flow) => flow.received.deadline(),
-            Phase::Unconfirmed { .. } | Phase::Closing { .. } => None,
-        }
+        let links = self.schedule.deadline(self.table.slab());
+        links.into_iter().chain(self.outgoing.deadline()).min()
     }
 
     /// Something is to be sent.
     pub(crate) fn is_owing(&self) -> bool {
-        !self.state.accepted.is_empty()
-            || !self.state.due.is_empty()
-            || !self.state.ready.is_empty()
+        self.schedule.is_owing() || self.outgoing.is_owing()
     }
 
     /// Handles one deadline that is due at `now`; `None` when there is no more.
     pub(crate) fn timeout(&mut self, now: Instant, visit: Visit<'_, R>) -> Option<Expired<R>> {
-        if let Some(slot) = self.dial_timers.pop_due(now) {
-            return Some(self.unanswered(slot, now));
+        if let Some(unanswered) = self.outgoing.timeout(self.local, self.config, now) {
+            return Some(Expired::Unanswered(unanswered));
         }
-        if self.ack_deadline().is_some_and(|at| at <= now) {
-            let id = self.state.held.pop_front(&mut self.links)?;
+        if let Some(id) = self.schedule.pop_due_ack(self.table.slab_mut(), now) {
             self.wake(id);
             return Some(Expired::Nothing);
         }
-        let slot = self.timers.pop_due(now)?;
-        let Some(id) = self.links.id_at(slot) else { return Some(Expired::Nothing) };
+        let slot = self.schedule.pop_due(now)?;
+        let Some(id) = self.table.id_at(slot) else { return Some(Expired::Nothing) };
         Some(self.link_timeout(id, now, visit))
+    }
+
+    /// The next datagram of a handshake: to whom, and its length in `scratch`.
+    pub(crate) fn next_handshake(
+        &mut self,
+        scratch: &mut [u8; MAX_DATAGRAM],
+    ) -> Option<(SocketAddr, usize)> {
+        let next = self.next_accept(scratch).or_else(|| self.outgoing.next_datagram(scratch))?;
+        self.statistics.datagrams_sent += 1;
+        Some(next)
     }
 
     /// The next link that has something to send, and a packet to write it into.
@@ -391,8 +397,8 @@ impl<R: Role> Links<'_, R> {
         now: Instant,
         scratch: &'b mut [u8; MAX_DATAGRAM],
     ) -> Option<Begun<'b, R>> {
-        let id = self.state.ready.front()?;
-        let link = self.links.get_mut(id)?;
+        let id = self.schedule.next()?;
+        let link = self.table.get_mut(id)?;
         Some((id, Packet::begin(link, &self.sent, now, scratch)))
     }
 
@@ -404,25 +410,128 @@ impl<R: Role> Links<'_, R> {
         packet: Option<Packet<'_, R>>,
         now: Instant,
     ) -> Option<(SocketAddr, usize)> {
-        let suite = self.state.identity.suite();
-        self.state.ready.remove(&mut self.links, id);
-        let link = self.links.get_mut(id)?;
+        let Local { identity, random, .. } = &mut *self.local;
+        let seal = (identity.suite(), random);
+        self.schedule.had_turn(self.table.slab_mut(), id);
+        let link = self.table.get_mut(id)?;
         // Whoever had room for any frame had no more to write.
         let more = packet.as_ref().is_some_and(|packet| packet.room() < SMALLEST_ROOM);
-        let sent = packet.and_then(|packet| packet.finish(link, &mut self.sent, suite, now));
-        let live = link.is_live();
-        if sent.is_some() && live && (more || link.credit.is_owed()) {
-            self.state.ready.push_back(&mut self.links, id);
+        let sent = packet.and_then(|packet| packet.finish(link, &mut self.sent, seal, now));
+        let (live, owes_credit) = (link.is_live(), link.credit.is_owed());
+        if sent.is_some() && live && (more || owes_credit) {
+            self.wake(id);
         } else if self.sent.is_full() && live {
-            link.starved = true;
-            self.state.starved.push_back(&mut self.links, id);
+            self.schedule.starve(self.table.slab_mut(), id);
         }
         if sent.is_some() {
-            // Whatever is sent takes the Ack along.
-            self.state.held.remove(&mut self.links, id);
+            self.statistics.datagrams_sent += 1;
+            self.schedule.drop_ack(self.table.slab_mut(), id);
         }
         self.reschedule(id, now);
         sent
+    }
+
+    fn retry(&mut self, at: (Instant, SocketAddr), retry: &Retry) -> Result<(), Dropped> {
+        let id = self.outgoing.of_retry(retry).ok_or(Dropped::Unfitting)?;
+        if let Some(Target::Peer(peer)) = self.outgoing.get(id).map(|found| found.target)
+            && self.table.unconfirmed_of(&peer).is_some()
+        {
+            // That peer's own handshake is about to be through.
+            return Err(Dropped::Unfitting);
+        }
+        self.outgoing.retry(self.local, self.config, at, id, retry)
+    }
+
+    fn init(
+        &mut self,
+        (now, from): (Instant, SocketAddr),
+        init: &Init<'_>,
+        admit: &mut dyn FnMut(&PublicKey) -> Admit,
+    ) -> Result<(), Dropped> {
+        let at = (now, from);
+        let ephemeral = self.responder.check(self.local, self.config, at, init)?;
+        if let Some(id) = self.table.by_ephemeral(&ephemeral) {
+            if let Some(Link { phase: Phase::Unconfirmed { allowance, .. }, .. }) =
+                self.table.get_mut(id)
+            {
+                *allowance = allowance.saturating_add(Init::length(INIT_NOISE) as u32);
+                self.schedule.send_accept(self.table.slab_mut(), id);
+            }
+            return Ok(());
+        }
+        if !self.table.allows_handshake(now, from.ip()) {
+            return Err(Dropped::Throttled);
+        }
+        let opened = Responder::open(self.local, self.config, init)?;
+        let accepted = self.accept_handshake(at, init.hello.size, (opened, ephemeral), admit);
+        match accepted {
+            Ok(id) => {
+                self.statistics.handshakes.accepted += 1;
+                self.schedule.send_accept(self.table.slab_mut(), id);
+                Ok(())
+            }
+            Err(why) => {
+                self.statistics.handshakes.refused += 1;
+                Err(why)
+            }
+        }
+    }
+
+    /// A session with the initiator of a handshake, to be confirmed.
+    fn accept_handshake(
+        &mut self,
+        (now, from): (Instant, SocketAddr),
+        size: u16,
+        (opened, ephemeral): (Opened, EphemeralName),
+        admit: &mut dyn FnMut(&PublicKey) -> Admit,
+    ) -> Result<Id<Link<R>>, Dropped> {
+        let (peer, theirs) = (opened.initiator(), opened.offer());
+        match admit(&peer) {
+            Admit::Yes { outgoing } if !self.goes_ahead_of(&peer, outgoing) => {}
+            Admit::Yes { .. } | Admit::No => return Err(Dropped::Unfitting),
+        }
+        self.make_room_for_unconfirmed(now, &peer, from.ip());
+        let session = self.unused_session().ok_or(Dropped::NoRoom)?;
+        let Local { identity, random, boot } = &mut *self.local;
+        let ours = offer(session, self.config.credit);
+        let accepted = opened.accept(identity, ours, usize::from(size), random, *boot);
+        let (keys, memo) = accepted.ok_or(Dropped::Unauthentic)?;
+        // The Hello, of that size, paid for the first Accept; one more is for free, since either may
+        // get lost. What goes beyond is paid for by repetitions of the Init.
+        let allowance = 2 * u32::from(size);
+        let phase = Phase::Unconfirmed { memo, expires: now + UNCONFIRMED, allowance };
+        let mut link = Link::new([ours, theirs], (peer, from), keys, phase, size, now);
+        link.ephemeral = Some(ephemeral);
+        let id = self.table.add(link).ok_or(Dropped::NoRoom)?;
+        self.reschedule(id, now);
+        Ok(id)
+    }
+
+    fn establish<'d>(
+        &mut self,
+        (now, from): (Instant, SocketAddr),
+        mut accept: Accept<'_>,
+    ) -> Result<Arrival<'d, R>, Dropped> {
+        let finished = self.outgoing.accept(self.local, from, &mut accept);
+        let Finished { handshake, target, peer, keys, theirs, datagram } =
+            finished.ok_or(Dropped::Unauthentic)?;
+        let reserved = if matches!(target, Target::Server(_)) { 0 } else { self.config.reserved };
+        let used = self.table.by_session(accept.session.0).is_some();
+        if used || !self.table.has_room_for_live(reserved) || self.table.is_full() {
+            return Err(Dropped::NoRoom);
+        }
+        self.outgoing.end(handshake);
+        let ours = offer(accept.session, self.config.credit);
+        let phase =
+            Phase::Live(Flow::new(self.config.initial_rtt, datagram, &mut self.local.random));
+        let mut link = Link::new([ours, theirs], (peer, from), keys, phase, datagram, now);
+        // The responder waits for a packet before it sends any.
+        link.ping = true;
+        let id = self.table.add(link).ok_or(Dropped::NoRoom)?;
+        self.reschedule(id, now);
+        self.statistics.handshakes.completed += 1;
+        self.wake(id);
+        Ok(Arrival::Established { link: id, target })
     }
 
     fn packet<'d>(
@@ -430,56 +539,40 @@ impl<R: Role> Links<'_, R> {
         now: Instant,
         header: PacketHeader,
         sealed: &'d mut [u8],
-    ) -> Arrival<'d, R> {
-        let suite = self.state.identity.suite();
-        let Some(id) = self.find(header.session.0) else {
-            self.state.drops.no_session += 1;
-            return Arrival::Nothing;
-        };
-        let full = !self.has_spare();
-        let Some(link) = self.links.get_mut(id) else { return Arrival::Nothing };
-        let plaintext = match link.keys.open.open(suite, header, sealed) {
-            Ok(plaintext) => plaintext,
-            Err(OpenError::Replayed) => {
-                self.state.drops.replayed += 1;
-                return Arrival::Nothing;
-            }
-            Err(OpenError::Unauthentic) => {
-                self.state.drops.unauthentic += 1;
-                return Arrival::Nothing;
-            }
-        };
+    ) -> Result<Arrival<'d, R>, Dropped> {
+        let id = self.table.by_session(header.session.0).ok_or(Dropped::NoSession)?;
+        let suite = self.local.identity.suite();
+        let link = self.table.get_mut(id).ok_or(Dropped::NoSession)?;
+        let plaintext =
+            link.keys.open.open(suite, header, sealed).map_err(|error| match error {
+                OpenError::Replayed => Dropped::Replayed,
+                OpenError::Unauthentic => Dropped::Unauthentic,
+            })?;
         (link.heard, link.answered) = (now, true);
-        let confirmed = link.is_unconfirmed();
-        if confirmed {
-            self.unlist(id);
-        }
-        let Some(link) = self.links.get_mut(id) else { return Arrival::Nothing };
+        let datagram = link.datagram;
         if let Phase::Closing { owed, .. } = &mut link.phase {
             *owed = true;
             self.wake(id);
-            return Arrival::Nothing;
+            return Ok(Arrival::Nothing);
         }
+        let confirmed = link.is_unconfirmed();
         if confirmed {
-            if full {
-                self.state.drops.no_room += 1;
+            self.schedule.unlist(self.table.slab_mut(), id);
+            if !self.make_room_for_live(id, now) {
                 self.close(id, CloseReason::Full, now);
-                return Arrival::Nothing;
+                return Err(Dropped::NoRoom);
             }
-            let rtt = self.state.config.initial_rtt;
-            let Some(link) = self.links.get_mut(id) else { return Arrival::Nothing };
-            link.phase = Phase::Live(Flow::new(rtt, link.datagram));
-            self.state.live += 1;
-            self.state.unconfirmed -= 1;
+            let flow = Flow::new(self.config.initial_rtt, datagram, &mut self.local.random);
+            self.table.enter(id, Phase::Live(flow));
+            self.statistics.handshakes.completed += 1;
         }
         self.reschedule(id, now);
-        Arrival::Packet { link: id, number: header.counter, confirmed, plaintext }
+        Ok(Arrival::Packet { link: id, number: header.counter, confirmed, plaintext })
     }
 
     fn link_timeout(&mut self, id: Id<Link<R>>, now: Instant, visit: Visit<'_, R>) -> Expired<R> {
-        let idle = self.state.config.idle;
-        let keep_alive = self.state.config.keep_alive;
-        let Some(link) = self.links.get_mut(id) else { return Expired::Nothing };
+        let LinkConfig { idle, keep_alive, .. } = *self.config;
+        let Some(link) = self.table.get_mut(id) else { return Expired::Nothing };
         link.alarm = None;
         let over = match &link.phase {
             Phase::Unconfirmed { expires, .. } => *expires <= now,
@@ -490,18 +583,24 @@ impl<R: Role> Links<'_, R> {
             self.remove(id);
             return Expired::Nothing;
         }
+        if link.evicted {
+            return Expired::Dead(id);
+        }
         let silence = now.since(link.heard);
         let probes = link.probes();
         let Link { phase: Phase::Live(flow), credit, role, datagram, .. } = link else {
             self.reschedule(id, now);
             return Expired::Nothing;
         };
-        if silence >= idle || (probes >= DEAD_PROBES && silence >= DEAD_SILENCE) {
+        if silence >= idle
+            || (probes >= DEAD_PROBES && silence >= DEAD_SILENCE)
+            || flow.give_up_at(idle).is_some_and(|at| at <= now)
+        {
             return Expired::Dead(id);
         }
         let mut probing = false;
         if flow.recovery.deadline().is_some_and(|at| at <= now) {
-            let visit = &mut |carry, fate| carried::<R>(carry, fate, credit, role, visit);
+            let visit = &mut |frame, fate| settle::<R>(frame, fate, credit, role, visit);
             if flow.recovery.timeout(&mut self.sent, now, visit) == Timeout::Probe {
                 probing = true;
                 // What keeps getting lost may be too large for the path (RFC 8899 §4.3).
@@ -520,100 +619,130 @@ impl<R: Role> Links<'_, R> {
         if probing { Expired::Probing(id) } else { Expired::Nothing }
     }
 
-    /// When this link must be looked at again.
-    pub(super) fn reschedule(&mut self, id: Id<Link<R>>, now: Instant) {
-        let Some(link) = self.links.get_mut(id) else { return };
-        let LinkConfig { idle, keep_alive, .. } = self.state.config;
-        let deadline = match &link.phase {
-            Phase::Unconfirmed { expires, .. } => *expires,
-            Phase::Closing { until, .. } => *until,
-            Phase::Live(flow) => [
-                flow.recovery.deadline(),
-                keep_alive.filter(|_| !link.ping).map(|span| link.asked + span),
-            ]
-            .into_iter()
-            .flatten()
-            .fold(link.heard + idle, Instant::min),
-        };
-        if link.alarm.is_none_or(|set| deadline < set || set <= now) {
-            link.alarm = Some(deadline);
-            self.timers.set(id.slot(), Some(deadline));
+    /// The next Accept to send.
+    fn next_accept(&mut self, scratch: &mut [u8; MAX_DATAGRAM]) -> Option<(SocketAddr, usize)> {
+        let suite = self.local.identity.suite();
+        while let Some(id) = self.schedule.next_accept(self.table.slab_mut()) {
+            let Some(link) = self.table.get_mut(id) else { continue };
+            let Phase::Unconfirmed { memo, allowance, .. } = &mut link.phase else { continue };
+            let head = Accept { session: link.theirs, noise: &mut [] }.encode(scratch).len();
+            let length = head + memo.encode(suite, scratch.get_mut(head..)?)?;
+            if let Some(rest) = allowance.checked_sub(length as u32) {
+                *allowance = rest;
+                return Some((link.address, length));
+            }
         }
+        None
     }
 
-    pub(super) fn add(&mut self, link: Link<R>) -> Option<Id<Link<R>>> {
-        let (session, peer, now) = (link.ours, link.peer, link.heard);
-        let id = self.links.insert(link).ok()?;
-        let indexed = self.by_session.insert(&session.0.to_le_bytes(), id.slot())
-            && self.by_key.insert(&peer.0, id.slot());
-        debug_assert!(indexed, "the indexes have more buckets than there are links and dials");
-        self.reschedule(id, now);
-        Some(id)
+    fn reschedule(&mut self, id: Id<Link<R>>, now: Instant) {
+        self.schedule.reschedule(self.table.slab_mut(), id, self.config, now);
     }
 
-    pub(super) fn find(&self, session: u32) -> Option<Id<Link<R>>> {
-        let id_at = |slot| self.links.id_at(slot);
-        let slot = self.by_session.find(&session.to_le_bytes(), |slot| {
-            id_at(slot).and_then(|id| self.links.get(id)).is_some_and(|link| link.ours.0 == session)
-        })?;
-        id_at(slot)
-    }
-
-    /// Records of packets in flight are free again: a link that waited for one goes on.
+    /// Records of packets in flight may be free again.
     fn feed(&mut self) {
-        if let (false, Some(id)) = (self.sent.is_full(), self.state.starved.front()) {
-            self.wake(id);
+        if !self.sent.is_full() {
+            self.schedule.feed(self.table.slab_mut());
         }
     }
 
-    /// Takes a link off the list that it is on.
-    fn unlist(&mut self, id: Id<Link<R>>) {
-        let Some(link) = self.links.get_mut(id) else { return };
-        let starved = core::mem::take(&mut link.starved);
-        let list = if link.is_unconfirmed() {
-            &mut self.state.accepted
-        } else if starved {
-            &mut self.state.starved
-        } else {
-            &mut self.state.ready
+    /// Lets links give way to one that is to be confirmed: older ones with the same peer, where there
+    /// are too many, and one of the source prefix that has the most, or one that had its time, or of
+    /// the same peer, when there is no more room.
+    fn make_room_for_unconfirmed(&mut self, now: Instant, peer: &PublicKey, from: IpAddr) {
+        for (is, most) in [
+            (Link::is_unconfirmed as fn(&Link<R>) -> bool, UNCONFIRMED_A_KEY),
+            (|link| link.kind().is_none(), CLOSING_A_KEY),
+        ] {
+            if let (count, Some(oldest)) = self.table.oldest_with(peer, is)
+                && count >= most
+            {
+                self.remove(oldest);
+            }
+        }
+        if self.table.is_full()
+            && let Some(oldest) = self.table.oldest_closing()
+        {
+            self.remove(oldest);
+        }
+        if !self.table.has_room_for_unconfirmed() {
+            let heaviest = self.table.heaviest(from, Use::Unconfirmed);
+            let stale = || self.table.stale(now, STALE);
+            let own = || self.table.oldest_with(peer, Link::is_unconfirmed).1;
+            if let Some(id) = heaviest.or_else(stale).or_else(own) {
+                self.statistics.evicted += 1;
+                self.remove(id);
+            }
+        }
+    }
+
+    /// Lets links give way to one that is confirmed now, as [`Self::make_room_for_unconfirmed`]
+    /// does; `false` if there is no room all the same.
+    fn make_room_for_live(&mut self, id: Id<Link<R>>, now: Instant) -> bool {
+        let Some((peer, from)) = self.table.get(id).map(|link| (link.peer, link.address.ip()))
+        else {
+            return false;
         };
-        list.remove(&mut self.links, id);
+        let (count, oldest) = self.table.oldest_with(&peer, |link| link.is_live() && !link.evicted);
+        if count >= LIVE_A_KEY
+            && let Some(oldest) = oldest
+        {
+            self.evict(oldest, now);
+            return true;
+        }
+        if self.has_spare() {
+            return true;
+        }
+        let heaviest = self.table.heaviest(from, Use::Live);
+        if let Some(heaviest) = heaviest {
+            self.evict(heaviest, now);
+        }
+        heaviest.is_some()
     }
 
-    pub(super) fn unconfirmed_limit(&self) -> u32 {
-        unconfirmed(self.links.capacity()) as u32
+    /// Ends a live link when deadlines are looked at the next time, so that its role hears of it.
+    fn evict(&mut self, id: Id<Link<R>>, now: Instant) {
+        self.table.evict(id);
+        if let Some(link) = self.table.get_mut(id) {
+            (link.evicted, link.alarm) = (true, None);
+            self.statistics.evicted += 1;
+        }
+        self.reschedule(id, now);
     }
 
-    /// There is room for a link beside those that are reserved.
-    pub(crate) fn has_spare(&self) -> bool {
-        self.state.live + self.state.config.reserved < self.live_limit()
+    /// A session id for a link that is to be confirmed; `None` if there is no room for
+    /// it, or, as good as never, if luck gives none but used ids.
+    fn unused_session(&mut self) -> Option<SessionId> {
+        if !self.table.has_room_for_unconfirmed() {
+            return None;
+        }
+        (0..8).find_map(|_| {
+            let id = self.local.random.u32();
+            self.table.by_session(id).is_none().then_some(SessionId(id))
+        })
     }
 
-    pub(super) fn live_limit(&self) -> u32 {
-        (self.links.capacity() as u32).saturating_sub(self.unconfirmed_limit())
-    }
-}
-
-/// How many of `links` links are for those that are not confirmed yet.
-pub const fn unconfirmed(links: usize) -> usize {
-    match links / 8 {
-        0 => 1,
-        1..MAX_UNCONFIRMED => links / 8,
-        _ => MAX_UNCONFIRMED,
+    /// Of two peers that begin a handshake at once, the lower key's goes on: this side's, if
+    /// it is `outgoing` and known to get through, until the peer is known to have the session.
+    fn goes_ahead_of(&self, peer: &PublicKey, outgoing: Option<Id<OutgoingHandshake>>) -> bool {
+        let answered = |found: &OutgoingHandshake| found.initiator().is_some();
+        self.local.identity.public() < *peer
+            && (outgoing.and_then(|id| self.outgoing.get(id)).is_some_and(answered)
+                || self.table.by_key(peer, |link| link.is_live() && !link.answered).is_some())
     }
 }
 
 /// Keeps what is the link's own, and tells the role the rest.
-fn carried<R: Role>(
-    carry: Carry<R::Token>,
+fn settle<R: Role>(
+    frame: SentFrame<R::Token>,
     fate: Fate,
     credit: &mut Credit,
     role: &mut R::State,
     visit: Visit<'_, R>,
 ) {
-    match (carry, fate) {
-        (Carry::Credit, Fate::Lost) => credit.forget_announcement(),
-        (Carry::Credit, Fate::Acked) => {}
-        (Carry::Role(token), fate) => visit(role, token, fate),
+    match (frame, fate) {
+        (SentFrame::Credit, Fate::Lost) => credit.forget_announcement(),
+        (SentFrame::Credit, Fate::Acked) => {}
+        (SentFrame::Role(token), fate) => visit(role, token, fate),
     }
 }

@@ -3,21 +3,22 @@
 use core::net::SocketAddr;
 
 use crate::{
+    random::Random,
     session::Suite,
     time::Instant,
     wire::{Frame, FrameWriter, MAX_DATAGRAM, PacketHeader, TAG_LENGTH},
 };
 
 use super::{
-    link::{Carry, Freight, Link, Phase, Role},
-    recovery::Sent,
+    link::{Link, Phase, Role, SentFrame},
+    recovery::{Carried, Sent},
 };
 use crate::storage::Slab;
 
 /// A packet for one link, filled frame by frame, then sealed.
 pub(crate) struct Packet<'b, R: Role> {
     writer: FrameWriter<'b>,
-    freight: Freight<R>,
+    frames: Carried<SentFrame<R::Token>>,
     /// Something in it asks for an acknowledgement.
     eliciting: bool,
     may_elicit: bool,
@@ -32,7 +33,7 @@ impl<'b, R: Role> Packet<'b, R> {
     /// Begins a packet with what the link itself owes; `None` if it may not send.
     pub(super) fn begin(
         link: &mut Link<R>,
-        sent: &Slab<'_, Sent<Carry<R::Token>>>,
+        sent: &Slab<'_, Sent<SentFrame<R::Token>>>,
         now: Instant,
         scratch: &'b mut [u8; MAX_DATAGRAM],
     ) -> Option<Self> {
@@ -40,7 +41,7 @@ impl<'b, R: Role> Packet<'b, R> {
         let writer = FrameWriter::new(scratch, PacketHeader::LENGTH, size - TAG_LENGTH);
         let mut packet = Self {
             writer,
-            freight: Freight::<R>::new(),
+            frames: Carried::new(),
             eliciting: false,
             may_elicit: false,
             acks: false,
@@ -63,7 +64,7 @@ impl<'b, R: Role> Packet<'b, R> {
         }
         if packet.may_elicit && link.credit.is_owed() {
             let limit = link.credit.announce();
-            if !packet.put(&Frame::Credit(limit), Carry::Credit) {
+            if !packet.put(&Frame::Credit(limit), SentFrame::Credit) {
                 link.credit.forget_announcement();
             }
         }
@@ -78,22 +79,22 @@ impl<'b, R: Role> Packet<'b, R> {
     /// The longest body that one more frame can have; 0 if none may be added.
     pub(crate) fn room(&self) -> usize {
         let room = self.writer.room();
-        if self.may_elicit && !self.freight.is_full() && room > SMALLEST_USE { room } else { 0 }
+        if self.may_elicit && !self.frames.is_full() && room > SMALLEST_USE { room } else { 0 }
     }
 
     /// Adds a frame; `token` tells what became of it. `false` if there is no room
     /// or nothing more may be sent now.
     #[must_use]
     pub(crate) fn push(&mut self, frame: &Frame<'_>, token: R::Token) -> bool {
-        self.put(frame, Carry::Role(token))
+        self.put(frame, SentFrame::Role(token))
     }
 
-    fn put(&mut self, frame: &Frame<'_>, carry: Carry<R::Token>) -> bool {
+    fn put(&mut self, frame: &Frame<'_>, sent: SentFrame<R::Token>) -> bool {
         if self.room() == 0 || !self.writer.push(frame) {
             return false;
         }
         self.eliciting = true;
-        self.freight.push(carry).is_ok()
+        self.frames.push(sent).is_ok()
     }
 
     /// Seals the packet: to whom it goes, and how long it is. `None` if there was
@@ -101,8 +102,8 @@ impl<'b, R: Role> Packet<'b, R> {
     pub(super) fn finish(
         mut self,
         link: &mut Link<R>,
-        sent: &mut Slab<'_, Sent<Carry<R::Token>>>,
-        suite: &dyn Suite,
+        sent: &mut Slab<'_, Sent<SentFrame<R::Token>>>,
+        (suite, random): (&dyn Suite, &mut Random),
         now: Instant,
     ) -> Option<(SocketAddr, usize)> {
         if let Phase::Live(flow) = &link.phase {
@@ -118,6 +119,11 @@ impl<'b, R: Role> Packet<'b, R> {
         }
         let length = self.writer.length();
         let packet = self.writer.into_inner();
+        if let Phase::Live(flow) = &mut link.phase
+            && flow.skips.take(link.keys.seal.next(), random)
+        {
+            link.keys.seal.skip();
+        }
         let (number, size) = link.keys.seal.seal(suite, link.theirs, packet, length)?;
         let Phase::Live(flow) = &mut link.phase else { return Some((link.address, size)) };
         if self.acks {
@@ -126,7 +132,7 @@ impl<'b, R: Role> Packet<'b, R> {
         if self.eliciting {
             link.ping = false;
             link.asked = now;
-            let recorded = flow.recovery.sent(sent, number, now, size, self.freight);
+            let recorded = flow.recovery.sent(sent, number, now, size, self.frames);
             debug_assert!(recorded.is_ok(), "there was a record for it when the packet began");
         }
         Some((link.address, size))

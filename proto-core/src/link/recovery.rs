@@ -14,7 +14,7 @@ pub(crate) use sent::Carried;
 pub use sent::{Fate, Sent};
 
 use self::sent::InFlight;
-use super::{congestion::Congestion, rtt::Rtt};
+use super::{congestion::Congestion, rtt::Rtt, statistics::LinkStatistics};
 use crate::{
     storage::{List, Node, Slab},
     time::Instant,
@@ -23,6 +23,19 @@ use crate::{
 
 /// So many packets may go beyond the window after a PTO (RFC 9002 §6.2.4, §7.5).
 const PROBES: u8 = 2;
+
+/// After so many PTOs without an Ack all but a few packets under way are given up, and nothing but
+/// probes goes out, where others need the records. It is how many make persistent congestion
+/// (RFC 9002 §7.6.1), which differs in that it takes an Ack to be found.
+const SILENT: u8 = 3;
+
+/// So many packets stay under way then: the newest probes, so that an Ack that is late counts.
+const KEPT: u32 = 4;
+
+/// More than half of the records are used: by more than one link, since one alone gets half.
+fn is_crowded<T>(pool: &Slab<'_, Sent<T>>) -> bool {
+    pool.len() * 2 > pool.capacity()
+}
 
 /// An Ack that tells of a packet that was never sent, or of numbers below zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,10 +77,14 @@ pub(crate) struct Recovery<T> {
     /// Lowest number first.
     in_flight: List<Sent<T>, InFlight>,
     packets: u32,
+    /// Packets given up so far.
+    lost: u64,
     congestion: Congestion,
     rtt: Rtt,
     largest_acked: Option<u64>,
     timer: Option<Timer>,
+    /// When something was newly acknowledged last, or the first packet under way was sent.
+    progress: Instant,
     /// When the last packet went or the last PTO passed.
     probe_from: Instant,
     pto_count: u8,
@@ -81,10 +98,12 @@ impl<T: Copy> Recovery<T> {
         Self {
             in_flight: List::NEW,
             packets: 0,
+            lost: 0,
             congestion: Congestion::new(datagram),
             rtt: Rtt::new(initial_rtt),
             largest_acked: None,
             timer: None,
+            progress: Instant::from_micros(0),
             probe_from: Instant::from_micros(0),
             pto_count: 0,
             probes: 0,
@@ -96,10 +115,21 @@ impl<T: Copy> Recovery<T> {
     ///
     /// The share is as much as is still free: one link alone gets half of the pool,
     /// and however many want more, some room stays for those that have nothing under way.
+    /// A quarter of the pool is for links whose packets are acknowledged, and one that left
+    /// [`SILENT`] PTOs unanswered has no share of a pool that others use too: who never
+    /// acknowledges anything pins few records, and as many as there are probes when they are scarce.
     pub(crate) fn can_send(&self, pool: &Slab<'_, Sent<T>>, bytes: usize) -> bool {
         let free = pool.capacity().saturating_sub(pool.len());
-        let share = (self.packets as usize) < free && self.congestion.has_room(bytes);
-        share || (self.probes > 0 && free > 0)
+        let reserved = match self.pto_count {
+            0 => 0,
+            1.. if !is_crowded(pool) => 0,
+            1..SILENT => pool.capacity() / 4,
+            SILENT.. => free,
+        };
+        let share = (self.packets as usize) < free.saturating_sub(reserved);
+        let share = share && self.congestion.has_room(bytes);
+        let few = self.packets < PROBES.into() && free > 0;
+        share || (self.probes > 0 && (few || free > pool.capacity() / 8))
     }
 
     /// An eliciting packet goes, `bytes` bytes long as a datagram, its number higher
@@ -122,6 +152,9 @@ impl<T: Copy> Recovery<T> {
             .insert(Sent { number, at: now, bytes, given_back: false, carried, node })
             .map_err(|sent| sent.carried)?;
         self.in_flight.push_back(pool, id);
+        if self.packets == 0 && self.pto_count == 0 {
+            self.progress = now;
+        }
         self.packets += 1;
         self.congestion.sent(bytes);
         self.probes = self.probes.saturating_sub(1);
@@ -190,6 +223,7 @@ impl<T: Copy> Recovery<T> {
         if newest.is_some() {
             self.pto_count = 0;
             self.probes = 0;
+            self.progress = now;
         }
         // An Ack without news must not move the timer, or many of them could stop it.
         if newest.is_some() || higher {
@@ -211,8 +245,10 @@ impl<T: Copy> Recovery<T> {
     ///
     /// That packet stays under way, and an Ack for it still counts, since a PTO is no
     /// proof of loss (RFC 9002 §6.2.4): on a path slower than the estimate it is what
-    /// brings the first sample. Only a pool or window that is full makes the oldest one
-    /// go, because a probe must have room even where nothing is ever acknowledged.
+    /// brings the first sample. A window that is full makes the oldest one go, because a
+    /// probe must have room even where nothing is ever acknowledged. From [`SILENT`] PTOs on
+    /// all go but the newest [`KEPT`] if others use the pool too; if it is three quarters full,
+    /// all do.
     pub(crate) fn timeout(
         &mut self,
         pool: &mut Slab<'_, Sent<T>>,
@@ -236,6 +272,11 @@ impl<T: Copy> Recovery<T> {
         }
     }
 
+    /// Since when nothing has been acknowledged that is under way; `None` if nothing is.
+    pub(crate) fn unanswered_since(&self) -> Option<Instant> {
+        (self.packets > 0 || self.pto_count > 0).then_some(self.progress)
+    }
+
     /// How many PTOs passed since anything was acknowledged last.
     pub(crate) fn pto_count(&self) -> u32 {
         self.pto_count.into()
@@ -245,6 +286,20 @@ impl<T: Copy> Recovery<T> {
     /// the window, with a Ping if there is nothing else.
     pub(crate) fn is_probing(&self) -> bool {
         self.probes == PROBES
+    }
+
+    /// What is known of the path; how many packets came or went, the link knows.
+    pub(crate) fn statistics(&self) -> LinkStatistics {
+        LinkStatistics {
+            smoothed_rtt: self.rtt.smoothed(),
+            rtt_variation: self.rtt.variation(),
+            congestion_window: self.congestion.window(),
+            bytes_in_flight: self.congestion.in_flight(),
+            packets_sent: 0,
+            packets_received: 0,
+            packets_lost: self.lost,
+            datagram_size: 0,
+        }
     }
 
     /// The smoothed round trip (RFC 9002 §5.3).

@@ -58,6 +58,11 @@ impl Rtt {
         span(self.smoothed)
     }
 
+    /// How far samples are from it, smoothed as well.
+    pub(super) fn variation(&self) -> Duration {
+        span(self.variation)
+    }
+
     /// After how long a packet is lost if a later one has arrived (§6.1.2).
     pub(super) fn loss_delay(&self) -> Duration {
         (span(self.latest.max(self.smoothed)) * 9 / 8).max(GRANULARITY)

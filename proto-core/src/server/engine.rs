@@ -9,8 +9,8 @@ use zeroize::Zeroize;
 use crate::{
     host::{Judgement, Owed, Records, Request, Ticket},
     id::{Account, Nick},
-    link::{Admit, Arrival, Expired, Fate, Links},
-    role::{Receiver, Taken},
+    link::{Admit, Arrival, Expired, Fate, LinkStatistics, Links, Statistics},
+    role::{FrameOutcome, Receiver},
     storage::{Id, Pool},
     time::Instant,
     violation::Violation,
@@ -95,7 +95,7 @@ impl<'a> Engine<'a> {
     ) -> Option<&'d [u8]> {
         // Who is who is known once the accounts are read.
         let ready = self.boot.is_done();
-        let admit = &mut |_: &_| if ready { Admit::Yes { dial: None } } else { Admit::No };
+        let admit = &mut |_: &_| if ready { Admit::Yes { outgoing: None } } else { Admit::No };
         match self.cx.links.receive(self.cx.now, from, datagram, admit) {
             Arrival::Packet { link, number, plaintext, .. } => {
                 self.take_packet(link, number, plaintext);
@@ -128,7 +128,7 @@ impl<'a> Engine<'a> {
             self.roster.push_now(&mut self.cx);
         }
         if self.cx.requests.is_time_to_retry(now) {
-            while let Some(link) = self.cx.requests.retry(&mut self.cx.links.links) {
+            while let Some(link) = self.cx.requests.retry(self.cx.links.slab_mut()) {
                 mailboxes::read_on(&mut self.cx, link);
             }
             self.rooms.retry(&mut self.cx);
@@ -292,8 +292,8 @@ impl<'a> Engine<'a> {
     }
 
     pub(super) fn shut_down(&mut self) {
-        for slot in 0..self.cx.links.links.capacity() as u32 {
-            if let Some(link) = self.cx.links.links.id_at(slot) {
+        for slot in 0..self.cx.links.slab_mut().capacity() as u32 {
+            if let Some(link) = self.cx.links.slab_mut().id_at(slot) {
                 self.leave(link);
                 self.cx.links.close(link, CloseReason::Leaving, self.cx.now);
             }
@@ -308,11 +308,19 @@ impl<'a> Engine<'a> {
         }
     }
 
+    /// What was counted, and how full the tables of links are.
+    pub(super) fn statistics(&self) -> Statistics {
+        self.cx.links.statistics()
+    }
+
+    /// What is known of an account's session.
+    pub(super) fn account_statistics(&self, account: Account) -> Option<LinkStatistics> {
+        self.cx.links.get(self.accounts.link(account)?)?.statistics()
+    }
+
     pub(super) fn usage(&self) -> Usage {
         let [rooms, members] = self.rooms.table.usage();
-        let links = &self.cx.links.links;
         Usage {
-            links: (links.len(), links.capacity()),
             accounts: self.accounts.usage(),
             entries: self.cx.messages.usage(),
             blocks: (self.cx.pool.used(), self.cx.pool.capacity()),
@@ -342,7 +350,7 @@ impl<'a> Engine<'a> {
                         request = account.and_then(|of| mailboxes::request(cx, link, of));
                     }
                     if request.is_none() {
-                        cx.requests.settle(&mut cx.links.links, link);
+                        cx.requests.settle(cx.links.slab_mut(), link);
                     }
                     request
                 }
@@ -383,20 +391,22 @@ impl<'a> Engine<'a> {
     }
 
     /// A client asks for its nick: first come, and its owner may always return.
-    fn register(&mut self, link: Id<ServerLink>, register: &Register) -> Taken {
+    fn register(&mut self, link: Id<ServerLink>, register: &Register) -> FrameOutcome {
         let Self { cx, accounts, passwords, operator, .. } = self;
-        let Some(found) = cx.links.get_mut(link) else { return Taken::Done };
+        let Some(found) = cx.links.get_mut(link) else { return FrameOutcome::Done };
         let key = found.peer;
         match found.role.seat.registration() {
-            Registration::Saving { .. } | Registration::Looking { .. } => return Taken::Done,
+            Registration::Saving { .. } | Registration::Looking { .. } => {
+                return FrameOutcome::Done;
+            }
             Registration::Online { account, .. } => {
                 if accounts.nick(account) != Some(register.nick) {
                     // An answer to another nick would contradict the one it holds.
-                    return Taken::Broken(Violation::SecondNick);
+                    return FrameOutcome::Broken(Violation::SecondNick);
                 }
                 found.role.seat.answer_again();
                 cx.links.wake(link);
-                return Taken::Done;
+                return FrameOutcome::Done;
             }
             Registration::None
             | Registration::Refused(_)
@@ -404,7 +414,7 @@ impl<'a> Engine<'a> {
             | Registration::Left => {}
         }
         if operator.is_at(&register.nick) {
-            return Taken::NoRoom;
+            return FrameOutcome::NoRoom;
         }
         let refusal = match accounts.admission(cx, key, register) {
             Admission::Holder(account) => {
@@ -416,15 +426,15 @@ impl<'a> Engine<'a> {
             },
             Admission::Password { why, account } => {
                 passwords.ask_for(cx, accounts, link, why, account);
-                return Taken::Done;
+                return FrameOutcome::Done;
             }
             Admission::Refused(refusal) => refusal,
         };
         self.answer(link, Registration::Refused(refusal));
-        Taken::Done
+        FrameOutcome::Done
     }
 
-    fn login(&mut self, link: Id<ServerLink>, login: &LoginFrame<'_>) -> Taken {
+    fn login(&mut self, link: Id<ServerLink>, login: &LoginFrame<'_>) -> FrameOutcome {
         let Self { cx, accounts, passwords, operator, .. } = self;
         let is_operated = operator.is_at(&login.register.nick);
         match passwords.login(cx, accounts, link, login, is_operated) {
@@ -452,14 +462,14 @@ impl<'a> Engine<'a> {
         account: Account,
         returning: bool,
         sets: bool,
-    ) -> Taken {
+    ) -> FrameOutcome {
         let seated = match self.accounts.take_seat(&mut self.cx, link, register, account, sets) {
             Some(Ok(seated)) => seated,
             Some(Err(refusal)) => {
                 self.answer(link, Registration::Refused(refusal));
-                return Taken::Done;
+                return FrameOutcome::Done;
             }
-            None => return Taken::NoRoom,
+            None => return FrameOutcome::NoRoom,
         };
         self.roster.resume(&mut self.cx, link, register);
         if let Some(older) = seated.older {
@@ -473,12 +483,12 @@ impl<'a> Engine<'a> {
         } else {
             self.look(link, account, returning);
         }
-        Taken::Done
+        FrameOutcome::Done
     }
 
     /// The account's record is durable, or could not be made so.
     fn account_saved(&mut self, ticket: Ticket, saved: bool) {
-        let Some(link) = self.cx.links.links.id_at(ticket.slot) else { return };
+        let Some(link) = self.cx.links.slab_mut().id_at(ticket.slot) else { return };
         if !self.cx.session(link).is_some_and(|session| session.seat.save_answered(ticket)) {
             return;
         }
@@ -551,15 +561,15 @@ impl<'a> Engine<'a> {
     }
 
     /// A client goes offline by its own will. The link stays, for its answer.
-    fn deregister(&mut self, link: Id<ServerLink>) -> Taken {
-        let Some(found) = self.cx.links.get(link) else { return Taken::Done };
+    fn deregister(&mut self, link: Id<ServerLink>) -> FrameOutcome {
+        let Some(found) = self.cx.links.get(link) else { return FrameOutcome::Done };
         let (address, online) = (found.address, found.role.seat.online());
         self.leave(link);
         if let Some((account, nick)) = online.and_then(|a| Some((a, self.accounts.nick(a)?))) {
             self.cx.tell(Event::Deregistered { account, nick, address });
         }
         self.answer(link, Registration::Left);
-        Taken::Done
+        FrameOutcome::Done
     }
 
     /// Undoes what a link's client had going, before the link ends or its client
@@ -574,8 +584,8 @@ impl<'a> Engine<'a> {
         cx.links.disown(link);
         let Some(found) = cx.links.get_mut(link) else { return };
         let gone = found.role.leave();
-        cx.requests.settle(&mut cx.links.links, link);
-        cx.requests.forgive(&mut cx.links.links, link);
+        cx.requests.settle(cx.links.slab_mut(), link);
+        cx.requests.forgive(cx.links.slab_mut(), link);
         submissions.leave(cx, gone.author);
         mailboxes.leave(cx, accounts, submissions, gone.mailbox);
         match accounts.leave(cx, link, &gone.seat) {
@@ -626,18 +636,23 @@ impl<'a> Engine<'a> {
         sessions::answer(&mut self.cx, link, registration);
     }
 
-    fn acknowledged(&mut self, link: Id<ServerLink>, number: u64, ack: &crate::wire::Ack) -> Taken {
+    fn acknowledged(
+        &mut self,
+        link: Id<ServerLink>,
+        number: u64,
+        ack: &crate::wire::Ack,
+    ) -> FrameOutcome {
         let Self { cx, submissions, rooms, .. } = self;
         let Ctx { links, messages, .. } = cx;
         let visit = &mut |session: &mut ClientSession, sent, fate| {
             settle(session, submissions, messages, rooms, sent, fate);
         };
-        if !links.acknowledged(link, ack, cx.now, visit) {
-            return Taken::Broken(Violation::AckOfUnsent);
+        if let Err(rule) = links.acknowledged(link, ack, cx.now, visit) {
+            return FrameOutcome::Broken(rule);
         }
         submissions.free_refusals(cx, link, number);
         self.roster.settle(cx, link);
-        Taken::Done
+        FrameOutcome::Done
     }
 }
 
@@ -648,7 +663,7 @@ impl<'a> Receiver<'a> for Engine<'a> {
         (&mut self.cx.links, self.cx.now)
     }
 
-    fn take_frame(&mut self, link: Id<ServerLink>, number: u64, frame: &Frame<'_>) -> Taken {
+    fn take_frame(&mut self, link: Id<ServerLink>, number: u64, frame: &Frame<'_>) -> FrameOutcome {
         let Self { cx, accounts, roster, submissions, rooms, .. } = self;
         match frame {
             Frame::Ack(ack) => return self.acknowledged(link, number, ack),
@@ -697,9 +712,9 @@ impl<'a> Receiver<'a> for Engine<'a> {
             | Frame::RoomEntry(_)
             | Frame::Gone(_)
             | Frame::Outcome(_)
-            | Frame::Names(_) => return Taken::Broken(Violation::UnexpectedFrame),
+            | Frame::Names(_) => return FrameOutcome::Broken(Violation::UnexpectedFrame),
         }
-        Taken::Done
+        FrameOutcome::Done
     }
 
     fn end(&mut self, link: Id<ServerLink>, rule: Violation) {

@@ -25,7 +25,7 @@
 //!
 //! | capacity | bytes | one for |
 //! |---|---|---|
-//! | [`Links`] | 830 | each client that is online, and each handshake; 2 at least |
+//! | [`Links`] | 960 | each client that is online, and each handshake; 2 at least |
 //! | [`Accounts`] | 180 | each nick ever registered; a power of two |
 //! | [`Rooms`] | 350 | each room ever created, and the lobby |
 //! | [`Members`] | 180 | each account, in the lobby, and each place of one in a room |
@@ -37,7 +37,7 @@
 use core::fmt;
 
 use crate::{
-    link::{LinkTables, Remembered, SentPacket},
+    link::{LinkTables, PrefixShare, SentPacket},
     role::LEAST_WORK,
     storage::{Bucket, Slot},
     timers::TimerCell,
@@ -77,8 +77,8 @@ pub struct Links<const N: usize> {
     by_session: [[Bucket; 2]; N],
     by_peer: [[Bucket; 2]; N],
     timers: [TimerCell; N],
-    ephemerals: [[Remembered; 2]; N],
-    by_ephemeral: [[Bucket; 4]; N],
+    by_ephemeral: [[Bucket; 2]; N],
+    prefixes: [PrefixShare<ServerRole>; N],
 }
 
 impl<const N: usize> Links<N> {
@@ -87,8 +87,8 @@ impl<const N: usize> Links<N> {
         by_session: [[None; 2]; N],
         by_peer: [[None; 2]; N],
         timers: [TimerCell::EMPTY; N],
-        ephemerals: [const { [const { Remembered::EMPTY }; 2] }; N],
-        by_ephemeral: [[None; 4]; N],
+        by_ephemeral: [[None; 2]; N],
+        prefixes: [const { PrefixShare::EMPTY }; N],
     };
 }
 
@@ -287,14 +287,15 @@ impl<
         Tables {
             links: LinkTables {
                 links: &mut links.links,
-                dials: &mut [],
+                outgoing: &mut [],
+                by_outgoing: &mut [],
                 by_session: links.by_session.as_flattened_mut(),
                 by_key: links.by_peer.as_flattened_mut(),
                 sent: &mut packets.0,
                 timers: &mut links.timers,
-                dial_timers: &mut [],
-                ephemerals: links.ephemerals.as_flattened_mut(),
+                outgoing_timers: &mut [],
                 by_ephemeral: links.by_ephemeral.as_flattened_mut(),
+                prefixes: &mut links.prefixes,
             },
             accounts: &mut accounts.accounts,
             by_nick: accounts.by_nick.as_flattened_mut(),

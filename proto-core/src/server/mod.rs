@@ -31,10 +31,10 @@ use core::{fmt, net::SocketAddr};
 
 use crate::{
     host::{Action, Judgement, Machine, Owed, Records, Resume, StoreError, Ticket},
-    id::{Nick, PublicKey},
-    link::Drops,
+    id::{Account, Nick, PublicKey},
+    link::{LinkStatistics, Statistics},
     random::Seed,
-    role::{StartError, grant},
+    role::{StartError, credit, grant},
     session::Identity,
     time::{Instant, WallClock},
     wire::MAX_DATAGRAM,
@@ -89,9 +89,10 @@ impl<S: Storage> Server<S> {
     ) -> Result<Self, StartError> {
         let tables = storage.tables();
         tables.check(&resume)?;
-        let credit = grant(config.credit, tables.work.len(), tables.blocks.len());
-        let config = Config { credit, ..config };
-        let state = State::new(config, identity, seed, resume, now);
+        let bytes = grant(config.credit, tables.work.len(), tables.blocks.len());
+        let config = Config { credit: bytes, ..config };
+        let credit = credit(bytes, tables.entries.len());
+        let state = State::new((config, credit), identity, seed, resume, now);
         Ok(Self { state, storage, unanswered: 0 })
     }
 
@@ -111,12 +112,19 @@ impl<S: Storage> Server<S> {
 
     /// The key that clients know this server by.
     pub fn key(&self) -> PublicKey {
-        self.state.links.identity.public()
+        self.state.links.identity().public()
     }
 
-    /// What was dropped so far.
-    pub fn drops(&self) -> Drops {
-        self.state.links.drops
+    /// What was counted since the start, and how full the tables of links are.
+    pub fn statistics(&mut self) -> Statistics {
+        let now = self.state.now;
+        self.engine(now).statistics()
+    }
+
+    /// What is known of an account's session; `None` while it has none.
+    pub fn account_statistics(&mut self, account: Account) -> Option<LinkStatistics> {
+        let now = self.state.now;
+        self.engine(now).account_statistics(account)
     }
 
     /// Everyone who has an account, for people to look at.

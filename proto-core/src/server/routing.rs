@@ -7,7 +7,7 @@ use crate::{
     id::{Account, Position, Recipient},
     link::Piece,
     record::BODY_HEADER,
-    role::Taken,
+    role::{FrameOutcome, overrun},
     session::MAIL_OVERHEAD,
     storage::Id,
     violation::Violation,
@@ -42,8 +42,8 @@ impl Router<'_, '_> {
         link: Id<ServerLink>,
         packet: u64,
         deposit: &Deposit<'_>,
-    ) -> Taken {
-        let Some(author) = self.cx.online(link) else { return Taken::NoRoom };
+    ) -> FrameOutcome {
+        let Some(author) = self.cx.online(link) else { return FrameOutcome::NoRoom };
         let position = Position::new(deposit.epoch, deposit.number);
         let least = match deposit.to {
             Recipient::Account(_) => MAIL_OVERHEAD + BODY_HEADER,
@@ -53,13 +53,13 @@ impl Router<'_, '_> {
         let piece = Piece::new(deposit.total, deposit.offset, deposit.piece);
         let piece = piece.filter(|piece| bounds.contains(&piece.total()) && position.is_sound());
         let Some(piece) = piece else {
-            return Taken::Broken(Violation::BadPiece);
+            return FrameOutcome::Broken(Violation::BadPiece);
         };
         if let Err(reason) = self.may_submit(author, deposit, piece.total() - least) {
             return self.refuse(link, None, deposit, reason);
         }
         let pair = self.submissions.pairs.open(self.cx, author, deposit.to);
-        let Some(pair) = pair else { return Taken::NoRoom };
+        let Some(pair) = pair else { return FrameOutcome::NoRoom };
         let known = self.submissions.know(self.cx, link, packet, pair, position);
         match known {
             Known::Superseded => {
@@ -68,11 +68,11 @@ impl Router<'_, '_> {
             Known::Taken => {
                 submit::return_credit(self.cx, link, deposit);
                 self.submissions.owe_progress(self.cx, self.accounts, pair);
-                return Taken::Done;
+                return FrameOutcome::Done;
             }
             Known::Late => {
                 submit::return_credit(self.cx, link, deposit);
-                return Taken::Done;
+                return FrameOutcome::Done;
             }
             Known::New | Known::InMemory(..) => {}
         }
@@ -81,17 +81,26 @@ impl Router<'_, '_> {
         {
             // What the log has already, or may have, is not refused when it comes again.
             return match known {
-                _ if !self.submissions.pairs.is_loaded(pair) => Taken::NoRoom,
+                _ if !self.submissions.pairs.is_loaded(pair) => FrameOutcome::NoRoom,
                 Known::InMemory(id, Stage::Arriving | Stage::Waiting) => {
                     self.submissions.refuse(self.cx, self.accounts, id, EntryRefusal::NotMember);
-                    Taken::Done
+                    FrameOutcome::Done
                 }
                 Known::InMemory(..) => {
                     submit::return_credit(self.cx, link, deposit);
-                    Taken::Done
+                    FrameOutcome::Done
                 }
                 _ => self.refuse(link, Some(pair), deposit, EntryRefusal::NotMember),
             };
+        }
+        let begins = match known {
+            Known::InMemory(id, Stage::Arriving) => !submit::came_by(self.cx, id, link),
+            Known::InMemory(..) => false,
+            _ => true,
+        };
+        let credit = self.cx.links.get(link).map(|link| &link.credit).filter(|_| begins);
+        if let Some(refused) = credit.and_then(|credit| overrun(credit, piece.total())) {
+            return refused;
         }
         let id = match known {
             Known::InMemory(id, stage) => {
@@ -102,32 +111,35 @@ impl Router<'_, '_> {
             }
             _ => match self.add(link, pair, deposit) {
                 Some(id) => id,
-                None => return Taken::NoRoom,
+                None => return FrameOutcome::NoRoom,
             },
         };
-        if !submit::put(self.cx, link, id, deposit.skip, &piece) {
-            return Taken::Broken(Violation::MixedPieces);
+        if let Some(found) = self.cx.links.get_mut(link).filter(|_| begins) {
+            found.credit.begin(piece.total());
+        }
+        if !submit::put(self.cx, link, id, deposit.skip, &piece, begins) {
+            return FrameOutcome::Broken(Violation::MixedPieces);
         }
         self.take_next(pair);
         if self.submissions.pairs.get(pair).is_some_and(Pair::is_held) {
             self.submissions.ease(self.cx, pair);
         }
-        Taken::Done
+        FrameOutcome::Done
     }
 
     /// An author asks how its submissions are doing.
-    pub(super) fn inquire(&mut self, link: Id<ServerLink>, to: Recipient) -> Taken {
-        let Some(author) = self.cx.online(link) else { return Taken::NoRoom };
+    pub(super) fn inquire(&mut self, link: Id<ServerLink>, to: Recipient) -> FrameOutcome {
+        let Some(author) = self.cx.online(link) else { return FrameOutcome::NoRoom };
         let is_there = match to {
             Recipient::Account(to) => self.accounts.is_there(to),
             Recipient::Room(room) => self.rooms.table.has(room),
         };
         if is_there {
             let pair = self.submissions.pairs.open(self.cx, author, to);
-            let Some(pair) = pair else { return Taken::NoRoom };
+            let Some(pair) = pair else { return FrameOutcome::NoRoom };
             self.submissions.owe_progress(self.cx, self.accounts, pair);
         }
-        Taken::Done
+        FrameOutcome::Done
     }
 
     /// Takes in what is next of a pair, as far as it arrived.
@@ -266,7 +278,7 @@ impl Router<'_, '_> {
         pair: Option<Id<Pair>>,
         deposit: &Deposit<'_>,
         reason: EntryRefusal,
-    ) -> Taken {
+    ) -> FrameOutcome {
         self.submissions.refuse_new(self.cx, self.accounts, link, pair, deposit, reason)
     }
 }

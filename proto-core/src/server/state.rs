@@ -5,9 +5,9 @@ use core::time::Duration;
 use crate::{
     host::Resume,
     id::Incarnation,
-    link::{LinkConfig, LinkHeads, LinksState},
+    link::{Grant, LinkConfig, LinkHeads, LinksState},
     random::{Random, Seed},
-    session::Identity,
+    session::{self as crypto, Identity},
     storage::PoolHead,
     time::{Instant, WallClock},
 };
@@ -53,7 +53,7 @@ pub(super) struct State {
 
 impl State {
     pub(super) fn new(
-        config: Config,
+        (config, credit): (Config, Grant),
         identity: Identity,
         seed: Seed,
         resume: Resume,
@@ -62,13 +62,13 @@ impl State {
         let mut random = Random::new(seed);
         let hash = random.bytes();
         let unix = resume.clock.unix(now);
-        let run = Incarnation::draw(identity.suite(), &mut random, resume.boot, unix);
+        let run = crypto::new_run(identity.suite(), &mut random, resume.boot, unix);
         let link_config = LinkConfig {
             initial_rtt: config.initial_rtt,
             keep_alive: None,
             idle: config.idle,
             datagram: config.datagram,
-            credit: config.credit,
+            credit,
             dial_cap: Duration::ZERO,
             reserved: 0,
             serves: true,

@@ -34,8 +34,6 @@ pub struct AccountView {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Usage {
-    /// Sessions.
-    pub links: (usize, usize),
     /// Accounts.
     pub accounts: (usize, usize),
     /// Messages in memory.

@@ -15,20 +15,30 @@ use super::suite::{Identity, Suite};
 pub struct Offer {
     /// The id under which the sender of this offer receives.
     pub session: SessionId,
-    /// The credit that the sender of this offer grants.
+    /// The bytes of credit that the sender of this offer grants.
     pub credit: u32,
+    /// The messages of credit that it grants.
+    pub messages: u16,
 }
 
 impl Offer {
-    const LENGTH: usize = 8;
+    const LENGTH: usize = 10;
 
     fn encode(self) -> [u8; Self::LENGTH] {
-        (u64::from(self.session.0) | u64::from(self.credit) << 32).to_le_bytes()
+        let Self { session, credit, messages } = self;
+        let all = u128::from(session.0) | u128::from(credit) << 32 | u128::from(messages) << 64;
+        *all.to_le_bytes().first_chunk().unwrap_or(&[0; Self::LENGTH])
     }
 
     fn decode(bytes: [u8; Self::LENGTH]) -> Self {
-        let both = u64::from_le_bytes(bytes);
-        Self { session: SessionId(both as u32), credit: (both >> 32) as u32 }
+        let mut all = [0; 16];
+        all.iter_mut().zip(bytes).for_each(|(to, byte)| *to = byte);
+        let all = u128::from_le_bytes(all);
+        Self {
+            session: SessionId(all as u32),
+            credit: (all >> 32) as u32,
+            messages: (all >> 64) as u16,
+        }
     }
 }
 

@@ -43,6 +43,11 @@ impl SealKey {
         self.counter
     }
 
+    /// Leaves out the next counter: no packet will have it.
+    pub fn skip(&mut self) {
+        self.counter = self.counter.saturating_add(1);
+    }
+
     /// Makes a packet out of `packet`, which has 13 bytes of room for the header,
     /// then `plaintext` bytes, then 16 bytes of room for the tag; what is behind
     /// them stays as it is. `session` is the receiver's id. Returns the packet's

@@ -20,7 +20,7 @@
 //! | [`hello_mac`] | hash of `udpchat 1 peer key` and the responder's public key | `udpchat 1 hello`, [`Hello::header`](crate::wire::Hello::header) |
 //! | cookie | the maker's rotating secret | `udpchat 1 cookie`, IP address (16 bytes, IPv4 mapped), port, scope (4 bytes, 0 for IPv4), Hello header, its MAC (zeros to a server) |
 //! | a Retry's check | the Hello's random, zero-padded | `udpchat 1 retry`, the Retry up to the check |
-//! | handshake | Noise IK | prologue: `udpchat 1`, Hello header, its MAC (zeros to a server), the whole Retry. Payloads: session id, credit (4 bytes each), in message 2 zeros up to the datagram's size |
+//! | handshake | Noise IK | prologue: `udpchat 1`, Hello header, its MAC (zeros to a server), the whole Retry. Payloads: session id, credit in bytes (4 bytes each), in messages (2 bytes), in message 2 zeros up to the datagram's size |
 //! | packet | the session's key for that direction, nonce = counter | the packet's header as associated data |
 //! | sealed mail | Noise X | prologue: `udpchat 1 mail`, author's key, recipient's key, epoch (4 bytes), number (8 bytes) |
 //! | [`receipt`] | hash of `udpchat 1 pair key` and the DH of author and recipient | `udpchat 1 receipt`, then the keys, epoch and number as for mail |
@@ -45,6 +45,7 @@ mod derive;
 mod handshake;
 mod keys;
 mod mail;
+mod names;
 mod noise;
 mod replay;
 mod suite;
@@ -56,5 +57,7 @@ pub use cookie::{Cookies, check_hello, check_retry, hello_mac, retry};
 pub use handshake::{AcceptMemo, INIT_NOISE, Initiator, Offer, Opened};
 pub use keys::{COUNTER_LIMIT, Keys, OpenError, OpenKey, SealKey};
 pub use mail::{MAIL_OVERHEAD, check_receipt, open_mail, receipt, seal_mail};
+pub(crate) use names::new_run;
+pub use names::room_key;
 pub use replay::ReplayWindow;
 pub use suite::{Identity, Portable, Suite};

@@ -19,9 +19,9 @@ pub struct Index<'a> {
 }
 
 impl<'a> Index<'a> {
-    /// Buckets for `entries` entries: a third more, so that chains stay short.
+    /// Buckets for `entries` entries: a third more, so that chains stay short, and one to spare.
     pub const fn buckets(entries: usize) -> usize {
-        entries + entries / 3 + 1
+        if entries == 0 { 0 } else { entries + entries / 3 + 1 }
     }
 
     /// Over lent buckets, hashing under `key`, the same as long as they live.

@@ -91,8 +91,8 @@ frames! {
     Ping(()) = 0x02, bound 0;
     /// The last word on a link.
     Close(CloseReason) = 0x03, bound bound::TAG;
-    /// Up to how many bytes of entries the reader takes in this session.
-    Credit(u64) = 0x04, bound bound::U64;
+    /// Up to how much the reader takes in this session.
+    Credit(CreditLimit) = 0x04, bound 2 * bound::U64;
 
     /// A client asks for its nick.
     Register(Register) = 0x10, bound bound::REGISTER;
@@ -420,6 +420,15 @@ pub struct Say<'a> {
     /// The piece.
     #[serde(borrow, with = "bytes")]
     pub piece: &'a [u8],
+}
+
+/// How much its reader may send in this session in all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreditLimit {
+    /// Bytes of bodies.
+    pub bytes: u64,
+    /// Bodies, those of entries of rooms not counted.
+    pub messages: u64,
 }
 
 /// The recipient has every message up to `number`, durably.

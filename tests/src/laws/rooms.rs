@@ -7,7 +7,7 @@ use proto_core::{
     client::To,
     id::{Account, Nick, PublicKey, Room, RoomName},
     record::Said,
-    session::Suite,
+    session::{self, Suite},
     time::UnixTime,
     wire::{Retention, RoomRefusal, Wish},
 };
@@ -90,7 +90,7 @@ impl Rooms {
 
     fn open(&mut self, room: Room, name: Option<&RoomName>) {
         if let Some((suite, server)) = self.server {
-            self.keys.insert(PublicKey::of_room(suite, &server, room, name), room);
+            self.keys.insert(session::room_key(suite, &server, room, name), room);
         }
     }
 

@@ -1,13 +1,13 @@
 use proto_core::{
     client::{ClientLink, Incoming, Outgoing, Peer, Storage, Tables},
-    link::{Dial, LinkTables, Remembered},
+    link::{LinkTables, OutgoingHandshake, PrefixShare},
     record,
     storage::{Block, Bucket, Slot},
     timers::TimerCell,
     wire::MAX_BODY,
 };
 
-use super::{PacketOf, TableBytes, buckets, table};
+use super::{PacketOf, PrefixOf, TableBytes, buckets, table};
 
 /// How much a client can hold: [`Self::for_peers`], with what is to be otherwise set by field. What
 /// does not fit is refused, or waits.
@@ -45,14 +45,15 @@ impl Default for ClientSizes {
 #[allow(missing_debug_implementations)] // megabytes
 pub struct ClientMemory {
     links: Box<[Slot<ClientLink>]>,
-    dials: Box<[Slot<Dial>]>,
+    handshakes: Box<[Slot<OutgoingHandshake>]>,
+    by_outgoing: Box<[Bucket]>,
     by_session: Box<[Bucket]>,
     by_link_key: Box<[Bucket]>,
     sent: Box<[Slot<PacketOf<ClientLink>>]>,
     timers: Box<[TimerCell]>,
-    dial_timers: Box<[TimerCell]>,
-    ephemerals: Box<[Remembered]>,
+    outgoing_timers: Box<[TimerCell]>,
     by_ephemeral: Box<[Bucket]>,
+    prefixes: Box<[PrefixOf<ClientLink>]>,
     peers: Box<[Slot<Peer>]>,
     peer_timers: Box<[TimerCell]>,
     by_key: Box<[Bucket]>,
@@ -70,14 +71,15 @@ impl ClientMemory {
         let ClientSizes { peers, links, messages, blocks, packets } = *sizes;
         Self {
             links: table(links, || Slot::EMPTY),
-            dials: table(links, || Slot::EMPTY),
-            by_session: buckets(2 * links),
+            handshakes: table(links, || Slot::EMPTY),
+            by_outgoing: buckets(links),
+            by_session: buckets(links),
             by_link_key: buckets(links),
             sent: table(packets, || Slot::EMPTY),
             timers: table(links, || TimerCell::EMPTY),
-            dial_timers: table(links, || TimerCell::EMPTY),
-            ephemerals: table(2 * links, || Remembered::EMPTY),
-            by_ephemeral: buckets(2 * links),
+            outgoing_timers: table(links, || TimerCell::EMPTY),
+            by_ephemeral: buckets(links),
+            prefixes: table(links, || PrefixShare::EMPTY),
             peers: table(peers, || Slot::EMPTY),
             peer_timers: table(peers, || TimerCell::EMPTY),
             by_key: buckets(peers),
@@ -94,14 +96,15 @@ impl ClientMemory {
     pub fn bytes(&self) -> Vec<TableBytes> {
         vec![
             TableBytes::of("links", &self.links),
-            TableBytes::of("dials", &self.dials),
+            TableBytes::of("handshakes", &self.handshakes),
+            TableBytes::of("by outgoing", &self.by_outgoing),
             TableBytes::of("by session", &self.by_session),
             TableBytes::of("by link's key", &self.by_link_key),
             TableBytes::of("packets in flight", &self.sent),
             TableBytes::of("timers", &self.timers),
-            TableBytes::of("dial timers", &self.dial_timers),
-            TableBytes::of("handshakes", &self.ephemerals),
+            TableBytes::of("outgoing timers", &self.outgoing_timers),
             TableBytes::of("by handshake", &self.by_ephemeral),
+            TableBytes::of("prefixes", &self.prefixes),
             TableBytes::of("peers", &self.peers),
             TableBytes::of("peer timers", &self.peer_timers),
             TableBytes::of("by key", &self.by_key),
@@ -120,14 +123,15 @@ impl Storage for ClientMemory {
         Tables {
             links: LinkTables {
                 links: &mut self.links,
-                dials: &mut self.dials,
+                outgoing: &mut self.handshakes,
+                by_outgoing: &mut self.by_outgoing,
                 by_session: &mut self.by_session,
                 by_key: &mut self.by_link_key,
                 sent: &mut self.sent,
                 timers: &mut self.timers,
-                dial_timers: &mut self.dial_timers,
-                ephemerals: &mut self.ephemerals,
+                outgoing_timers: &mut self.outgoing_timers,
                 by_ephemeral: &mut self.by_ephemeral,
+                prefixes: &mut self.prefixes,
             },
             peers: &mut self.peers,
             peer_timers: &mut self.peer_timers,

@@ -6,7 +6,7 @@ mod server;
 use std::iter;
 
 use proto_core::{
-    link::{Link, Role, SentPacket},
+    link::{Link, PrefixShare, Role, SentPacket},
     storage::{Bucket, Index},
 };
 
@@ -38,6 +38,12 @@ impl TableBytes {
 
 /// A packet in flight on a link; the core keeps the names of its roles to itself.
 type PacketOf<L> = SentPacket<<L as OfRole>::Role>;
+
+/// What source prefixes hold of such links.
+type PrefixOf<L> = PrefixShare<<L as OfRole>::Role>;
+
+/// Places for source prefixes: the more, the fewer share one; all are looked at when links run out.
+const PREFIXES: usize = 1024;
 
 trait OfRole {
     type Role: Role;

@@ -1,5 +1,5 @@
 use proto_core::{
-    link::{LinkTables, Remembered, unconfirmed},
+    link::{LinkTables, PrefixShare, unconfirmed},
     record,
     server::{
         AccountSlot, Entry, Member, Pair, RoomRow, RoomTables, ServerLink, Sizes, Storage, Tables,
@@ -9,7 +9,7 @@ use proto_core::{
     wire::MAX_BODY,
 };
 
-use super::{PacketOf, TableBytes, buckets, table};
+use super::{PREFIXES, PacketOf, PrefixOf, TableBytes, buckets, table};
 
 /// How much a server can hold: [`Self::for_clients`], with what is to be otherwise set by field.
 /// What does not fit is refused, or waits.
@@ -47,12 +47,6 @@ impl ServerSizes {
     const fn links(&self) -> usize {
         self.clients + unconfirmed(self.clients + self.clients.div_ceil(7) + 1)
     }
-
-    /// Handshakes are remembered for half a minute, and each costs the server some
-    /// 0.3 ms: with a whole core for them, there are no more than this.
-    fn handshakes(&self) -> usize {
-        (2 * self.links()).min(100_000)
-    }
 }
 
 impl Default for ServerSizes {
@@ -70,8 +64,8 @@ pub struct ServerMemory {
     by_peer: Box<[Bucket]>,
     sent: Box<[Slot<PacketOf<ServerLink>>]>,
     timers: Box<[TimerCell]>,
-    ephemerals: Box<[Remembered]>,
     by_ephemeral: Box<[Bucket]>,
+    prefixes: Box<[PrefixOf<ServerLink>]>,
     accounts: Box<[AccountSlot]>,
     by_nick: Box<[Bucket]>,
     by_key: Box<[Bucket]>,
@@ -93,7 +87,7 @@ pub struct ServerMemory {
 impl ServerMemory {
     /// Untouched memory.
     pub fn new(sizes: &ServerSizes) -> Self {
-        let (links, handshakes) = (sizes.links(), sizes.handshakes());
+        let links = sizes.links();
         let (accounts, entries) = (sizes.accounts, sizes.entries);
         let pairs = 2 * entries;
         let members = accounts + sizes.members;
@@ -103,8 +97,8 @@ impl ServerMemory {
             by_peer: buckets(links),
             sent: table(sizes.packets, || Slot::EMPTY),
             timers: table(links, || TimerCell::EMPTY),
-            ephemerals: table(handshakes, || Remembered::EMPTY),
-            by_ephemeral: buckets(handshakes),
+            by_ephemeral: buckets(links),
+            prefixes: table(PREFIXES, || PrefixShare::EMPTY),
             accounts: table(accounts, || AccountSlot::EMPTY),
             by_nick: buckets(accounts),
             by_key: buckets(accounts),
@@ -132,8 +126,8 @@ impl ServerMemory {
             TableBytes::of("by peer", &self.by_peer),
             TableBytes::of("packets in flight", &self.sent),
             TableBytes::of("timers", &self.timers),
-            TableBytes::of("handshakes", &self.ephemerals),
             TableBytes::of("by handshake", &self.by_ephemeral),
+            TableBytes::of("prefixes", &self.prefixes),
             TableBytes::of("accounts", &self.accounts),
             TableBytes::of("by nick", &self.by_nick),
             TableBytes::of("by key", &self.by_key),
@@ -159,14 +153,15 @@ impl Storage for ServerMemory {
         Tables {
             links: LinkTables {
                 links: &mut self.links,
-                dials: &mut [],
+                outgoing: &mut [],
+                by_outgoing: &mut [],
                 by_session: &mut self.by_session,
                 by_key: &mut self.by_peer,
                 sent: &mut self.sent,
                 timers: &mut self.timers,
-                dial_timers: &mut [],
-                ephemerals: &mut self.ephemerals,
+                outgoing_timers: &mut [],
                 by_ephemeral: &mut self.by_ephemeral,
+                prefixes: &mut self.prefixes,
             },
             accounts: &mut self.accounts,
             by_nick: &mut self.by_nick,

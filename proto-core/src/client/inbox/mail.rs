@@ -11,7 +11,7 @@ use crate::{
     id::{Account, MessageName, Position, PublicKey, Recipient},
     link::Piece,
     record::BODY_HEADER,
-    role::Taken,
+    role::{FrameOutcome, overrun},
     session,
     storage::Id,
     violation::Violation,
@@ -30,17 +30,17 @@ impl Inbox<'_> {
         cx: &mut Ctx<'_>,
         link: Id<ClientLink>,
         mail: &Mail<'_>,
-    ) -> Taken {
+    ) -> FrameOutcome {
         let position = Position::new(mail.epoch, mail.number);
         let longest = cx.longest_body();
         let piece = Piece::new(mail.total, mail.offset, mail.piece);
         let piece = piece.filter(|piece| piece.total() <= longest && position.is_sound());
-        let Some(piece) = piece else { return Taken::Broken(Violation::BadPiece) };
+        let Some(piece) = piece else { return FrameOutcome::Broken(Violation::BadPiece) };
         let Some(contact) = cx.links.get(link).map(|link| &link.role.inbox) else {
-            return Taken::Done;
+            return FrameOutcome::Done;
         };
         if mail.index <= contact.last_mail {
-            return Taken::Done;
+            return FrameOutcome::Done;
         }
         let early = mail.previous != contact.last_mail;
         let mut at = contact.mail.front();
@@ -52,15 +52,19 @@ impl Inbox<'_> {
             }
             at = message.chained.next();
         };
+        let credit = cx.links.get(link).map(|link| &link.credit).filter(|_| known.is_none());
+        if let Some(refused) = credit.and_then(|credit| overrun(credit, piece.total())) {
+            return refused;
+        }
         let id = known.or_else(|| self.add_mail(cx, link, mail, early));
         let Some(message) = id.and_then(|id| self.messages.all.get_mut(id)) else {
-            return Taken::NoRoom;
+            return FrameOutcome::NoRoom;
         };
         if !message.put(&piece, &mut cx.bodies) {
-            return Taken::Broken(Violation::MixedPieces);
+            return FrameOutcome::Broken(Violation::MixedPieces);
         }
         self.follow_chain(cx, link);
-        Taken::Done
+        FrameOutcome::Done
     }
 
     /// Under which key mail was written that follows.
@@ -68,19 +72,19 @@ impl Inbox<'_> {
         cx: &mut Ctx<'_>,
         link: Id<ClientLink>,
         former: &Former,
-    ) -> Taken {
+    ) -> FrameOutcome {
         let recipient = Recipient::Account(former.account);
         let known = cx.peers.by_recipient(recipient).or_else(|| cx.peers.by_key(&former.key));
         let with = To::Peer(former.nick);
         let Some(peer) = known.or_else(|| cx.peers.add_nameless(former.key, with)) else {
-            return Taken::NoRoom;
+            return FrameOutcome::NoRoom;
         };
         // What stands for a room's key is nobody's: there is no author then.
         let is_person = cx.peers.get(peer).is_some_and(|peer| !peer.is_room());
         if let Some(contact) = cx.contact(link).filter(|_| is_person) {
             contact.inbox.former = Some((former.account, former.key, peer));
         }
-        Taken::Done
+        FrameOutcome::Done
     }
 
     /// Mail that the server knows to be in the inbox goes.
@@ -101,7 +105,7 @@ impl Inbox<'_> {
     pub(super) fn mail_ack(&self, cx: &Ctx<'_>, id: Id<Incoming>) -> Option<MailAck> {
         let message = self.messages.all.get(id)?;
         let author = message.by.or_else(|| Some(cx.peers.get(message.peer)?.key()))?;
-        let identity = &cx.links.state.identity;
+        let identity = cx.links.identity();
         let name = MessageName { author, recipient: identity.public(), position: message.position };
         let receipt =
             if message.unreadable { [0; 16] } else { session::receipt(identity, &author, &name)? };
@@ -156,7 +160,9 @@ impl Inbox<'_> {
         message.waited = mail.index <= cx.server.waiting();
         message.link = Some(link);
         let id = self.messages.insert(cx, message)?;
-        cx.links.get_mut(link)?.role.inbox.mail.push_back(&mut self.messages.all, id);
+        let found = cx.links.get_mut(link)?;
+        found.credit.begin(total);
+        found.role.inbox.mail.push_back(&mut self.messages.all, id);
         Some(id)
     }
 
@@ -246,7 +252,7 @@ impl Inbox<'_> {
         let Some(message) = self.messages.get_mut(id) else { return false };
         let by = message.by.or_else(|| Some(cx.peers.get(message.peer)?.key()));
         let Some(author) = by else { return false };
-        let identity = &cx.links.state.identity;
+        let identity = cx.links.identity();
         let name = MessageName { author, recipient: identity.public(), position: message.position };
         let total = usize::from(message.total);
         let Some(sealed) = cx.work.get_mut(..total) else { return false };

@@ -6,6 +6,7 @@ use crate::{
     id::{Incarnation, Nick, Position, PublicKey, RunTag},
     link::{Piece, Units},
     storage::{Body, Id, Linked, Node, Pool},
+    time::Instant,
 };
 
 /// A message that came.
@@ -20,6 +21,8 @@ pub struct Incoming {
     pub(super) total: u16,
     /// The pieces that arrived.
     pub(super) have: Units,
+    /// When its first piece came.
+    pub(super) begun: Instant,
     /// The link that it came through, on whose credit.
     pub(super) link: Option<Id<ClientLink>>,
     pub(super) ask: Ask,
@@ -90,6 +93,7 @@ impl Incoming {
             body,
             total,
             have: Units::NONE,
+            begun: Instant::from_micros(0),
             link: None,
             ask: Ask::Idle,
             came: false,

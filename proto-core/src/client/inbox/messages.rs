@@ -8,15 +8,11 @@ use crate::{
     },
     host::{Ask, Ticket},
     id::Position,
-    role::is_room_to_wait,
+    role::{ARRIVING, is_room_to_wait},
     storage::{Body, Id, List, Pool, Slab},
 };
 
 use super::message::{Chained, Incoming, Stage, Telling};
-
-/// Messages of one author that may be under way into the inbox at a time: of a table that is
-/// longer than that, a quarter at most.
-const ARRIVING: (usize, usize) = (16, 512);
 
 /// The messages that came and are in memory.
 #[derive(Debug)]
@@ -113,6 +109,7 @@ impl Messages<'_> {
         let body = cx.bodies.allocate(total.into())?;
         let mut message = Incoming::new(peer_id, position, body, total);
         message.link = Some(link);
+        message.begun = cx.now;
         let id = self.insert(cx, message)?;
         self.await_inbox(cx, peer_id, id);
         Some(id)
@@ -171,13 +168,15 @@ impl Messages<'_> {
     pub(super) fn release(&mut self, cx: &mut Ctx<'_>, id: Id<Incoming>) {
         let Some(message) = self.get_mut(id) else { return };
         let (link, length) = (message.link.take(), message.body.len());
+        // What is given up before its turn may come again.
+        let settled = !message.is_unfinished();
         // How far a room is read says what is free of its credit.
         let in_room = cx.peers.get(message.peer).is_some_and(Peer::is_room);
         cx.bodies.free(core::mem::replace(&mut message.body, Body::EMPTY));
         if let Some(id) = link.filter(|_| !in_room)
             && let Some(link) = cx.links.get_mut(id)
         {
-            link.credit.release(length);
+            link.credit.release(length, settled);
             if link.credit.is_owed() {
                 cx.links.wake(id);
             }

@@ -6,15 +6,17 @@ mod mail;
 pub(super) mod message;
 mod messages;
 
+use core::time::Duration;
+
 use crate::{
     host::{Ask, Log, Records, Request, Ticket},
     id::Position,
     link::{Fate, Packet, Piece},
     record::{self, BODY_HEADER, InboxRecord},
-    role::Taken,
+    role::{FrameOutcome, overrun},
     session::MAIL_OVERHEAD,
     storage::{Id, List, Slab, SlabHead, Slot},
-    time::UnixTime,
+    time::{Instant, UnixTime},
     violation::Violation,
     wire::{Frame, MAX_BODY, Receipt, Say},
 };
@@ -30,6 +32,10 @@ use super::{
 };
 use message::{Chained, Incoming, Stage, Telling};
 use messages::Messages;
+
+/// How long what came directly may wait for its missing pieces or for those before it, whatever
+/// else comes: its author, without a receipt, gives it to the server.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What the inbox keeps beside its table.
 #[derive(Debug, Default)]
@@ -81,44 +87,54 @@ impl<'a> Inbox<'a> {
     }
 
     /// A piece of a message in the peers' own session.
-    pub(super) fn said(&mut self, cx: &mut Ctx<'_>, link: Id<ClientLink>, say: &Say<'_>) -> Taken {
+    pub(super) fn said(
+        &mut self,
+        cx: &mut Ctx<'_>,
+        link: Id<ClientLink>,
+        say: &Say<'_>,
+    ) -> FrameOutcome {
         let Some(peer_id) = cx.peer_of(link) else {
-            return Taken::Broken(Violation::UnexpectedFrame);
+            return FrameOutcome::Broken(Violation::UnexpectedFrame);
         };
-        let Some(Peer { author, .. }) = cx.peers.get(peer_id) else { return Taken::NoRoom };
+        let Some(Peer { author, .. }) = cx.peers.get(peer_id) else { return FrameOutcome::NoRoom };
         let position = Position::new(say.epoch, say.number);
         let bounds = BODY_HEADER + 1..=cx.longest_body().min(MAX_BODY - MAIL_OVERHEAD);
         let piece = Piece::new(say.total, say.offset, say.piece);
         let piece = piece.filter(|piece| bounds.contains(&piece.total()) && position.is_sound());
-        let Some(piece) = piece else { return Taken::Broken(Violation::BadPiece) };
+        let Some(piece) = piece else { return FrameOutcome::Broken(Violation::BadPiece) };
         if author.has_asked(position) {
             if author.has_kept(position) {
                 owe_receipt(cx, link);
             }
             if let Some(found) = cx.links.get_mut(link).filter(|_| say.offset == 0) {
                 // Nothing of it is kept: the credit it was sent on is free again.
-                found.credit.release(piece.total());
+                found.credit.pass(piece.total());
                 cx.links.wake(link);
             }
-            return Taken::Done;
+            return FrameOutcome::Done;
         }
         let early = !author.is_next(position, say.skip);
         let known = self.messages.waiting_of(peer_id, |message| message.position == position);
+        let credit = cx.links.get(link).map(|link| &link.credit).filter(|_| known.is_none());
+        if let Some(refused) = credit.and_then(|credit| overrun(credit, piece.total())) {
+            return refused;
+        }
         let id = known.or_else(|| {
             let added = self.messages.add(cx, link, peer_id, position, (say.total, early))?;
+            cx.links.get_mut(link)?.credit.begin(piece.total());
             self.messages.waiting.push_back(&mut self.messages.all, added);
             Some(added)
         });
         let Some(message) = id.and_then(|id| self.messages.all.get_mut(id)) else {
-            return Taken::NoRoom;
+            return FrameOutcome::NoRoom;
         };
         // What counts before it may have changed since it was sent the last time.
         message.skip = message.skip.max(say.skip);
         if !message.put(&piece, &mut cx.bodies) {
-            return Taken::Broken(Violation::MixedPieces);
+            return FrameOutcome::Broken(Violation::MixedPieces);
         }
         self.take_in(cx, peer_id);
-        Taken::Done
+        FrameOutcome::Done
     }
 
     /// Drops what came of an author, or a room, that the inbox was not asked to keep yet.
@@ -166,6 +182,22 @@ impl<'a> Inbox<'a> {
     pub(super) fn looked(&mut self, cx: &mut Ctx<'_>, ticket: Ticket, loaded: Option<Records<'_>>) {
         if let Some(id) = self.messages.answered(ticket) {
             self.found(cx, id, loaded);
+        }
+    }
+
+    /// When the first of what came directly and waits is given up.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let first = self.messages.all.get(self.messages.waiting.front()?)?;
+        Some(first.begun + PATIENCE)
+    }
+
+    /// Gives up what came directly and has waited for too long.
+    pub(super) fn timeout(&mut self, cx: &mut Ctx<'_>) {
+        while self.deadline().is_some_and(|at| at <= cx.now)
+            && let Some(first) = self.messages.waiting.front()
+        {
+            self.messages.forget_arriving(cx, first);
+            self.messages.discard(cx, first);
         }
     }
 

@@ -1,10 +1,10 @@
 //! The conversation with a person or in a room, as far as the user speaks in it.
 
+use crate::client::headers::Settled;
 use crate::{
     client::saved::Saved,
     host::Ask,
     id::{Epoch, Position},
-    record::Settled,
     storage::List,
 };
 

@@ -1,5 +1,6 @@
 //! A message of this client's user, on its way out.
 
+use crate::client::headers::OutboxRecord;
 use crate::{
     client::{
         event::{Deposit, Event, MessageId, To, Verdict},
@@ -9,7 +10,6 @@ use crate::{
     host::Ask,
     id::Position,
     link::Units,
-    record::OutboxRecord,
     storage::{Body, Id, Linked, Node},
     time::{Instant, UnixTime},
 };

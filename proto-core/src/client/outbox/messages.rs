@@ -3,6 +3,7 @@
 
 use core::time::Duration;
 
+use crate::client::headers::OutboxRecord;
 use crate::{
     client::{
         ctx::Ctx,
@@ -18,7 +19,7 @@ use crate::{
     host::Ask,
     id::{Number, Position, Recipient},
     link::Units,
-    record::{BODY_HEADER, OutboxRecord, Said, decode},
+    record::{BODY_HEADER, Said, decode},
     session::MAIL_OVERHEAD,
     storage::{Body, Id, List, Slab},
     time::UnixTime,

@@ -1,5 +1,6 @@
 //! Reading the outbox on: what waits in the store for its turn, or for its last word.
 
+use crate::client::headers::OutboxRecord;
 use crate::{
     client::{
         ctx::Ctx,
@@ -9,7 +10,7 @@ use crate::{
     },
     host::{Log, Records, Request},
     id::Position,
-    record::{self, OutboxRecord},
+    record,
     storage::Id,
 };
 

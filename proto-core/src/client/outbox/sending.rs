@@ -182,7 +182,7 @@ impl Sending<'_> {
 
     /// A conversation may go on: sends what is open the way it is to go.
     pub(super) fn pump(&mut self, cx: &mut Ctx<'_>, id: PeerId) {
-        cx.peers.reach_room(id, cx.config.server_key, cx.links.state.identity.suite());
+        cx.peers.reach_room(id, cx.config.server_key, cx.links.identity().suite());
         self.messages.consider_fetch(cx, id);
         let Some(peer) = cx.peers.get(id).filter(|peer| peer.is_active()) else { return };
         if peer.presence() == Presence::Gone {
@@ -390,7 +390,7 @@ impl Sending<'_> {
         let Some(message) = self.messages.get_mut(id) else { return };
         let Some(peer) = cx.peers.get_mut(message.peer) else { return };
         if let (true, Some(contact)) =
-            (message.sending.is_linked(), peer.link().and_then(|link| cx.links.links.get_mut(link)))
+            (message.sending.is_linked(), peer.link().and_then(|link| cx.links.get_mut(link)))
         {
             contact.role.outbox.sending.remove(&mut self.messages.all, id);
         }
@@ -401,15 +401,14 @@ impl Sending<'_> {
             return;
         }
         let total = usize::from(message.total);
-        let state = &mut *cx.links.state;
+        let (identity, random) = cx.links.identity_and_random();
         let name = MessageName {
-            author: state.identity.public(),
+            author: identity.public(),
             recipient: peer.key(),
             position: message.position,
         };
         let plain = cx.work.get_mut(..total).unwrap_or_default();
         cx.bodies.read(&message.body, 0, plain);
-        let (identity, random) = (&state.identity, &mut state.random);
         let sealed = session::seal_mail(identity, &name, random, cx.boot, cx.work, total);
         let Some(sealed) = sealed.and_then(|length| cx.work.get(..length)) else {
             self.done(cx, id, Verdict::Refused(EntryRefusal::NoRecipient));

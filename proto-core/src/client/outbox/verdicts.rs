@@ -1,5 +1,6 @@
 //! What becomes of what the client's user said.
 
+use crate::client::headers::Settled;
 use crate::{
     client::{
         ctx::Ctx,
@@ -8,8 +9,7 @@ use crate::{
         roster::{id::PeerId, peer::Peer, person::Person},
     },
     id::{MessageName, Position, PublicKey, Recipient},
-    record::Settled,
-    role::Taken,
+    role::FrameOutcome,
     session,
     storage::Id,
     violation::Violation,
@@ -28,14 +28,14 @@ impl Outbox<'_> {
         cx: &mut Ctx<'_>,
         link: Id<ClientLink>,
         receipt: &Receipt,
-    ) -> Taken {
-        let Some(id) = cx.peer_of(link) else { return Taken::Done };
+    ) -> FrameOutcome {
+        let Some(id) = cx.peer_of(link) else { return FrameOutcome::Done };
         let cursor = Position::new(receipt.epoch, receipt.number);
         // In the peers' own session, a cursor says nothing of other epochs.
         self.settle_upto(cx, id, cursor, |message| {
             cursor.covers(message.position).then_some(Verdict::Delivered)
         });
-        Taken::Done
+        FrameOutcome::Done
     }
 
     /// How far the server is with what was deposited for a peer.
@@ -47,17 +47,17 @@ impl Outbox<'_> {
         cx: &mut Ctx<'_>,
         link: Id<ClientLink>,
         progress: &Progress,
-    ) -> Taken {
+    ) -> FrameOutcome {
         let Progress { stored, delivered, expired, .. } = progress;
         if ![stored, delivered, &expired.0, &expired.1].into_iter().all(|cursor| cursor.fits()) {
-            return Taken::Broken(Violation::BadCursor);
+            return FrameOutcome::Broken(Violation::BadCursor);
         }
         // Who is not on the roster yet is asked after once they are.
-        let Some(id) = cx.peers.by_recipient(progress.to) else { return Taken::Done };
-        let Some(peer) = cx.peers.get(id) else { return Taken::Done };
+        let Some(id) = cx.peers.by_recipient(progress.to) else { return FrameOutcome::Done };
+        let Some(peer) = cx.peers.get(id) else { return FrameOutcome::Done };
         if peer.person().is_some_and(|person| person.key_number() != progress.key) {
             // Of another key than the roster's: it is asked after again once that is here.
-            return Taken::Done;
+            return FrameOutcome::Done;
         }
         let now = cx.server.epoch();
         let own = |cursor| {
@@ -93,12 +93,16 @@ impl Outbox<'_> {
                 cx.news.tell_of(&mut cx.peers, id);
             }
         }
-        Taken::Done
+        FrameOutcome::Done
     }
 
     /// The server does not take a deposit.
-    pub(in crate::client) fn refused(&mut self, cx: &mut Ctx<'_>, refused: &EntryRefused) -> Taken {
-        let Some(peer) = cx.peers.by_recipient(refused.to) else { return Taken::Done };
+    pub(in crate::client) fn refused(
+        &mut self,
+        cx: &mut Ctx<'_>,
+        refused: &EntryRefused,
+    ) -> FrameOutcome {
+        let Some(peer) = cx.peers.by_recipient(refused.to) else { return FrameOutcome::Done };
         let position = Position::new(refused.epoch, refused.number);
         let found = self.sending.messages.of(cx, peer).and_then(|line| line.find(position));
         if let Some((id, message)) = found.filter(|(_, it)| it.stage == Stage::Deposited) {
@@ -111,7 +115,7 @@ impl Outbox<'_> {
                 reason => self.sending.done(cx, id, Verdict::Refused(reason)),
             }
         }
-        Taken::Done
+        FrameOutcome::Done
     }
 
     /// The next thing to tell of a conversation's messages that are in the store only.
@@ -257,7 +261,7 @@ fn forget_former(cx: &mut Ctx<'_>, id: PeerId) {
 
 /// A recipient says, in its own hand, that it has all up to a position.
 fn is_receipt(cx: &Ctx<'_>, id: PeerId, position: Position, receipt: &[u8; 16]) -> bool {
-    let identity = &cx.links.state.identity;
+    let identity = cx.links.identity();
     let is_from = |key: &PublicKey| {
         let (author, recipient) = (identity.public(), *key);
         let name = MessageName { author, recipient, position };

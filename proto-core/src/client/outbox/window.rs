@@ -10,11 +10,11 @@
 //!      a cursor         one              before are gone
 //! ```
 
+use crate::client::headers::Settled;
 use crate::{
     client::{event::Verdict, role::ClientLink},
     host::Ask,
     id::{Epoch, Position},
-    record::Settled,
     storage::Id,
 };
 

@@ -9,7 +9,7 @@ use crate::{
     id::{Account, Epoch, Incarnation, Number, Position, PublicKey, Recipient, Room, RunTag},
     link::{Packet, Piece},
     record::BODY_HEADER,
-    role::Taken,
+    role::FrameOutcome,
     storage::{Body, Id},
     violation::Violation,
     wire::{
@@ -119,31 +119,33 @@ impl Rooms {
         outbox: &mut Outbox<'_>,
         (link, packet): (Id<ClientLink>, u64),
         joined: &JoinedFrame,
-    ) -> Taken {
+    ) -> FrameOutcome {
         let with = match (joined.room, joined.name) {
             (Room::LOBBY, _) => To::Lobby,
             (_, Some(name)) => To::Room(name),
-            (_, None) => return Taken::Broken(Violation::NamelessRoom),
+            (_, None) => return FrameOutcome::Broken(Violation::NamelessRoom),
         };
         if cx.server.online().is_none() {
             // The rooms are counted from the Registered on, which is on its way.
-            return Taken::NoRoom;
+            return FrameOutcome::NoRoom;
         }
-        let Some(server) = cx.links.get(link).map(|link| link.peer) else { return Taken::Done };
-        let suite = cx.links.state.identity.suite();
-        let key = PublicKey::of_room(suite, &server, joined.room, with.room_name());
+        let Some(server) = cx.links.get(link).map(|link| link.peer) else {
+            return FrameOutcome::Done;
+        };
+        let suite = cx.links.identity().suite();
+        let key = crate::session::room_key(suite, &server, joined.room, with.room_name());
         let recipient = Recipient::Room(joined.room);
         // If the table is full, the room is not read.
         let Some(id) = place(cx, key, with) else {
             self.join_awaited(cx, with);
-            return Taken::Done;
+            return FrameOutcome::Done;
         };
-        let Some(peer) = cx.peers.get_mut(id) else { return Taken::Done };
+        let Some(peer) = cx.peers.get_mut(id) else { return FrameOutcome::Done };
         let (fresh, is_new) = (!peer.is_joined(), peer.recipient() != Some(recipient));
-        let Some(room) = peer.room_mut() else { return Taken::Done };
+        let Some(room) = peer.room_mut() else { return FrameOutcome::Done };
         if room.left.is_some_and(|(by, left)| by == link && packet < left) {
             // It was one, before it left.
-            return Taken::Done;
+            return FrameOutcome::Done;
         }
         room.room = Some(joined.room);
         if is_new {
@@ -159,7 +161,7 @@ impl Rooms {
         owe_read(cx, id);
         outbox.pump(cx, id);
         self.join_awaited(cx, with);
-        Taken::Done
+        FrameOutcome::Done
     }
 
     /// A piece of an entry of a room's log.
@@ -168,39 +170,39 @@ impl Rooms {
         inbox: &mut Inbox<'_>,
         link: Id<ClientLink>,
         entry: &RoomEntry<'_>,
-    ) -> Taken {
+    ) -> FrameOutcome {
         let bounds = BODY_HEADER + 1..=cx.longest_body();
         let piece = Piece::new(entry.total, entry.offset, entry.piece);
         let Some(piece) = piece.filter(|piece| bounds.contains(&piece.total())) else {
-            return Taken::Broken(Violation::BadPiece);
+            return FrameOutcome::Broken(Violation::BadPiece);
         };
         // That this client is a member is on its way.
         let Some(id) = joined_room(cx, entry.room) else {
-            return Taken::NoRoom;
+            return FrameOutcome::NoRoom;
         };
         let early = match turn(cx, inbox, id, entry.index.into(), entry.run, entry.previous) {
-            Turn::Had | Turn::Back => return Taken::Done,
+            Turn::Had | Turn::Back => return FrameOutcome::Done,
             Turn::Early => true,
             Turn::Next => false,
         };
         let position = Position::new(Epoch(0), Number(entry.index.into()));
         let Some((_, message)) = inbox.entry(cx, link, id, position, (entry.total, early)) else {
-            return Taken::NoRoom;
+            return FrameOutcome::NoRoom;
         };
         let own = entry.from == cx.config.nick;
         let said = Said { author: entry.from, own, run: entry.run, previous: entry.previous };
         if !message.put_entry(&piece, said, &mut cx.bodies) {
-            return Taken::Broken(Violation::MixedPieces);
+            return FrameOutcome::Broken(Violation::MixedPieces);
         }
         take_in(cx, inbox, id);
-        Taken::Done
+        FrameOutcome::Done
     }
 
     /// Entries of a room's log were given up by the server.
-    pub(super) fn gone(cx: &mut Ctx<'_>, inbox: &mut Inbox<'_>, gone: Gone) -> Taken {
+    pub(super) fn gone(cx: &mut Ctx<'_>, inbox: &mut Inbox<'_>, gone: Gone) -> FrameOutcome {
         let upto = gone.upto.into();
-        let Some(id) = joined_room(cx, gone.room) else { return Taken::NoRoom };
-        let Some(room) = room_mut(cx, id) else { return Taken::NoRoom };
+        let Some(id) = joined_room(cx, gone.room) else { return FrameOutcome::NoRoom };
+        let Some(room) = room_mut(cx, id) else { return FrameOutcome::NoRoom };
         if upto > room.reader.cursor() {
             let (expired, others) = room.reader.gone(gone.first.into(), upto);
             room.gone(GoneReason::NotKept, expired);
@@ -210,7 +212,7 @@ impl Rooms {
             take_in(cx, inbox, id);
         }
         owe_read(cx, id);
-        Taken::Done
+        FrameOutcome::Done
     }
 
     /// What came of a wish, says the packet `packet` of the server.
@@ -220,9 +222,9 @@ impl Rooms {
         inbox: &mut Inbox<'_>,
         (link, packet): (Id<ClientLink>, u64),
         outcome: Outcome,
-    ) -> Taken {
+    ) -> FrameOutcome {
         let Some(command) = self.command.filter(|c| c.serial == outcome.serial) else {
-            return Taken::Done;
+            return FrameOutcome::Done;
         };
         match (command.wish, outcome.result) {
             (Wish::Join(name), Ok(()))
@@ -230,7 +232,7 @@ impl Rooms {
                     && has_place_for(cx, &To::Room(name)) =>
             {
                 self.joins = true;
-                return Taken::Done;
+                return FrameOutcome::Done;
             }
             (Wish::Leave(name), Ok(())) => {
                 if let Some(id) = cx.peers.by_name(&To::Room(name)) {
@@ -240,16 +242,16 @@ impl Rooms {
             _ => {}
         }
         self.finish_wish(cx, outcome.result);
-        Taken::Done
+        FrameOutcome::Done
     }
 
     /// A page of the names that were wished for.
-    pub(super) fn names(&mut self, cx: &mut Ctx<'_>, names: &Names<'_>) -> Taken {
+    pub(super) fn names(&mut self, cx: &mut Ctx<'_>, names: &Names<'_>) -> FrameOutcome {
         let Some(command) = self.command.filter(|c| c.serial == names.serial) else {
-            return Taken::Done;
+            return FrameOutcome::Done;
         };
         let length = names.names().map(|name| name.len() + 1).sum();
-        let Some(mut page) = cx.bodies.allocate(length) else { return Taken::NoRoom };
+        let Some(mut page) = cx.bodies.allocate(length) else { return FrameOutcome::NoRoom };
         let mut written = 0;
         for name in names.names() {
             cx.bodies.write(&mut page, written, name.as_bytes());
@@ -259,7 +261,7 @@ impl Rooms {
         self.command = None;
         let (wish, next) = (command.wish, names.next);
         self.page = Some(Page { wish, names: page, told: 0, next });
-        Taken::Done
+        FrameOutcome::Done
     }
 
     /// The names to be told next, lent: as many of a page as there is room to lend, and how much
@@ -377,7 +379,7 @@ impl Rooms {
     }
 
     fn begin_wish(&mut self, cx: &mut Ctx<'_>, wish: Wish) {
-        let serial = u64::from_le_bytes(cx.links.state.random.bytes());
+        let serial = u64::from_le_bytes(cx.links.identity_and_random().1.bytes());
         self.command = Some(Command { serial, wish });
         tell_server(cx, |contact| contact.rooms.command = true);
         cx.expect_answer();

@@ -2,6 +2,7 @@
 
 use core::net::SocketAddr;
 
+use crate::client::headers::ConversationRecord;
 use crate::{
     client::{
         event::{Event, To},
@@ -12,7 +13,6 @@ use crate::{
         saved::Saved,
     },
     id::{PublicKey, Recipient},
-    record::ConversationRecord,
     storage::{Id, Linked, Node},
     wire::Presence,
 };

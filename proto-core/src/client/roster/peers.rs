@@ -3,7 +3,7 @@
 use crate::{
     client::{event::To, rooms::membership::Membership},
     id::{PublicKey, Recipient},
-    session::Suite,
+    session::{self, Suite},
     storage::{Id, Index, Slab},
 };
 
@@ -177,7 +177,7 @@ impl<'a> Peers<'a> {
         let Some(peer) = self.get(id).filter(|peer| peer.recipient.is_none()) else { return };
         let room = peer.room().and_then(Membership::room);
         let (Some(room), Some(server)) = (room, server) else { return };
-        if peer.key == PublicKey::of_room(suite, &server, room, peer.with.room_name()) {
+        if peer.key == session::room_key(suite, &server, room, peer.with.room_name()) {
             self.set_recipient(id, Recipient::Room(room));
         }
     }

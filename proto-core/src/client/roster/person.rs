@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 use crate::{
     client::{event::Event, role::ClientLink},
     id::{Account, Nick, PublicKey},
-    link::Dial,
+    link::OutgoingHandshake,
     storage::{Body, Id, Pool},
     time::UnixTime,
     wire::{Presence, RosterEntry},
@@ -30,7 +30,7 @@ pub(in crate::client) struct Person {
     /// What they say of being away.
     away: Body,
     pub(super) link: Option<Id<ClientLink>>,
-    pub(super) dial: Option<Id<Dial>>,
+    pub(super) dial: Option<Id<OutgoingHandshake>>,
     /// The user is to hear that another key holds the nick.
     pub(super) key_changed: bool,
 }
@@ -100,7 +100,7 @@ impl Person {
     }
 
     /// The handshake that is to lead to one.
-    pub(in crate::client) fn dial(&self) -> Option<Id<Dial>> {
+    pub(in crate::client) fn dial(&self) -> Option<Id<OutgoingHandshake>> {
         self.dial
     }
 

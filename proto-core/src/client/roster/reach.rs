@@ -2,7 +2,7 @@
 
 use crate::{
     client::{ctx::Ctx, role::ClientLink},
-    link::{Dial, Whom},
+    link::{OutgoingHandshake, Target},
     storage::Id,
 };
 
@@ -15,10 +15,10 @@ pub(in crate::client) fn dial(cx: &mut Ctx<'_>, id: PeerId) {
     let key = peer.key();
     let Some(person) = peer.person() else { return };
     let (Some(to), None) = (person.address(), person.dial) else { return };
-    if cx.links.dials.len() + 1 >= cx.links.dials.capacity() || !cx.links.has_spare() {
+    if cx.links.room_for_handshakes() <= 1 || !cx.links.has_spare() {
         return;
     }
-    let dial = cx.links.dial(cx.now, to, Whom::Peer(key), id.slot() + 1);
+    let dial = cx.links.begin_handshake(cx.now, to, Target::Peer(key));
     set_dial(cx, id, dial);
 }
 
@@ -31,7 +31,7 @@ pub(in crate::client) fn dialled(cx: &mut Ctx<'_>, id: PeerId) {
 pub(in crate::client) fn hang_up(cx: &mut Ctx<'_>, id: PeerId) {
     let dial = cx.peers.get_mut(id).and_then(|peer| peer.person_mut()?.dial.take());
     if let Some(dial) = dial {
-        cx.links.hang_up(dial);
+        cx.links.end_handshake(dial);
     }
 }
 
@@ -60,7 +60,7 @@ pub(in crate::client) fn stale(cx: &Ctx<'_>, id: PeerId) -> Option<Id<ClientLink
     cx.links.get(link).is_none_or(|link| link.peer != key).then_some(link)
 }
 
-fn set_dial(cx: &mut Ctx<'_>, id: PeerId, dial: Option<Id<Dial>>) {
+fn set_dial(cx: &mut Ctx<'_>, id: PeerId, dial: Option<Id<OutgoingHandshake>>) {
     if let Some(person) = cx.peers.get_mut(id).and_then(|peer| peer.person_mut()) {
         person.dial = dial;
     }

@@ -8,8 +8,8 @@ use core::time::Duration;
 
 use crate::{
     id::{Epoch, Incarnation},
-    link::{Dial, HOME, Packet, Whom},
-    role::Taken,
+    link::{OutgoingHandshake, Packet, Target},
+    role::FrameOutcome,
     storage::Id,
     time::Instant,
     violation::Violation,
@@ -32,7 +32,7 @@ const WRONG_KEY_TRIES: u32 = 3;
 /// The session with the server, whichever link it is in.
 #[derive(Debug, Default)]
 pub(super) struct ServerSession {
-    dial: Option<Id<Dial>>,
+    dial: Option<Id<OutgoingHandshake>>,
     /// The user asked to register, and is told when it is done.
     announce: bool,
     /// The user was told that mail waits, and is told when it was handed over.
@@ -109,7 +109,11 @@ impl ServerSession {
     }
 
     /// The server gives the nick to who has its password only.
-    pub(super) fn password_wanted(&mut self, cx: &mut Ctx<'_>, wanted: &PasswordWanted) -> Taken {
+    pub(super) fn password_wanted(
+        &mut self,
+        cx: &mut Ctx<'_>,
+        wanted: &PasswordWanted,
+    ) -> FrameOutcome {
         if cx.server.is_registering() {
             if self.login.wanted(wanted, cx.now) {
                 let wait = Duration::from_millis(wanted.wait.into());
@@ -117,7 +121,7 @@ impl ServerSession {
             }
             self.send_password(cx);
         }
-        Taken::Done
+        FrameOutcome::Done
     }
 
     /// Does what is due now.
@@ -166,7 +170,7 @@ impl ServerSession {
             return;
         }
         if let Some(dial) = self.dial.take() {
-            cx.links.hang_up(dial);
+            cx.links.end_handshake(dial);
         }
         heard_again(cx);
     }
@@ -262,15 +266,15 @@ impl ServerSession {
     }
 
     /// All mail that waited was handed over.
-    pub(super) fn mailbox_empty(&mut self, cx: &mut Ctx<'_>) -> Taken {
+    pub(super) fn mailbox_empty(&mut self, cx: &mut Ctx<'_>) -> FrameOutcome {
         if cx.server.is_registering() {
             // What says that mail waits at all is on its way.
-            return Taken::NoRoom;
+            return FrameOutcome::NoRoom;
         }
         if core::mem::take(&mut self.mail) {
             cx.news.tell(Event::MailboxEmpty);
         }
-        Taken::Done
+        FrameOutcome::Done
     }
 
     /// Nothing is sent or taken in any more.
@@ -278,7 +282,7 @@ impl ServerSession {
         cx.server.go_offline();
         self.login.forget();
         if let Some(dial) = self.dial.take() {
-            cx.links.hang_up(dial);
+            cx.links.end_handshake(dial);
         }
     }
 
@@ -320,8 +324,8 @@ impl ServerSession {
     /// A Hello to the server, unless one is under way.
     fn reach(&mut self, cx: &mut Ctx<'_>) {
         if self.dial.is_none() {
-            let (to, whom) = (cx.config.server, Whom::Server(cx.config.server_key));
-            self.dial = cx.links.dial(cx.now, to, whom, HOME);
+            let target = Target::Server(cx.config.server_key);
+            self.dial = cx.links.begin_handshake(cx.now, cx.config.server, target);
         }
     }
 

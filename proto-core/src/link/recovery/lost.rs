@@ -2,7 +2,7 @@
 
 use core::{ops::Range, time::Duration};
 
-use super::{Fate, Recovery, Sent, Timer};
+use super::{Fate, KEPT, Recovery, SILENT, Sent, Timer, is_crowded};
 use crate::{
     link::rtt::GRANULARITY,
     storage::{Id, Slab},
@@ -60,6 +60,7 @@ impl<T: Copy> Recovery<T> {
                 break;
             };
             newest = Some(sent.at);
+            self.lost = self.lost.saturating_add(1);
             if silence.contains(&sent.number) {
                 silent = Some((silent.map_or(sent.at, |(from, _)| from), sent.at));
             }
@@ -101,10 +102,21 @@ impl<T: Copy> Recovery<T> {
                 break;
             }
         }
-        if (pool.is_full() || !self.congestion.has_room(0))
-            && let Some(front) = self.in_flight.front()
+        let scarce = pool.capacity() - pool.len() <= pool.capacity() / 4;
+        let silent = self.pto_count >= SILENT && is_crowded(pool);
+        let kept = match self.packets {
+            _ if scarce => 0,
+            packets if silent => packets.min(KEPT),
+            packets if !self.congestion.has_room(0) => packets.saturating_sub(1),
+            packets => packets,
+        };
+        while self.packets > kept
+            && let Some(sent) = self.in_flight.front().and_then(|id| self.take(pool, id))
         {
-            self.take(pool, front);
+            sent.lose(visit);
+        }
+        if scarce || silent {
+            self.congestion.collapse();
         }
     }
 }

@@ -223,7 +223,7 @@ fn a_probe_goes_beyond_the_window_and_finds_room_in_a_full_pool() {
         assert_eq!(rig.timeout(due), (Timeout::Probe, vec![(n, Lost)]));
         assert!(rig.send(due, 100));
     }
-    assert_eq!(rig.recovery.packets, 2);
+    assert_eq!(rig.recovery.packets, 1);
 }
 
 /// RFC 9002 §7.6: persistent congestion.
@@ -387,8 +387,16 @@ proptest! {
                 }
                 Step::Send { bytes, tokens, .. } => {
                     let fits = recovery.in_flight() + bytes <= recovery.window();
-                    let may = model.packets.len() < 8 - used && fits;
-                    let probe = recovery.probes > 0 && used < 8;
+                    // A quarter of eight is reserved for those that are acknowledged.
+                    let share = match model.pto_count {
+                        0 => 8 - used,
+                        _ if used <= 4 => 8 - used,
+                        1 | 2 => 6_usize.saturating_sub(used),
+                        _ => 0,
+                    };
+                    let may = model.packets.len() < share && fits;
+                    let few = model.packets.len() < 2 && used < 8;
+                    let probe = recovery.probes > 0 && (few || used < 7);
                     prop_assert_eq!(recovery.can_send(&pool, bytes), may || probe);
                     if may || probe {
                         let tokens: Vec<_> = (token..).take(tokens).collect();
@@ -443,6 +451,7 @@ proptest! {
                     let due = recovery.deadline();
                     let by_loss = matches!(recovery.timer, Some(Timer::Loss(_)));
                     now = due.map_or(now, |due| now.max(due));
+                    let window = recovery.window();
                     let timeout = recovery.timeout(&mut pool, now, &mut |t, fate| visits.push((t, fate)));
                     match timeout {
                         Timeout::Nothing => prop_assert_eq!(due, None),
@@ -459,9 +468,21 @@ proptest! {
                                 oldest.given_back = true;
                                 expected = oldest.tokens.iter().map(|t| (*t, Lost)).collect();
                             }
+                            let mut give_up = |packet: Packet| if !packet.given_back {
+                                expected.extend(packet.tokens.iter().map(|t| (*t, Lost)));
+                            };
+                            let there = model.packets.len();
                             let bytes: usize = model.packets.iter().map(|p| p.bytes).sum();
-                            if used == 8 || bytes > recovery.window() {
-                                model.packets.remove(0);
+                            let kept = if used >= 6 {
+                                0
+                            } else if model.pto_count >= 3 && used > 4 {
+                                4
+                            } else {
+                                there - usize::from(bytes > window && there > 0)
+                            };
+                            model.packets.drain(..there.saturating_sub(kept)).for_each(&mut give_up);
+                            if used >= 6 || model.pto_count >= 3 && used > 4 {
+                                prop_assert_eq!(recovery.window(), 2_400);
                             }
                             prop_assert!(!pool.is_full());
                         }

@@ -4,7 +4,7 @@ use crate::{
     host::{Ask, Log, Records, Request, Ticket},
     id::{Account, Position, Recipient},
     record::{self, MailRecord},
-    role::Taken,
+    role::FrameOutcome,
     storage::Id,
     time::UnixTime,
     wire::MailAck,
@@ -44,7 +44,7 @@ pub(crate) fn read_on(cx: &mut Ctx<'_>, link: Id<ServerLink>) {
 pub(crate) fn look(cx: &mut Ctx<'_>, link: Id<ServerLink>) {
     if let Some(session) = cx.session(link) {
         session.mailbox.load = Ask::Owed;
-        cx.requests.ask(&mut cx.links.links, link);
+        cx.requests.ask(cx.links.slab_mut(), link);
     }
 }
 
@@ -70,7 +70,7 @@ pub(crate) fn request(cx: &mut Ctx<'_>, link: Id<ServerLink>, account: Account) 
 /// Mail that was handed over is forgotten by the store. What is not comes again, and is
 /// recognised.
 pub(crate) fn forgotten(cx: &mut Ctx<'_>, ticket: Ticket) {
-    let link = cx.links.links.id_at(ticket.slot);
+    let link = cx.links.slab_mut().id_at(ticket.slot);
     if let Some(session) = link.and_then(|link| cx.session(link)) {
         session.mailbox.forget.answer(ticket.serial);
     }
@@ -78,7 +78,7 @@ pub(crate) fn forgotten(cx: &mut Ctx<'_>, ticket: Ticket) {
 
 /// The link of the client that waits for this answer.
 pub(crate) fn waits_for(cx: &mut Ctx<'_>, ticket: Ticket) -> Option<Id<ServerLink>> {
-    let link = cx.links.links.id_at(ticket.slot)?;
+    let link = cx.links.slab_mut().id_at(ticket.slot)?;
     cx.session(link)?.mailbox.load.answer(ticket.serial).then_some(link)
 }
 
@@ -124,7 +124,7 @@ pub(crate) fn stall(cx: &mut Ctx<'_>, link: Id<ServerLink>) {
     if let Some(session) = cx.session(link) {
         session.mailbox.backlog = true;
     }
-    cx.requests.fail(&mut cx.links.links, link, cx.now);
+    cx.requests.fail(cx.links.slab_mut(), link, cx.now);
 }
 
 /// Mail is kept no longer.
@@ -139,12 +139,12 @@ pub(crate) fn acknowledged(
     submissions: &mut Submissions<'_>,
     link: Id<ServerLink>,
     ack: &MailAck,
-) -> Taken {
-    let Some(account) = cx.online(link) else { return Taken::Done };
+) -> FrameOutcome {
+    let Some(account) = cx.online(link) else { return FrameOutcome::Done };
     let mut at = cx.links.get(link).and_then(|link| link.role.mailbox.queue.front());
     let (id, from, stage) = loop {
         let Some((id, entry)) = at.and_then(|id| Some((id, cx.messages.get(id)?))) else {
-            return Taken::Done;
+            return FrameOutcome::Done;
         };
         if entry.index() == ack.index {
             break (id, entry.from(), entry.stage());
@@ -154,10 +154,10 @@ pub(crate) fn acknowledged(
     let pair = submissions.pairs.open(cx, from, Recipient::Account(account));
     if !pair.is_some_and(|pair| submissions.pairs.is_loaded(pair)) {
         // The mail must not be forgotten before the pair can be saved.
-        return Taken::NoRoom;
+        return FrameOutcome::NoRoom;
     }
     let Some(reader) = cx.links.get_mut(link).map(|link| &mut link.role.mailbox) else {
-        return Taken::Done;
+        return FrameOutcome::Done;
     };
     reader.queue.remove(cx.messages.rows(), id);
     reader.queued -= 1;
@@ -179,7 +179,7 @@ pub(crate) fn acknowledged(
     forget_done(cx, submissions, link);
     read_on(cx, link);
     consider_empty(cx, link);
-    Taken::Done
+    FrameOutcome::Done
 }
 
 /// Takes a record into the queue; `false` if there is no room in memory now.
@@ -264,7 +264,7 @@ fn forget_done(cx: &mut Ctx<'_>, submissions: &mut Submissions<'_>, link: Id<Ser
     submissions.pairs.retry(cx);
     if let Some(session) = cx.session(link) {
         session.mailbox.forget = Ask::Owed;
-        cx.requests.ask(&mut cx.links.links, link);
+        cx.requests.ask(cx.links.slab_mut(), link);
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
     id::{Account, Nick},
     password::Password,
     record::{self, PasswordRecord},
-    role::Taken,
+    role::FrameOutcome,
     storage::Id,
     time::Instant,
     violation::Violation,
@@ -106,7 +106,7 @@ enum Step {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Login {
     /// It is dealt with.
-    Over(Taken),
+    Over(FrameOutcome),
     /// It is to be had without the password.
     WithoutPassword,
 }
@@ -159,7 +159,7 @@ impl Passwords {
         login: &LoginFrame<'_>,
         is_operated: bool,
     ) -> Login {
-        let Some(found) = cx.links.get(link) else { return Login::Over(Taken::Done) };
+        let Some(found) = cx.links.get(link) else { return Login::Over(FrameOutcome::Done) };
         let (key, source) = (found.peer, Source::of(found.address.ip()));
         match found.role.seat.registration() {
             // The same one, sent twice.
@@ -167,26 +167,26 @@ impl Passwords {
                 if wanted.attempt == login.attempt && wanted.why == PasswordWant::Wrong =>
             {
                 answer(cx, link, Registration::Wanted(wanted));
-                return Login::Over(Taken::Done);
+                return Login::Over(FrameOutcome::Done);
             }
             Registration::Saving { .. } | Registration::Looking { .. } => {
-                return Login::Over(Taken::Done);
+                return Login::Over(FrameOutcome::Done);
             }
             Registration::Online { .. } => return Login::WithoutPassword,
             _ => {}
         }
         if self.is_checked(link) {
-            return Login::Over(Taken::Done);
+            return Login::Over(FrameOutcome::Done);
         }
         if is_operated {
-            return Login::Over(Taken::NoRoom);
+            return Login::Over(FrameOutcome::NoRoom);
         }
         let Admission::Password { why, account } = accounts.admission(cx, key, &login.register)
         else {
             return Login::WithoutPassword;
         };
         let Ok(password) = Password::new(login.password.0) else {
-            return Login::Over(Taken::Broken(Violation::BadPassword));
+            return Login::Over(FrameOutcome::Broken(Violation::BadPassword));
         };
         let early = self.wait(cx, accounts, account, source);
         let slot = self.checks.iter().position(Option::is_none);
@@ -196,7 +196,7 @@ impl Passwords {
         else {
             let wait = if early.is_zero() { BUSY } else { early };
             want(cx, link, PasswordWant::Busy, wait, login.attempt);
-            return Login::Over(Taken::Done);
+            return Login::Over(FrameOutcome::Done);
         };
         let known = why == PasswordWant::Known;
         *place = Some(PasswordCheck {
@@ -213,7 +213,7 @@ impl Passwords {
             until: cx.now + PATIENCE,
         });
         cx.requests.ask_single(Single::Password(slot as u8));
-        Login::Over(Taken::Done)
+        Login::Over(FrameOutcome::Done)
     }
 
     /// Tells a client that its nick is to be had with a password.

@@ -115,7 +115,7 @@ impl Cursor {
         if index <= self.credit.last {
             return true;
         }
-        let enough = credit.spend(total);
+        let enough = credit.spend_on_entry(total);
         if enough {
             self.credit.last = index;
             self.credit.behind += total as u32;
@@ -234,7 +234,8 @@ mod tests {
             cursor.heard(read, 0);
             let mut rewinds = 0;
             let (mut first, mut have, mut flight) = (1, BTreeSet::new(), Vec::new());
-            let mut credit = Credit::new(0, WINDOW_BYTES);
+            let grant = |bytes| crate::link::Grant { bytes, messages: 0 };
+            let mut credit = Credit::new(grant(0), grant(WINDOW_BYTES));
             // Entries of up to five units.
             let units = |index: u64| 1 + (index * 37 % 5) as u8;
             let rest = repeat_n([(0, 0, 5), (3, 0, 0)], 2000).flatten();
@@ -285,7 +286,7 @@ mod tests {
                 credit.refund(cursor.refund());
             }
             prop_assert_eq!(read, head);
-            prop_assert!(credit.spend(WINDOW_BYTES as usize));
+            prop_assert!(credit.spend_on_entry(WINDOW_BYTES as usize));
         }
     }
 }

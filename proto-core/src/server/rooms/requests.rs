@@ -6,7 +6,7 @@ use crate::{
     id::{Account, Room, RoomName},
     link::Packet,
     record::MemberRecord,
-    role::Taken,
+    role::FrameOutcome,
     storage::Id,
     wire::{Command, Frame, MAX_DATAGRAM, Names, Outcome, RoomRefusal, Wish},
 };
@@ -52,17 +52,17 @@ impl<'r, 'a> RoomRequests<'r, 'a> {
         submissions: &mut Submissions<'_>,
         (link, packet): (Id<ServerLink>, u64),
         command: Command,
-    ) -> Taken {
-        let Some(account) = cx.online(link) else { return Taken::Done };
-        let Some(session) = cx.session(link) else { return Taken::Done };
+    ) -> FrameOutcome {
+        let Some(account) = cx.online(link) else { return FrameOutcome::Done };
+        let Some(session) = cx.session(link) else { return FrameOutcome::Done };
         let requester = &mut session.requester;
         if packet < requester.last {
-            return Taken::Done;
+            return FrameOutcome::Done;
         }
         requester.last = packet;
         let serial = command.serial;
         if requester.reply.serial() == Some(serial) {
-            return Taken::Done;
+            return FrameOutcome::Done;
         }
         let table = &self.rooms.table;
         let done = match command.wish {
@@ -84,10 +84,10 @@ impl<'r, 'a> RoomRequests<'r, 'a> {
             Done::Now(result) => Reply::Done(Outcome { serial, result }),
             Done::Later(room) => Reply::Waiting { serial, room },
             Done::Listed(of) => Reply::Names { serial, of },
-            Done::Again => return Taken::NoRoom,
+            Done::Again => return FrameOutcome::NoRoom,
         };
         reply(cx, link, answer);
-        Taken::Done
+        FrameOutcome::Done
     }
 
     /// A room's record is durable, or could not be made so.

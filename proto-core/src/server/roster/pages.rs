@@ -71,7 +71,7 @@ impl<'a> Roster<'a> {
 
     /// Readers that were caught up go on.
     pub(crate) fn go_on(&mut self, cx: &mut Ctx<'_>) {
-        while let Some(link) = self.head.moved_on.pop_front(&mut cx.links.links) {
+        while let Some(link) = self.head.moved_on.pop_front(cx.links.slab_mut()) {
             self.begin_pass(cx, link);
         }
     }
@@ -88,7 +88,7 @@ impl<'a> Roster<'a> {
     /// A client reads no more.
     pub(crate) fn leave(&mut self, cx: &mut Ctx<'_>, link: Id<ServerLink>) {
         let lists = [&mut self.head.caught_up, &mut self.head.moved_on];
-        List::remove_from_either(lists, &mut cx.links.links, link);
+        List::remove_from_either(lists, cx.links.slab_mut(), link);
     }
 
     /// What was collected is pushed now, if it is not earlier than `due`.
@@ -109,7 +109,7 @@ impl<'a> Roster<'a> {
     /// Those who were caught up are no longer: one splice, however many they are.
     pub(crate) fn push(&mut self, cx: &mut Ctx<'_>) {
         self.head.push_at = None;
-        self.head.moved_on.append(&mut cx.links.links, &mut self.head.caught_up);
+        self.head.moved_on.append(cx.links.slab_mut(), &mut self.head.caught_up);
     }
 
     /// A reader goes through the accounts for what is new to it.
@@ -139,7 +139,7 @@ impl<'a> Roster<'a> {
         if behind && self.head.push_at.is_none() {
             self.begin_pass(cx, link);
         } else {
-            self.head.caught_up.push_back(&mut cx.links.links, link);
+            self.head.caught_up.push_back(cx.links.slab_mut(), link);
         }
     }
 

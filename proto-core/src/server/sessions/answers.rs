@@ -3,7 +3,7 @@
 use crate::{
     id::Account,
     link::Packet,
-    role::Taken,
+    role::FrameOutcome,
     storage::Id,
     violation::Violation,
     wire::{Away, Frame, Limits, MAX_AWAY, Registered},
@@ -33,7 +33,7 @@ pub(crate) fn save(cx: &mut Ctx<'_>, link: Id<ServerLink>, registration: Registr
     if let Some(session) = cx.session(link) {
         session.seat.set(registration);
         session.seat.owe_save();
-        cx.requests.ask(&mut cx.links.links, link);
+        cx.requests.ask(cx.links.slab_mut(), link);
     }
 }
 
@@ -52,19 +52,19 @@ pub(crate) fn away(
     link: Id<ServerLink>,
     packet: u64,
     away: &Away<'_>,
-) -> Result<Option<Account>, Taken> {
+) -> Result<Option<Account>, FrameOutcome> {
     let Some(account) = cx.online(link) else { return Ok(None) };
     let text = away.text.unwrap_or_default();
     if text.len() > MAX_AWAY {
-        return Err(Taken::Broken(Violation::AwayTooLong));
+        return Err(FrameOutcome::Broken(Violation::AwayTooLong));
     }
     if !cx.session(link).is_some_and(|session| session.seat.is_news_of_away(packet)) {
         return Ok(None);
     }
     if !cx.make_room(text.len(), false) {
-        return Err(Taken::NoRoom);
+        return Err(FrameOutcome::NoRoom);
     }
-    let body = cx.pool.store(text.as_bytes()).ok_or(Taken::NoRoom)?;
+    let body = cx.pool.store(text.as_bytes()).ok_or(FrameOutcome::NoRoom)?;
     accounts.set_away(&mut cx.pool, account, body);
     Ok(Some(account))
 }

@@ -12,7 +12,7 @@ use crate::{
 
 use super::{
     super::role::ServerRole,
-    entry::{Entry, Queued},
+    entry::{Entry, Queued, Stage},
     pair::Pair,
 };
 
@@ -140,8 +140,10 @@ impl<'a> Messages<'a> {
     pub(crate) fn release(&mut self, links: &mut Links<'_, ServerRole>, id: Id<Entry>) {
         let Some(entry) = self.rows.get_mut(id) else { return };
         let (source, length) = (entry.submitted.source.take(), entry.body.len());
+        // What is given up before its turn, or refused, may come again.
+        let settled = !matches!(entry.stage, Stage::Arriving | Stage::Waiting | Stage::Refused(_));
         if let Some((source, link)) = source.and_then(|id| Some((id, links.get_mut(id)?))) {
-            link.credit.release(length);
+            link.credit.release(length, settled);
             if link.credit.is_owed() {
                 links.wake(source);
             }

@@ -19,4 +19,4 @@ pub(super) use messages::{Messages, MessagesHead};
 pub(super) use pair::Held;
 pub(super) use pairs::{Pairs, PairsHead};
 pub(super) use refusals::{return_credit, write_refusals};
-pub(super) use submissions::{Known, Submissions, put, wait};
+pub(super) use submissions::{Known, Submissions, came_by, put, wait};

@@ -4,7 +4,7 @@
 use crate::{
     id::{Account, Position},
     link::{Fate, Packet},
-    role::Taken,
+    role::FrameOutcome,
     storage::{Body, Id, List},
     wire::{Deposit, EntryRefusal, EntryRefused, Frame},
 };
@@ -93,8 +93,8 @@ impl Submissions<'_> {
         pair: Option<Id<Pair>>,
         deposit: &Deposit<'_>,
         reason: EntryRefusal,
-    ) -> Taken {
-        let Some(author) = cx.online(link) else { return Taken::NoRoom };
+    ) -> FrameOutcome {
+        let Some(author) = cx.online(link) else { return FrameOutcome::NoRoom };
         let position = Position::new(deposit.epoch, deposit.number);
         let refused = cx.links.get(link).map(|link| link.role.author.refused);
         let last = refused.and_then(|refused| refused.back(cx.messages.rows()));
@@ -102,20 +102,20 @@ impl Submissions<'_> {
         if told.is_some_and(|entry| (entry.to, entry.position) == (deposit.to, position)) {
             // Its first piece may come behind others.
             return_credit(cx, link, deposit);
-            return Taken::Done;
+            return FrameOutcome::Done;
         }
         let (of, stage) = ((author, position), Stage::Refused(reason));
         let kind = Kind::of(deposit.to);
         let mut entry = Entry::new(of, deposit.to, cx.unix(), Body::EMPTY, kind, stage);
         entry.submitted.pair = pair;
-        let Some(id) = cx.messages.insert(entry) else { return Taken::NoRoom };
+        let Some(id) = cx.messages.insert(entry) else { return FrameOutcome::NoRoom };
         if let Some(pair) = pair {
             self.pairs.begin_use(pair);
         }
         self.note_refused(pair, position, Some(link));
         return_credit(cx, link, deposit);
         self.owe_refusal(cx, accounts, id, author);
-        Taken::Done
+        FrameOutcome::Done
     }
 
     /// A submission could not be saved: it and those after it of the same pair count as not
@@ -175,7 +175,7 @@ impl Submissions<'_> {
 /// Nothing of a submission is kept: the credit it was sent on is free again.
 pub(crate) fn return_credit(cx: &mut Ctx<'_>, link: Id<ServerLink>, deposit: &Deposit<'_>) {
     if let Some(found) = cx.links.get_mut(link).filter(|_| deposit.offset == 0) {
-        found.credit.release(deposit.total.into());
+        found.credit.pass(deposit.total.into());
         cx.links.wake(link);
     }
 }

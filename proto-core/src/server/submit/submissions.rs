@@ -489,6 +489,11 @@ pub(crate) fn wait(cx: &mut Ctx<'_>, id: Id<Entry>) {
     cx.messages.set_timer(id, Some(cx.now + PATIENCE));
 }
 
+/// Whether the pieces of a submission came by this link.
+pub(crate) fn came_by(cx: &Ctx<'_>, id: Id<Entry>, link: Id<ServerLink>) -> bool {
+    cx.messages.get(id).is_some_and(|entry| entry.submitted.source == Some(link))
+}
+
 /// A piece of a submission; `false` if it is a piece of another one.
 pub(crate) fn put(
     cx: &mut Ctx<'_>,
@@ -496,6 +501,7 @@ pub(crate) fn put(
     id: Id<Entry>,
     skip: u32,
     piece: &Piece<'_>,
+    begins: bool,
 ) -> bool {
     let Some(entry) = cx.messages.get_mut(id) else { return true };
     // What counts before it may have changed since it was sent the last time.
@@ -513,6 +519,9 @@ pub(crate) fn put(
         Some(false) => {}
         None => return false,
     }
-    wait(cx, id);
+    // No further piece gives it more time, until it is whole and waits for others.
+    if begins || entry.stage == Stage::Waiting {
+        wait(cx, id);
+    }
     true
 }

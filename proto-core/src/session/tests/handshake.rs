@@ -123,7 +123,7 @@ fn every_bit_of_an_accept_counts_and_a_forged_one_changes_nothing() {
 fn an_accept_is_padded_within_bounds() {
     let scene = Scene::new(false);
     for (size, length) in
-        [(0, 61), (61, 61), (62, 62), (1200, 1200), (1472, 1472), (usize::MAX, 1472)]
+        [(0, 63), (63, 63), (64, 64), (1200, 1200), (1472, 1472), (usize::MAX, 1472)]
     {
         let (_, memo) = accept(&scene, size, SERVER_OFFER, 4, 0);
         let mut noise = encoded(&memo);

@@ -51,10 +51,10 @@ fn snow_accepts_our_handshake() {
         let mut snow = snow(IK, 2, None, &prologue(&scene.hello, &scene.retry));
         let mut out = [0; 1200];
         let length = snow.read_message(&scene.message, &mut out).unwrap();
-        assert_eq!(out[..length], [0x0d, 0x0c, 0x0b, 0x0a, 0x70, 0x11, 1, 0]);
+        assert_eq!(out[..length], [0x0d, 0x0c, 0x0b, 0x0a, 0x70, 0x11, 1, 0, 0x2c, 1]);
         assert_eq!(snow.get_remote_static(), Some(&scene.client.public().0[..]));
 
-        let payload = [&[0xfc, 0xfd, 0xfe, 0xff, 5, 0, 0, 0][..], &[0; 100]].concat();
+        let payload = [&[0xfc, 0xfd, 0xfe, 0xff, 5, 0, 0, 0, 2, 0][..], &[0; 100]].concat();
         let length = snow.write_message(&payload, &mut out).unwrap();
         let (keys, offer) = scene.initiator.finish(&scene.client, &mut out[..length]).unwrap();
         assert_eq!(offer, SERVER_OFFER);
@@ -68,7 +68,7 @@ fn we_accept_snows_handshake() {
         let Scene { server, hello, retry, .. } = Scene::new(peer);
         let mut snow = snow(IK, 1, Some(&server.public()), &prologue(&hello, &retry));
         let mut noise = [0; 200];
-        let offer = [0x0d, 0x0c, 0x0b, 0x0a, 0x70, 0x11, 1, 0];
+        let offer = [0x0d, 0x0c, 0x0b, 0x0a, 0x70, 0x11, 1, 0, 0x2c, 1];
         let length = snow.write_message(&offer, &mut noise).unwrap();
         let init = Init { hello, cookie: retry.cookie, noise: &noise[..length] };
         let opened = Opened::open(&server, &init, retry.key).unwrap();
@@ -80,7 +80,8 @@ fn we_accept_snows_handshake() {
         let length = memo.encode(&Portable, &mut out).unwrap();
         let mut payload = [0; 300];
         let length = snow.read_message(&out[..length], &mut payload).unwrap();
-        let expected = [&[0xfc, 0xfd, 0xfe, 0xff, 5, 0, 0, 0][..], &[0; 256 - 5 - 56]].concat();
+        let expected =
+            [&[0xfc, 0xfd, 0xfe, 0xff, 5, 0, 0, 0, 2, 0][..], &[0; 256 - 5 - 58]].concat();
         assert_eq!(payload[..length], expected);
         transport_agrees(&keys, &snow.into_stateless_transport_mode().unwrap());
     }
@@ -93,7 +94,7 @@ fn padding_that_is_not_zero_is_refused() {
         let mut snow = snow(IK, 2, None, &prologue(&scene.hello, &scene.retry));
         let mut out = [0; 200];
         snow.read_message(&scene.message, &mut out).unwrap();
-        let length = snow.write_message(&[&[0; 8][..], &padding].concat(), &mut out).unwrap();
+        let length = snow.write_message(&[&[0; 10][..], &padding].concat(), &mut out).unwrap();
         let finished = scene.initiator.finish(&scene.client, &mut out[..length]);
         assert_eq!(finished.is_some(), padding == [0, 0]);
     }

@@ -45,7 +45,7 @@ fn largest() -> List<Frame<'static>> {
         }),
         Frame::Ping(()),
         Frame::Close(CloseReason::Expelled),
-        Frame::Credit(u64::MAX),
+        Frame::Credit(CreditLimit { bytes: u64::MAX, messages: u64::MAX }),
         Frame::Register(Register { nick, epoch: Some(epoch), run, server: run, roster: u64::MAX }),
         Frame::Registered(Registered {
             account,
@@ -175,7 +175,7 @@ fn a_full_writer_takes_nothing_more() {
     assert!(writer.push(&Frame::Ping(())));
     assert!(!writer.push(&Frame::Receipt(Receipt { epoch: Epoch(1), number: Number(1 << 60) })));
     assert_eq!(writer.length(), 3);
-    assert!(writer.push(&Frame::Credit(1)));
+    assert!(writer.push(&Frame::Credit(CreditLimit { bytes: 1, messages: 1 })));
     let out = writer.into_inner();
     assert_eq!((out[..2].to_vec(), out[12..].to_vec()), (vec![0xaa; 2], vec![0xaa; 8]));
 }

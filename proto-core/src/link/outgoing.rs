@@ -9,7 +9,10 @@ use crate::{
     wire::{Hello, HelloTo, Init, MAX_DATAGRAM, Retry, VERSION},
 };
 
-use super::links::{Forge, LinkConfig};
+use super::{
+    config::{LinkConfig, Local},
+    credit::Grant,
+};
 
 /// Datagram sizes to ask for when larger ones are not answered.
 const SMALLER: [u16; 2] = [512, 256];
@@ -21,17 +24,15 @@ const TRIES_A_SIZE: u32 = 3;
 /// does not live long.
 const INIT_TRIES: u8 = 3;
 
-/// The list of dials that have a datagram to send.
+/// The list of handshakes that have a datagram to send.
 #[derive(Debug)]
 pub struct Due;
 
 /// A handshake that this side began.
 #[derive(Debug)]
-pub struct Dial {
+pub struct OutgoingHandshake {
     pub(super) to: SocketAddr,
-    /// Whom it is for: the role's own number.
-    pub(super) purpose: u32,
-    whom: Whom,
+    pub(super) target: Target,
     pub(super) hello: Hello,
     stage: Stage,
     tries: u32,
@@ -40,17 +41,17 @@ pub struct Dial {
     due: Node<Self>,
 }
 
-pub(super) type DueList = List<Dial, Due>;
+pub(super) type DueList = List<OutgoingHandshake, Due>;
 
-impl Linked<Due> for Dial {
+impl Linked<Due> for OutgoingHandshake {
     fn node(&mut self) -> &mut Node<Self> {
         &mut self.due
     }
 }
 
-/// Whom a dial is to reach.
+/// Whom a handshake is to reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Whom {
+pub(crate) enum Target {
     /// A server; without a key, whoever answers is believed.
     Server(Option<PublicKey>),
     /// A peer.
@@ -58,7 +59,7 @@ pub(crate) enum Whom {
 }
 
 #[derive(Debug)]
-#[allow(clippy::large_enum_variant)] // a handful of dials at a time
+#[allow(clippy::large_enum_variant)] // a handful at a time
 enum Stage {
     Hello,
     Init {
@@ -70,19 +71,17 @@ enum Stage {
     },
 }
 
-impl Dial {
+impl OutgoingHandshake {
     pub(super) fn new(
-        forge: &mut Forge<'_>,
+        local: &mut Local,
         config: &LinkConfig,
         to: SocketAddr,
-        whom: Whom,
-        purpose: u32,
+        target: Target,
     ) -> Self {
-        let hello = hello(forge, whom, config.datagram);
+        let hello = hello(local, target, config.datagram);
         Self {
             to,
-            purpose,
-            whom,
+            target,
             hello,
             stage: Stage::Hello,
             tries: 0,
@@ -92,7 +91,7 @@ impl Dial {
     }
 
     /// The id that this side receives under: the start of the Hello's random
-    /// bytes, so that one index finds the dial for a Retry and for an Accept.
+    /// bytes, so that one index finds the handshake for a Retry and for an Accept.
     pub(super) fn session(&self) -> SessionId {
         let [a, b, c, d, ..] = self.hello.random;
         SessionId(u32::from_le_bytes([a, b, c, d]))
@@ -103,14 +102,6 @@ impl Dial {
         self.hello.size
     }
 
-    /// The peer that it is to reach.
-    pub(super) fn peer(&self) -> Option<PublicKey> {
-        match self.whom {
-            Whom::Peer(key) => Some(key),
-            Whom::Server(_) => None,
-        }
-    }
-
     /// Some tries went unanswered.
     pub(super) fn tries(&self) -> u32 {
         self.tries
@@ -118,32 +109,32 @@ impl Dial {
 
     /// A Retry from the right address: goes on to the Init. `false` if it is
     /// damaged, of another version or key, or nothing new.
-    pub(super) fn retry(&mut self, forge: &mut Forge<'_>, retry: &Retry, credit: u32) -> bool {
-        if !session::check_retry(forge.identity.suite(), &self.hello, retry)
+    pub(super) fn retry(&mut self, local: &mut Local, retry: &Retry, credit: Grant) -> bool {
+        if !session::check_retry(local.identity.suite(), &self.hello, retry)
             || retry.version != VERSION
             || matches!(self.stage, Stage::Init { cookie, .. } if cookie == retry.cookie)
         {
             return false;
         }
-        let responder = match self.whom {
-            Whom::Peer(key) if retry.key.is_none() => key,
-            Whom::Server(None) if retry.key.is_some() => retry.key.unwrap_or(PublicKey([0; 32])),
-            Whom::Server(Some(pinned)) if retry.key == Some(pinned) => pinned,
-            Whom::Server(Some(_)) if retry.key.is_some() => {
+        let responder = match self.target {
+            Target::Peer(key) if retry.key.is_none() => key,
+            Target::Server(None) if retry.key.is_some() => retry.key.unwrap_or(PublicKey([0; 32])),
+            Target::Server(Some(pinned)) if retry.key == Some(pinned) => pinned,
+            Target::Server(Some(_)) if retry.key.is_some() => {
                 self.wrong_key = true;
                 return false;
             }
             _ => return false,
         };
-        let offer = Offer { session: self.session(), credit };
+        let offer = offer(self.session(), credit);
         let Some((initiator, noise)) = Initiator::new(
-            forge.identity,
+            &local.identity,
             &responder,
             &self.hello,
             retry,
             offer,
-            forge.random,
-            forge.boot,
+            &mut local.random,
+            local.boot,
         ) else {
             return false;
         };
@@ -162,7 +153,7 @@ impl Dial {
 
     /// No answer came in time: sends the same again, or begins anew with a new
     /// Hello. `true` if the session id changed.
-    pub(super) fn again(&mut self, forge: &mut Forge<'_>, config: &LinkConfig) -> bool {
+    pub(super) fn again(&mut self, local: &mut Local, config: &LinkConfig) -> bool {
         self.tries += 1;
         if matches!(&self.stage, Stage::Init { sent, .. } if *sent < INIT_TRIES) {
             return false;
@@ -173,7 +164,7 @@ impl Dial {
             Some(smaller) if step > 0 => (*smaller).min(config.datagram),
             _ => config.datagram,
         };
-        self.hello = hello(forge, self.whom, size);
+        self.hello = hello(local, self.target, size);
         self.stage = Stage::Hello;
         true
     }
@@ -195,12 +186,17 @@ impl Dial {
     }
 }
 
-fn hello(forge: &mut Forge<'_>, whom: Whom, size: u16) -> Hello {
-    let random = forge.random.bytes();
+/// What this side tells in a handshake.
+pub(super) fn offer(session: SessionId, credit: Grant) -> Offer {
+    Offer { session, credit: credit.bytes, messages: credit.messages }
+}
+
+fn hello(local: &mut Local, target: Target, size: u16) -> Hello {
+    let random = local.random.bytes();
     let mut hello = Hello { version: VERSION, size, random, to: HelloTo::Server };
-    if let Whom::Peer(key) = whom {
+    if let Target::Peer(key) = target {
         hello.to = HelloTo::Peer { mac: [0; 16] };
-        let mac = session::hello_mac(forge.identity.suite(), &key, &hello);
+        let mac = session::hello_mac(local.identity.suite(), &key, &hello);
         hello.to = HelloTo::Peer { mac };
     }
     hello

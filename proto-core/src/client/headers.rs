@@ -1,0 +1,122 @@
+//! The headers of what a client alone has in its store.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    id::{Account, Epoch, Position, PublicKey, Room},
+    wire::EntryRefusal,
+};
+
+use super::{
+    event::{To, Verdict},
+    rooms::history::History,
+};
+
+/// What a client keeps of a conversation, in `Log::Conversations`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ConversationRecord {
+    /// What its logs are named by: the first key that was met.
+    pub(crate) log: PublicKey,
+    /// The key that what is open in it may be sealed to.
+    pub(crate) key: PublicKey,
+    pub(crate) key_number: u32,
+    pub(crate) with: To,
+    /// The account at its server, and the tag of that server's key.
+    pub(crate) home: Option<(Account, u32)>,
+    /// Of a room, its number at its server.
+    pub(crate) room: Option<Room>,
+    /// The server has saved all up to here.
+    pub(crate) stored: Position,
+    pub(crate) settled: Settled,
+    /// Of a room, what of its logs is in the inbox.
+    pub(crate) history: History,
+}
+
+impl ConversationRecord {
+    /// Its cursors are such that a message can have them.
+    pub(crate) fn fits(&self) -> bool {
+        let Settled { delivered, expired, refused } = self.settled;
+        let cursors = [self.stored, delivered, expired.0, expired.1, refused];
+        cursors.into_iter().all(Position::fits)
+    }
+}
+
+/// What became of the messages of a conversation that are in its outbox only, by cursors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Settled {
+    /// All up to here are delivered, but for those in `expired`.
+    pub(crate) delivered: Position,
+    /// The first and the last of those that expired.
+    pub(crate) expired: (Position, Position),
+    /// What is open up to here is refused: its recipient is no more.
+    pub(crate) refused: Position,
+}
+
+impl Settled {
+    /// What became of the message at `position`; `None` while that is not known.
+    pub(crate) fn verdict(&self, position: Position) -> Option<Verdict> {
+        let (first, last) = self.expired;
+        if (first..=last).contains(&position) {
+            return Some(Verdict::Expired);
+        }
+        if position <= self.delivered {
+            return Some(Verdict::Delivered);
+        }
+        if position <= last {
+            // The oldest go first: what is open up to there was not delivered in time.
+            return Some(Verdict::Expired);
+        }
+        (position <= self.refused).then_some(Verdict::Refused(EntryRefusal::NoRecipient))
+    }
+
+    /// All up to here are settled.
+    pub(crate) fn upto(&self) -> Position {
+        self.delivered.max(self.expired.1).max(self.refused)
+    }
+}
+
+/// What a client keeps of itself, in `Log::Conversations` under 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SelfRecord {
+    pub(crate) epoch: Epoch,
+}
+
+/// The header of an outbox entry; its body is the author's time and the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct OutboxRecord {
+    /// What became of it, once that is known, and in which boot that was told.
+    pub(crate) verdict: Option<(Verdict, u64)>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        client::rooms::history::{SPANS, Span},
+        id::{Incarnation, Number, RoomName},
+        record::tests::fits,
+    };
+
+    #[test]
+    fn the_longest_headers_fit_where_any_record_must() {
+        let room = RoomName::new(&"n".repeat(32)).unwrap();
+        let (key, account, epoch) = (PublicKey([255; 32]), Account(u32::MAX), Epoch(u32::MAX));
+        let last = Position::new(epoch, Number(u64::MAX));
+        let run = Incarnation([255; 8]);
+        let span = Span { run, branch: u32::MAX, first: u32::MAX, last: u32::MAX };
+        assert!(fits(&ConversationRecord {
+            log: key,
+            key,
+            key_number: u32::MAX,
+            with: To::Room(room),
+            home: Some((account, u32::MAX)),
+            room: Some(Room(u32::MAX)),
+            stored: last,
+            settled: Settled { delivered: last, expired: (last, last), refused: last },
+            history: History { spans: [span; SPANS].into() },
+        }));
+        assert!(fits(&SelfRecord { epoch }));
+        let verdict = Some((Verdict::Refused(EntryRefusal::KeyChanged), u64::MAX));
+        assert!(fits(&OutboxRecord { verdict }));
+    }
+}
