@@ -567,6 +567,8 @@ fn settle(
                 // Ahead of what comes after it: there may be room for what is next only. And ahead
                 // of those that wait for the credit that comes back once this one is whole.
                 let (peer, position, link) = (message.peer, message.position, message.link);
+                // It may still be listed, behind them.
+                contact.sending.remove(outgoing, id);
                 contact.sending.insert_where(outgoing, id, |other| {
                     other.link != link || other.peer == peer && other.position > position
                 });
