@@ -58,7 +58,6 @@ fn those_who_do_nothing_of_the_kind_are_in_nobodys_way() {
 // ---- 1: credit
 
 #[test]
-#[ignore = "nobody is closed: 64 begun messages of 16,001 bytes hold 1,575 of 2,110 blocks, 13 times the credit"]
 fn a_server_closes_who_oversteps_its_credit() {
     let (mut siege, who) = beset(Behaviour::Oversteps, 1, 3 * SECOND);
     println!("{:?}, closed {}", siege.usage(), closed(&siege, &who));
@@ -67,7 +66,6 @@ fn a_server_closes_who_oversteps_its_credit() {
 }
 
 #[test]
-#[ignore = "nobody is closed: 64 begun messages fill a client's pool, which can then say nothing"]
 fn a_client_closes_who_oversteps_its_credit() {
     let (mut siege, who) = beset(Behaviour::OverstepsAtPeers, 1, 5 * SECOND);
     println!(
@@ -162,7 +160,6 @@ fn refusals_that_are_acknowledged_stop_nobody() {
 // ---- 4: those who never acknowledge
 
 #[test]
-#[ignore = "100 of them pin the packets in flight for ever: nothing is relayed or saved, and no newcomer gets in"]
 fn those_who_never_acknowledge_stop_nobody() {
     let (mut siege, _) = beset(Behaviour::NeverAcknowledges, 100, 30 * SECOND);
     all_get_through(&mut siege);
@@ -178,7 +175,6 @@ fn who_never_acknowledges_is_closed() {
 // ---- 5: handshakes
 
 #[test]
-#[ignore = "2,288 handshakes are remembered for half a minute: no more than 76 a second"]
 fn sessions_that_were_closed_lock_nobody_out() {
     let behaviour = Behaviour::OpensSessions { a_second: 200 };
     let (mut siege, who) = beset(behaviour, 1, 20 * SECOND);
@@ -187,7 +183,6 @@ fn sessions_that_were_closed_lock_nobody_out() {
 }
 
 #[test]
-#[ignore = "a Ping each 50 s holds all 1,001 sessions: no newcomer gets in"]
 fn sessions_that_never_register_lock_nobody_out() {
     let behaviour = Behaviour::HoldsSessions { count: 1_100 };
     let (mut siege, who) = beset(behaviour, 1, 30 * SECOND);
@@ -307,7 +302,6 @@ fn a_stranger_for_whom_there_is_no_row_holds_up_no_mail() {
 // ---- 9: copies and guesses
 
 #[test]
-#[ignore = "an Init makes an Accept each time: 7.3 times its bytes"]
 fn a_copied_init_makes_no_more_than_it_is() {
     let (siege, who) = beset(Behaviour::RepeatsInits, 1, 10 * SECOND);
     let tally = siege.world.tally(who[0]);
@@ -316,7 +310,6 @@ fn a_copied_init_makes_no_more_than_it_is() {
 }
 
 #[test]
-#[ignore = "guessed acknowledgements are believed: nobody is closed"]
 fn who_acknowledges_what_never_came_is_closed() {
     let (siege, who) = beset(Behaviour::GuessesAcknowledgements, 1, 20 * SECOND);
     assert!(closed(&siege, &who) > 0, "{:?}", siege.world.tally(who[0]));
@@ -337,7 +330,7 @@ fn all_at_once_stop_nobody() {
     siege.run(2 * SECOND);
     all_get_through(&mut siege);
     let after = siege.usage();
-    let used = |usage: server::Usage| [usage.links.0, usage.entries.0, usage.blocks.0];
+    let used = |usage: server::Usage| [usage.entries.0, usage.blocks.0];
     let flat = used(before).into_iter().zip(used(after)).all(|(was, is)| is <= was + was / 4 + 16);
     assert!(flat, "memory grows: {before:?}, then {after:?}");
 }

@@ -249,15 +249,28 @@ impl<'a> Engine<'a> {
         self.cx.links.statistics()
     }
 
-    /// What is known of the session with the server.
-    pub(super) fn server_statistics(&self) -> Option<LinkStatistics> {
-        self.cx.links.get(self.cx.server.link()?)?.statistics()
+    /// What is known of the session with a peer, or with the server.
+    pub(super) fn link_statistics(&self, peer: Option<&Nick>) -> Option<LinkStatistics> {
+        let link = match peer {
+            Some(nick) => {
+                let peer = self.cx.peers.by_name(&To::Peer(*nick))?;
+                self.cx.peers.get(peer)?.link()?
+            }
+            None => self.cx.server.link()?,
+        };
+        self.cx.links.get(link)?.statistics()
     }
 
-    /// What is known of the session with a peer.
-    pub(super) fn peer_statistics(&self, nick: &Nick) -> Option<LinkStatistics> {
-        let peer = self.cx.peers.by_name(&To::Peer(*nick))?;
-        self.cx.links.get(self.cx.peers.get(peer)?.link()?)?.statistics()
+    /// Takes it that everyone there is a session with has granted all there is.
+    #[cfg(test)]
+    pub(super) fn overspend(&mut self) {
+        let links = self.cx.links.slab_mut();
+        for slot in 0..links.capacity() as u32 {
+            if let Some(link) = links.id_at(slot).and_then(|id| links.get_mut(id)) {
+                let all = crate::wire::CreditLimit { bytes: u64::MAX, messages: u64::MAX };
+                link.credit.raise(all);
+            }
+        }
     }
 
     /// Everyone on the roster.

@@ -6,7 +6,7 @@ use std::boxed::Box;
 use crate::{
     host::Request,
     id::{Epoch, Incarnation, Nick, SecretKey},
-    link::{LinkConfig, LinkHeads, Links, LinksState},
+    link::{Grant, LinkConfig, LinkHeads, Links, LinksState},
     random::{Random, Seed},
     session::{Identity, Portable},
     storage::{Index, Pool, PoolHead, Slab, SlabHead, Slot},
@@ -66,7 +66,7 @@ impl Fixture {
             keep_alive: None,
             idle: config.idle,
             datagram: config.datagram,
-            credit: config.credit,
+            credit: Grant { bytes: config.credit, messages: 64 },
             dial_cap: Duration::from_secs(10),
             reserved: 1,
             serves: false,

@@ -49,6 +49,9 @@ pub use role::ClientLink;
 pub use roster::peer::Peer;
 pub use view::{OpenMessages, PeerView, RoomView, Status, Usage};
 
+#[cfg(test)]
+pub(crate) use rooms::history;
+
 use engine::{Engine, State};
 
 /// A client.
@@ -192,13 +195,20 @@ impl<S: Storage> Client<S> {
     /// What is known of the session with the server; `None` while there is none.
     pub fn server_statistics(&mut self) -> Option<LinkStatistics> {
         let now = self.state.now();
-        self.engine(now).server_statistics()
+        self.engine(now).link_statistics(None)
     }
 
     /// What is known of the session with a peer; `None` while there is none.
     pub fn peer_statistics(&mut self, nick: &Nick) -> Option<LinkStatistics> {
         let now = self.state.now();
-        self.engine(now).peer_statistics(nick)
+        self.engine(now).link_statistics(Some(nick))
+    }
+
+    /// Takes it that everyone it has a session with has granted all there is.
+    #[cfg(test)]
+    pub(crate) fn overspend(&mut self) {
+        let now = self.state.now();
+        self.engine(now).overspend();
     }
 
     /// Grants more than can be saved, as if whoever sends overstepped.

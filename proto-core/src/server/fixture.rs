@@ -8,7 +8,7 @@ use std::{boxed::Box, vec::Vec};
 use crate::{
     host::{Log, Records, Request, Ticket},
     id::{Account, Epoch, Incarnation, Nick, Number, PublicKey, Recipient, SecretKey},
-    link::{LinkConfig, LinkHeads, Links, LinksState, Piece},
+    link::{Grant, LinkConfig, LinkHeads, Links, LinksState, Piece},
     random::{Random, Seed},
     record::{Access, AccountRecord, Sentence},
     session::{Identity, Portable},
@@ -71,7 +71,7 @@ impl Fixture {
             keep_alive: None,
             idle: config.idle,
             datagram: config.datagram,
-            credit: config.credit,
+            credit: Grant { bytes: config.credit, messages: 64 },
             dial_cap: config.idle,
             reserved: 0,
             serves: true,
@@ -160,7 +160,7 @@ impl Fixture {
         let link = Id::from_parts(0, NonZeroU32::MIN);
         let id = submissions.add(cx, (link, pair), &deposit, kind, false).expect("room for it");
         let piece = Piece::new(total, 0, &text).expect("a piece");
-        assert!(submit::put(cx, link, id, 0, &piece));
+        assert!(submit::put(cx, link, id, 0, &piece, true));
         self.router().take_next(pair);
         id
     }

@@ -7,8 +7,8 @@ use proto_core::{
     random::Random,
     session::{self, Identity, Initiator, Keys, Offer, Suite},
     wire::{
-        Ack, AckGap, DEFAULT_DATAGRAM, Datagram, Frame, FrameWriter, Hello, HelloTo, Init,
-        MAX_ACK_RANGES, MAX_DATAGRAM, PACKET_OVERHEAD, PacketHeader, VERSION,
+        Ack, AckGap, CreditLimit, DEFAULT_DATAGRAM, Datagram, Frame, FrameWriter, Hello, HelloTo,
+        Init, MAX_ACK_RANGES, MAX_DATAGRAM, PACKET_OVERHEAD, PacketHeader, VERSION,
     },
 };
 
@@ -42,9 +42,9 @@ pub(super) struct Session {
     stage: Stage,
     init: Vec<u8>,
     received: BTreeSet<u64>,
-    /// Bytes of messages that the other side granted, and those used.
-    granted: u64,
-    used: u64,
+    /// What the other side granted, and what of that is used.
+    granted: CreditLimit,
+    used: CreditLimit,
 }
 
 #[derive(Debug)]
@@ -83,8 +83,9 @@ impl Session {
             hello.to = HelloTo::Peer { mac: session::hello_mac(suite, &with.key, &hello) };
         }
         let id = u32::from_le_bytes([a, b, c, d]);
-        let (stage, received) = (Stage::Hello, BTreeSet::new());
-        Self { identity, with, id, hello, stage, init: Vec::new(), received, granted: 0, used: 0 }
+        let (stage, received, init) = (Stage::Hello, BTreeSet::new(), Vec::new());
+        let none = CreditLimit { bytes: 0, messages: 0 };
+        Self { identity, with, id, hello, stage, init, received, granted: none, used: none }
     }
 
     /// Whom it is with.
@@ -104,14 +105,19 @@ impl Session {
 
     /// Uses credit for a message of so many bytes, if there is enough.
     pub(super) fn spend(&mut self, bytes: u64) -> bool {
-        let enough = self.used + bytes <= self.granted;
-        self.used += if enough { bytes } else { 0 };
+        let CreditLimit { bytes: used, messages } = self.used;
+        let used = CreditLimit { bytes: used + bytes, messages: messages + 1 };
+        let enough = used.bytes <= self.granted.bytes && used.messages <= self.granted.messages;
+        if enough {
+            self.used = used;
+        }
         enough
     }
 
     /// The other side grants so much in all.
-    pub(super) fn grant(&mut self, limit: u64) {
-        self.granted = self.granted.max(limit);
+    pub(super) fn grant(&mut self, limit: CreditLimit) {
+        self.granted.bytes = self.granted.bytes.max(limit.bytes);
+        self.granted.messages = self.granted.messages.max(limit.messages);
     }
 
     /// Its first datagram.
@@ -128,7 +134,8 @@ impl Session {
     pub(super) fn hear(&mut self, mut datagram: Vec<u8>, random: &mut Random) -> Heard {
         match (Datagram::parse(&mut datagram), &mut self.stage) {
             (Ok(Datagram::Retry(retry)), Stage::Hello) => {
-                let offer = Offer { session: SessionId(self.id), credit: CREDIT };
+                let offer =
+                    Offer { session: SessionId(self.id), credit: CREDIT, messages: u16::MAX };
                 let (us, them) = (&self.identity, &self.with.key);
                 let begun = Initiator::new(us, them, &self.hello, &retry, offer, random, 1);
                 let Some((initiator, noise)) = begun else { return Heard::Nothing };
@@ -141,7 +148,8 @@ impl Session {
                 let finished = initiator.finish(&self.identity, accept.noise);
                 let Some((keys, offer)) = finished else { return Heard::Nothing };
                 self.stage = Stage::Live(Box::new(keys), offer.session);
-                self.granted = offer.credit.into();
+                self.granted =
+                    CreditLimit { bytes: offer.credit.into(), messages: offer.messages.into() };
                 Heard::Accept
             }
             (Ok(Datagram::Packet(header, sealed)), Stage::Live(keys, _)) => {

@@ -45,8 +45,8 @@ pub fn in_time(what: &str, took: Option<Moment>, most: Moment) -> Result<(), Str
 /// # Errors
 /// One does.
 pub fn server_fits(usage: &server::Usage) -> Result<(), String> {
-    let server::Usage { links, accounts, entries, blocks, pairs, rooms, members, .. } = *usage;
-    let all = [links, accounts, entries, blocks, pairs, rooms, members];
+    let server::Usage { accounts, entries, blocks, pairs, rooms, members, .. } = *usage;
+    let all = [accounts, entries, blocks, pairs, rooms, members];
     law(all.iter().all(|(used, room)| used <= room), || format!("S9: {usage:?}"))
 }
 
@@ -55,7 +55,7 @@ pub fn server_fits(usage: &server::Usage) -> Result<(), String> {
 /// # Errors
 /// One does.
 pub fn client_fits(usage: &client::Usage) -> Result<(), String> {
-    let client::Usage { links, outgoing, incoming, blocks, .. } = *usage;
-    let all = [links, outgoing, incoming, blocks];
+    let client::Usage { outgoing, incoming, blocks, .. } = *usage;
+    let all = [outgoing, incoming, blocks];
     law(all.iter().all(|(used, room)| used <= room), || format!("S9: {usage:?}"))
 }

@@ -37,24 +37,19 @@ const ROLES: [&str; 2] = ["client", "server"];
 /// What every component may use lies open to all.
 const CONTEXT: &str = "ctx";
 
-/// What is composed of one part of each component, which is closed to the others: rows, and what is
-/// kept for a link.
-const COMPOSED: [&str; 3] = ["client::contact", "client::roster::peer", "server::role::session"];
+/// What is composed of one part of each component, which is closed to the others: rows, what is kept
+/// for a link, and what a role keeps between inputs.
+const COMPOSED: [&str; 4] =
+    ["client::contact", "client::roster::peer", "server::role::session", "server::state"];
+
+/// What is written to the store and read again: values, open to whom they are given.
+const RECORDS: [&str; 2] = ["client::headers", "client::rooms::history"];
 
 /// The most methods of a type, those of traits not counted.
 const MAX_METHODS: usize = 40;
 
-/// What is wrong as yet: it only gets less.
-const KNOWN: [&str; 5] = [
-    "proto-core: client::rooms::history has fields that other components see",
-    "proto-core: id imports session, which is not below it",
-    "proto-core: link::links::Links has over 40 methods",
-    "proto-core: record imports client, which is not below it",
-    "proto-core: server::engine has fields that other components see",
-];
-
 #[test]
-fn nothing_is_wrong_with_the_structure_but_what_is_known() {
+fn nothing_is_wrong_with_the_structure() {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut wrong = BTreeSet::new();
     for (name, root) in CRATES {
@@ -65,11 +60,8 @@ fn nothing_is_wrong_with_the_structure_but_what_is_known() {
         }
         wrong.extend(all.iter().map(|what| format!("{name}: {what}")));
     }
-    let known = KNOWN.map(str::to_owned).into();
-    let lines = |of: BTreeSet<String>| of.into_iter().collect::<Vec<_>>().join("\n");
-    let (new, gone) = (lines(&wrong - &known), lines(&known - &wrong));
-    assert!(new.is_empty(), "this is new, see LAYERS and MAX_METHODS:\n{new}\n");
-    assert!(gone.is_empty(), "this is so no more, take it out of KNOWN:\n{gone}\n");
+    let wrong = wrong.into_iter().collect::<Vec<_>>().join("\n");
+    assert!(wrong.is_empty(), "see LAYERS, ROLES and MAX_METHODS:\n{wrong}\n");
 }
 
 /// What imports what: a file, or a folder with all that is in it, and another one beside it.
@@ -120,7 +112,7 @@ fn components(sources: &Sources) -> Vec<String> {
     for (module, reach) in sources.open_fields() {
         let is_context = module.get(1).is_some_and(|name| name == CONTEXT);
         let is_open = reach == Reach::Beyond || component(module).is_none();
-        let is_composed = COMPOSED.contains(&&*file(module));
+        let is_composed = [&COMPOSED[..], &RECORDS].concat().contains(&&*file(module));
         if role(module).is_some() && !is_context && !is_composed && is_open {
             wrong.push(format!("{} has fields that other components see", file(module)));
         }

@@ -247,6 +247,8 @@ impl<'a> Outbox<'a> {
             // Ahead of what comes after it: there may be room for what is next only. And ahead
             // of those that wait for the credit that comes back once this one is whole.
             let (peer, position, link) = (message.peer, message.position, message.link);
+            // It may still be listed, behind them.
+            contact.outbox.sending.remove(&mut self.sending.messages.all, id);
             contact.outbox.sending.insert_where(&mut self.sending.messages.all, id, |other| {
                 other.link != link || other.peer == peer && other.position > position
             });
