@@ -79,7 +79,7 @@ pub(crate) struct AccountRecord {
     /// The last entry of the lobby's log that came before it.
     pub(crate) since: u64,
     pub(crate) access: Access,
-    pub(crate) sentence: Sentence,
+    pub(crate) state: AccountState,
     /// How many keys it had before this one.
     pub(crate) key_number: u32,
 }
@@ -98,10 +98,10 @@ pub enum Access {
 
 /// What the operator has decided about an account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Sentence {
+pub enum AccountState {
     /// Nothing is held against it.
     #[default]
-    None,
+    Active,
     /// Its nick and its key are refused.
     Banned,
     /// It is gone. Its number is never given out again.
@@ -170,7 +170,7 @@ pub(crate) struct MailRecord {
     pub(crate) key: u32,
 }
 
-/// How far a recipient has an author's deposits.
+/// How far a recipient has an author's submissions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PairRecord {
     /// The number of the recipient's key that `stored` is about.
@@ -253,7 +253,7 @@ pub(crate) mod tests {
             run: Incarnation([9; 8]),
             since: u64::MAX,
             access: Access::Password,
-            sentence: Sentence::Removed,
+            state: AccountState::Removed,
             key_number: u32::MAX,
         }));
         assert!(fits(&PasswordRecord { hash: &[255; crate::host::MAX_HASH] }));

@@ -21,8 +21,8 @@ use crate::{
     id::{Account, Epoch, Incarnation, Nick, Number, Position, PublicKey, RoomName, SecretKey},
     random::{Random, Seed},
     record::{
-        Access, AccountRecord, EntryRecord, InboxRecord, MailRecord, MemberRecord, PairRecord,
-        PlaceRecord, RoomRecord, Sentence, encode, record_bound,
+        Access, AccountRecord, AccountState, EntryRecord, InboxRecord, MailRecord, MemberRecord,
+        PairRecord, PlaceRecord, RoomRecord, encode, record_bound,
     },
     server::{self, Server},
     session::{Identity, Portable},
@@ -30,7 +30,7 @@ use crate::{
     text_bound,
     time::{Instant, UnixTime, WallClock},
     violation::Violation,
-    wire::{MAX_DATAGRAM, Wish},
+    wire::{MAX_DATAGRAM, RoomAction},
 };
 
 type ServerMemory = server::Fixed<
@@ -157,7 +157,7 @@ fn extreme(log: Log, dice: &mut Random) -> Vec<u8> {
             run: Incarnation([9; 8]),
             since: any(dice),
             access: Access::Key,
-            sentence: Sentence::None,
+            state: AccountState::Active,
             key_number: key,
         }),
         Log::Mailbox(_) => {
@@ -254,7 +254,7 @@ impl Outside {
                 Some(Action::Read { ticket, log, from, .. }) => read.push((ticket, log, from)),
                 Some(Action::Event { event, .. }) => tell(event),
                 None if read.is_empty() => return,
-                Some(Action::Judge { .. }) | None => {}
+                Some(Action::CheckPassword { .. }) | None => {}
             }
             if let Some(ticket) = stored {
                 role.handle_stored(now, ticket, Ok(()));
@@ -315,7 +315,7 @@ impl<M: client::Storage> World<M> {
     fn say(&mut self, to: impl Into<To> + Copy, text: &str, steps: u32) -> bool {
         (0..steps).any(|_| {
             self.step();
-            self.alice.say(self.outside.now, to, text).is_ok()
+            self.alice.send_message(self.outside.now, to, text).is_ok()
         })
     }
 
@@ -537,7 +537,7 @@ fn broken_by(texts: usize, bytes: usize, oversteps: bool) -> Option<Violation> {
         world.alice.overspend();
     }
     for _ in 0..texts {
-        world.alice.say(world.outside.now, bob, &"x".repeat(bytes)).unwrap();
+        world.alice.send_message(world.outside.now, bob, &"x".repeat(bytes)).unwrap();
     }
     (0..30).for_each(|_| world.step());
     world.heard.iter().find_map(|event| match event {
@@ -568,8 +568,8 @@ fn numbers_from_a_damaged_store_overflow_nothing() {
             for _ in 0..3 {
                 world.say(Nick::new("bob").unwrap(), "hello", 20);
                 world.say(To::Lobby, "hello, everyone", 20);
-                let wish = Wish::Create(RoomName::new("tea").unwrap());
-                if world.alice.wish(world.outside.now, wish).is_ok() {
+                let action = RoomAction::Create(RoomName::new("tea").unwrap());
+                if world.alice.request(world.outside.now, action).is_ok() {
                     world.step();
                 }
             }

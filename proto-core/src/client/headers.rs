@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     id::{Account, Epoch, Position, PublicKey, Room},
-    wire::EntryRefusal,
+    wire::SubmitRefusal,
 };
 
 use super::{
@@ -66,7 +66,7 @@ impl Settled {
             // The oldest go first: what is open up to there was not delivered in time.
             return Some(Verdict::Expired);
         }
-        (position <= self.refused).then_some(Verdict::Refused(EntryRefusal::NoRecipient))
+        (position <= self.refused).then_some(Verdict::Refused(SubmitRefusal::NoRecipient))
     }
 
     /// All up to here are settled.
@@ -116,7 +116,7 @@ mod tests {
             history: History { spans: [span; SPANS].into() },
         }));
         assert!(fits(&SelfRecord { epoch }));
-        let verdict = Some((Verdict::Refused(EntryRefusal::KeyChanged), u64::MAX));
+        let verdict = Some((Verdict::Refused(SubmitRefusal::KeyChanged), u64::MAX));
         assert!(fits(&OutboxRecord { verdict }));
     }
 }
