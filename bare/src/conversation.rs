@@ -163,11 +163,11 @@ pub fn converse(memory: &'static mut Memory, fill: Fill) -> Option<()> {
     world.run_until(|told| told.bob_came == 1)?;
     world.alice.register(world.now).ok()?;
     world.run_until(|told| told.alice_knows_bob)?;
-    world.alice.say(world.now, bob, SAID[0]).ok()?;
+    world.alice.send_message(world.now, bob, SAID[0]).ok()?;
     world.run_until(|told| told.read == 1 && told.delivered == 1)?;
     world.bob.deregister(world.now).ok()?;
     world.run_until(|told| told.bob_went == 1)?;
-    world.alice.say(world.now, bob, SAID[1]).ok()?;
+    world.alice.send_message(world.now, bob, SAID[1]).ok()?;
     world.run_until(|told| told.stored == 1)?;
     world.bob.register(world.now).ok()?;
     world.run_until(|told| told.read == 2 && told.delivered == 2)
@@ -263,7 +263,7 @@ fn act<M: Machine>(
             let (found, last) = (store.first(log, from), store.last(log));
             role.handle_read(now, ticket, Ok(Records { records: found.as_slice(), last }));
         }
-        Action::Judge { .. } => {}
+        Action::CheckPassword { .. } => {}
         Action::Event { event, text } => tell(event, text),
     }
     true

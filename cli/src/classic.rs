@@ -1,10 +1,10 @@
 //! The classic client's words.
 
 use proto_core::{
-    client::{Deposit, Refusal, To},
+    client::{Refusal, SubmitReason, To},
     id::RoomName,
     time::UnixTime,
-    wire::{RoomRefusal, Wish},
+    wire::{RoomAction, RoomRefusal},
 };
 
 use crate::{
@@ -107,9 +107,9 @@ impl Classic {
                 Some(held) => held.mail = false,
                 None => self.welcome_back(lines),
             },
-            Notice::Deposited { to, why, is_offline, .. } => {
-                let is_offline = is_offline && why != Deposit::NoReceipt;
-                lines.push(if is_offline || why == Deposit::Offline {
+            Notice::Submitted { to, why, is_offline, .. } => {
+                let is_offline = is_offline && why != SubmitReason::NoReceipt;
+                lines.push(if is_offline || why == SubmitReason::Offline {
                     format!("<{to}> is offline, message sent to server.")
                 } else {
                     format!("[No ACK from <{to}>, message sent to server.]")
@@ -221,11 +221,14 @@ impl Classic {
                     self.show_kept_back(lines);
                 }
             }
-            RoomNotice::Refused { wish: Wish::Create(room), why: RoomRefusal::Exists } => {
+            RoomNotice::Refused { action: RoomAction::Create(room), why: RoomRefusal::Exists } => {
                 lines.push(format!("[Group {room} already exists.]"));
             }
             RoomNotice::Refused {
-                wish: Wish::Join(room) | Wish::Leave(room) | Wish::Members { of: Some(room), .. },
+                action:
+                    RoomAction::Join(room)
+                    | RoomAction::Leave(room)
+                    | RoomAction::Members { of: Some(room), .. },
                 why: RoomRefusal::Unknown,
             } => lines.push(format!("[Group {room} does not exist.]")),
             RoomNotice::Rooms(rooms) => {

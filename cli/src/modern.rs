@@ -53,7 +53,7 @@ impl Face for Modern {
                 }
                 lines.push(self.said(&message, now));
             }
-            Notice::Deposited { to, first: true, .. } => lines.push(format!(
+            Notice::Submitted { to, first: true, .. } => lines.push(format!(
                 "({to} cannot be reached directly; the server passes on what you say)"
             )),
             Notice::Relayed { to, first: true } => {
@@ -114,7 +114,7 @@ impl Face for Modern {
             // What is missing is asked for in the classic form only.
             Notice::Missing(_)
             | Notice::MailboxEmpty
-            | Notice::Deposited { .. }
+            | Notice::Submitted { .. }
             | Notice::Relayed { .. } => {}
             other => lines.extend(words::plain(&other, Grammar::Slash).map(|text| sentence(&text))),
         }
@@ -254,7 +254,7 @@ fn changed(changes: &[Change]) -> Vec<String> {
             (Presence::Online, _) => format!("{nick} is here."),
             (Presence::Offline, false) => format!("{nick} has left."),
             (Presence::Lost, false) => format!("{nick} fell silent."),
-            (Presence::Gone, _) => format!("{nick} is no more."),
+            (Presence::Removed, _) => format!("{nick} is no more."),
             (Presence::Offline | Presence::Lost, true) => format!("{nick} is new, and offline."),
         }
     };

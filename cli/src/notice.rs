@@ -6,12 +6,12 @@ use std::net::SocketAddr;
 
 use proto_core::{
     Violation,
-    client::{Deposit, Failure, PasswordError, Refusal, SayError, To, Verdict},
+    client::{Failure, PasswordError, Refusal, SendError, SubmitReason, To, Verdict},
     id::{NameError, Nick, RoomName},
     time::UnixTime,
     wire::{
-        CloseReason, GoneReason, PasswordWant, Presence, RegisterRefusal, Retention, RoomRefusal,
-        Wish,
+        CloseReason, PasswordWant, Presence, RegisterRefusal, Retention, RoomAction, RoomRefusal,
+        TrimReason,
     },
 };
 
@@ -74,11 +74,11 @@ pub(crate) enum Notice<'a> {
     /// All that waited at registration was shown.
     MailboxEmpty,
     /// A message goes by way of the server.
-    Deposited {
+    Submitted {
         /// To whom.
         to: Nick,
         /// Why.
-        why: Deposit,
+        why: SubmitReason,
         /// The table says that the recipient is offline.
         is_offline: bool,
         /// It was not told yet that the recipient is out of direct reach, since anything
@@ -106,7 +106,7 @@ pub(crate) enum Notice<'a> {
         /// To whom.
         to: To,
         /// Why.
-        why: SayError,
+        why: SendError,
     },
     /// A message was for a word that cannot be a nick.
     NoNick(NameError),
@@ -332,10 +332,10 @@ pub(crate) enum RoomNotice<'a> {
     StillIn(&'a [RoomName]),
     /// One is in it no longer.
     Left(RoomName),
-    /// A wish was refused.
+    /// A request was refused.
     Refused {
-        /// The wish.
-        wish: Wish,
+        /// The request.
+        action: RoomAction,
         /// Why.
         why: RoomRefusal,
     },
@@ -359,7 +359,7 @@ pub(crate) enum RoomNotice<'a> {
         /// How many.
         missing: u64,
         /// Why.
-        why: GoneReason,
+        why: TrimReason,
         /// How much is kept, if the server said so in this run.
         retention: Option<Retention>,
     },

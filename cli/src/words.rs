@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use jiff::{Timestamp, tz::TimeZone};
 use proto_core::{
-    client::{Failure, Refusal, SayError, To},
+    client::{Failure, Refusal, SendError, To},
     id::RoomName,
     time::UnixTime,
     wire::{
-        CloseReason, GoneReason, PasswordWant, Presence, RegisterRefusal, Retention, RoomRefusal,
-        Wish,
+        CloseReason, PasswordWant, Presence, RegisterRefusal, Retention, RoomAction, RoomRefusal,
+        TrimReason,
     },
 };
 
@@ -62,7 +62,7 @@ pub(crate) fn someone(someone: &Someone, time: impl Fn(UnixTime) -> String) -> S
     match (presence, seen) {
         (Presence::Online, _) if away.is_empty() => format!("{nick} online"),
         (Presence::Online, _) => format!("{nick} online, away: {away}"),
-        (Presence::Gone, _) => format!("{nick} is no more"),
+        (Presence::Removed, _) => format!("{nick} is no more"),
         (Presence::Offline | Presence::Lost, None) => format!("{nick} offline"),
         (Presence::Offline, Some(seen)) => format!("{nick} offline, left {seen}"),
         (Presence::Lost, Some(seen)) => format!("{nick} offline, fell silent {seen}"),
@@ -141,19 +141,19 @@ pub(crate) fn plain(notice: &Notice<'_>, grammar: Grammar) -> Option<String> {
                 "{missing} messages from {from} are missing here; ask them to send them again"
             ));
         }
-        Notice::NotSent { to, why: SayError::Unknown } => {
+        Notice::NotSent { to, why: SendError::Unknown } => {
             return Some(format!(
                 "nobody here goes by {}; nothing was sent, /who lists the nicks",
                 whom(to)
             ));
         }
-        Notice::NotSent { to: to @ To::Room(_), why: SayError::NotMember } => {
+        Notice::NotSent { to: to @ To::Room(_), why: SendError::NotMember } => {
             let room = whom(to);
             return Some(format!(
                 "you are not in {room}; nothing was sent, /join {room} enters it"
             ));
         }
-        Notice::NotSent { why: why @ SayError::TooLong { .. }, .. } => {
+        Notice::NotSent { why: why @ SendError::TooLong { .. }, .. } => {
             return Some(format!("{why}, say it in pieces"));
         }
         Notice::NotSent { why, .. } => return Some(why.to_string()),
@@ -214,11 +214,13 @@ pub(crate) fn plain(notice: &Notice<'_>, grammar: Grammar) -> Option<String> {
 
 fn room(notice: &RoomNotice<'_>) -> Option<String> {
     Some(match notice {
-        RoomNotice::Refused { wish, why } => {
-            let room = match wish {
-                Wish::Create(name) | Wish::Join(name) | Wish::Leave(name) => Some(name),
-                Wish::Members { of, .. } => of.as_ref(),
-                Wish::Rooms { .. } => None,
+        RoomNotice::Refused { action, why } => {
+            let room = match action {
+                RoomAction::Create(name) | RoomAction::Join(name) | RoomAction::Leave(name) => {
+                    Some(name)
+                }
+                RoomAction::Members { of, .. } => of.as_ref(),
+                RoomAction::Rooms { .. } => None,
             };
             room_refusal(room, *why)
         }
@@ -226,12 +228,12 @@ fn room(notice: &RoomNotice<'_>) -> Option<String> {
             let (messages, they_are) =
                 if *missing == 1 { ("message", "it is") } else { ("messages", "they are") };
             let why = match (why, kept) {
-                (GoneReason::NotKept, Some(kept)) => retention(*kept),
-                (GoneReason::NotKept, None) => format!("{they_are} kept no longer by the server"),
-                (GoneReason::Damaged, _) => {
+                (TrimReason::NotKept, Some(kept)) => retention(*kept),
+                (TrimReason::NotKept, None) => format!("{they_are} kept no longer by the server"),
+                (TrimReason::Damaged, _) => {
                     format!("{they_are} damaged on the server's disk; tell its operator")
                 }
-                (GoneReason::TooLong, _) => format!("{they_are} longer than this client takes"),
+                (TrimReason::TooLong, _) => format!("{they_are} longer than this client takes"),
                 _ => NO_WORDS.to_owned(),
             };
             format!("{missing} {messages} to {} can no longer be read: {why}", whom(room))
@@ -257,7 +259,7 @@ fn room(notice: &RoomNotice<'_>) -> Option<String> {
     })
 }
 
-/// Why a wish was refused, and what to do.
+/// Why a request was refused, and what to do.
 fn room_refusal(room: Option<&RoomName>, why: RoomRefusal) -> String {
     let room = room.map_or_else(|| "that room".to_owned(), |room| format!("#{room}"));
     match why {

@@ -18,7 +18,7 @@ mod suite;
 
 use proto_core::wire::{Datagram, Frame, FrameWriter, Frames, MAX_DATAGRAM};
 
-pub use live::{Scene, client, frames, nick, register, room_name, server, wish};
+pub use live::{Scene, client, frames, nick, register, request, room_name, server};
 pub use outside::{end_identity, plaintext, role_identity, seed};
 
 /// Reads bytes as a datagram and as frames; what is read is written back and read again.

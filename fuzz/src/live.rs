@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use proto_core::{
     client::{self, Client, OpenMessages, To},
-    host::{Action, Judgement, Machine, Records, StoreError, Ticket},
+    host::{Action, Machine, PasswordOutcome, Records, StoreError, Ticket},
     id::{Account, Epoch, Incarnation, Nick, Number, Recipient, Room, RoomName},
     record::record_bound,
     server::{self, Logins, Operation, Server},
     time::{Instant, UnixTime},
     wire::{
-        Command, Deposit, Frame, Joined, Limits, Login, MAX_DATAGRAM, Names, Outcome, PasswordWant,
-        PasswordWanted, Presence, Read, Register, Registered, Retention, RoomEntry, RoomRefusal,
-        Roster, RosterEntry, Secret, Wish,
+        Frame, Joined, Limits, Login, MAX_DATAGRAM, Names, PasswordWant, PasswordWanted, Presence,
+        Read, Register, Registered, Retention, RoomAction, RoomEntry, RoomRefusal, RoomRequest,
+        RoomResponse, Roster, RosterEntry, Secret, Submit,
     },
 };
 
@@ -69,11 +69,11 @@ impl Role for Client<ClientMemory> {
         let text = |length| "x".repeat(usize::from(length) * 4);
         match *step {
             Step::Say(to, length) => {
-                let _ = self.say(now, nick(to), &text(length));
+                let _ = self.send_message(now, nick(to), &text(length));
             }
             Step::Tell(everyone, length) => {
                 let to = if everyone { To::Lobby } else { To::Room(room_name()) };
-                let _ = self.say(now, to, &text(length));
+                let _ = self.send_message(now, to, &text(length));
             }
             Step::Password(length) => {
                 let _ = self.authenticate(now, text(length).as_bytes());
@@ -84,8 +84,8 @@ impl Role for Client<ClientMemory> {
             Step::Register(false) => {
                 let _ = self.deregister(now);
             }
-            Step::Wish(which) => {
-                let _ = self.wish(now, wish(which));
+            Step::RoomAction(which) => {
+                let _ = self.request(now, request(which));
             }
             Step::Away(length) => {
                 let _ = self.set_away(now, &text(length));
@@ -142,25 +142,26 @@ impl<R: Role> World<R> {
             }
             Step::Judge(how) => {
                 let requests = &mut self.outside.requests;
-                let judge = |(_, asked): &(_, Request)| matches!(asked, Request::Judge { .. });
+                let judge =
+                    |(_, asked): &(_, Request)| matches!(asked, Request::CheckPassword { .. });
                 let oldest = requests.iter().position(judge).and_then(|at| requests.remove(at));
                 if let Some((ticket, _)) = oldest {
                     let all = [
-                        Judgement::Right,
-                        Judgement::Hashed(HASH),
-                        Judgement::Wrong,
-                        Judgement::Busy,
-                        Judgement::Failed,
+                        PasswordOutcome::Right,
+                        PasswordOutcome::Hashed(HASH),
+                        PasswordOutcome::Wrong,
+                        PasswordOutcome::Busy,
+                        PasswordOutcome::Failed,
                     ];
                     let judgement = all[usize::from(how) % all.len()];
-                    self.role.handle_judged(self.outside.now, ticket, judgement);
+                    self.role.handle_checked(self.outside.now, ticket, judgement);
                     self.drain();
                 }
             }
             Step::Say(..)
             | Step::Tell(..)
             | Step::Register(_)
-            | Step::Wish(_)
+            | Step::RoomAction(_)
             | Step::Away(_)
             | Step::Password(_)
             | Step::Operate(..) => {
@@ -168,15 +169,15 @@ impl<R: Role> World<R> {
                 self.drain();
             }
             Step::Grant(end, what) => {
-                if let Some(Command { serial, .. }) = self.outside.asked(end) {
+                if let Some(RoomRequest { serial, .. }) = self.outside.asked(end) {
                     let names: &[u8] = b"\x05first\x06second";
                     self.frame(
                         end,
                         &match what % 5 {
-                            0 => Frame::Outcome(Outcome { serial, result: Ok(()) }),
+                            0 => Frame::RoomResponse(RoomResponse { serial, result: Ok(()) }),
                             1 => {
                                 let result = Err(RoomRefusal::Unknown);
-                                Frame::Outcome(Outcome { serial, result })
+                                Frame::RoomResponse(RoomResponse { serial, result })
                             }
                             2 => Frame::Names(Names { serial, next: None, names }),
                             3 => Frame::Names(Names { serial, next: Some(3), names }),
@@ -240,8 +241,9 @@ impl<R: Role> World<R> {
                 self.role.handle_read(now, ticket, Ok(found));
             }
             Answer::Judged { known } => {
-                let judgement = if known { Judgement::Right } else { Judgement::Hashed(HASH) };
-                self.role.handle_judged(now, ticket, judgement);
+                let judgement =
+                    if known { PasswordOutcome::Right } else { PasswordOutcome::Hashed(HASH) };
+                self.role.handle_checked(now, ticket, judgement);
             }
         }
         self.drain();
@@ -264,7 +266,9 @@ impl<R: Role> World<R> {
                 Request::Put { .. } | Request::Trim { .. } => {
                     self.role.handle_stored(now, ticket, Err(StoreError));
                 }
-                Request::Judge { .. } => self.role.handle_judged(now, ticket, Judgement::Wrong),
+                Request::CheckPassword { .. } => {
+                    self.role.handle_checked(now, ticket, PasswordOutcome::Wrong)
+                }
             }
         }
         self.drain();
@@ -345,8 +349,8 @@ impl World<Server<ServerMemory>> {
         });
         let (to, number) = (Recipient::Account(recipient.account), Number(1));
         let (epoch, piece) = (author.epoch, &[7; 160]);
-        let deposit = Deposit { to, epoch, number, key: 0, skip: 0, total: 160, offset: 0, piece };
-        self.frame(End::Honest, &Frame::Deposit(deposit));
+        let submit = Submit { to, epoch, number, key: 0, skip: 0, total: 160, offset: 0, piece };
+        self.frame(End::Honest, &Frame::Submit(submit));
         self.attend();
         assert!(self.outside.mail(End::Friend) > 0, "what an honest one says comes to the other");
     }
@@ -391,19 +395,19 @@ pub fn room_name() -> RoomName {
     RoomName::new("room").expect("a name")
 }
 
-/// What a user or an end can wish of the server's rooms.
-pub fn wish(which: u8) -> Wish {
+/// What a user or an end can ask of the server's rooms.
+pub fn request(which: u8) -> RoomAction {
     let name = room_name();
     let other = RoomName::new("other").expect("a name");
     let wishes = [
-        Wish::Create(name),
-        Wish::Join(name),
-        Wish::Leave(name),
-        Wish::Rooms { from: Room(0) },
-        Wish::Members { of: Some(name), from: Account(0) },
-        Wish::Members { of: None, from: Account(0) },
-        Wish::Create(other),
-        Wish::Join(other),
+        RoomAction::Create(name),
+        RoomAction::Join(name),
+        RoomAction::Leave(name),
+        RoomAction::Rooms { from: Room(0) },
+        RoomAction::Members { of: Some(name), from: Account(0) },
+        RoomAction::Members { of: None, from: Account(0) },
+        RoomAction::Create(other),
+        RoomAction::Join(other),
     ];
     wishes[usize::from(which) % wishes.len()]
 }
@@ -458,7 +462,7 @@ fn at_server(logins: Logins, all: bool) -> World<Server<ServerMemory>> {
 fn at_room() -> World<Server<ServerMemory>> {
     let mut world = at_server(Logins::Open, true);
     for (serial, end, which) in [(1, End::First, 0), (2, End::First, 1), (3, End::Second, 1)] {
-        world.frame(end, &Frame::Command(Command { serial, wish: wish(which) }));
+        world.frame(end, &Frame::RoomRequest(RoomRequest { serial, action: request(which) }));
         world.settle();
         world.step(Step::Acknowledge(end, u8::MAX));
     }
@@ -469,8 +473,8 @@ fn at_room() -> World<Server<ServerMemory>> {
     }
     let (to, epoch, number) = (Recipient::Room(Room(1)), Epoch(1), Number(1));
     let piece = &[7; 40];
-    let deposit = Deposit { to, epoch, number, key: 0, skip: 0, total: 40, offset: 0, piece };
-    world.frame(End::First, &Frame::Deposit(deposit));
+    let submit = Submit { to, epoch, number, key: 0, skip: 0, total: 40, offset: 0, piece };
+    world.frame(End::First, &Frame::Submit(submit));
     world.settle();
     world
 }
@@ -575,7 +579,7 @@ pub enum Scene {
     /// It said something to its peer.
     Said,
     /// It gave that to the server, having heard nothing.
-    Deposited,
+    Submitted,
     /// It goes offline.
     Leaving,
     /// The server reads what was said in a room to those in it.
@@ -598,7 +602,7 @@ impl Scene {
         Self::Returned,
         Self::Registering,
         Self::Said,
-        Self::Deposited,
+        Self::Submitted,
         Self::Leaving,
         Self::Reading,
         Self::Hashing,
@@ -616,13 +620,13 @@ pub fn frames(data: &[u8]) {
     match Scene::ALL[usize::from(scene) % Scene::ALL.len()] {
         Scene::Relaying => {
             let mut world = at_server(Logins::Open, true);
-            deposit(&mut world);
+            submit(&mut world);
             packet(world, end, plaintext);
         }
         Scene::Returned => {
             let mut world = at_server(Logins::Open, true);
             world.frame(End::Second, &Frame::Deregister(()));
-            deposit(&mut world);
+            submit(&mut world);
             let register = register(nick(End::Second), Some(Epoch(1)), 2);
             world.frame(End::Second, &Frame::Register(register));
             world.settle();
@@ -635,7 +639,7 @@ pub fn frames(data: &[u8]) {
             world.settle();
             packet(world, end, plaintext);
         }
-        Scene::Deposited => {
+        Scene::Submitted => {
             let mut world = at_client();
             world.step(Step::Say(End::Second, 3));
             world.settle();
@@ -661,7 +665,7 @@ pub fn frames(data: &[u8]) {
             let mut world = at_client();
             world.step(Step::Tell(false, 3));
             world.settle();
-            world.step(Step::Wish(1));
+            world.step(Step::RoomAction(1));
             let (room, from) = (Room(1), nick(End::Second));
             let entry = RoomEntry {
                 room,
@@ -687,11 +691,11 @@ pub fn frames(data: &[u8]) {
 }
 
 /// The first client says something to the second.
-fn deposit(world: &mut World<Server<ServerMemory>>) {
+fn submit(world: &mut World<Server<ServerMemory>>) {
     let (to, epoch, number) = (Recipient::Account(Account(1)), Epoch(1), Number(1));
     let piece = &[7; 160];
-    let deposit = Deposit { to, epoch, number, key: 0, skip: 0, total: 160, offset: 0, piece };
-    world.frame(End::First, &Frame::Deposit(deposit));
+    let submit = Submit { to, epoch, number, key: 0, skip: 0, total: 160, offset: 0, piece };
+    world.frame(End::First, &Frame::Submit(submit));
     world.settle();
 }
 

@@ -14,8 +14,8 @@ use proto_core::{
     session::{self, Identity, Initiator, Keys, Offer, Opened},
     time::{Instant, UnixTime, WallClock},
     wire::{
-        Accept, Ack, Command, Datagram, Frame, FrameWriter, Frames, Hello, HelloTo, Init,
-        MAX_DATAGRAM, PACKET_OVERHEAD, PacketHeader, Registered, VERSION,
+        Accept, Ack, Datagram, Frame, FrameWriter, Frames, Hello, HelloTo, Init, MAX_DATAGRAM,
+        PACKET_OVERHEAD, PacketHeader, Registered, RoomRequest, VERSION,
     },
 };
 
@@ -85,7 +85,7 @@ pub(crate) enum Request {
         most: usize,
     },
     /// A password: `known` if its account has one already.
-    Judge {
+    CheckPassword {
         known: bool,
     },
 }
@@ -119,7 +119,7 @@ struct Other {
     /// The last packet that it was sent.
     received: Option<u64>,
     /// The last command that it was sent.
-    asked: Option<Command>,
+    asked: Option<RoomRequest>,
     /// The server registered it.
     registered: Option<Registered>,
     /// Pieces of mail that it was sent.
@@ -181,8 +181,8 @@ impl Outside {
             Action::Read { ticket, log, from, most } => {
                 self.requests.push_back((ticket, Request::Read { log, from, most }));
             }
-            Action::Judge { ticket, hash, .. } => {
-                self.requests.push_back((ticket, Request::Judge { known: hash.is_some() }));
+            Action::CheckPassword { ticket, hash, .. } => {
+                self.requests.push_back((ticket, Request::CheckPassword { known: hash.is_some() }));
             }
             Action::Event { .. } => {}
         }
@@ -215,7 +215,7 @@ impl Outside {
                 let records = found.map(|(number, record)| (*number, record.clone())).collect();
                 Answer::Read { records, last: log.last }
             }
-            Request::Judge { known } => Answer::Judged { known },
+            Request::CheckPassword { known } => Answer::Judged { known },
         }
     }
 
@@ -237,7 +237,7 @@ impl Outside {
     }
 
     /// The last command that an end was sent.
-    pub(crate) fn asked(&self, end: End) -> Option<Command> {
+    pub(crate) fn asked(&self, end: End) -> Option<RoomRequest> {
         self.ends[end as usize].asked
     }
 
@@ -329,7 +329,7 @@ impl Outside {
                 let Ok(plaintext) = keys.open.open(&Cheap, header, sealed) else { return };
                 for frame in Frames::new(plaintext) {
                     match frame {
-                        Ok(Frame::Command(command)) => other.asked = Some(command),
+                        Ok(Frame::RoomRequest(command)) => other.asked = Some(command),
                         Ok(Frame::Registered(registered)) => other.registered = Some(registered),
                         Ok(Frame::Mail(_)) => other.mail += 1,
                         _ => {}

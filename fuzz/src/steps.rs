@@ -56,8 +56,8 @@ pub enum Step<'a> {
     Acknowledge(End, u8),
     /// The user says something to everyone, or in the room, at a client.
     Tell(bool, u8),
-    /// The user wishes something of the server's rooms, at a client.
-    Wish(u8),
+    /// The user asks for something of the server's rooms, at a client.
+    RoomAction(u8),
     /// The user is away, with so long a text, at a client.
     Away(u8),
     /// The user gives a password of this length, at a client.
@@ -112,7 +112,7 @@ impl<'a> Iterator for Steps<'a> {
             8 => Step::Answer(end, self.bytes()?),
             9 => Step::Acknowledge(end, self.byte()?),
             10 => Step::Tell(end == End::First, self.byte()?),
-            11 => Step::Wish(self.byte()?),
+            11 => Step::RoomAction(self.byte()?),
             12 => Step::Away(self.byte()?),
             13 => Step::Password(self.byte()?),
             14 => Step::Judge(self.byte()?),
@@ -149,7 +149,7 @@ pub fn write(step: &Step<'_>, out: &mut Vec<u8>) {
             let by = if *everyone { by(&End::First) } else { by(&End::Second) };
             out.extend([by + 10, *length]);
         }
-        Step::Wish(which) => out.extend([11, *which]),
+        Step::RoomAction(which) => out.extend([11, *which]),
         Step::Away(length) => out.extend([12, *length]),
         Step::Password(length) => out.extend([13, *length]),
         Step::Judge(how) => out.extend([14, *how]),

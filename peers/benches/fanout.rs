@@ -123,7 +123,7 @@ impl Lobby {
         self.world.take_server_cpu();
         self.world.command(0, |client, now| {
             for _ in 0..count {
-                client.say(now, To::Lobby, TEXT).expect("it is a member");
+                client.send_message(now, To::Lobby, TEXT).expect("it is a member");
             }
         });
         let mut came = 0;

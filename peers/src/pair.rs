@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proto_core::{
-    client::{Client, Event, SayError, Verdict},
+    client::{Client, Event, SendError, Verdict},
     id::Nick,
     time::Instant,
 };
@@ -151,9 +151,9 @@ impl Pair {
 /// Whether there was room to say it.
 fn is_said(client: &mut Client<ClientMemory>, now: Instant) -> bool {
     let to = Nick::new("recipient").expect("a nick");
-    match client.say(now, to, TEXT) {
+    match client.send_message(now, to, TEXT) {
         Ok(_) => true,
-        Err(SayError::Full) => false,
+        Err(SendError::Full) => false,
         Err(error) => panic!("{error}"),
     }
 }

@@ -115,7 +115,7 @@ impl<M: Machine> Node<M> {
                 Action::Read { ticket, log, from, most } => {
                     store.read(role, now, (ticket, log, from), most);
                 }
-                Action::Judge { .. } => unreachable!("no account has a password"),
+                Action::CheckPassword { .. } => unreachable!("no account has a password"),
                 Action::Event { event, .. } => on_event(role, event),
             }
         }

@@ -101,7 +101,7 @@ impl<M: Machine<Event: Debug>> Host<M> {
                     self.role.handle_read(now(), ticket, Ok(Records { records: &found, last }));
                 }
                 // The server's accounts have no passwords.
-                Action::Judge { .. } => {}
+                Action::CheckPassword { .. } => {}
                 Action::Event { event, .. } => {
                     println!("{event:?}");
                     found |= awaited(&event);
@@ -134,7 +134,7 @@ fn chat(nick: Nick, server: SocketAddr, mut say: Option<(Nick, &str)>) -> io::Re
         |event: &Event| matches!(event, Event::Verdict { verdict: Verdict::Delivered, .. });
     while !host.turn(delivered)? {
         // Nobody is known before the roster came.
-        say.take_if(|(to, text)| host.role.say(now(), *to, text).is_ok());
+        say.take_if(|(to, text)| host.role.send_message(now(), *to, text).is_ok());
     }
     Ok(())
 }

@@ -92,7 +92,7 @@ impl<M: Machine<Event: Debug>> Node<M> {
                     self.role.handle_read(now, ticket, Ok(found));
                 }
                 // The server's accounts have no passwords.
-                Action::Judge { .. } => {}
+                Action::CheckPassword { .. } => {}
                 Action::Event { event, text } => {
                     let text = String::from_utf8_lossy(text);
                     println!("port {}: {event:?} {text:?}", self.at.port());
@@ -147,7 +147,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
         }
         // Nobody is known before the roster came.
-        said = said || x.role.say(now, Nick::new("y").expect("a nick"), "hello").is_ok();
+        said = said || x.role.send_message(now, Nick::new("y").expect("a nick"), "hello").is_ok();
         let deadlines = [server.role.deadline(), x.role.deadline(), y.role.deadline()];
         now = deadlines.into_iter().flatten().min().unwrap_or(now).max(now);
     }

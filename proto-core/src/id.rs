@@ -233,7 +233,7 @@ impl Room {
     pub const LOBBY: Self = Self(0);
 }
 
-/// Whom a deposit is for.
+/// Whom a submission is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Recipient {
     /// One person.

@@ -24,7 +24,7 @@
 //! 3. [`host::Machine::handle_stored`]: `Outbox::stored` notes that it is accepted, and `Sending::start`
 //!    puts it on its link's list of what to send (`Messages::enqueue`).
 //! 4. [`host::Machine::poll`]: `Engine::next_datagram` lets the link begin a packet,
-//!    `Sending::write_messages` cuts the message into `Say` frames (`Packet::push_piece`), notes in
+//!    `Sending::write_messages` cuts the message into `Message` frames (`Packet::push_piece`), notes in
 //!    the link what the packet carries, and `Links::finish` seals it: [`host::Action::Send`].
 //!
 //! At its recipient (`client/inbox`), from the datagram to the screen:
@@ -36,13 +36,13 @@
 //! 4. [`host::Machine::poll`]: `Inbox::next_event` tells [`client::Event::Message`].
 //!
 //! The receipt moves the author's cursor: [`client::Event::Verdict`] says `Delivered`. Without one
-//! in 500 ms the author seals the message to its recipient's key and sends it as `Deposit` to the
+//! in 500 ms the author seals the message to its recipient's key and sends it as `Submit` to the
 //! server, which relays it at once if the recipient is online and has the host `Put` it into the
-//! mailbox if not; `Progress` tells the author.
+//! mailbox if not; `DeliveryStatus` tells the author.
 //!
 //! # The same message at the server
 //! 1. `Engine::handle_datagram` has the link open the packet, and `Engine::take_frame` hands the
-//!    `Deposit` to the router.
+//!    `Submit` to the router.
 //! 2. `Router::submit` knows by the author's pair (`Submissions::know`) whether it is new, and
 //!    `submit::put` puts its pieces together in memory.
 //! 3. `Router::take_next` takes in what is next of the pair, unless readers of its room hold it
@@ -105,7 +105,7 @@
 //!             Action::Read { ticket, .. } => {
 //!                 client.handle_read(now, ticket, Ok(Records::default()));
 //!             }
-//!             Action::Judge { .. } => {} // servers only
+//!             Action::CheckPassword { .. } => {} // servers only
 //!             Action::Event { event, text } => silent |= event == Event::ServerSilent,
 //!         }
 //!     }

@@ -11,7 +11,7 @@ use crate::{
     id::{Account, Epoch, Incarnation, Nick, Number, Position, PublicKey, Room, RoomName},
     storage::{Body, Pool},
     time::UnixTime,
-    wire::{EntryRefusal, MAX_BODY},
+    wire::{MAX_BODY, SubmitRefusal},
 };
 
 /// The version of all headers below.
@@ -80,7 +80,7 @@ pub(crate) struct AccountRecord {
     /// The last entry of the lobby's log that came before it.
     pub(crate) since: u64,
     pub(crate) access: Access,
-    pub(crate) sentence: Sentence,
+    pub(crate) state: AccountState,
     /// How many keys it had before this one.
     pub(crate) key_number: u32,
 }
@@ -99,10 +99,10 @@ pub enum Access {
 
 /// What the operator has decided about an account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Sentence {
+pub enum AccountState {
     /// Nothing is held against it.
     #[default]
-    None,
+    Active,
     /// Its nick and its key are refused.
     Banned,
     /// It is gone. Its number is never given out again.
@@ -171,7 +171,7 @@ pub(crate) struct MailRecord {
     pub(crate) key: u32,
 }
 
-/// How far a recipient has an author's deposits.
+/// How far a recipient has an author's submissions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PairRecord {
     /// The number of the recipient's key that `stored` is about.
@@ -245,7 +245,7 @@ impl Settled {
             // The oldest go first: what is open up to there was not delivered in time.
             return Some(Verdict::Expired);
         }
-        (position <= self.refused).then_some(Verdict::Refused(EntryRefusal::NoRecipient))
+        (position <= self.refused).then_some(Verdict::Refused(SubmitRefusal::NoRecipient))
     }
 
     /// All up to here are settled.
@@ -333,7 +333,7 @@ mod tests {
             run: Incarnation([9; 8]),
             since: u64::MAX,
             access: Access::Password,
-            sentence: Sentence::Removed,
+            state: AccountState::Removed,
             key_number: u32::MAX,
         }));
         assert!(fits(&PasswordRecord { hash: &[255; crate::host::MAX_HASH] }));
@@ -377,7 +377,7 @@ mod tests {
             history: History { spans: [span; SPANS].into() },
         }));
         assert!(fits(&SelfRecord { epoch }));
-        let verdict = Some((Verdict::Refused(crate::wire::EntryRefusal::KeyChanged), u64::MAX));
+        let verdict = Some((Verdict::Refused(crate::wire::SubmitRefusal::KeyChanged), u64::MAX));
         assert!(fits(&OutboxRecord { verdict }));
         assert!(fits(&InboxRecord { saved: true, author: Some(nick) }));
     }

@@ -20,8 +20,8 @@ use crate::{
     id::{Account, Epoch, Incarnation, Nick, Number, Position, PublicKey, RoomName, SecretKey},
     random::{Random, Seed},
     record::{
-        Access, AccountRecord, ConversationRecord, EntryRecord, InboxRecord, MailRecord,
-        MemberRecord, OutboxRecord, PairRecord, PlaceRecord, RoomRecord, SelfRecord, Sentence,
+        Access, AccountRecord, AccountState, ConversationRecord, EntryRecord, InboxRecord,
+        MailRecord, MemberRecord, OutboxRecord, PairRecord, PlaceRecord, RoomRecord, SelfRecord,
         Settled, encode, record_bound,
     },
     server::{self, Server},
@@ -29,7 +29,7 @@ use crate::{
     storage::{Block, Pool, PoolHead},
     text_bound,
     time::{Instant, UnixTime, WallClock},
-    wire::{MAX_DATAGRAM, Wish},
+    wire::{MAX_DATAGRAM, RoomAction},
 };
 
 type ServerMemory = server::Fixed<
@@ -156,7 +156,7 @@ fn extreme(log: Log, dice: &mut Random) -> Vec<u8> {
             run: Incarnation([9; 8]),
             since: any(dice),
             access: Access::Key,
-            sentence: Sentence::None,
+            state: AccountState::Active,
             key_number: key,
         }),
         Log::Mailbox(_) => {
@@ -253,7 +253,7 @@ impl Outside {
                 Some(Action::Read { ticket, log, from, .. }) => read.push((ticket, log, from)),
                 Some(Action::Event { event, .. }) => tell(event),
                 None if read.is_empty() => return,
-                Some(Action::Judge { .. }) | None => {}
+                Some(Action::CheckPassword { .. }) | None => {}
             }
             if let Some(ticket) = stored {
                 role.handle_stored(now, ticket, Ok(()));
@@ -314,7 +314,7 @@ impl<M: client::Storage> World<M> {
     fn say(&mut self, to: impl Into<To> + Copy, text: &str, steps: u32) -> bool {
         (0..steps).any(|_| {
             self.step();
-            self.alice.say(self.outside.now, to, text).is_ok()
+            self.alice.send_message(self.outside.now, to, text).is_ok()
         })
     }
 
@@ -536,8 +536,8 @@ fn numbers_from_a_damaged_store_overflow_nothing() {
             for _ in 0..3 {
                 world.say(Nick::new("bob").unwrap(), "hello", 20);
                 world.say(To::Lobby, "hello, everyone", 20);
-                let wish = Wish::Create(RoomName::new("tea").unwrap());
-                if world.alice.wish(world.outside.now, wish).is_ok() {
+                let action = RoomAction::Create(RoomName::new("tea").unwrap());
+                if world.alice.request(world.outside.now, action).is_ok() {
                     world.step();
                 }
             }

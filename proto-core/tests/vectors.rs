@@ -24,12 +24,12 @@ use proto_core::{
     },
     time::{Instant, UnixTime},
     wire::{
-        Accept, Ack, AckGap, Away, CloseReason, Command, Datagram, Deposit, EntryRefusal,
-        EntryRefused, FRAGMENT_UNIT, Former, Frame, FrameWriter, Frames, Gone, GoneReason, Hello,
-        HelloTo, Init, Inquire, Joined, Limits, Login, MAX_ACK_RANGES, MAX_DATAGRAM, Mail, MailAck,
-        Names, Outcome, PacketHeader, PasswordWant, PasswordWanted, Presence, Progress, Read,
-        Receipt, Register, RegisterRefusal, Registered, Retention, Retry, RoomEntry, RoomRefusal,
-        Roster, RosterEntry, Say, Secret, VERSION, Wish,
+        Accept, Ack, AckGap, Away, CloseReason, Datagram, DeliveryStatus, FRAGMENT_UNIT, Frame,
+        FrameWriter, Frames, Hello, HelloTo, Init, Joined, KeyHistory, Limits, Login,
+        MAX_ACK_RANGES, MAX_DATAGRAM, Mail, MailAck, Message, Names, PacketHeader, PasswordWant,
+        PasswordWanted, Presence, Read, Receipt, Register, RegisterRefusal, Registered, Retention,
+        Retry, RoomAction, RoomEntry, RoomRefusal, RoomRequest, RoomResponse, Roster, RosterEntry,
+        Secret, StatusQuery, Submit, SubmitRefusal, SubmitRefused, TrimReason, Trimmed, VERSION,
     },
 };
 
@@ -642,8 +642,8 @@ fn roster_entry() -> (RosterEntry<'static>, Vec<u8>) {
     (entry, by_hand.concat())
 }
 
-fn refused(reason: EntryRefusal) -> Frame<'static> {
-    Frame::EntryRefused(EntryRefused { to: BOB, epoch: EPOCH, number: NUMBER, reason })
+fn refused(reason: SubmitRefusal) -> Frame<'static> {
+    Frame::SubmitRefused(SubmitRefused { to: BOB, epoch: EPOCH, number: NUMBER, reason })
 }
 
 const BOB: Recipient = Recipient::Account(Account(1));
@@ -811,9 +811,9 @@ fn message_samples() -> Vec<Sample> {
     let (to, from) = (BOB, Account(0));
     let (epoch, number, receipt) = (EPOCH, NUMBER, count(0xd0));
     let key = PublicKey(count(0x20)).tag();
-    let deposit =
-        Deposit { to, epoch, number, key: 2, skip: 6, total: 350, offset: 320, piece: SEALED };
-    let progress = Progress {
+    let submit =
+        Submit { to, epoch, number, key: 2, skip: 6, total: 350, offset: 320, piece: SEALED };
+    let progress = DeliveryStatus {
         to,
         key: 2,
         stored: Position::new(epoch, Number(9)),
@@ -840,7 +840,7 @@ fn message_samples() -> Vec<Sample> {
         sample(
             "say",
             "Say: epoch 3, number 7, two before it do not count, 16 bytes in all, from 0 on",
-            Frame::Say(Say { epoch, number, skip: 2, total: 16, offset: 0, piece: SAID }),
+            Frame::Message(Message { epoch, number, skip: 2, total: 16, offset: 0, piece: SAID }),
             &[n(3), n(7), n(2), n(16), n(0), counted(SAID)],
         ),
         sample(
@@ -850,15 +850,15 @@ fn message_samples() -> Vec<Sample> {
             &[n(3), n(7)],
         ),
         sample(
-            "deposit",
-            "Deposit: to account 1, epoch 3, number 7, sealed to key number 2, six before it do not count, 350 bytes in all, from 320 on",
-            Frame::Deposit(deposit),
+            "submit",
+            "Submit: to account 1, epoch 3, number 7, sealed to key number 2, six before it do not count, 350 bytes in all, from 320 on",
+            Frame::Submit(submit),
             &[n(0), n(1), n(3), n(7), n(2), n(6), n(350), n(320), counted(SEALED)],
         ),
         sample(
             "progress",
-            "Progress: to account 1, key number 2; by epoch and number, stored up to (3, 9), delivered up to (3, 7), expired from (2, 4) to (3, 5); online, a receipt",
-            Frame::Progress(progress),
+            "DeliveryStatus: to account 1, key number 2; by epoch and number, stored up to (3, 9), delivered up to (3, 7), expired from (2, 4) to (3, 5); online, a receipt",
+            Frame::DeliveryStatus(progress),
             &[
                 n(0),
                 n(1),
@@ -877,8 +877,8 @@ fn message_samples() -> Vec<Sample> {
         ),
         sample(
             "progress.nothing",
-            "Progress: to account 1, key number 0, for whom the server has nothing of this author's",
-            Frame::Progress(Progress {
+            "DeliveryStatus: to account 1, key number 0, for whom the server has nothing of this author's",
+            Frame::DeliveryStatus(DeliveryStatus {
                 to,
                 key: 0,
                 stored: Position::default(),
@@ -891,19 +891,19 @@ fn message_samples() -> Vec<Sample> {
         ),
         not(
             "entry-refused.no-recipient",
-            "EntryRefused: to account 1, epoch 3, number 7: NoRecipient",
-            EntryRefusal::NoRecipient,
+            "SubmitRefused: to account 1, epoch 3, number 7: NoRecipient",
+            SubmitRefusal::NoRecipient,
             0,
         ),
-        not("entry-refused.not-member", "EntryRefused: NotMember", EntryRefusal::NotMember, 1),
-        not("entry-refused.too-long", "EntryRefused: TooLong", EntryRefusal::TooLong, 2),
-        not("entry-refused.store", "EntryRefused: Store", EntryRefusal::Store, 3),
-        not("entry-refused.superseded", "EntryRefused: Superseded", EntryRefusal::Superseded, 4),
-        not("entry-refused.key-changed", "EntryRefused: KeyChanged", EntryRefusal::KeyChanged, 5),
+        not("entry-refused.not-member", "SubmitRefused: NotMember", SubmitRefusal::NotMember, 1),
+        not("entry-refused.too-long", "SubmitRefused: TooLong", SubmitRefusal::TooLong, 2),
+        not("entry-refused.store", "SubmitRefused: Store", SubmitRefusal::Store, 3),
+        not("entry-refused.superseded", "SubmitRefused: Superseded", SubmitRefusal::Superseded, 4),
+        not("entry-refused.key-changed", "SubmitRefused: KeyChanged", SubmitRefusal::KeyChanged, 5),
         sample(
             "former",
-            "Former: the Mail of account 0, alice, that follows was sealed with the key 20 21 … 3f",
-            Frame::Former(Former {
+            "KeyHistory: the Mail of account 0, alice, that follows was sealed with the key 20 21 … 3f",
+            Frame::KeyHistory(KeyHistory {
                 account: from,
                 key: PublicKey(count(0x20)),
                 nick: nick("alice"),
@@ -933,9 +933,9 @@ fn message_samples() -> Vec<Sample> {
             &[n(RUN + 9), receipt.to_vec()],
         ),
         sample(
-            "inquire",
-            "Inquire: to account 1, epoch 3",
-            Frame::Inquire(Inquire { to, epoch }),
+            "query_status",
+            "StatusQuery: to account 1, epoch 3",
+            Frame::StatusQuery(StatusQuery { to, epoch }),
             &[n(0), n(1), n(3)],
         ),
         sample("mailbox-empty", "MailboxEmpty", Frame::MailboxEmpty(()), &[]),
@@ -947,18 +947,18 @@ fn message_samples() -> Vec<Sample> {
 fn room_samples() -> Vec<Sample> {
     let (room, serial) = (Room(3), 0x0102_0304_0506_0708);
     let tea = RoomName::new("tea").unwrap();
-    let wish = |name, about, wish, body: &[Vec<u8>]| {
+    let action = |name, about, action, body: &[Vec<u8>]| {
         let body = [&[n(serial)], body].concat();
-        sample(name, about, Frame::Command(Command { serial, wish }), &body)
+        sample(name, about, Frame::RoomRequest(RoomRequest { serial, action }), &body)
     };
     let outcome = |name, about, result, body: &[Vec<u8>]| {
         let body = [&[n(serial)], body].concat();
-        sample(name, about, Frame::Outcome(Outcome { serial, result }), &body)
+        sample(name, about, Frame::RoomResponse(RoomResponse { serial, result }), &body)
     };
     let refused =
         |name, about, reason, number| outcome(name, about, Err(reason), &[n(1), n(number)]);
     let names: &[u8] = b"\x05alice\x03bob";
-    let deposit = Deposit {
+    let submit = Submit {
         to: Recipient::Room(room),
         epoch: EPOCH,
         number: NUMBER,
@@ -1004,9 +1004,9 @@ fn room_samples() -> Vec<Sample> {
             &[n(3), n(300), n(1)],
         ),
         sample(
-            "deposit.room",
-            "Deposit: to room 3, epoch 3, number 7, key number 0, six before it do not count, 16 bytes in all, from 0 on, not sealed",
-            Frame::Deposit(deposit),
+            "submit.room",
+            "Submit: to room 3, epoch 3, number 7, key number 0, six before it do not count, 16 bytes in all, from 0 on, not sealed",
+            Frame::Submit(submit),
             &[n(1), n(3), n(3), n(7), n(0), n(6), n(16), n(0), counted(SAID)],
         ),
         sample(
@@ -1034,36 +1034,51 @@ fn room_samples() -> Vec<Sample> {
         sample(
             "gone",
             "Gone: room 3, all up to entry 200; from 199 on they are damaged",
-            Frame::Gone(Gone { room, upto: 200, first: 199, reason: GoneReason::Damaged }),
+            Frame::Trimmed(Trimmed { room, upto: 200, first: 199, reason: TrimReason::Damaged }),
             &[n(3), n(200), n(199), n(1)],
         ),
-        wish("command.create", "Command: create tea", Wish::Create(tea), &[n(0), counted(b"tea")]),
-        wish("command.join", "Command: join tea", Wish::Join(tea), &[n(1), counted(b"tea")]),
-        wish("command.leave", "Command: leave tea", Wish::Leave(tea), &[n(2), counted(b"tea")]),
-        wish(
+        action(
+            "command.create",
+            "RoomRequest: create tea",
+            RoomAction::Create(tea),
+            &[n(0), counted(b"tea")],
+        ),
+        action(
+            "command.join",
+            "RoomRequest: join tea",
+            RoomAction::Join(tea),
+            &[n(1), counted(b"tea")],
+        ),
+        action(
+            "command.leave",
+            "RoomRequest: leave tea",
+            RoomAction::Leave(tea),
+            &[n(2), counted(b"tea")],
+        ),
+        action(
             "command.rooms",
-            "Command: the names of rooms, from room 0 on",
-            Wish::Rooms { from: Room(0) },
+            "RoomRequest: the names of rooms, from room 0 on",
+            RoomAction::Rooms { from: Room(0) },
             &[n(3), n(0)],
         ),
-        wish(
+        action(
             "command.members",
-            "Command: the members of tea, from account 5 on",
-            Wish::Members { of: Some(tea), from: Account(5) },
+            "RoomRequest: the members of tea, from account 5 on",
+            RoomAction::Members { of: Some(tea), from: Account(5) },
             &[n(4), n(1), counted(b"tea"), n(5)],
         ),
-        wish(
+        action(
             "command.everyone",
-            "Command: the members of the lobby, from account 0 on",
-            Wish::Members { of: None, from: Account(0) },
+            "RoomRequest: the members of the lobby, from account 0 on",
+            RoomAction::Members { of: None, from: Account(0) },
             &[n(4), n(0), n(0)],
         ),
-        outcome("outcome.done", "Outcome: done", Ok(()), &[n(0)]),
-        refused("outcome.exists", "Outcome: Exists", RoomRefusal::Exists, 0),
-        refused("outcome.unknown", "Outcome: Unknown", RoomRefusal::Unknown, 1),
-        refused("outcome.room-full", "Outcome: RoomFull", RoomRefusal::RoomFull, 2),
-        refused("outcome.server-full", "Outcome: ServerFull", RoomRefusal::ServerFull, 3),
-        refused("outcome.store", "Outcome: Store", RoomRefusal::Store, 4),
+        outcome("outcome.done", "RoomResponse: done", Ok(()), &[n(0)]),
+        refused("outcome.exists", "RoomResponse: Exists", RoomRefusal::Exists, 0),
+        refused("outcome.unknown", "RoomResponse: Unknown", RoomRefusal::Unknown, 1),
+        refused("outcome.room-full", "RoomResponse: RoomFull", RoomRefusal::RoomFull, 2),
+        refused("outcome.server-full", "RoomResponse: ServerFull", RoomRefusal::ServerFull, 3),
+        refused("outcome.store", "RoomResponse: Store", RoomRefusal::Store, 4),
         sample(
             "names",
             "Names: alice and bob, more from account 9 on",

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use proto_core::{
-    client::{Event, MessageId, SayError, Status, To, Verdict},
+    client::{Event, MessageId, SendError, Status, To, Verdict},
     host::Log,
     id::{Nick, Room, RoomName},
     server::{self, Logins},
-    wire::{GoneReason, Wish},
+    wire::{RoomAction, TrimReason},
 };
 
 use crate::{
@@ -211,7 +211,7 @@ impl Chat {
     ///
     /// # Errors
     /// The client does not take it.
-    pub fn try_say(&mut self, from: &str, to: &str, text: &str) -> Result<MessageId, SayError> {
+    pub fn try_say(&mut self, from: &str, to: &str, text: &str) -> Result<MessageId, SendError> {
         let from = self.at(from);
         let to = match to.strip_prefix('#') {
             None => To::Peer(Nick::new(to).expect("a nick")),
@@ -256,7 +256,7 @@ impl Chat {
             Event::Registered { mail: false, .. } => "welcome back".into(),
             Event::Registered { .. } => "welcome back, there is mail".into(),
             Event::Accepted { id, .. } => format!("accepted: {}", mine(id)),
-            Event::Deposited { id, why, .. } => format!("deposited ({why:?}): {}", mine(id)),
+            Event::Submitted { id, why, .. } => format!("submitted ({why:?}): {}", mine(id)),
             Event::Relayed { to } => format!("relayed to {to}"),
             Event::Verdict { id, verdict, .. } => match verdict {
                 Verdict::Delivered => format!("delivered: {}", mine(id)),
@@ -273,17 +273,17 @@ impl Chat {
             Event::RoomReset { room } => format!("the log of {} is another", name(&room)),
             Event::RoomGap { room, missing, why } => {
                 let fate = match why {
-                    GoneReason::NotKept => "gone",
-                    GoneReason::Damaged => "damaged",
-                    GoneReason::TooLong => "too long",
+                    TrimReason::NotKept => "gone",
+                    TrimReason::Damaged => "damaged",
+                    TrimReason::TooLong => "too long",
                     _ => "missing",
                 };
                 format!("{missing} of {} are {fate}", name(&room))
             }
-            Event::Outcome { wish, result } => match (wish, result) {
-                (Wish::Create(room), Ok(())) => format!("created #{room}"),
-                (Wish::Join(room), Ok(())) => format!("joined #{room}"),
-                (Wish::Leave(room), Ok(())) => format!("left #{room}"),
+            Event::RoomResponse { action, result } => match (action, result) {
+                (RoomAction::Create(room), Ok(())) => format!("created #{room}"),
+                (RoomAction::Join(room), Ok(())) => format!("joined #{room}"),
+                (RoomAction::Leave(room), Ok(())) => format!("left #{room}"),
                 (_, result) => format!("{result:?}"),
             },
             Event::Names { last, .. } => {
@@ -314,18 +314,18 @@ impl Chat {
         self.start("server");
     }
 
-    /// Someone wishes something of the server's rooms.
-    pub fn wish(&mut self, who: &str, wish: impl Fn(RoomName) -> Wish, room: &str) {
+    /// Someone asks for something of the server's rooms.
+    pub fn request(&mut self, who: &str, action: impl Fn(RoomName) -> RoomAction, room: &str) {
         let who = self.at(who);
-        self.world.wish(who, wish(RoomName::new(room).expect("a room name")));
+        self.world.request(who, action(RoomName::new(room).expect("a room name")));
     }
 
     /// Someone creates a room and joins it, others join it, and all have heard of that.
     pub fn gather(&mut self, room: &str, who: &[&str]) {
-        self.wish(who[0], Wish::Create, room);
+        self.request(who[0], RoomAction::Create, room);
         self.run(SHORTLY);
         for who in who {
-            self.wish(who, Wish::Join, room);
+            self.request(who, RoomAction::Join, room);
         }
         self.run(SHORTLY);
         assert_eq!(self.hears(who[0]), [format!("created #{room}"), format!("joined #{room}")]);

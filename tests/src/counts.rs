@@ -20,7 +20,7 @@ pub struct Counts {
     /// Messages that came by way of the server.
     pub by_server: u64,
     /// Times that a message was given to the server.
-    pub deposits: u64,
+    pub submissions: u64,
     /// Times that an author heard of a relay.
     pub relays: u64,
     /// Messages that the server took over.
@@ -70,8 +70,8 @@ impl Counts {
             Event::Message { by_server: true, .. } => &mut self.by_server,
             Event::Message { .. } => &mut self.direct,
             Event::RoomGap { .. } => &mut self.gaps,
-            Event::Outcome { result: Ok(()), .. } => &mut self.wishes,
-            Event::Deposited { .. } => &mut self.deposits,
+            Event::RoomResponse { result: Ok(()), .. } => &mut self.wishes,
+            Event::Submitted { .. } => &mut self.submissions,
             Event::Relayed { .. } => &mut self.relays,
             _ => return,
         };
@@ -87,7 +87,7 @@ impl AddAssign for Counts {
         self.accepted += other.accepted;
         self.direct += other.direct;
         self.by_server += other.by_server;
-        self.deposits += other.deposits;
+        self.submissions += other.submissions;
         self.relays += other.relays;
         self.stored += other.stored;
         self.refused += other.refused;
@@ -113,7 +113,7 @@ impl fmt::Display for Counts {
         write!(
             f,
             "{} worlds, {} datagrams, {} handshakes; {} messages accepted, {} delivered directly, \
-             {} by way of the server, {} deposits, {} relays, {} stored, {} refused, {} expired; \
+             {} by way of the server, {} submissions, {} relays, {} stored, {} refused, {} expired; \
              {} entries in rooms, {} read by members, {} recalled, {} gaps, {} wishes; \
              {} crashes, {} stores put back, {} begun anew, {} copied, {} store failures, \
              {} forgeries, {} greedy people, {} times past them",
@@ -123,7 +123,7 @@ impl fmt::Display for Counts {
             self.accepted,
             self.direct,
             self.by_server,
-            self.deposits,
+            self.submissions,
             self.relays,
             self.stored,
             self.refused,

@@ -150,7 +150,7 @@ fn line(event: &Event, text: &str) -> Option<(About, String)> {
         Event::Ready
         | Event::RosterChanged
         | Event::Accepted { .. }
-        | Event::Deposited { .. }
+        | Event::Submitted { .. }
         | Event::Relayed { .. }
         | Event::Verdict { .. }
         | Event::ServerSilent
@@ -164,7 +164,7 @@ fn line(event: &Event, text: &str) -> Option<(About, String)> {
         // Who has not heard the one is told the other.
         Event::ServerClosed(CloseReason::Expelled)
         | Event::RegisterRefused(RegisterRefusal::Banned) => Some((About::News, "banned".into())),
-        Event::RegisterRefused(_) | Event::Deregistered { .. } | Event::Outcome { .. } => {
+        Event::RegisterRefused(_) | Event::Deregistered { .. } | Event::RoomResponse { .. } => {
             answer(format!("{event:?}"))
         }
         Event::Names { .. } => {

@@ -3,7 +3,7 @@
 
 use proto_core::{
     id::{Account, Epoch, Incarnation, Nick, Number, Position, PublicKey, RoomName},
-    record::{Access, Sentence},
+    record::{Access, AccountState},
     time::UnixTime,
 };
 use serde::Deserialize;
@@ -30,7 +30,7 @@ pub struct AccountRecord {
     /// Whether it has a password.
     pub access: Access,
     /// Whether it is banned.
-    pub sentence: Sentence,
+    pub state: AccountState,
     /// How many keys it had before this one.
     pub key_number: u32,
 }

@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 
 use proto_core::{
-    client::{self, Client, MessageId, SayError, To},
-    host::{Action, Judgement, Machine, Records, StoreError, Ticket},
+    client::{self, Client, MessageId, SendError, To},
+    host::{Action, Machine, PasswordOutcome, Records, StoreError, Ticket},
     id::Nick,
     link::Drops,
     server::{self, Operation, Server},
     time::{Instant, WallClock},
-    wire::{MAX_DATAGRAM, Wish},
+    wire::{MAX_DATAGRAM, RoomAction},
 };
 
 use crate::{
@@ -57,8 +57,8 @@ pub enum Input {
     Authenticate(String),
     /// The host has judged a password: what it found, and the hash it made.
     Authenticated(Ticket, Judged),
-    /// The user wishes something of the server's rooms.
-    Wish(Wish),
+    /// The user asks for something of the server's rooms.
+    RoomAction(RoomAction),
     /// The user is away, or, with no text, back.
     Away(String),
     /// The operator does something to an account.
@@ -90,12 +90,12 @@ impl Judged {
         }
     }
 
-    fn as_judgement(&self) -> Judgement<'_> {
+    fn as_judgement(&self) -> PasswordOutcome<'_> {
         match self {
-            Self::Right => Judgement::Right,
-            Self::Hashed(hash) => Judgement::Hashed(hash),
-            Self::Wrong => Judgement::Wrong,
-            Self::Busy => Judgement::Busy,
+            Self::Right => PasswordOutcome::Right,
+            Self::Hashed(hash) => PasswordOutcome::Hashed(hash),
+            Self::Wrong => PasswordOutcome::Wrong,
+            Self::Busy => PasswordOutcome::Busy,
         }
     }
 }
@@ -122,20 +122,20 @@ pub enum Effect {
 
 /// What came of an input.
 #[derive(Debug, Default)]
-pub struct Outcome {
+pub struct RoomResponse {
     /// What the role owed, in its order.
     pub effects: Vec<Effect>,
     /// The drain came to its end.
     pub complete: bool,
     /// The answer to something said.
-    pub said: Option<Result<MessageId, SayError>>,
+    pub said: Option<Result<MessageId, SendError>>,
     /// A command did nothing.
     pub idle: bool,
 }
 
 impl Role {
     /// Passes an input on, and takes up to `most` actions out.
-    pub fn take(&mut self, now: Instant, input: Input, most: usize) -> Outcome {
+    pub fn take(&mut self, now: Instant, input: Input, most: usize) -> RoomResponse {
         match self {
             Self::Client(client) => {
                 let mut outcome = take_client(client, now, input);
@@ -193,7 +193,7 @@ impl Role {
     }
 }
 
-fn take_server(server: &mut Server<ServerMemory>, now: Instant, input: Input) -> Outcome {
+fn take_server(server: &mut Server<ServerMemory>, now: Instant, input: Input) -> RoomResponse {
     match input {
         Input::Operate(nick, operation) => {
             // It is up to the operator to try again.
@@ -203,29 +203,29 @@ fn take_server(server: &mut Server<ServerMemory>, now: Instant, input: Input) ->
     }
 }
 
-fn take_client(client: &mut Client<ClientMemory>, now: Instant, input: Input) -> Outcome {
+fn take_client(client: &mut Client<ClientMemory>, now: Instant, input: Input) -> RoomResponse {
     match input {
         Input::Register => done(client.register(now)),
         Input::Deregister => done(client.deregister(now)),
-        Input::Wish(wish) => done(client.wish(now, wish)),
+        Input::RoomAction(action) => done(client.request(now, action)),
         Input::Away(text) => done(client.set_away(now, &text)),
         Input::Authenticate(password) => done(client.authenticate(now, password.as_bytes())),
         Input::Say { to, text } => {
-            let said = client.say(now, to, &text);
-            Outcome { said: Some(said), ..done(said) }
+            let said = client.send_message(now, to, &text);
+            RoomResponse { said: Some(said), ..done(said) }
         }
         other => take(client, now, other),
     }
 }
 
 /// A command was taken, or did nothing.
-fn done<T, E>(result: Result<T, E>) -> Outcome {
-    Outcome { idle: result.is_err(), ..Outcome::default() }
+fn done<T, E>(result: Result<T, E>) -> RoomResponse {
+    RoomResponse { idle: result.is_err(), ..RoomResponse::default() }
 }
 
 /// Passes on what both roles take.
-fn take<M: Machine>(role: &mut M, now: Instant, input: Input) -> Outcome {
-    let mut outcome = Outcome::default();
+fn take<M: Machine>(role: &mut M, now: Instant, input: Input) -> RoomResponse {
+    let mut outcome = RoomResponse::default();
     match input {
         Input::Datagram { from, mut bytes, .. } => {
             if let Some(reply) = role.handle_datagram(now, from, &mut bytes) {
@@ -243,7 +243,7 @@ fn take<M: Machine>(role: &mut M, now: Instant, input: Input) -> Outcome {
             role.handle_read(now, ticket, read.ok_or(StoreError));
         }
         Input::Authenticated(ticket, judged) => {
-            role.handle_judged(now, ticket, judged.as_judgement());
+            role.handle_checked(now, ticket, judged.as_judgement());
         }
         Input::ShutDown => role.shut_down(now),
         Input::Timeout => {}
@@ -258,7 +258,7 @@ fn drain<M: Machine>(
     role: &mut M,
     now: Instant,
     most: usize,
-    outcome: &mut Outcome,
+    outcome: &mut RoomResponse,
     tell: impl Fn(M::Event, &[u8]) -> Effect,
 ) {
     let mut scratch = [0; MAX_DATAGRAM];
@@ -276,7 +276,7 @@ fn drain<M: Machine>(
             Action::Read { ticket, log, from, most } => {
                 Effect::Ask(ticket, Request::Read { log, from, most })
             }
-            Action::Judge { ticket, password, hash } => {
+            Action::CheckPassword { ticket, password, hash } => {
                 Effect::Authenticate(ticket, Judged::of(password, hash))
             }
             Action::Event { event, text } => tell(event, text),

@@ -6,7 +6,7 @@ use proto_core::{
     client,
     id::{Account, Room as RoomNumber, RoomName},
     server::{self, Logins},
-    wire::Wish,
+    wire::RoomAction,
 };
 
 use crate::{
@@ -295,8 +295,8 @@ fn rooms(tale: &mut Tale) {
     tale.says_much("bob", "#den", "a long story", 3_000);
     tale.pause("in the room");
     let den = RoomName::new("den").ok();
-    tale.wishes("carol", Wish::Rooms { from: RoomNumber(0) });
-    tale.wishes("carol", Wish::Members { of: den, from: Account(0) });
+    tale.wishes("carol", RoomAction::Rooms { from: RoomNumber(0) });
+    tale.wishes("carol", RoomAction::Members { of: den, from: Account(0) });
     tale.pause("lists");
     tale.quits("carol", "den");
     tale.pause("one quits");

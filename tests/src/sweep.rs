@@ -170,7 +170,7 @@ fn forgive(facts: &mut Facts, pace: Pace, victim: &str, unsaid: &[&str]) {
         // Of what was never said, there is nothing to be had, or a gap.
         let missing = unsaid.iter().any(|text| line.ends_with(text));
         let gap = !unsaid.is_empty() && (line.starts_with("Gap") || line == "MailboxEmpty");
-        // Whose wish is refused or forgotten wishes again, and may be told that all is so already.
+        // Whose request is refused or forgotten asks again, and may be told that all is so already.
         let answer = about.ends_with("was answered");
         // What is in the inbox need not have been shown when the power went.
         let unheard = about == heard && pace == Pace::Crash;

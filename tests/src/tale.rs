@@ -8,7 +8,7 @@ use proto_core::{
     id::{Nick, RoomName},
     record::MAX_RECORD,
     server::{self, Logins, Operation},
-    wire::{RegisterRefusal, RoomRefusal, Wish},
+    wire::{RegisterRefusal, RoomAction, RoomRefusal},
 };
 
 use crate::{
@@ -133,8 +133,8 @@ enum Deed {
     Leave { run: Option<u64> },
     /// Say something.
     Say(To, String),
-    /// Wish something; since so many things told, it was asked for.
-    Wish(Wish, Option<(u64, usize)>),
+    /// Asked for something; since so many things told, it was asked for.
+    RoomAction(RoomAction, Option<(u64, usize)>),
     /// Be away, or back.
     Away(String),
     /// End the program, and start it again.
@@ -267,24 +267,24 @@ impl Tale {
         self.says(who, to, &text);
     }
 
-    /// Someone wishes something of the server's rooms.
-    pub fn wishes(&mut self, who: &str, wish: Wish) {
-        self.will(who, Deed::Wish(wish, None));
+    /// Someone asks for something of the server's rooms.
+    pub fn wishes(&mut self, who: &str, action: RoomAction) {
+        self.will(who, Deed::RoomAction(action, None));
     }
 
     /// Someone creates a room.
     pub fn creates(&mut self, who: &str, room: &str) {
-        self.wishes(who, Wish::Create(RoomName::new(room).expect("a room name")));
+        self.wishes(who, RoomAction::Create(RoomName::new(room).expect("a room name")));
     }
 
     /// Someone joins a room.
     pub fn joins(&mut self, who: &str, room: &str) {
-        self.wishes(who, Wish::Join(RoomName::new(room).expect("a room name")));
+        self.wishes(who, RoomAction::Join(RoomName::new(room).expect("a room name")));
     }
 
     /// Someone leaves a room.
     pub fn quits(&mut self, who: &str, room: &str) {
-        self.wishes(who, Wish::Leave(RoomName::new(room).expect("a room name")));
+        self.wishes(who, RoomAction::Leave(RoomName::new(room).expect("a room name")));
     }
 
     /// Someone is away, or, with no text, back.
@@ -458,7 +458,7 @@ impl Tale {
                 }
                 taken
             }
-            Deed::Wish(wish, asked) => self.wishes_once(place, wish, asked),
+            Deed::RoomAction(action, asked) => self.wishes_once(place, action, asked),
             Deed::Away(text) => {
                 let online = status == Some(Status::Online);
                 if online {
@@ -497,8 +497,13 @@ impl Tale {
         }
     }
 
-    /// Whether a wish has come true, or was refused for good.
-    fn wishes_once(&mut self, place: Place, wish: &Wish, asked: &mut Option<(u64, usize)>) -> bool {
+    /// Whether a request has come true, or was refused for good.
+    fn wishes_once(
+        &mut self,
+        place: Place,
+        action: &RoomAction,
+        asked: &mut Option<(u64, usize)>,
+    ) -> bool {
         let node = &mut self.world.nodes[place];
         let (run, told) = (node.store.boots(), node.user.told().len());
         if node.client().map(|client| client.status()) != Some(Status::Online) {
@@ -507,15 +512,15 @@ impl Tale {
         }
         let Some((_, from)) = asked.filter(|(before, _)| *before == run) else {
             *asked = Some((run, told));
-            self.world.wish(place, *wish);
+            self.world.request(place, *action);
             return false;
         };
         let answers = node.user.told()[from..].iter().filter_map(|told| match told.event {
-            Event::Outcome { wish, result } => Some((wish, result)),
-            Event::Names { wish, .. } => Some((wish, Ok(()))),
+            Event::RoomResponse { action, result } => Some((action, result)),
+            Event::Names { action, .. } => Some((action, Ok(()))),
             _ => None,
         });
-        let answer = answers.rev().find(|(what, _)| what == wish);
+        let answer = answers.rev().find(|(what, _)| what == action);
         if answer.is_some_and(|(_, result)| result == Err(RoomRefusal::Store)) {
             *asked = None;
             return false;

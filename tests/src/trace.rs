@@ -199,7 +199,7 @@ fn brief(frame: &Frame<'_>) -> String {
                 page.base, page.upto, page.low.0, page.high.0
             )
         }
-        Frame::Say(say) => format!(
+        Frame::Message(say) => format!(
             "Say {}.{} skip {} {}+{}/{}",
             say.epoch.0,
             say.number.0,
@@ -208,8 +208,8 @@ fn brief(frame: &Frame<'_>) -> String {
             say.piece.len(),
             say.total
         ),
-        Frame::Deposit(d) => format!(
-            "Deposit to {:?} {}.{} skip {} {}+{}/{}",
+        Frame::Submit(d) => format!(
+            "Submit to {:?} {}.{} skip {} {}+{}/{}",
             d.to,
             d.epoch.0,
             d.number.0,
@@ -230,8 +230,8 @@ fn brief(frame: &Frame<'_>) -> String {
             mail.total
         ),
         Frame::MailAck(ack) => format!("MailAck {}", ack.index),
-        Frame::Progress(p) => format!(
-            "Progress to {:?} stored {:?} delivered {:?} expired {:?} online {}",
+        Frame::DeliveryStatus(p) => format!(
+            "DeliveryStatus to {:?} stored {:?} delivered {:?} expired {:?} online {}",
             p.to, p.stored, p.delivered, p.expired, p.online
         ),
         other => format!("{other:?}"),

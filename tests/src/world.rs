@@ -4,11 +4,11 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use proto_core::{
-    client::{MessageId, SayError, To},
+    client::{MessageId, SendError, To},
     host::Log,
     id::Nick,
     server::{self, Logins},
-    wire::Wish,
+    wire::RoomAction,
 };
 
 use crate::{
@@ -209,14 +209,14 @@ impl World {
         who: Place,
         to: impl Into<To>,
         text: String,
-    ) -> Option<Result<MessageId, SayError>> {
+    ) -> Option<Result<MessageId, SendError>> {
         self.input(who, Input::Say { to: to.into(), text })
     }
 
-    /// A user wishes something of the server's rooms.
-    pub fn wish(&mut self, who: Place, wish: Wish) {
-        self.judges.wished(self.nodes[who].key(), &wish);
-        self.input(who, Input::Wish(wish));
+    /// A user asks for something of the server's rooms.
+    pub fn request(&mut self, who: Place, action: RoomAction) {
+        self.judges.wished(self.nodes[who].key(), &action);
+        self.input(who, Input::RoomAction(action));
     }
 
     /// A user is away from the keyboard, or, with no text, back.
@@ -365,7 +365,7 @@ impl World {
         &mut self,
         place: Place,
         input: Input,
-    ) -> Option<Result<MessageId, SayError>> {
+    ) -> Option<Result<MessageId, SendError>> {
         let node = &mut self.nodes[place];
         let (turn, said) = node.take(&mut self.cx, input)?;
         if let Some((id, to, text)) = said {

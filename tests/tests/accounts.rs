@@ -70,7 +70,7 @@ fn take_told(world: &mut World, who: Place) -> Vec<String> {
                 Event::Ready
                 | Event::RosterChanged
                 | Event::Accepted { .. }
-                | Event::Deposited { .. } => return None,
+                | Event::Submitted { .. } => return None,
                 Event::PasswordWanted { why, .. } => format!("a password: {why:?}"),
                 Event::Registered { returning: false, .. } => "registered".into(),
                 Event::Registered { mail: false, .. } => "welcome back".into(),

@@ -46,7 +46,7 @@ fn both_speak(mut chat: Chat, first: &str, second: &str, later: Moment, of: &str
             assert!(came && arrived && heard.len() == 3, "{of}: {who} hears {heard:?}");
         }
     }
-    assert_eq!((chat.world.counts().direct, chat.world.counts().deposits), (4, 0), "{of}");
+    assert_eq!((chat.world.counts().direct, chat.world.counts().submissions), (4, 0), "{of}");
 }
 
 /// Pairs of kinds that can be had directly, with everything that may decide who is first.

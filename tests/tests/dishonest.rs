@@ -3,7 +3,7 @@
 use proto_core::{
     id::{Room, RoomName},
     server::Logins,
-    wire::{Frame, Frames, Presence, TAG_LENGTH, Wish},
+    wire::{Frame, Frames, Presence, RoomAction, TAG_LENGTH},
 };
 use simulation::{
     clock::SECOND,
@@ -58,8 +58,8 @@ fn has(world: &World, from: Place, to: Place, is: impl Fn(&Frame<'_>) -> bool) -
 fn nobody_reads_what_was_said_before_they_joined() {
     let mut world = world();
     let den = RoomName::new("den").unwrap();
-    for wish in [Wish::Create(den), Wish::Join(den)] {
-        world.wish(ALICE, wish);
+    for action in [RoomAction::Create(den), RoomAction::Join(den)] {
+        world.request(ALICE, action);
         world.run(3 * SECOND);
     }
     world.say(ALICE, den, "nobody else hears this".into()).unwrap().unwrap();
@@ -71,7 +71,7 @@ fn nobody_reads_what_was_said_before_they_joined() {
             *upto = 0;
         }
     }));
-    world.wish(BOB, Wish::Join(den));
+    world.request(BOB, RoomAction::Join(den));
     world.run(3 * SECOND);
     Seals::rewrite(None);
     let is_greedy = |frame: &Frame<'_>| matches!(frame, Frame::Read(read) if read.room != Room::LOBBY && read.upto == 0);

@@ -6,7 +6,7 @@ use proto_core::{
     client::{Event, Verdict},
     id::{Nick, RoomName},
     server::{self, Operation},
-    wire::{RoomRefusal, Wish},
+    wire::{RoomAction, RoomRefusal},
 };
 use simulation::{
     clock::{Moment, SECOND},
@@ -236,10 +236,11 @@ fn nobody_takes_all_rooms() {
     println!("{:?}", siege.usage());
     let name = RoomName::new("den").unwrap();
     siege.world.nodes[ALICE].user.take_told();
-    siege.world.wish(ALICE, Wish::Create(name));
+    siege.world.request(ALICE, RoomAction::Create(name));
     siege.run(3 * SECOND);
     let told = siege.world.nodes[ALICE].user.take_told();
-    let full = |event| matches!(event, Event::Outcome { result: Err(RoomRefusal::ServerFull), .. });
+    let full =
+        |event| matches!(event, Event::RoomResponse { result: Err(RoomRefusal::ServerFull), .. });
     assert!(!told.iter().any(|told| full(told.event)), "there is no room for another room");
 }
 

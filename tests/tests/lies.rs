@@ -4,7 +4,7 @@ use proto_core::{
     client::{Event, Verdict},
     id::{Number, Position},
     server::Logins,
-    wire::{Frame, Progress},
+    wire::{DeliveryStatus, Frame},
 };
 use simulation::{
     clock::{Moment, SECOND},
@@ -78,12 +78,12 @@ fn delivered_is_the_recipients_word_only() {
     hold(
         &mut world,
         ALICE,
-        |frame| matches!(frame, Frame::Progress(p) if p.stored.number != Number(0)),
+        |frame| matches!(frame, Frame::DeliveryStatus(p) if p.stored.number != Number(0)),
     );
     say(&mut world, ALICE, BOB, "do you hear me?");
     let honest = world.intercepted();
     let lie = honest.with_lies(|frame| match frame {
-        Frame::Progress(progress) => Some(Frame::Progress(Progress {
+        Frame::DeliveryStatus(progress) => Some(Frame::DeliveryStatus(DeliveryStatus {
             delivered: progress.stored,
             receipt: [7; 16],
             ..*progress
@@ -112,7 +112,7 @@ fn a_receipt_is_for_what_it_names() {
     hold(
         &mut world,
         ALICE,
-        |frame| matches!(frame, Frame::Progress(p) if p.delivered.number != Number(0)),
+        |frame| matches!(frame, Frame::DeliveryStatus(p) if p.delivered.number != Number(0)),
     );
     world.register(BOB);
     let honest = world.intercepted();
@@ -123,7 +123,7 @@ fn a_receipt_is_for_what_it_names() {
     let before = [Verdict::Stored, Verdict::Delivered, Verdict::Stored];
     assert_eq!(verdicts(&world, ALICE), before);
     let lie = honest.with_lies(|frame| match frame {
-        Frame::Progress(progress) => Some(Frame::Progress(Progress {
+        Frame::DeliveryStatus(progress) => Some(Frame::DeliveryStatus(DeliveryStatus {
             stored: after(progress.stored),
             delivered: after(progress.delivered),
             ..*progress
@@ -147,14 +147,14 @@ fn a_cursor_beyond_all_numbers_damages_nothing() {
     hold(
         &mut world,
         ALICE,
-        |frame| matches!(frame, Frame::Progress(p) if p.stored.number != Number(0)),
+        |frame| matches!(frame, Frame::DeliveryStatus(p) if p.stored.number != Number(0)),
     );
     say(&mut world, ALICE, BOB, "do you hear me?");
     let honest = world.intercepted();
     let lie = honest.with_lies(|frame| match frame {
-        Frame::Progress(progress) => {
+        Frame::DeliveryStatus(progress) => {
             let stored = Position { number: Number(1 << 40), ..progress.stored };
-            Some(Frame::Progress(Progress { stored, ..*progress }))
+            Some(Frame::DeliveryStatus(DeliveryStatus { stored, ..*progress }))
         }
         _ => None,
     });

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, env};
 
-use proto_core::client::{Event, SayError, Verdict};
+use proto_core::client::{Event, SendError, Verdict};
 use simulation::{
     chat::{Chat, SHORTLY},
     clock::SECOND,
@@ -19,7 +19,7 @@ fn write(chat: &mut Chat, to: &str, texts: &[String]) {
     let mut pauses = 0;
     for text in texts {
         while let Err(why) = chat.try_say("alice", to, text) {
-            assert_eq!(why, SayError::Full);
+            assert_eq!(why, SendError::Full);
             chat.run(SECOND / 50);
             pauses += 1;
             assert!(pauses <= texts.len(), "alice is locked out");

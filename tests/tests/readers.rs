@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use proto_core::{client::SayError, wire::Wish};
+use proto_core::{client::SendError, wire::RoomAction};
 use simulation::{
     chat::{Chat, SHORTLY},
     clock::{Moment, SECOND},
@@ -50,7 +50,7 @@ impl Author {
             let text = format!("{} says {}, which is something", self.name, self.said);
             match chat.try_say(self.name, "#den", &text) {
                 Ok(_) => self.said += 1,
-                Err(SayError::Full) => return,
+                Err(SendError::Full) => return,
                 Err(why) => panic!("{} cannot say anything: {why:?}", self.name),
             }
         }
@@ -175,7 +175,7 @@ fn many_who_stand_still_cost_no_more_than_one() {
 fn one_room_that_is_held_back_holds_back_nothing_else() {
     let mut chat = den(30, &["alice", "bob", "carol", "dave"]);
     chat.gather("tea", &["carol", "bob"]);
-    chat.wish("alice", Wish::Join, "tea");
+    chat.request("alice", RoomAction::Join, "tea");
     chat.run(SHORTLY);
     chat.deregister("bob");
     break_store(&mut chat, "dave");

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use proto_core::{
-    client::{CommandError, SayError, To},
+    client::{CommandError, SendError, To},
     host::Log,
     id::{Account, Room, RoomName},
     record::record_bound,
-    wire::{Presence, Wish},
+    wire::{Presence, RoomAction},
 };
 use simulation::{
     chat::{Chat, SHORTLY},
@@ -75,17 +75,17 @@ fn a_new_member_gets_nothing_from_before_it_joined() {
     chat.gather("den", &["alice"]);
     chat.say("alice", "#den", "nobody hears this");
     chat.run(SHORTLY);
-    chat.wish("bob", Wish::Join, "den");
+    chat.request("bob", RoomAction::Join, "den");
     chat.run(SHORTLY);
     chat.say("alice", "#den", "welcome");
     chat.run(SHORTLY);
     assert_eq!(chat.hears("bob"), ["joined #den", "#den alice: welcome"]);
     // Nor after it left, until it is back.
-    chat.wish("bob", Wish::Leave, "den");
+    chat.request("bob", RoomAction::Leave, "den");
     chat.run(SHORTLY);
     chat.say("alice", "#den", "is he gone?");
     chat.run(SHORTLY);
-    chat.wish("bob", Wish::Join, "den");
+    chat.request("bob", RoomAction::Join, "den");
     chat.run(SHORTLY);
     chat.say("alice", "#den", "welcome back");
     chat.run(SHORTLY);
@@ -101,36 +101,36 @@ fn what_cannot_be_wished_or_said_is_told() {
     for who in ["alice", "bob", "carol"] {
         chat.hears(who);
     }
-    assert_eq!(chat.try_say("alice", "#den", "anyone?"), Err(SayError::NotMember));
-    chat.wish("alice", Wish::Join, "den");
+    assert_eq!(chat.try_say("alice", "#den", "anyone?"), Err(SendError::NotMember));
+    chat.request("alice", RoomAction::Join, "den");
     chat.run(SHORTLY);
     assert_eq!(chat.hears("alice"), ["Err(Unknown)"]);
     chat.gather("den", &["alice", "bob"]);
-    chat.wish("carol", Wish::Create, "DEN");
+    chat.request("carol", RoomAction::Create, "DEN");
     chat.run(SHORTLY);
-    chat.wish("carol", Wish::Join, "den");
+    chat.request("carol", RoomAction::Join, "den");
     chat.run(SHORTLY);
     assert_eq!(chat.hears("carol"), ["Err(Exists)", "Err(RoomFull)"]);
-    assert_eq!(chat.try_say("carol", "#den", "let me in"), Err(SayError::NotMember));
+    assert_eq!(chat.try_say("carol", "#den", "let me in"), Err(SendError::NotMember));
     // A place that is given up is another's.
-    chat.wish("alice", Wish::Leave, "den");
+    chat.request("alice", RoomAction::Leave, "den");
     chat.run(SHORTLY);
-    chat.wish("carol", Wish::Join, "den");
+    chat.request("carol", RoomAction::Join, "den");
     chat.run(SHORTLY);
     assert_eq!(chat.hears("carol"), ["joined #den"]);
-    chat.wish("alice", |name| Wish::Members { of: Some(name), from: Account(0) }, "den");
+    chat.request("alice", |name| RoomAction::Members { of: Some(name), from: Account(0) }, "den");
     chat.run(SHORTLY);
-    chat.wish("alice", |_| Wish::Rooms { from: Room(0) }, "den");
+    chat.request("alice", |_| RoomAction::Rooms { from: Room(0) }, "den");
     chat.run(SHORTLY);
     let heard = chat.hears("alice");
     assert!(
         heard == ["left #den", "bob carol", "den"] || heard == ["left #den", "carol bob", "den"]
     );
     let alice = chat.at("alice");
-    chat.wish("alice", Wish::Join, "den");
+    chat.request("alice", RoomAction::Join, "den");
     let now = chat.world.nodes[alice].clock.instant(chat.world.now());
     let client = chat.world.nodes[alice].client().unwrap();
-    let busy = client.wish(now, Wish::Rooms { from: Room(0) }).err();
+    let busy = client.request(now, RoomAction::Rooms { from: Room(0) }).err();
     assert_eq!(busy, Some(CommandError::Busy));
 }
 
@@ -142,7 +142,7 @@ fn who_leaves_is_told_what_became_of_what_was_open() {
     // Her own store takes so long that she has left before the message is on its way.
     chat.world.nodes[alice].store.behave(Manners { slow: 60 * SECOND, ..Manners::default() });
     chat.say("alice", "#den", "and another thing");
-    chat.wish("alice", Wish::Leave, "den");
+    chat.request("alice", RoomAction::Leave, "den");
     chat.run(120 * SECOND);
     assert_eq!(
         chat.hears("alice"),
@@ -178,7 +178,7 @@ fn who_left_unheard_is_not_told_that_what_was_saved_is_refused() {
     chat.mute("server", "alice", 5 * SECOND);
     chat.say("alice", "#den", "I am off");
     chat.run(SECOND / 10);
-    chat.wish("alice", Wish::Leave, "den");
+    chat.request("alice", RoomAction::Leave, "den");
     chat.run(SECOND / 10);
     chat.crash("server");
     chat.start("server");
@@ -204,10 +204,10 @@ fn what_comes_late_undoes_nothing() {
         chat.world.network.intercept(move |letter| (letter.from, letter.to) == (from, to));
     };
     hold(&mut chat);
-    chat.wish("alice", Wish::Join, "den");
+    chat.request("alice", RoomAction::Join, "den");
     let join = chat.world.intercepted();
     chat.run(SHORTLY);
-    chat.wish("alice", Wish::Leave, "den");
+    chat.request("alice", RoomAction::Leave, "den");
     chat.run(SHORTLY);
     chat.world.deliver(&join);
     chat.run(SHORTLY);
@@ -309,7 +309,7 @@ fn a_room_whose_creator_did_not_hear_of_it_is_its_creators() {
     for moment in moments() {
         for crash in [false, true] {
             let mut chat = Chat::online(&["alice", "bob"]);
-            chat.wish("alice", Wish::Create, "den");
+            chat.request("alice", RoomAction::Create, "den");
             chat.run(moment);
             chat.part("alice", "server", 5 * SECOND);
             if crash {
@@ -369,7 +369,7 @@ fn a_client_that_lost_its_state_gets_all_that_is_kept_since_it_joined() {
     chat.gather("den", &["alice"]);
     chat.say("alice", "#den", "before");
     chat.run(SHORTLY);
-    chat.wish("bob", Wish::Join, "den");
+    chat.request("bob", RoomAction::Join, "den");
     chat.run(SHORTLY);
     for text in ["one", "two"] {
         chat.say("alice", "#den", text);
@@ -539,7 +539,7 @@ fn a_list_that_is_longer_than_a_client_can_lend_comes_in_parts() {
     chat.start(reader);
     chat.run(60 * SECOND);
     chat.hears(reader);
-    chat.world.wish(place, Wish::Members { of: None, from: Account(0) });
+    chat.world.request(place, RoomAction::Members { of: None, from: Account(0) });
     chat.run(SHORTLY);
     let parts = chat.hears(reader);
     assert!(parts.len() > 1 && parts.iter().rev().skip(1).all(|part| part.ends_with(" …")));

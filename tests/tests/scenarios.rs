@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proto_core::{
-    client::{Event, SayError, Status},
+    client::{Event, SendError, Status},
     host::Log,
 };
 use simulation::{
@@ -37,7 +37,7 @@ fn who_is_offline_gets_it_on_return_with_the_time_it_was_written() {
     chat.run(SHORTLY);
     assert_eq!(
         chat.hears("alice"),
-        ["accepted: offline?", "deposited (Offline): offline?", "stored: offline?"]
+        ["accepted: offline?", "submitted (Offline): offline?", "stored: offline?"]
     );
 
     chat.run(3600 * SECOND);
@@ -115,7 +115,7 @@ fn whoever_leaves_first_deposits_what_is_open() {
         chat.hears("alice"),
         [
             "accepted: bye for now",
-            "deposited (Leaving): bye for now",
+            "submitted (Leaving): bye for now",
             "relayed to bob",
             "stored: bye for now",
             "offline"
@@ -216,8 +216,8 @@ fn without_a_receipt_a_message_goes_by_the_server() {
         [
             "accepted: two",
             "accepted: three",
-            "deposited (NoReceipt): two",
-            "deposited (NoReceipt): three",
+            "submitted (NoReceipt): two",
+            "submitted (NoReceipt): three",
             "relayed to bob",
             "delivered: two",
             "delivered: three"
@@ -261,7 +261,7 @@ fn for_who_fell_silent_the_server_keeps_it() {
         chat.hears("alice"),
         [
             "accepted: still there?",
-            "deposited (NoReceipt): still there?",
+            "submitted (NoReceipt): still there?",
             "relayed to bob",
             "stored: still there?"
         ]
@@ -316,7 +316,7 @@ fn two_who_open_to_each_other_at_once_share_one_conversation() {
     sessions.dedup();
     assert_eq!(sessions.len(), 2, "one session id in each direction");
     assert_eq!(chat.world.counts().direct, 12);
-    assert_eq!(chat.world.counts().deposits, 0);
+    assert_eq!(chat.world.counts().submissions, 0);
 }
 
 #[test]
@@ -329,7 +329,7 @@ fn a_server_that_falls_silent_is_told_of_and_so_is_its_return() {
     chat.run(SHORTLY);
     assert_eq!(
         chat.hears("alice"),
-        ["accepted: are you at home?", "deposited (Offline): are you at home?", "ServerSilent"]
+        ["accepted: are you at home?", "submitted (Offline): are you at home?", "ServerSilent"]
     );
     // The two who are there need no server.
     chat.say("alice", "bob", "is it me or the server?");
@@ -366,7 +366,7 @@ fn a_server_whose_store_is_full_refuses_and_the_next_message_passes() {
         chat.hears("alice"),
         [
             "accepted: is there room?",
-            "deposited (Offline): is there room?",
+            "submitted (Offline): is there room?",
             "refused (Store): is there room?"
         ]
     );
@@ -375,7 +375,7 @@ fn a_server_whose_store_is_full_refuses_and_the_next_message_passes() {
     chat.run(SHORTLY);
     assert_eq!(
         chat.hears("alice"),
-        ["accepted: and now?", "deposited (Offline): and now?", "stored: and now?"]
+        ["accepted: and now?", "submitted (Offline): and now?", "stored: and now?"]
     );
     chat.hears("bob");
     chat.register("bob");
@@ -679,16 +679,16 @@ fn what_is_behind_a_message_that_is_refused_does_not_wait_for_it() {
 #[test]
 fn what_cannot_be_sent_is_said_at_once() {
     let mut chat = Chat::of(&["alice", "bob"]);
-    assert_eq!(chat.try_say("alice", "bob", "hello?"), Err(SayError::Offline));
+    assert_eq!(chat.try_say("alice", "bob", "hello?"), Err(SendError::Offline));
     chat.register("alice");
     chat.run(SHORTLY);
-    assert_eq!(chat.try_say("alice", "nobody", "hello?"), Err(SayError::Unknown));
-    assert_eq!(chat.try_say("alice", "bob", "hello?"), Err(SayError::Unknown));
-    assert_eq!(chat.try_say("alice", "Alice", "hello?"), Err(SayError::Oneself));
-    assert_eq!(chat.try_say("alice", "bob", ""), Err(SayError::Empty));
+    assert_eq!(chat.try_say("alice", "nobody", "hello?"), Err(SendError::Unknown));
+    assert_eq!(chat.try_say("alice", "bob", "hello?"), Err(SendError::Unknown));
+    assert_eq!(chat.try_say("alice", "Alice", "hello?"), Err(SendError::Oneself));
+    assert_eq!(chat.try_say("alice", "bob", ""), Err(SendError::Empty));
     chat.deregister("alice");
     chat.run(SHORTLY);
-    assert_eq!(chat.try_say("alice", "bob", "hello?"), Err(SayError::Offline));
+    assert_eq!(chat.try_say("alice", "bob", "hello?"), Err(SendError::Offline));
     assert_eq!(chat.hears("alice"), ["registered", "offline"]);
 }
 

@@ -78,11 +78,11 @@ fn the_stories_together_use_every_frame() {
                     Frame::Close(reason) => {
                         ends.insert(format!("{reason:?}"));
                     }
-                    Frame::Say(say) if say.offset > 0 => {
+                    Frame::Message(say) if say.offset > 0 => {
                         pieces.insert("said");
                     }
-                    Frame::Deposit(deposit) if deposit.offset > 0 => {
-                        let is_for_room = matches!(deposit.to, Recipient::Room(_));
+                    Frame::Submit(submit) if submit.offset > 0 => {
+                        let is_for_room = matches!(submit.to, Recipient::Room(_));
                         pieces.insert(if is_for_room { "for a room" } else { "for a person" });
                     }
                     Frame::Mail(mail) if mail.offset > 0 => {

@@ -209,7 +209,7 @@ fn conversation_works(world: &mut World) {
         let status = world.nodes[place].client().map(|client| client.status());
         assert_eq!((status, delivered(world, place)), (Some(Status::Online), before + 1));
     }
-    assert_eq!((world.counts().deposits, world.counts().by_server), (0, 0));
+    assert_eq!((world.counts().submissions, world.counts().by_server), (0, 0));
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn lossy_worlds_lose_nothing() {
             ("handshakes", counts.handshakes, 4_000),
             ("direct deliveries", counts.direct, 600),
             ("deliveries by the server", counts.by_server, 3_000),
-            ("deposits", counts.deposits, 3_000),
+            ("submissions", counts.submissions, 3_000),
             ("relays", counts.relays, 1_500),
             ("stored messages", counts.stored, 2_000),
             ("entries in rooms", counts.entries, 1_500),
@@ -43,7 +43,7 @@ fn worlds_of_all_kinds_keep_the_laws() {
         &[
             ("handshakes", counts.handshakes, 4_000),
             ("direct deliveries", counts.direct, 500),
-            ("deposits", counts.deposits, 2_000),
+            ("submissions", counts.submissions, 2_000),
             ("relays", counts.relays, 300),
             ("stored messages", counts.stored, 1_000),
             ("entries in rooms", counts.entries, 1_000),

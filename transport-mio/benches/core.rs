@@ -204,7 +204,7 @@ impl Town {
                 Action::Read { ticket, .. } => {
                     self.server.handle_read(self.now, ticket, Ok(Records::default()));
                 }
-                Action::Send { .. } | Action::Judge { .. } | Action::Event { .. } => {}
+                Action::Send { .. } | Action::CheckPassword { .. } | Action::Event { .. } => {}
             }
         }
         last

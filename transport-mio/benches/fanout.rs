@@ -16,8 +16,8 @@ use proto_core::{
     server::{Config, Event},
     session::{Identity, Initiator, Keys, Offer, Portable},
     wire::{
-        Ack, Datagram, Deposit, Frame, FrameWriter, Frames, Hello, HelloTo, Init, MAX_DATAGRAM,
-        PacketHeader, Read, Register, VERSION,
+        Ack, Datagram, Frame, FrameWriter, Frames, Hello, HelloTo, Init, MAX_DATAGRAM,
+        PacketHeader, Read, Register, Submit, VERSION,
     },
 };
 use rustix::{
@@ -249,9 +249,9 @@ impl Town {
         let first = self.said + 1;
         self.said += count;
         // As a client does, in one datagram.
-        let deposits: Vec<_> = (first..=self.said)
+        let submissions: Vec<_> = (first..=self.said)
             .map(|number| {
-                Frame::Deposit(Deposit {
+                Frame::Submit(Submit {
                     key: 0,
                     to: Recipient::Room(Room::LOBBY),
                     epoch: Epoch(1),
@@ -263,7 +263,7 @@ impl Town {
                 })
             })
             .collect();
-        let packet = self.members[0].packet(&deposits);
+        let packet = self.members[0].packet(&submissions);
         self.send(0, &packet);
         let (mut heard, mut cost) = (HashSet::new(), Cost::ZERO);
         let mut length = 0;

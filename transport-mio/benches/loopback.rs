@@ -181,9 +181,9 @@ impl Chat {
             Err(_) => unreachable!(),
         };
         let to = self.recipient;
-        match self.author.command(|client, now| client.say(now, to, TEXT).map(drop)) {
+        match self.author.command(|client, now| client.send_message(now, to, TEXT).map(drop)) {
             Ok(()) => true,
-            Err(client::SayError::Full | client::SayError::Unknown) => false,
+            Err(client::SendError::Full | client::SendError::Unknown) => false,
             Err(error) => panic!("{error}"),
         }
     }

@@ -14,7 +14,7 @@ use argon2::{
     Argon2, PasswordHasher, PasswordVerifier,
     password_hash::{Error as HashError, phc::PasswordHash},
 };
-use proto_core::host::{Judgement, Ticket};
+use proto_core::host::{PasswordOutcome, Ticket};
 use zeroize::Zeroizing;
 
 /// How many passwords wait at the most. The core asks for no more at a time than this.
@@ -58,13 +58,13 @@ enum Finding {
 
 impl Answer {
     /// In the form that the core takes.
-    pub(crate) fn as_judgement(&self) -> Judgement<'_> {
+    pub(crate) fn as_judgement(&self) -> PasswordOutcome<'_> {
         match &self.finding {
-            Finding::Right => Judgement::Right,
-            Finding::Hashed(hash) => Judgement::Hashed(hash.as_bytes()),
-            Finding::Wrong => Judgement::Wrong,
-            Finding::Busy => Judgement::Busy,
-            Finding::Failed => Judgement::Failed,
+            Finding::Right => PasswordOutcome::Right,
+            Finding::Hashed(hash) => PasswordOutcome::Hashed(hash.as_bytes()),
+            Finding::Wrong => PasswordOutcome::Wrong,
+            Finding::Busy => PasswordOutcome::Busy,
+            Finding::Failed => PasswordOutcome::Failed,
         }
     }
 }

@@ -95,12 +95,12 @@ impl Person {
     fn say(&self, to: &str, text: &'static str) {
         let to = Nick::new(to).unwrap();
         let say = move |endpoint: &mut ClientEndpoint| {
-            endpoint.command(|client, now| client.say(now, to, text).map(drop))
+            endpoint.command(|client, now| client.send_message(now, to, text).map(drop))
         };
         loop {
             match self.handle().ask(say).unwrap() {
                 Ok(()) => return,
-                Err(client::SayError::Unknown) => {}
+                Err(client::SendError::Unknown) => {}
                 Err(error) => panic!("{error}"),
             }
             self.wait(|event, _| *event == Event::RosterChanged);

@@ -157,7 +157,7 @@ impl fmt::Display for WrongInput {
 pub(crate) enum Waits {
     /// Whenever there is something to wait for.
     Always,
-    /// But not for what was wished of the server, which whoever goes offline leaves behind.
+    /// But not for what was asked of the server, which whoever goes offline leaves behind.
     WhileRegistering,
     /// If a room is entered, or about to be.
     InsideRooms,

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use proto_core::{
     client::{
-        CommandError, MessageId, OpenMessages, PasswordError, PeerView, RoomView, SayError, Status,
-        To,
+        CommandError, MessageId, OpenMessages, PasswordError, PeerView, RoomView, SendError,
+        Status, To,
     },
     host::Log,
     id::{Nick, PublicKey},
     record::Said,
     time::UnixTime,
-    wire::Wish,
+    wire::RoomAction,
 };
 use transport_mio::endpoint::ClientEndpoint;
 
@@ -60,12 +60,12 @@ impl Chat for EndpointChat {
         self.endpoint.unbind();
     }
 
-    fn say(&mut self, to: To, text: &str) -> Result<MessageId, SayError> {
-        self.endpoint.command(|client, now| client.say(now, to, text))
+    fn say(&mut self, to: To, text: &str) -> Result<MessageId, SendError> {
+        self.endpoint.command(|client, now| client.send_message(now, to, text))
     }
 
-    fn wish(&mut self, wish: Wish) -> Result<(), CommandError> {
-        self.endpoint.command(|client, now| client.wish(now, wish).map(drop))
+    fn request(&mut self, action: RoomAction) -> Result<(), CommandError> {
+        self.endpoint.command(|client, now| client.request(now, action).map(drop))
     }
 
     fn set_away(&mut self, text: &str) -> Result<(), CommandError> {

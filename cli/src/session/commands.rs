@@ -1,10 +1,10 @@
 //! Carrying out what was typed.
 
 use proto_core::{
-    client::{CommandError, SayError, To},
+    client::{CommandError, SendError, To},
     id::{Account, Room, RoomName},
     time::Instant,
-    wire::Wish,
+    wire::RoomAction,
 };
 
 use crate::{
@@ -90,9 +90,9 @@ impl Session {
                 self.rooms.turn_to((&mut self.display, at), Some(To::Lobby));
             }
             Command::Ask(missing) => self.ask(chat, at, *missing),
-            Command::Create(room) => return self.wish_of(chat, at, *room, Wish::Create),
-            Command::Rooms => return self.wish(chat, at, Wish::Rooms { from: Room(0) }),
-            Command::Join(room) => return self.wish_of(chat, at, *room, Wish::Join),
+            Command::Create(room) => return self.request_in(chat, at, *room, RoomAction::Create),
+            Command::Rooms => return self.request(chat, at, RoomAction::Rooms { from: Room(0) }),
+            Command::Join(room) => return self.request_in(chat, at, *room, RoomAction::Join),
             Command::Leave(None) if matches!(self.rooms.here(), Some(To::Peer(_) | To::Lobby)) => {
                 self.rooms.turn_to((&mut self.display, at), None);
             }
@@ -113,7 +113,7 @@ impl Session {
             Command::Whois(Ok(nick)) => match roster::person(chat, nick) {
                 Some(person) => self.tell(at, Notice::Whois(&person)),
                 None => {
-                    let (to, why) = (To::Peer(*nick), SayError::Unknown);
+                    let (to, why) = (To::Peer(*nick), SendError::Unknown);
                     return self.refuse(at, Notice::NotSent { to, why });
                 }
             },
@@ -143,7 +143,7 @@ impl Session {
                 self.queue.is_crowded_no_more();
             }
             // A script has time.
-            Err(SayError::Full) if self.scripted => {
+            Err(SendError::Full) if self.scripted => {
                 self.queue.is_crowded(at.now);
                 return Done::NotYet;
             }
@@ -170,42 +170,41 @@ impl Session {
         if self.sent.is_open_to(&To::Room(room)) {
             return Done::NotYet;
         }
-        self.wish(chat, at, Wish::Leave(room))
+        self.request(chat, at, RoomAction::Leave(room))
     }
 
     fn members(&mut self, chat: &mut impl Chat, at: Moment, room: Option<RoomWord>) -> Done {
         let first = Account(0);
         match room.or(self.rooms.entered().map(Ok)) {
-            Some(room) => {
-                self.wish_of(chat, at, room, |of| Wish::Members { of: Some(of), from: first })
-            }
+            Some(room) => self
+                .request_in(chat, at, room, |of| RoomAction::Members { of: Some(of), from: first }),
             None => self.refuse(at, Notice::Room(RoomNotice::NotInside)),
         }
     }
 
-    fn wish_of(
+    fn request_in(
         &mut self,
         chat: &mut impl Chat,
         at: Moment,
         room: RoomWord,
-        wish: impl FnOnce(RoomName) -> Wish,
+        action: impl FnOnce(RoomName) -> RoomAction,
     ) -> Done {
         match room {
-            Ok(room) => self.wish(chat, at, wish(room)),
+            Ok(room) => self.request(chat, at, action(room)),
             Err(why) => self.refuse(at, Notice::Room(RoomNotice::BadName(why))),
         }
     }
 
-    fn wish(&mut self, chat: &mut impl Chat, at: Moment, wish: Wish) -> Done {
+    fn request(&mut self, chat: &mut impl Chat, at: Moment, action: RoomAction) -> Done {
         if self.phase == Phase::Offline {
             return self.refuse(at, Notice::YouAreOffline);
         }
-        match chat.wish(wish) {
+        match chat.request(action) {
             Ok(()) => {}
             Err(CommandError::Full) => return self.refuse(at, Notice::Room(RoomNotice::Full)),
             Err(_) => return self.refuse(at, Notice::YouAreOffline),
         }
-        self.rooms.wish(at.now, !self.scripted);
+        self.rooms.request(at.now, !self.scripted);
         Done::Yes
     }
 

@@ -1,7 +1,7 @@
 //! Taking in what the client tells.
 
 use proto_core::{
-    client::{Deposit, Event, Status, To},
+    client::{Event, Status, SubmitReason, To},
     wire::CloseReason,
 };
 
@@ -41,14 +41,15 @@ impl Session {
             }
             Event::Deregistered { answered } => self.deregistered(chat, at, answered),
             Event::RosterChanged => self.roster_changed = true,
-            Event::Deposited { id, to: To::Peer(to), why } => {
-                self.sent.deposited(&id, at.now);
+            Event::Submitted { id, to: To::Peer(to), why } => {
+                self.sent.submitted(&id, at.now);
                 // Only the newest table knows whether the recipient is offline.
                 self.settle(chat, at);
                 let is_offline = self.roster.is_offline(&to);
-                let is_about_reach = matches!(why, Deposit::NoReceipt | Deposit::Unreachable);
+                let is_about_reach =
+                    matches!(why, SubmitReason::NoReceipt | SubmitReason::Unreachable);
                 let first = is_about_reach && self.sent.is_first_unreachable(&to);
-                self.tell(at, Notice::Deposited { to, why, is_offline, first });
+                self.tell(at, Notice::Submitted { to, why, is_offline, first });
             }
             Event::Accepted { id, .. } => self.sent.kept(&id),
             Event::Relayed { to } => {
@@ -78,12 +79,12 @@ impl Session {
             Event::RoomGap { room, missing, why } => {
                 self.rooms.gap((&mut self.display, at), room, missing, why);
             }
-            Event::Outcome { wish, result } => {
+            Event::RoomResponse { action, result } => {
                 self.refused |= self.scripted && result.is_err();
-                self.rooms.outcome(chat, (&mut self.display, at), wish, result);
+                self.rooms.outcome(chat, (&mut self.display, at), action, result);
             }
-            Event::Names { wish, last } => {
-                self.rooms.names(chat, (&mut self.display, at), (wish, last), text);
+            Event::Names { action, last } => {
+                self.rooms.names(chat, (&mut self.display, at), (action, last), text);
             }
             Event::Gap { from, missing } => self.tell(at, Notice::Gap { from, missing }),
             Event::MailboxEmpty if self.mailbox.take().is_some() => {
@@ -119,7 +120,7 @@ impl Session {
             }
             Event::Violation { by, rule } => self.tell(at, Notice::Violation { by, rule }),
             Event::Damaged => self.tell(at, Notice::Damaged),
-            // Nothing to show; so with deposits in a room, which the server is the only way into.
+            // Nothing to show; so with submissions in a room, which the server is the only way into.
             _ => {}
         }
     }

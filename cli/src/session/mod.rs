@@ -18,12 +18,12 @@ use std::time::Duration;
 
 use proto_core::{
     client::{
-        CommandError, MessageId, OpenMessages, PasswordError, PeerView, RoomView, SayError, Status,
-        To,
+        CommandError, MessageId, OpenMessages, PasswordError, PeerView, RoomView, SendError,
+        Status, To,
     },
     id::{Nick, PublicKey},
     time::{Instant, UnixTime},
-    wire::Wish,
+    wire::RoomAction,
 };
 
 use crate::{
@@ -76,16 +76,16 @@ pub(crate) trait Chat {
     /// # Errors
     /// What is wrong with the port, for people to read.
     fn register(&mut self) -> Result<(), String>;
-    /// Deposits what is open, then goes offline.
+    /// Submits what is open, then goes offline.
     fn deregister(&mut self) -> Result<(), CommandError>;
     /// Gives the password that was asked for.
     fn authenticate(&mut self, password: &Password) -> Result<(), PasswordError>;
     /// Frees the port.
     fn release(&mut self);
     /// Says something.
-    fn say(&mut self, to: To, text: &str) -> Result<MessageId, SayError>;
+    fn say(&mut self, to: To, text: &str) -> Result<MessageId, SendError>;
     /// Wishes something of the server's rooms.
-    fn wish(&mut self, wish: Wish) -> Result<(), CommandError>;
+    fn request(&mut self, action: RoomAction) -> Result<(), CommandError>;
     /// Has everyone know that the user is away; with an empty text, back.
     fn set_away(&mut self, text: &str) -> Result<(), CommandError>;
     /// Where the client is.
@@ -164,7 +164,7 @@ pub(crate) struct Session {
     /// When the store's failure was told of the last time.
     told_failure: Option<Instant>,
     /// A message was refused or expired; of a script, also one that was not taken, or a
-    /// wish that was refused.
+    /// request that was refused.
     refused: bool,
     exit: Option<Exit>,
 }

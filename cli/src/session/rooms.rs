@@ -1,12 +1,12 @@
-//! Where one speaks, and what is wished of the server's rooms.
+//! Where one speaks, and what is asked of the server's rooms.
 
 use std::time::Duration;
 
 use proto_core::{
-    client::{RoomView, SayError, To},
+    client::{RoomView, SendError, To},
     id::RoomName,
     time::Instant,
-    wire::{GoneReason, Retention, RoomRefusal, Wish},
+    wire::{Retention, RoomAction, RoomRefusal, TrimReason},
 };
 
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
 
 use super::{Chat, MAILBOX, Moment, display::Display};
 
-/// How long the prompt waits for what came of a wish: it may be another one then.
+/// How long the prompt waits for what came of a request: it may be another one then.
 const PROMPT: Duration = Duration::from_secs(1);
 
 /// What a session knows of rooms.
@@ -24,7 +24,7 @@ const PROMPT: Duration = Duration::from_secs(1);
 pub(super) struct Rooms {
     /// What is typed is said there.
     here: Option<To>,
-    /// Since when a wish is under way.
+    /// Since when a request is under way.
     wished: Option<Instant>,
     /// The prompt waits until then.
     hold: Option<Instant>,
@@ -74,7 +74,7 @@ impl Rooms {
         display.show(at, Notice::Here(here));
     }
 
-    /// Since when a wish is under way.
+    /// Since when a request is under way.
     pub(super) fn wished_since(&self) -> Option<Instant> {
         self.wished
     }
@@ -89,31 +89,31 @@ impl Rooms {
         self.hold.into_iter().chain(self.coming).min()
     }
 
-    /// Something is wished of the server, and maybe waited for at the prompt.
-    pub(super) fn wish(&mut self, now: Instant, is_waited_for: bool) {
+    /// Something is asked of the server, and maybe waited for at the prompt.
+    pub(super) fn request(&mut self, now: Instant, is_waited_for: bool) {
         self.wished = Some(now);
         self.hold = is_waited_for.then(|| now + PROMPT);
     }
 
     /// Whether a message that was refused so may be taken when the server has named more
     /// of the user's rooms.
-    pub(super) fn may_be_member_soon(&self, to: &To, why: SayError) -> bool {
-        why == SayError::NotMember && to.is_room() && self.coming.is_some()
+    pub(super) fn may_be_member_soon(&self, to: &To, why: SendError) -> bool {
+        why == SendError::NotMember && to.is_room() && self.coming.is_some()
     }
 
-    /// A wish was answered: it was refused, or done.
+    /// A request was answered: it was refused, or done.
     pub(super) fn outcome(
         &mut self,
         chat: &mut impl Chat,
         (display, at): (&mut Display, Moment),
-        wish: Wish,
+        action: RoomAction,
         result: Result<(), RoomRefusal>,
     ) {
         self.answered();
-        let notice = match (wish, result) {
-            (wish, Err(why)) => RoomNotice::Refused { wish, why },
-            (Wish::Create(room), Ok(())) => RoomNotice::Created(room),
-            (Wish::Join(room), Ok(())) => {
+        let notice = match (action, result) {
+            (action, Err(why)) => RoomNotice::Refused { action, why },
+            (RoomAction::Create(room), Ok(())) => RoomNotice::Created(room),
+            (RoomAction::Join(room), Ok(())) => {
                 // As its creator wrote it.
                 let room = name_of(chat, &room).unwrap_or(room);
                 self.here = Some(To::Room(room));
@@ -121,12 +121,12 @@ impl Rooms {
                 let retention = self.retention.filter(|_| is_first);
                 RoomNotice::Entered { room, retention }
             }
-            (Wish::Leave(room), Ok(())) => {
+            (RoomAction::Leave(room), Ok(())) => {
                 self.here = self.here.filter(|here| *here != To::Room(room));
                 RoomNotice::Left(room)
             }
             // These are answered by names.
-            (Wish::Rooms { .. } | Wish::Members { .. }, Ok(())) => return,
+            (RoomAction::Rooms { .. } | RoomAction::Members { .. }, Ok(())) => return,
         };
         display.show(at, Notice::Room(notice));
     }
@@ -136,7 +136,7 @@ impl Rooms {
         &mut self,
         chat: &mut impl Chat,
         (display, at): (&mut Display, Moment),
-        (wish, last): (Wish, bool),
+        (action, last): (RoomAction, bool),
         page: &[u8],
     ) {
         let names = page.split(|byte| *byte == b'\n').filter(|name| !name.is_empty());
@@ -146,7 +146,7 @@ impl Rooms {
         }
         self.answered();
         let names = std::mem::take(&mut self.names);
-        if let Wish::Members { of: Some(of), .. } = wish {
+        if let RoomAction::Members { of: Some(of), .. } = action {
             display.show(at, Notice::Room(RoomNotice::Members { of, nicks: &names }));
             return;
         }
@@ -166,7 +166,7 @@ impl Rooms {
         (display, at): (&mut Display, Moment),
         room: To,
         missing: u64,
-        why: GoneReason,
+        why: TrimReason,
     ) {
         let retention = self.retention;
         display.show(at, Notice::Room(RoomNotice::Gap { room, missing, why, retention }));

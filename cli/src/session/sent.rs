@@ -33,7 +33,7 @@ struct Message {
     /// It is in the outbox, durably.
     kept: bool,
     /// When it went to the server, if that has not answered yet.
-    deposited: Option<Instant>,
+    submitted: Option<Instant>,
     stored: bool,
 }
 
@@ -42,8 +42,8 @@ impl Sent {
     pub(super) fn said(&mut self, id: MessageId, to: To, text: &str, now: Instant) {
         let text = SafeText::new(text.as_bytes()).excerpt(EXCERPT);
         // What is said in a room needs the server at once.
-        let deposited = to.is_room().then_some(now);
-        self.messages.insert(id, Message { to, text, kept: false, deposited, stored: false });
+        let submitted = to.is_room().then_some(now);
+        self.messages.insert(id, Message { to, text, kept: false, submitted, stored: false });
     }
 
     /// It is in the outbox.
@@ -54,9 +54,9 @@ impl Sent {
     }
 
     /// It goes to the server.
-    pub(super) fn deposited(&mut self, id: &MessageId, now: Instant) {
+    pub(super) fn submitted(&mut self, id: &MessageId, now: Instant) {
         if let Some(message) = self.messages.get_mut(id) {
-            message.deposited = Some(now);
+            message.submitted = Some(now);
         }
     }
 
@@ -65,14 +65,14 @@ impl Sent {
         let message = self.messages.remove(&id)?;
         let text = message.text.clone();
         if let (Verdict::Delivered, To::Peer(to)) = (verdict, message.to)
-            && message.deposited.is_none()
+            && message.submitted.is_none()
             && !message.stored
         {
             self.way_changed(&to);
         }
         if verdict == Verdict::Stored && !message.to.is_room() {
             // Another verdict follows.
-            self.messages.insert(id, Message { deposited: None, stored: true, ..message });
+            self.messages.insert(id, Message { submitted: None, stored: true, ..message });
         }
         Some(text)
     }
@@ -116,6 +116,6 @@ impl Sent {
 
     /// Since when the server owes an answer to one of them.
     pub(super) fn unanswered_since(&self) -> Option<Instant> {
-        self.messages.values().filter_map(|message| message.deposited).min()
+        self.messages.values().filter_map(|message| message.submitted).min()
     }
 }

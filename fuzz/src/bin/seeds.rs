@@ -13,17 +13,17 @@ use proto_core::{
     session::{INIT_NOISE, MAIL_OVERHEAD, receipt, seal_mail},
     time::UnixTime,
     wire::{
-        Accept, Ack, AckGap, Away, CloseReason, Command, Deposit, EntryRefusal, EntryRefused,
-        FRAGMENT_UNIT, Former, Frame, Gone, GoneReason, Hello, HelloTo, Init, Inquire, Joined,
-        Limits, Login, MAX_DATAGRAM, Mail, MailAck, Names, Outcome, PasswordWant, PasswordWanted,
-        Presence, Progress, Read, Receipt, Register, RegisterRefusal, Registered, Retention, Retry,
-        RoomEntry, RoomRefusal, Roster, RosterEntry, Say, Secret, VERSION, Wish,
+        Accept, Ack, AckGap, Away, CloseReason, DeliveryStatus, FRAGMENT_UNIT, Frame, Hello,
+        HelloTo, Init, Joined, KeyHistory, Limits, Login, MAX_DATAGRAM, Mail, MailAck, Message,
+        Names, PasswordWant, PasswordWanted, Presence, Read, Receipt, Register, RegisterRefusal,
+        Registered, Retention, Retry, RoomAction, RoomEntry, RoomRefusal, RoomRequest,
+        RoomResponse, Roster, RosterEntry, Secret, StatusQuery, Submit, SubmitRefusal,
+        SubmitRefused, TrimReason, Trimmed, VERSION,
     },
 };
 use udpchat_fuzz::{
-    Scene, end_identity, nick, plaintext, register, role_identity, room_name, seed,
+    Scene, end_identity, nick, plaintext, register, request, role_identity, room_name, seed,
     steps::{End, Step, write},
-    wish,
 };
 
 /// Every packet that an end was sent, in a seed.
@@ -107,7 +107,7 @@ fn stories(seeds: &Seeds<'_>) -> io::Result<()> {
     let (peer, epoch, number) = (Account(1), Epoch(1), Number(1));
     let to = Recipient::Account(peer);
     let piece = &[7; 160];
-    let deposit = plaintext(&Frame::Deposit(Deposit {
+    let submit = plaintext(&Frame::Submit(Submit {
         to,
         epoch,
         number,
@@ -127,7 +127,7 @@ fn stories(seeds: &Seeds<'_>) -> io::Result<()> {
     seeds.steps(
         "relayed",
         &[
-            Step::Frames(first, &deposit),
+            Step::Frames(first, &submit),
             host,
             Step::Acknowledge(second, ALL),
             Step::Frames(second, &ack),
@@ -140,7 +140,7 @@ fn stories(seeds: &Seeds<'_>) -> io::Result<()> {
         "saved",
         &[
             Step::Frames(second, &deregister),
-            Step::Frames(first, &deposit),
+            Step::Frames(first, &submit),
             host,
             host,
             Step::Call(second, &[]),
@@ -156,7 +156,7 @@ fn stories(seeds: &Seeds<'_>) -> io::Result<()> {
         ],
     )?;
     // Pairs with something in the mailbox, or with something that never gets there.
-    let never = plaintext(&Frame::Deposit(Deposit {
+    let never = plaintext(&Frame::Submit(Submit {
         to: Recipient::Account(Account(2)),
         epoch,
         number: Number(5),
@@ -166,7 +166,7 @@ fn stories(seeds: &Seeds<'_>) -> io::Result<()> {
         offset: 0,
         piece,
     }));
-    let mut steps = vec![Step::Frames(second, &deregister), Step::Frames(first, &deposit)];
+    let mut steps = vec![Step::Frames(second, &deregister), Step::Frames(first, &submit)];
     steps.extend([host; 4]);
     steps.extend([Step::Frames(first, &never), host, host, Step::Time(31_000)]);
     seeds.steps("waiting", &steps)?;
@@ -199,7 +199,7 @@ fn stories(seeds: &Seeds<'_>) -> io::Result<()> {
         &[
             Step::Time(50),
             Step::Acknowledge(second, ALL),
-            Step::Frames(first, &deposit),
+            Step::Frames(first, &submit),
             host,
             host,
             Step::Time(600),
@@ -213,12 +213,13 @@ fn stories(seeds: &Seeds<'_>) -> io::Result<()> {
             Step::Time(60_000),
         ],
     )?;
-    // Progress is found lost in the very packet that makes its pair give way to another.
-    let inquire =
-        |to| plaintext(&Frame::Inquire(Inquire { to: Recipient::Account(Account(to)), epoch }));
-    let asked: Vec<_> = [1, 2, 0].map(inquire).into();
+    // DeliveryStatus is found lost in the very packet that makes its pair give way to another.
+    let query_status = |to| {
+        plaintext(&Frame::StatusQuery(StatusQuery { to: Recipient::Account(Account(to)), epoch }))
+    };
+    let asked: Vec<_> = [1, 2, 0].map(query_status).into();
     let lost = Ack { largest: 5, delay: 0, first: 0, gaps: Default::default() };
-    let both = [plaintext(&Frame::Ack(lost)), inquire(0)].concat();
+    let both = [plaintext(&Frame::Ack(lost)), query_status(0)].concat();
     let mut crowd = vec![Step::Time(50), Step::Acknowledge(first, ALL)];
     for (end, asked) in [(first, &asked[..2]), (second, &asked), (End::Third, &asked)] {
         crowd.extend(asked.iter().flat_map(|ask| [Step::Frames(end, ask), host]));
@@ -226,8 +227,8 @@ fn stories(seeds: &Seeds<'_>) -> io::Result<()> {
     crowd.extend([Step::Frames(first, &ping); 4]);
     crowd.extend([Step::Frames(first, &both), host, Step::Time(60_000)]);
     seeds.steps("crowd", &crowd)?;
-    seeds.steps("full", &[Step::Frames(first, &deposit), Step::Host(false), Step::Time(60_000)])?;
-    seeds.steps("damaged", &[Step::Frames(first, &deposit), Step::Found(&[1, 2, 3])])?;
+    seeds.steps("full", &[Step::Frames(first, &submit), Step::Host(false), Step::Time(60_000)])?;
+    seeds.steps("damaged", &[Step::Frames(first, &submit), Step::Found(&[1, 2, 3])])?;
     seeds.steps("silent", &[Step::Time(20_000), Step::Time(50_000), Step::Time(60_000)])?;
     for end in End::ALL {
         seeds.steps(
@@ -276,7 +277,7 @@ fn said_in(room: Room, number: u64, bytes: usize) -> Vec<Vec<u8>> {
     let body = vec![7; bytes];
     let total = bytes as u16;
     let pieces = body.chunks(5 * FRAGMENT_UNIT).enumerate().map(|(at, piece)| {
-        plaintext(&Frame::Deposit(Deposit {
+        plaintext(&Frame::Submit(Submit {
             to: Recipient::Room(room),
             epoch: Epoch(1),
             number: Number(number),
@@ -296,7 +297,9 @@ fn rooms_at_server(seeds: &Seeds<'_>) -> io::Result<()> {
     let settle = [host; 4];
     let lobby = Room::LOBBY;
     let room = Room(1);
-    let command = |serial, which| plaintext(&Frame::Command(Command { serial, wish: wish(which) }));
+    let command = |serial, which| {
+        plaintext(&Frame::RoomRequest(RoomRequest { serial, action: request(which) }))
+    };
     let read = |room, upto| plaintext(&Frame::Read(Read { room, upto, rewinds: 0 }));
     let commands: Vec<_> = (0..8).map(|which| command(u64::from(which), which)).collect();
     let [create, join, leave, list, members, everyone, other, join_other] = &commands[..] else {
@@ -459,13 +462,19 @@ fn rooms_at_server(seeds: &Seeds<'_>) -> io::Result<()> {
     let names: Vec<_> =
         (0..8).map(|at| RoomName::new(&format!("{}{at}", "long".repeat(7)))).collect();
     let names = names.into_iter().flatten();
-    let wishes = names.clone().map(Wish::Create).map(|wish| (first, wish));
-    let joins = names.flat_map(|name| End::ALL.map(|end| (end, Wish::Join(name))));
-    let pages = [0, 3].map(|from| (End::Third, Wish::Rooms { from: Room(from) }));
+    let wishes = names.clone().map(RoomAction::Create).map(|action| (first, action));
+    let joins = names.flat_map(|name| End::ALL.map(|end| (end, RoomAction::Join(name))));
+    let pages = [0, 3].map(|from| (End::Third, RoomAction::Rooms { from: Room(from) }));
     let mut steps = Vec::new();
     let wishes: Vec<_> = wishes.chain(joins).chain(pages).enumerate().collect();
-    let asked = |(serial, (end, wish)): &(usize, (End, Wish))| {
-        (*end, plaintext(&Frame::Command(Command { serial: *serial as u64 + 20, wish: *wish })))
+    let asked = |(serial, (end, action)): &(usize, (End, RoomAction))| {
+        (
+            *end,
+            plaintext(&Frame::RoomRequest(RoomRequest {
+                serial: *serial as u64 + 20,
+                action: *action,
+            })),
+        )
     };
     let asked: Vec<_> = wishes.iter().map(asked).collect();
     for (end, command) in &asked {
@@ -489,7 +498,7 @@ fn rooms_at_server(seeds: &Seeds<'_>) -> io::Result<()> {
 
 fn rooms_at_client(seeds: &Seeds<'_>) -> io::Result<()> {
     let (first, host) = (End::First, Step::Host(true));
-    let (room, from, reason) = (Room(1), nick(End::Second), GoneReason::Damaged);
+    let (room, from, reason) = (Room(1), nick(End::Second), TrimReason::Damaged);
     let appended = |run: u8, previous: Option<u8>, index, offset, length: usize, total| {
         let piece = &[7; 1000][..length];
         let (run, previous) = (Incarnation([run; 8]), previous.map(|run| RunTag([run; 4])));
@@ -500,7 +509,7 @@ fn rooms_at_client(seeds: &Seeds<'_>) -> io::Result<()> {
     let unit = FRAGMENT_UNIT;
     let halves = [piece(1, 0, unit, 2 * unit as u16), piece(1, unit as u16, unit, 2 * unit as u16)];
     let later = [piece(2, 0, 40, 40), piece(3, 0, 40, 40), piece(9, 0, 40, 40)];
-    let gone = plaintext(&Frame::Gone(Gone { room, upto: 8, first: 8, reason }));
+    let gone = plaintext(&Frame::Trimmed(Trimmed { room, upto: 8, first: 8, reason }));
     let joined = plaintext(&joined_to(room, 2, 9, 5));
     let registered = plaintext(&Frame::Registered(Registered {
         account: Account(0),
@@ -552,7 +561,7 @@ fn rooms_at_client(seeds: &Seeds<'_>) -> io::Result<()> {
     )?;
     let told = |to, stored, online| {
         let none = Position::default();
-        plaintext(&Frame::Progress(Progress {
+        plaintext(&Frame::DeliveryStatus(DeliveryStatus {
             to: Recipient::Room(to),
             key: 0,
             stored: Position::new(Epoch(1), Number(stored)),
@@ -562,11 +571,11 @@ fn rooms_at_client(seeds: &Seeds<'_>) -> io::Result<()> {
             receipt: [0; 16],
         }))
     };
-    let refused = plaintext(&Frame::EntryRefused(EntryRefused {
+    let refused = plaintext(&Frame::SubmitRefused(SubmitRefused {
         to: Recipient::Room(room),
         epoch: Epoch(1),
         number: Number(1),
-        reason: EntryRefusal::NotMember,
+        reason: SubmitRefusal::NotMember,
     }));
     seeds.steps(
         "told",
@@ -595,7 +604,7 @@ fn rooms_at_client(seeds: &Seeds<'_>) -> io::Result<()> {
                 Step::Tell(false, 3),
                 host,
                 Step::Frames(first, &halves[0]),
-                Step::Wish(which),
+                Step::RoomAction(which),
                 Step::Grant(first, what),
                 Step::Acknowledge(first, ALL),
                 Step::Grant(first, what),
@@ -608,7 +617,7 @@ fn rooms_at_client(seeds: &Seeds<'_>) -> io::Result<()> {
     }
     // The last indices that there are.
     let far = u32::MAX;
-    let passed = plaintext(&Frame::Gone(Gone { room, upto: far - 2, first: 1, reason }));
+    let passed = plaintext(&Frame::Trimmed(Trimmed { room, upto: far - 2, first: 1, reason }));
     let far = [piece(far - 1, 0, 50, 50), piece(far, 0, 60, 60)];
     let near = piece(1, 0, 40, 40);
     let mut steps = vec![Step::Frames(first, &near), host, host, Step::Frames(first, &passed)];
@@ -642,13 +651,13 @@ fn rooms_at_client(seeds: &Seeds<'_>) -> io::Result<()> {
     seeds.steps("restarted", &steps)?;
     for which in 0..6 {
         seeds.steps(
-            &format!("wish-{which}"),
+            &format!("action-{which}"),
             &[
                 Step::Away(5),
-                Step::Wish(which),
+                Step::RoomAction(which),
                 Step::Acknowledge(first, ALL),
                 Step::Time(3000),
-                Step::Wish(which),
+                Step::RoomAction(which),
                 Step::Away(0),
                 Step::Time(60_000),
                 Step::Time(60_000),
@@ -670,7 +679,7 @@ fn passwords(seeds: &Seeds<'_>) -> io::Result<()> {
     };
     let (own, of_first) = (login(third, 2, 2), login(first, 3, 1));
     let deregister = plaintext(&Frame::Deregister(()));
-    let mail = plaintext(&Frame::Deposit(Deposit {
+    let mail = plaintext(&Frame::Submit(Submit {
         to: Recipient::Account(Account(0)),
         epoch: Epoch(1),
         number: Number(1),
@@ -731,7 +740,7 @@ fn passwords(seeds: &Seeds<'_>) -> io::Result<()> {
     seeds.steps("proving", &steps)?;
     // A peer goes on under another key, with what was said to it on its way.
     let (at, none) = (|number| Position::new(Epoch(1), Number(number)), Position::default());
-    let progress = Progress {
+    let progress = DeliveryStatus {
         to: Recipient::Account(Account(1)),
         key: 0,
         stored: at(1),
@@ -740,10 +749,11 @@ fn passwords(seeds: &Seeds<'_>) -> io::Result<()> {
         online: false,
         receipt: [0; 16],
     };
-    let stored = plaintext(&Frame::Progress(progress));
-    let renewed = plaintext(&Frame::Progress(Progress { key: 1, stored: at(0), ..progress }));
-    let again = Progress { key: 1, stored: at(2), ..progress };
-    let again = plaintext(&Frame::Progress(again));
+    let stored = plaintext(&Frame::DeliveryStatus(progress));
+    let renewed =
+        plaintext(&Frame::DeliveryStatus(DeliveryStatus { key: 1, stored: at(0), ..progress }));
+    let again = DeliveryStatus { key: 1, stored: at(2), ..progress };
+    let again = plaintext(&Frame::DeliveryStatus(again));
     let mut entry = [0; RosterEntry::SIZE_BOUND];
     let entry = RosterEntry {
         account: Account(1),
@@ -872,7 +882,7 @@ fn frames() -> Vec<Vec<u8>> {
     let gap = AckGap { missing: 0, run: 0 };
     let gaps = [gap].into_iter().collect();
     let position = Position::new(epoch, number);
-    let progress = Progress {
+    let progress = DeliveryStatus {
         to,
         key: 0,
         stored: position,
@@ -881,9 +891,8 @@ fn frames() -> Vec<Vec<u8>> {
         online: true,
         receipt: [0; 16],
     };
-    let deposit =
-        Deposit { to, epoch, number, key: 0, skip: 0, total: 160, offset: 0, piece: &body };
-    let command = |which| Frame::Command(Command { serial: 9, wish: wish(which) });
+    let submit = Submit { to, epoch, number, key: 0, skip: 0, total: 160, offset: 0, piece: &body };
+    let command = |which| Frame::RoomRequest(RoomRequest { serial: 9, action: request(which) });
     let entry = RoomEntry {
         room,
         index: 1,
@@ -942,34 +951,43 @@ fn frames() -> Vec<Vec<u8>> {
             last: true,
             entries,
         }),
-        Frame::Say(Say { epoch, number, skip: 0, total: 160, offset: 0, piece: &body }),
+        Frame::Message(Message { epoch, number, skip: 0, total: 160, offset: 0, piece: &body }),
         Frame::Receipt(Receipt { epoch, number }),
-        Frame::Deposit(deposit),
-        Frame::Deposit(Deposit { to: Recipient::Account(Account(0)), ..deposit }),
-        Frame::Deposit(Deposit { to: Recipient::Account(Account(9)), ..deposit }),
-        Frame::Deposit(Deposit { to: Recipient::Room(Room::LOBBY), ..deposit }),
-        Frame::Deposit(Deposit { to: Recipient::Room(room), ..deposit }),
-        Frame::Deposit(Deposit { key: 7, ..deposit }),
-        Frame::Deposit(Deposit { number: Number(2), total: 320, ..deposit }),
-        Frame::Progress(progress),
-        Frame::Progress(Progress { delivered: position, receipt: taken, ..progress }),
-        Frame::Progress(Progress { expired: (position, position), ..progress }),
-        Frame::Progress(Progress { key: 1, ..progress }),
-        Frame::Progress(Progress { to: Recipient::Room(room), ..progress }),
-        Frame::EntryRefused(EntryRefused { to, epoch, number, reason: EntryRefusal::Store }),
-        Frame::EntryRefused(EntryRefused { to, epoch, number, reason: EntryRefusal::KeyChanged }),
-        Frame::EntryRefused(EntryRefused {
+        Frame::Submit(submit),
+        Frame::Submit(Submit { to: Recipient::Account(Account(0)), ..submit }),
+        Frame::Submit(Submit { to: Recipient::Account(Account(9)), ..submit }),
+        Frame::Submit(Submit { to: Recipient::Room(Room::LOBBY), ..submit }),
+        Frame::Submit(Submit { to: Recipient::Room(room), ..submit }),
+        Frame::Submit(Submit { key: 7, ..submit }),
+        Frame::Submit(Submit { number: Number(2), total: 320, ..submit }),
+        Frame::DeliveryStatus(progress),
+        Frame::DeliveryStatus(DeliveryStatus { delivered: position, receipt: taken, ..progress }),
+        Frame::DeliveryStatus(DeliveryStatus { expired: (position, position), ..progress }),
+        Frame::DeliveryStatus(DeliveryStatus { key: 1, ..progress }),
+        Frame::DeliveryStatus(DeliveryStatus { to: Recipient::Room(room), ..progress }),
+        Frame::SubmitRefused(SubmitRefused { to, epoch, number, reason: SubmitRefusal::Store }),
+        Frame::SubmitRefused(SubmitRefused {
+            to,
+            epoch,
+            number,
+            reason: SubmitRefusal::KeyChanged,
+        }),
+        Frame::SubmitRefused(SubmitRefused {
             to: Recipient::Room(room),
             epoch,
             number,
-            reason: EntryRefusal::NotMember,
+            reason: SubmitRefusal::NotMember,
         }),
-        Frame::Former(Former { account: Account(1), key: peer.public(), nick: nick(End::Second) }),
+        Frame::KeyHistory(KeyHistory {
+            account: Account(1),
+            key: peer.public(),
+            nick: nick(End::Second),
+        }),
         Frame::Mail(mail),
         Frame::Mail(Mail { total: 160, piece: &body, ..mail }),
         Frame::MailAck(MailAck { index: FIRST_MAIL, receipt: [1; 16] }),
-        Frame::Inquire(Inquire { to, epoch }),
-        Frame::Inquire(Inquire { to: Recipient::Room(room), epoch }),
+        Frame::StatusQuery(StatusQuery { to, epoch }),
+        Frame::StatusQuery(StatusQuery { to: Recipient::Room(room), epoch }),
         Frame::MailboxEmpty(()),
         Frame::PasswordWanted(wanted),
         Frame::PasswordWanted(PasswordWanted { why: PasswordWant::Wrong, attempt: 1, ..wanted }),
@@ -983,15 +1001,15 @@ fn frames() -> Vec<Vec<u8>> {
         Frame::RoomEntry(RoomEntry { index: 2, total: 320, offset: 160, ..entry }),
         Frame::RoomEntry(RoomEntry { room: Room::LOBBY, ..entry }),
         Frame::RoomEntry(RoomEntry { index: 2, previous: Some(RunTag([6; 4])), ..entry }),
-        Frame::Gone(Gone { room, upto: 3, first: 2, reason: GoneReason::TooLong }),
+        Frame::Trimmed(Trimmed { room, upto: 3, first: 2, reason: TrimReason::TooLong }),
         command(0),
         command(1),
         command(2),
         command(3),
         command(4),
         command(5),
-        Frame::Outcome(Outcome { serial: 9, result: Ok(()) }),
-        Frame::Outcome(Outcome { serial: 9, result: Err(RoomRefusal::Unknown) }),
+        Frame::RoomResponse(RoomResponse { serial: 9, result: Ok(()) }),
+        Frame::RoomResponse(RoomResponse { serial: 9, result: Err(RoomRefusal::Unknown) }),
         Frame::Names(Names { serial: 9, next: Some(3), names: &names }),
         Frame::Away(Away { text: Some("gone to lunch") }),
         Frame::Away(Away { text: None }),

@@ -120,7 +120,7 @@ impl Chat {
                     });
                 }
                 // A client asks for none.
-                Action::Judge { .. } => {}
+                Action::CheckPassword { .. } => {}
                 Action::Event { event, text } => {
                     // Quoted, nothing in it can move the cursor or pass for something else.
                     let text = String::from_utf8_lossy(text);
@@ -149,7 +149,7 @@ impl Chat {
                         Event::Ready
                         | Event::RosterChanged
                         | Event::Accepted { .. }
-                        | Event::Deposited { .. }
+                        | Event::Submitted { .. }
                         | Event::Relayed { .. }
                         | Event::MailboxEmpty => {}
                         _ => println!("{event:?}"),
@@ -192,7 +192,7 @@ impl Chat {
             },
             None => (To::Lobby, line),
         };
-        if let Err(why) = self.client.say(now(), to, text) {
+        if let Err(why) = self.client.send_message(now(), to, text) {
             println!("{why}");
         }
     }

@@ -28,7 +28,7 @@ pub struct Config {
     pub datagram: u16,
     /// Bytes of messages that one peer, or the server, may have under way to here.
     pub credit: u32,
-    /// How long a message sent directly waits for its receipt before it is deposited.
+    /// How long a message sent directly waits for its receipt before it is submitted.
     pub receipt: Duration,
     /// Silence of the server, while something is asked of it, that its user is told of.
     pub patience: Duration,

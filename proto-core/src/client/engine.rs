@@ -13,14 +13,16 @@ use crate::{
     storage::{Id, Index, Pool, PoolHead, Slab, SlabHead},
     time::{Instant, WallClock},
     violation::Violation,
-    wire::{CloseReason, Frame, MAX_AWAY, MAX_DATAGRAM, Registered, Roster as RosterPage, Wish},
+    wire::{
+        CloseReason, Frame, MAX_AWAY, MAX_DATAGRAM, Registered, RoomAction, Roster as RosterPage,
+    },
 };
 
 use super::{
     config::Config,
     contact::Contact,
     ctx::Ctx,
-    error::{CommandError, PasswordError, SayError},
+    error::{CommandError, PasswordError, SendError},
     event::{Event, MessageId, To},
     inbox::{self, Inbox},
     loading::{self, Loading},
@@ -208,19 +210,19 @@ impl<'a> Engine<'a> {
         Ok(())
     }
 
-    pub(super) fn say(&mut self, to: &To, text: &str) -> Result<MessageId, SayError> {
+    pub(super) fn say(&mut self, to: &To, text: &str) -> Result<MessageId, SendError> {
         outbox::check(&self.cx, to, text)?;
         let id = match to {
-            To::Peer(_) => self.cx.peers.by_name(to).ok_or(SayError::Unknown)?,
+            To::Peer(_) => self.cx.peers.by_name(to).ok_or(SendError::Unknown)?,
             To::Lobby | To::Room(_) => {
-                self.rooms.may_be_member_of(&self.cx, to).ok_or(SayError::NotMember)?
+                self.rooms.may_be_member_of(&self.cx, to).ok_or(SendError::NotMember)?
             }
         };
         self.outbox.say(&mut self.cx, id, text)
     }
 
-    pub(super) fn wish(&mut self, wish: Wish) -> Result<(), CommandError> {
-        self.rooms.wish(&mut self.cx, wish)
+    pub(super) fn request(&mut self, action: RoomAction) -> Result<(), CommandError> {
+        self.rooms.request(&mut self.cx, action)
     }
 
     pub(super) fn set_away(&mut self, text: &str) -> Result<(), CommandError> {
@@ -494,7 +496,7 @@ impl<'a> Engine<'a> {
             if let Some(packet) = packet.as_mut().filter(|packet| !packet.is_closing()) {
                 self.session.write_request(cx, self.roster.have(), link, packet);
                 self.inbox.write_acks(cx, link, packet);
-                outbox::inquiries::write_inquiries(cx, link, packet);
+                outbox::status_queries::write_status_queries(cx, link, packet);
                 self.rooms.write(cx, &self.inbox, link, packet);
                 self.outbox.write_messages(cx, link, packet);
             }
@@ -509,7 +511,7 @@ impl<'a> Engine<'a> {
     fn apply(&mut self, change: Change) {
         match change {
             Change::None => {}
-            Change::Deposit => {
+            Change::SubmitReason => {
                 self.outbox.pump_all(&mut self.cx);
                 self.outbox.consider_leaving(&mut self.cx);
             }
@@ -648,8 +650,8 @@ impl<'a> Engine<'a> {
             self.cx.store.owe_own();
         }
         self.rooms.begin(&mut self.cx, registered.rooms);
-        self.outbox.inquire_all(&mut self.cx);
-        self.apply(Change::Deposit);
+        self.outbox.query_all(&mut self.cx);
+        self.apply(Change::SubmitReason);
         Taken::Done
     }
 
@@ -723,7 +725,7 @@ impl<'a> Receiver<'a> for Engine<'a> {
                 }
                 Taken::Done
             }
-            Frame::Say(say) if !from_server => inbox.said(cx, link, say),
+            Frame::Message(say) if !from_server => inbox.said(cx, link, say),
             Frame::Receipt(receipt) if !from_server => outbox.receipt(cx, link, receipt),
             Frame::Registered(registered) if from_server => self.registered(link, registered),
             Frame::RegisterRefused(reason) if from_server => {
@@ -737,22 +739,25 @@ impl<'a> Receiver<'a> for Engine<'a> {
             }
             Frame::Roster(page) if from_server => self.take_roster(page),
             // Whose numbers these are, the Registered says, which is on its way.
-            Frame::Progress(_) | Frame::EntryRefused(_) | Frame::Former(_) | Frame::Mail(_)
+            Frame::DeliveryStatus(_)
+            | Frame::SubmitRefused(_)
+            | Frame::KeyHistory(_)
+            | Frame::Mail(_)
                 if from_server && !registered =>
             {
                 Taken::NoRoom
             }
-            Frame::Progress(progress) if from_server => outbox.progress(cx, link, progress),
-            Frame::EntryRefused(refused) if from_server => outbox.refused(cx, refused),
-            Frame::Former(former) if from_server => Inbox::former(cx, link, former),
+            Frame::DeliveryStatus(progress) if from_server => outbox.progress(cx, link, progress),
+            Frame::SubmitRefused(refused) if from_server => outbox.refused(cx, refused),
+            Frame::KeyHistory(former) if from_server => Inbox::former(cx, link, former),
             Frame::Mail(mail) if from_server => inbox.mail(cx, link, mail),
             Frame::MailboxEmpty(()) if from_server => session.mailbox_empty(cx),
             Frame::Joined(joined) if from_server => {
                 rooms.joined(cx, outbox, (link, number), joined)
             }
             Frame::RoomEntry(entry) if from_server => Rooms::entry(cx, inbox, link, entry),
-            Frame::Gone(gone) if from_server => Rooms::gone(cx, inbox, *gone),
-            Frame::Outcome(outcome) if from_server => {
+            Frame::Trimmed(gone) if from_server => Rooms::gone(cx, inbox, *gone),
+            Frame::RoomResponse(outcome) if from_server => {
                 rooms.outcome(cx, inbox, (link, number), *outcome)
             }
             Frame::Names(names) if from_server => rooms.names(cx, names),
@@ -789,8 +794,8 @@ fn settle(
         (SentFrame::Request, Fate::Lost) => contact.session.owe_request(),
         (SentFrame::Receipt, Fate::Lost) => Inbox::receipt_lost(contact),
         (SentFrame::Piece(id, run), Fate::Lost) => outbox.piece_lost(contact, id, run),
-        (SentFrame::Inquiry(id), Fate::Lost) => outbox::inquiries::lost(contact, peers, id),
-        (SentFrame::Read(_) | SentFrame::Command | SentFrame::Away, Fate::Lost) => {
+        (SentFrame::Inquiry(id), Fate::Lost) => outbox::status_queries::lost(contact, peers, id),
+        (SentFrame::Read(_) | SentFrame::RoomRequest | SentFrame::Away, Fate::Lost) => {
             Rooms::lost(contact, peers, sent);
         }
     }

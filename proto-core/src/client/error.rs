@@ -12,7 +12,7 @@ pub enum CommandError {
     Online,
     /// The client is offline.
     Offline,
-    /// The last wish is not answered yet.
+    /// The last request is not answered yet.
     Busy,
     /// There is no room for another room here.
     Full,
@@ -66,7 +66,7 @@ impl core::error::Error for PasswordError {}
 /// Why a message is not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum SayError {
+pub enum SendError {
     /// The client is offline, or has not been registered in this run yet.
     Offline,
     /// Nobody holds that nick.
@@ -86,7 +86,7 @@ pub enum SayError {
     Full,
 }
 
-impl fmt::Display for SayError {
+impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Offline => f.write_str("you are offline; nothing was sent"),
@@ -104,4 +104,4 @@ impl fmt::Display for SayError {
     }
 }
 
-impl core::error::Error for SayError {}
+impl core::error::Error for SendError {}

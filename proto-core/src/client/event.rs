@@ -9,8 +9,8 @@ use crate::{
     time::UnixTime,
     violation::Violation,
     wire::{
-        CloseReason, EntryRefusal, GoneReason, Limits, PasswordWant, RegisterRefusal, RoomRefusal,
-        Wish,
+        CloseReason, Limits, PasswordWant, RegisterRefusal, RoomAction, RoomRefusal, SubmitRefusal,
+        TrimReason,
     },
 };
 
@@ -44,10 +44,10 @@ impl To {
         }
     }
 
-    /// The room that a wish is to be a member of.
-    pub(super) fn of_join(wish: &Wish) -> Option<Self> {
-        match wish {
-            Wish::Join(name) => Some(Self::Room(*name)),
+    /// The room that a request is to be a member of.
+    pub(super) fn of_join(action: &RoomAction) -> Option<Self> {
+        match action {
+            RoomAction::Join(name) => Some(Self::Room(*name)),
             _ => None,
         }
     }
@@ -144,15 +144,15 @@ pub enum Event {
         to: To,
     },
     /// A message goes by way of the server.
-    Deposited {
+    Submitted {
         /// Which.
         id: MessageId,
         /// To whom.
         to: To,
         /// Why.
-        why: Deposit,
+        why: SubmitReason,
     },
-    /// The server says that the recipient of a deposit is online after all: it relays.
+    /// The server says that the recipient of a submission is online after all: it relays.
     Relayed {
         /// To whom.
         to: Nick,
@@ -213,21 +213,21 @@ pub enum Event {
         /// How many.
         missing: u64,
         /// Why.
-        why: GoneReason,
+        why: TrimReason,
     },
-    /// What came of a wish that asked for no names.
-    Outcome {
-        /// The wish.
-        wish: Wish,
+    /// What came of a request that asked for no names.
+    RoomResponse {
+        /// The request.
+        action: RoomAction,
         /// It came true, or why it did not.
         result: Result<(), RoomRefusal>,
     },
-    /// A page of the names that were wished for, or a part of one where there is less room to
+    /// A page of the names that were asked for, or a part of one where there is less room to
     /// lend it. They are lent by the drain, as its text,
     /// a line feed between any two.
     Names {
-        /// The wish.
-        wish: Wish,
+        /// The request.
+        action: RoomAction,
         /// There are no more.
         last: bool,
     },
@@ -257,7 +257,7 @@ pub enum Event {
 /// Why a message goes by way of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Deposit {
+pub enum SubmitReason {
     /// Its recipient is known to be offline.
     Offline,
     /// There is no way to reach its recipient directly.
@@ -296,4 +296,4 @@ pub enum Failure {
 }
 
 /// Why a message was refused.
-pub type Refusal = EntryRefusal;
+pub type Refusal = SubmitRefusal;

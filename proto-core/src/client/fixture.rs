@@ -118,7 +118,7 @@ pub(super) fn ticket(request: Option<Request>) -> crate::host::Ticket {
             Request::Put { ticket, .. }
             | Request::Trim { ticket, .. }
             | Request::Read { ticket, .. }
-            | Request::Judge { ticket },
+            | Request::CheckPassword { ticket },
         ) => ticket,
         None => panic!("a request is owed"),
     }

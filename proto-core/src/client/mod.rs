@@ -27,18 +27,18 @@ use core::fmt;
 use core::net::SocketAddr;
 
 use crate::{
-    host::{Action, Judgement, Machine, Owed, Records, Resume, StoreError, Ticket},
+    host::{Action, Machine, Owed, PasswordOutcome, Records, Resume, StoreError, Ticket},
     link::Drops,
     random::Seed,
     role::{StartError, grant},
     session::Identity,
     time::{Instant, WallClock},
-    wire::{MAX_DATAGRAM, Wish},
+    wire::{MAX_DATAGRAM, RoomAction},
 };
 
 pub use config::Config;
-pub use error::{CommandError, PasswordError, SayError};
-pub use event::{Deposit, Event, Failure, MessageId, Refusal, To, Verdict};
+pub use error::{CommandError, PasswordError, SendError};
+pub use event::{Event, Failure, MessageId, Refusal, SubmitReason, To, Verdict};
 pub use fixed::Fixed;
 pub use inbox::message::Incoming;
 pub use memory::{Storage, Tables};
@@ -109,7 +109,7 @@ impl<S: Storage> Client<S> {
         self.engine(now).authenticate(password)
     }
 
-    /// Deposits what is open, then goes offline; [`Event::Deregistered`] says when.
+    /// Submits what is open, then goes offline; [`Event::Deregistered`] says when.
     ///
     /// # Errors
     /// [`CommandError::Offline`] if it is.
@@ -122,25 +122,25 @@ impl<S: Storage> Client<S> {
     /// told without fail.
     ///
     /// # Errors
-    /// [`SayError`] says why nothing was sent.
-    pub fn say(
+    /// [`SendError`] says why nothing was sent.
+    pub fn send_message(
         &mut self,
         now: Instant,
         to: impl Into<To>,
         text: &str,
-    ) -> Result<MessageId, SayError> {
+    ) -> Result<MessageId, SendError> {
         let mut engine = self.engine(now);
         engine.say(&to.into(), text)
     }
 
-    /// Wishes something of the server's rooms, one thing at a time: [`Event::Outcome`] or
+    /// Wishes something of the server's rooms, one thing at a time: [`Event::RoomResponse`] or
     /// [`Event::Names`] tells what came of it. Going offline ends it without a word.
     ///
     /// # Errors
     /// [`CommandError::Offline`] if the client is not online, [`CommandError::Busy`] while
-    /// the last wish is not answered, [`CommandError::Full`] if it could not keep another room.
-    pub fn wish(&mut self, now: Instant, wish: Wish) -> Result<(), CommandError> {
-        self.engine(now).wish(wish)
+    /// the last request is not answered, [`CommandError::Full`] if it could not keep another room.
+    pub fn request(&mut self, now: Instant, action: RoomAction) -> Result<(), CommandError> {
+        self.engine(now).request(action)
     }
 
     /// Has everyone know that the user is away from the keyboard, and what they say of
@@ -231,7 +231,7 @@ impl<S: Storage> Machine for Client<S> {
         self.engine(now).handle_read(ticket, records);
     }
 
-    fn handle_judged(&mut self, _: Instant, _: Ticket, _: Judgement<'_>) {}
+    fn handle_checked(&mut self, _: Instant, _: Ticket, _: PasswordOutcome<'_>) {}
 
     fn shut_down(&mut self, now: Instant) {
         self.engine(now).shut_down();

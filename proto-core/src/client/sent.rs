@@ -15,12 +15,12 @@ pub enum SentFrame {
     Piece(Id<Outgoing>, Run),
     /// That a mailbox entry is in the inbox.
     MailAck(Id<Incoming>),
-    /// A question after deposits.
+    /// A question after submissions.
     Inquiry(PeerId),
     /// How far a room is in the inbox.
     Read(PeerId),
-    /// What is wished of the server's rooms.
-    Command,
+    /// What is asked of the server's rooms.
+    RoomRequest,
     /// That the user is away, or back.
     Away,
 }

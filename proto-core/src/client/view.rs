@@ -22,7 +22,7 @@ pub enum Status {
     Registering,
     /// Registered.
     Online,
-    /// Depositing what is open, then going offline.
+    /// Submitting what is open, then going offline.
     Leaving,
 }
 

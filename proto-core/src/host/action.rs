@@ -48,9 +48,9 @@ pub enum Action<'b, E> {
         /// How many records are of use at most; fewer are no error.
         most: usize,
     },
-    /// Judge a password, off the event loop, and answer with `handle_judged`. Only a
+    /// CheckPassword a password, off the event loop, and answer with `handle_checked`. Only a
     /// server asks this.
-    Judge {
+    CheckPassword {
         /// Names the request in the answer.
         ticket: Ticket,
         /// The password, to be wiped once it is judged.
@@ -68,9 +68,9 @@ pub enum Action<'b, E> {
     },
 }
 
-/// The answer to a `Judge`. Exhaustive on purpose, for a host that passes it on.
+/// The answer to a `CheckPassword`. Exhaustive on purpose, for a host that passes it on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Judgement<'a> {
+pub enum PasswordOutcome<'a> {
     /// The password has the hash.
     Right,
     /// There was no hash: this is the password's, [`MAX_HASH`] bytes at most.
@@ -92,7 +92,7 @@ pub(crate) enum Request {
     Put { ticket: Ticket, log: Log, number: u64, length: usize },
     Trim { ticket: Ticket, log: Log, upto: u64 },
     Read { ticket: Ticket, log: Log, from: u64, most: usize },
-    Judge { ticket: Ticket },
+    CheckPassword { ticket: Ticket },
 }
 
 /// An [`Action`] whose bytes are still where the role wrote them.
@@ -133,7 +133,9 @@ impl<E> Owed<E> {
             Self::Request(Request::Read { ticket, log, from, most }) => {
                 Action::Read { ticket, log, from, most }
             }
-            Self::Request(Request::Judge { ticket }) => Action::Judge { ticket, password, hash },
+            Self::Request(Request::CheckPassword { ticket }) => {
+                Action::CheckPassword { ticket, password, hash }
+            }
             Self::Event { event, length } => Action::Event { event, text: front(work, length) },
             Self::Send { to, length } => Action::Send { to, datagram: front(scratch, length) },
         }

@@ -29,7 +29,7 @@
 //! What a role tells (events, errors, reasons, statistics) and what it can be configured with is
 //! `#[non_exhaustive]`: it grows without breaking a host, which passes over what it does not know.
 //! What a host must do or give is exhaustive, so that it is asked about at compile time: [`Action`],
-//! [`Log`], [`Judgement`], [`Resume`], [`Records`].
+//! [`Log`], [`PasswordOutcome`], [`Resume`], [`Records`].
 
 mod action;
 mod resume;
@@ -43,7 +43,7 @@ use crate::{
     wire::MAX_DATAGRAM,
 };
 
-pub use action::{Action, Judgement, MAX_HASH};
+pub use action::{Action, MAX_HASH, PasswordOutcome};
 pub use resume::Resume;
 pub use store::{Log, Records, StoreError};
 pub use ticket::Ticket;
@@ -77,8 +77,8 @@ pub trait Machine {
         result: Result<Records<'_>, StoreError>,
     );
 
-    /// Takes in what was found of the password of a `Judge`. A client asks for none.
-    fn handle_judged(&mut self, now: Instant, ticket: Ticket, judgement: Judgement<'_>);
+    /// Takes in what was found of the password of a `CheckPassword`. A client asks for none.
+    fn handle_checked(&mut self, now: Instant, ticket: Ticket, judgement: PasswordOutcome<'_>);
 
     /// The host is about to end: the others are told, and what is not durable is forgotten.
     fn shut_down(&mut self, now: Instant);
@@ -100,6 +100,6 @@ pub trait Machine {
     fn deadline(&mut self) -> Option<Instant>;
 
     /// How many requests were made of the host and are not answered: every `Put`, `Trim`, `Read`
-    /// and `Judge`. Exact if none is answered twice.
+    /// and `CheckPassword`. Exact if none is answered twice.
     fn unanswered(&self) -> usize;
 }

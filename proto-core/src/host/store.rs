@@ -24,7 +24,7 @@ pub enum Log {
     Accounts,
     /// A server's mail for one account, by place in the mailbox.
     Mailbox(Account),
-    /// How far each recipient has one author's deposits, by the recipient's account number;
+    /// How far each recipient has one author's submissions, by the recipient's account number;
     /// above those, how far each room has them.
     Pairs(Account),
     /// A server's rooms, by room number.

@@ -6,7 +6,7 @@ use core::time::Duration;
 use crate::{
     host::{Ask, Log, Records, Request, Ticket},
     id::{Account, MAX_INDEX, Position, Room},
-    record::{self, AccountRecord, MailRecord, MemberRecord, RoomRecord, Sentence},
+    record::{self, AccountRecord, AccountState, MailRecord, MemberRecord, RoomRecord},
     storage::Id,
     time::Instant,
 };
@@ -271,7 +271,7 @@ impl Restored<'_, '_> {
             return false;
         }
         let since = Some(record.since.min(MAX_INDEX));
-        let is_gone = record.sentence == Sentence::Removed;
+        let is_gone = record.state == AccountState::Removed;
         let is_in = is_gone || RoomRequests::new(self.rooms).admit(self.accounts, account, since);
         self.roster.change(cx, account);
         is_in

@@ -7,7 +7,7 @@ use core::net::SocketAddr;
 use zeroize::Zeroize;
 
 use crate::{
-    host::{Judgement, Owed, Records, Request, Ticket},
+    host::{Owed, PasswordOutcome, Records, Request, Ticket},
     id::{Account, Nick},
     link::{Admit, Arrival, Expired, Fate, Links},
     role::{Receiver, Taken},
@@ -211,7 +211,7 @@ impl<'a> Engine<'a> {
                 | Asker::Oldest
                 | Asker::Reader
                 | Asker::Hash
-                | Asker::Judge,
+                | Asker::CheckPassword,
             )
             | None => {}
         }
@@ -238,7 +238,7 @@ impl<'a> Engine<'a> {
                 | Asker::Room
                 | Asker::Trim
                 | Asker::Member
-                | Asker::Judge
+                | Asker::CheckPassword
                 | Asker::Password
                 | Asker::Operator,
             )
@@ -246,7 +246,7 @@ impl<'a> Engine<'a> {
         }
     }
 
-    pub(super) fn handle_judged(&mut self, ticket: Ticket, judgement: Judgement<'_>) {
+    pub(super) fn handle_checked(&mut self, ticket: Ticket, judgement: PasswordOutcome<'_>) {
         let Self { cx, accounts, passwords, .. } = self;
         let Some(proven) = passwords.judged(cx, accounts, ticket, judgement) else { return };
         let (link, register, returning) = (proven.link, proven.register, proven.account.is_some());
@@ -666,13 +666,15 @@ impl<'a> Receiver<'a> for Engine<'a> {
             Frame::Register(register) => return self.register(link, register),
             Frame::Login(login) => return self.login(link, login),
             Frame::Deregister(()) => return self.deregister(link),
-            Frame::Deposit(deposit) => return self.router().submit(link, number, deposit),
-            Frame::Inquire(inquire) => return self.router().inquire(link, inquire.to),
+            Frame::Submit(submit) => return self.router().submit(link, number, submit),
+            Frame::StatusQuery(query_status) => {
+                return self.router().query_status(link, query_status.to);
+            }
             Frame::MailAck(ack) => {
                 return mailboxes::acknowledged(cx, accounts, submissions, link, ack);
             }
             Frame::Read(read) => rooms.heard(cx, accounts, submissions, link, *read),
-            Frame::Command(command) => {
+            Frame::RoomRequest(command) => {
                 let mut requests = RoomRequests::new(rooms);
                 return requests.handle(cx, accounts, submissions, (link, number), *command);
             }
@@ -686,17 +688,17 @@ impl<'a> Receiver<'a> for Engine<'a> {
             | Frame::PasswordWanted(_)
             | Frame::Deregistered(())
             | Frame::Roster(_)
-            | Frame::Say(_)
+            | Frame::Message(_)
             | Frame::Receipt(_)
-            | Frame::Progress(_)
-            | Frame::EntryRefused(_)
-            | Frame::Former(_)
+            | Frame::DeliveryStatus(_)
+            | Frame::SubmitRefused(_)
+            | Frame::KeyHistory(_)
             | Frame::Mail(_)
             | Frame::MailboxEmpty(())
             | Frame::Joined(_)
             | Frame::RoomEntry(_)
-            | Frame::Gone(_)
-            | Frame::Outcome(_)
+            | Frame::Trimmed(_)
+            | Frame::RoomResponse(_)
             | Frame::Names(_) => return Taken::Broken(Violation::UnexpectedFrame),
         }
         Taken::Done
@@ -731,13 +733,13 @@ fn settle(
         (SentFrame::Answer, _) => session.seat.answer_again(),
         (SentFrame::Reply, _) => session.requester.reply_lost(),
         (SentFrame::Empty, _) => session.mailbox.empty_lost(),
-        (SentFrame::Progress(pair), _) => {
+        (SentFrame::DeliveryStatus(pair), _) => {
             // Who is no longer online asks when it returns.
             if session.seat.online().is_some() {
                 submissions.progress_lost(&mut session.author, pair);
             }
         }
-        (SentFrame::Former(id), _) => session.mailbox.lost(messages, id, None),
+        (SentFrame::KeyHistory(id), _) => session.mailbox.lost(messages, id, None),
         (SentFrame::Piece(id, run), _) => session.mailbox.lost(messages, id, Some(run)),
         (SentFrame::Joined(_) | SentFrame::Gone(_) | SentFrame::Entry { .. }, _) => {
             rooms.lost(&mut session.turns, sent);

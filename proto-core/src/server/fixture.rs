@@ -10,12 +10,12 @@ use crate::{
     id::{Account, Epoch, Incarnation, Nick, Number, PublicKey, Recipient, SecretKey},
     link::{LinkConfig, LinkHeads, Links, LinksState, Piece},
     random::{Random, Seed},
-    record::{Access, AccountRecord, Sentence},
+    record::{Access, AccountRecord, AccountState},
     session::{Identity, Portable},
     storage::{Id, Pool, PoolHead},
     text_bound,
     time::{Instant, WallClock},
-    wire::Deposit,
+    wire::Submit,
 };
 
 use super::{
@@ -121,7 +121,7 @@ impl Fixture {
             run: Incarnation::NONE,
             since: 0,
             access: Access::Key,
-            sentence: Sentence::None,
+            state: AccountState::Active,
             key_number: 0,
         };
         assert!(self.accounts.restore(account, &record), "there is room");
@@ -151,14 +151,13 @@ impl Fixture {
         let text = [b'x'; 200];
         let total = text.len() as u16;
         let (epoch, number) = (Epoch(1), Number(number));
-        let deposit =
-            Deposit { to, epoch, number, key: 0, skip: 0, total, offset: 0, piece: &text };
+        let submit = Submit { to, epoch, number, key: 0, skip: 0, total, offset: 0, piece: &text };
         let kind = match to {
             Recipient::Account(_) => Kind::Mail(Mail::NEW),
             Recipient::Room(_) => Kind::Line(Line::NEW),
         };
         let link = Id::from_parts(0, NonZeroU32::MIN);
-        let id = submissions.add(cx, (link, pair), &deposit, kind, false).expect("room for it");
+        let id = submissions.add(cx, (link, pair), &submit, kind, false).expect("room for it");
         let piece = Piece::new(total, 0, &text).expect("a piece");
         assert!(submit::put(cx, link, id, 0, &piece));
         self.router().take_next(pair);
@@ -184,7 +183,7 @@ impl Fixture {
                 Some(Request::Read { ticket, log, from, .. }) => {
                     return Some((Asked::Read(log, from), ticket));
                 }
-                Some(Request::Judge { .. }) | None => {}
+                Some(Request::CheckPassword { .. }) | None => {}
             }
         }
     }

@@ -30,7 +30,7 @@ mod view;
 use core::{fmt, net::SocketAddr};
 
 use crate::{
-    host::{Action, Judgement, Machine, Owed, Records, Resume, StoreError, Ticket},
+    host::{Action, Machine, Owed, PasswordOutcome, Records, Resume, StoreError, Ticket},
     id::{Nick, PublicKey},
     link::Drops,
     random::Seed,
@@ -170,9 +170,9 @@ impl<S: Storage> Machine for Server<S> {
         self.engine(now).handle_read(ticket, records);
     }
 
-    fn handle_judged(&mut self, now: Instant, ticket: Ticket, judgement: Judgement<'_>) {
+    fn handle_checked(&mut self, now: Instant, ticket: Ticket, judgement: PasswordOutcome<'_>) {
         self.unanswered = self.unanswered.saturating_sub(1);
-        self.engine(now).handle_judged(ticket, judgement);
+        self.engine(now).handle_checked(ticket, judgement);
     }
 
     fn shut_down(&mut self, now: Instant) {

@@ -3,7 +3,7 @@
 use crate::{
     host::{Ask, Log, Request, Ticket},
     id::{Account, Nick},
-    record::{PasswordRecord, Sentence},
+    record::{AccountState, PasswordRecord},
 };
 
 use super::{
@@ -27,7 +27,7 @@ struct Operating {
     nick: Nick,
     account: Account,
     /// What was decided about the account before, in case the store fails.
-    before: Sentence,
+    before: AccountState,
     step: Step,
     ask: Ask,
 }
@@ -65,9 +65,9 @@ impl Operator {
         (account, nick): (Account, Nick),
         operation: Operation,
     ) {
-        let before = accounts.sentence(account);
+        let before = accounts.state(account);
         if operation.expels() {
-            accounts.set_sentence(account, Sentence::Banned);
+            accounts.set_sentence(account, AccountState::Banned);
         }
         let (step, ask) = (Step::Account, Ask::Owed);
         self.operating = Some(Operating { operation, nick, account, before, step, ask });

@@ -11,7 +11,7 @@ use crate::{
     session::MAIL_OVERHEAD,
     storage::Id,
     violation::Violation,
-    wire::{Deposit, EntryRefusal},
+    wire::{Submit, SubmitRefusal},
 };
 
 use super::{
@@ -41,71 +41,71 @@ impl Router<'_, '_> {
         &mut self,
         link: Id<ServerLink>,
         packet: u64,
-        deposit: &Deposit<'_>,
+        submit: &Submit<'_>,
     ) -> Taken {
         let Some(author) = self.cx.online(link) else { return Taken::NoRoom };
-        let position = Position::new(deposit.epoch, deposit.number);
-        let least = match deposit.to {
+        let position = Position::new(submit.epoch, submit.number);
+        let least = match submit.to {
             Recipient::Account(_) => MAIL_OVERHEAD + BODY_HEADER,
             Recipient::Room(_) => BODY_HEADER,
         };
         let bounds = least + 1..=self.cx.longest_body();
-        let piece = Piece::new(deposit.total, deposit.offset, deposit.piece);
+        let piece = Piece::new(submit.total, submit.offset, submit.piece);
         let piece = piece.filter(|piece| bounds.contains(&piece.total()) && position.is_sound());
         let Some(piece) = piece else {
             return Taken::Broken(Violation::BadPiece);
         };
-        if let Err(reason) = self.may_submit(author, deposit, piece.total() - least) {
-            return self.refuse(link, None, deposit, reason);
+        if let Err(reason) = self.may_submit(author, submit, piece.total() - least) {
+            return self.refuse(link, None, submit, reason);
         }
-        let pair = self.submissions.pairs.open(self.cx, author, deposit.to);
+        let pair = self.submissions.pairs.open(self.cx, author, submit.to);
         let Some(pair) = pair else { return Taken::NoRoom };
         let known = self.submissions.know(self.cx, link, packet, pair, position);
         match known {
             Known::Superseded => {
-                return self.refuse(link, None, deposit, EntryRefusal::Superseded);
+                return self.refuse(link, None, submit, SubmitRefusal::Superseded);
             }
             Known::Taken => {
-                submit::return_credit(self.cx, link, deposit);
+                submit::return_credit(self.cx, link, submit);
                 self.submissions.owe_progress(self.cx, self.accounts, pair);
                 return Taken::Done;
             }
             Known::Late => {
-                submit::return_credit(self.cx, link, deposit);
+                submit::return_credit(self.cx, link, submit);
                 return Taken::Done;
             }
             Known::New | Known::InMemory(..) => {}
         }
-        if let Recipient::Room(room) = deposit.to
+        if let Recipient::Room(room) = submit.to
             && !self.rooms.table.may_say(author, room)
         {
             // What the log has already, or may have, is not refused when it comes again.
             return match known {
                 _ if !self.submissions.pairs.is_loaded(pair) => Taken::NoRoom,
                 Known::InMemory(id, Stage::Arriving | Stage::Waiting) => {
-                    self.submissions.refuse(self.cx, self.accounts, id, EntryRefusal::NotMember);
+                    self.submissions.refuse(self.cx, self.accounts, id, SubmitRefusal::NotMember);
                     Taken::Done
                 }
                 Known::InMemory(..) => {
-                    submit::return_credit(self.cx, link, deposit);
+                    submit::return_credit(self.cx, link, submit);
                     Taken::Done
                 }
-                _ => self.refuse(link, Some(pair), deposit, EntryRefusal::NotMember),
+                _ => self.refuse(link, Some(pair), submit, SubmitRefusal::NotMember),
             };
         }
         let id = match known {
             Known::InMemory(id, stage) => {
                 if stage != Stage::Arriving {
-                    submit::return_credit(self.cx, link, deposit);
+                    submit::return_credit(self.cx, link, submit);
                 }
                 id
             }
-            _ => match self.add(link, pair, deposit) {
+            _ => match self.add(link, pair, submit) {
                 Some(id) => id,
                 None => return Taken::NoRoom,
             },
         };
-        if !submit::put(self.cx, link, id, deposit.skip, &piece) {
+        if !submit::put(self.cx, link, id, submit.skip, &piece) {
             return Taken::Broken(Violation::MixedPieces);
         }
         self.take_next(pair);
@@ -116,7 +116,7 @@ impl Router<'_, '_> {
     }
 
     /// An author asks how its submissions are doing.
-    pub(super) fn inquire(&mut self, link: Id<ServerLink>, to: Recipient) -> Taken {
+    pub(super) fn query_status(&mut self, link: Id<ServerLink>, to: Recipient) -> Taken {
         let Some(author) = self.cx.online(link) else { return Taken::NoRoom };
         let is_there = match to {
             Recipient::Account(to) => self.accounts.is_there(to),
@@ -206,7 +206,7 @@ impl Router<'_, '_> {
             return self.rooms.append(self.cx, self.accounts, self.submissions, id);
         };
         if !self.accounts.takes_mail(to) {
-            self.submissions.refuse(self.cx, self.accounts, id, EntryRefusal::NoRecipient);
+            self.submissions.refuse(self.cx, self.accounts, id, SubmitRefusal::NoRecipient);
             return;
         }
         match mailboxes::open(self.cx, self.accounts, to, length) {
@@ -225,37 +225,37 @@ impl Router<'_, '_> {
         &mut self,
         link: Id<ServerLink>,
         pair: Id<Pair>,
-        deposit: &Deposit<'_>,
+        submit: &Submit<'_>,
     ) -> Option<Id<Entry>> {
         let author = self.submissions.pairs.get(pair)?.author();
-        let kind = match deposit.to {
+        let kind = match submit.to {
             Recipient::Account(_) => {
-                Kind::Mail(Mail::sealed(self.accounts.key_of(author)?, deposit.key))
+                Kind::Mail(Mail::sealed(self.accounts.key_of(author)?, submit.key))
             }
             Recipient::Room(_) => Kind::Line(Line::NEW),
         };
-        let waits = self.rooms.is_waited_in(self.cx, self.submissions, deposit.to);
-        self.submissions.add(self.cx, (link, pair), deposit, kind, waits)
+        let waits = self.rooms.is_waited_in(self.cx, self.submissions, submit.to);
+        self.submissions.add(self.cx, (link, pair), submit, kind, waits)
     }
 
     fn may_submit(
         &self,
         author: Account,
-        deposit: &Deposit<'_>,
+        submit: &Submit<'_>,
         text: usize,
-    ) -> Result<(), EntryRefusal> {
-        let is_there = match deposit.to {
+    ) -> Result<(), SubmitRefusal> {
+        let is_there = match submit.to {
             Recipient::Account(to) => to != author && self.accounts.takes_mail(to),
             Recipient::Room(room) => self.rooms.table.has(room),
         };
         if !is_there {
-            return Err(EntryRefusal::NoRecipient);
+            return Err(SubmitRefusal::NoRecipient);
         }
-        if deposit.key != self.accounts.recipient_key(deposit.to) {
-            return Err(EntryRefusal::KeyChanged);
+        if submit.key != self.accounts.recipient_key(submit.to) {
+            return Err(SubmitRefusal::KeyChanged);
         }
         if text > self.cx.text_limit() as usize {
-            return Err(EntryRefusal::TooLong);
+            return Err(SubmitRefusal::TooLong);
         }
         Ok(())
     }
@@ -264,9 +264,9 @@ impl Router<'_, '_> {
         &mut self,
         link: Id<ServerLink>,
         pair: Option<Id<Pair>>,
-        deposit: &Deposit<'_>,
-        reason: EntryRefusal,
+        submit: &Submit<'_>,
+        reason: SubmitRefusal,
     ) -> Taken {
-        self.submissions.refuse_new(self.cx, self.accounts, link, pair, deposit, reason)
+        self.submissions.refuse_new(self.cx, self.accounts, link, pair, submit, reason)
     }
 }

@@ -26,7 +26,7 @@ fn mail_of_an_unknown_time_arrives_as_such_and_does_not_expire_once_the_time_is_
     run(&mut world, 10);
     world.bob.deregister(world.outside.now).unwrap();
     run(&mut world, 10);
-    world.alice.say(world.outside.now, bob, "for later").unwrap();
+    world.alice.send_message(world.outside.now, bob, "for later").unwrap();
     run(&mut world, 10);
     // The server looks for what is too old every hour.
     let at = world.outside.now;

@@ -142,7 +142,7 @@ fn requests_that_are_not_answered_are_counted() {
     assert_eq!((world.server.unanswered(), world.alice.unanswered()), (0, 0));
     let (now, mut asked) = (world.outside.now, Vec::new());
     for text in ["one", "two", "three"] {
-        world.alice.say(now, To::Lobby, text).unwrap();
+        world.alice.send_message(now, To::Lobby, text).unwrap();
     }
     while let Some(action) = world.alice.poll(now, &mut scratch) {
         if let Action::Put { ticket, .. } = action {

@@ -111,24 +111,24 @@ frames! {
     /// A client asks for its nick with a password.
     Login(Login<'a>) = 0x17, bound bound::REGISTER + bound::U32 + 2 + MAX_PASSWORD;
     /// Under which key an author wrote who has another one now, or no account.
-    Former(Former) = 0x18, bound bound::U32 + 32 + bound::NAME;
+    KeyHistory(KeyHistory) = 0x18, bound bound::U32 + 32 + bound::NAME;
 
     /// A piece of a message from its author to its recipient, in their own session.
-    Say(Say<'a>) = 0x20, bound bound::U32 + bound::U64 + bound::U32 + 3 * bound::U16 + super::FRAGMENT_UNIT;
+    Message(Message<'a>) = 0x20, bound bound::U32 + bound::U64 + bound::U32 + 3 * bound::U16 + super::FRAGMENT_UNIT;
     /// How far the recipient has the author's messages, durably.
     Receipt(Receipt) = 0x21, bound bound::U32 + bound::U64;
     /// A piece of a sealed message that the server takes in the recipient's stead.
-    Deposit(Deposit<'a>) = 0x22, bound bound::RECIPIENT + 3 * bound::U32 + bound::U64 + 3 * bound::U16 + super::FRAGMENT_UNIT;
-    /// What became of the deposits for one recipient.
-    Progress(Progress) = 0x23, bound bound::RECIPIENT + 5 * bound::U32 + 4 * bound::U64 + bound::TAG + 16;
-    /// A deposit that the server did not take.
-    EntryRefused(EntryRefused) = 0x24, bound bound::RECIPIENT + bound::U32 + bound::U64 + bound::TAG;
+    Submit(Submit<'a>) = 0x22, bound bound::RECIPIENT + 3 * bound::U32 + bound::U64 + 3 * bound::U16 + super::FRAGMENT_UNIT;
+    /// What became of the submissions for one recipient.
+    DeliveryStatus(DeliveryStatus) = 0x23, bound bound::RECIPIENT + 5 * bound::U32 + 4 * bound::U64 + bound::TAG + 16;
+    /// A submission that the server did not take.
+    SubmitRefused(SubmitRefused) = 0x24, bound bound::RECIPIENT + bound::U32 + bound::U64 + bound::TAG;
     /// A piece of an entry of the reader's mailbox.
     Mail(Mail<'a>) = 0x25, bound 2 * bound::U64 + 3 * bound::U32 + bound::U64 + 3 * bound::U16 + super::FRAGMENT_UNIT;
     /// The reader has a mailbox entry durably.
     MailAck(MailAck) = 0x26, bound bound::U64 + 16;
-    /// An author asks what became of its deposits for one recipient.
-    Inquire(Inquire) = 0x27, bound bound::RECIPIENT + bound::U32;
+    /// An author asks what became of its submissions for one recipient.
+    StatusQuery(StatusQuery) = 0x27, bound bound::RECIPIENT + bound::U32;
     /// All mail that waited at the registration was handed over.
     MailboxEmpty(()) = 0x28, bound 0;
 
@@ -139,11 +139,11 @@ frames! {
     /// A piece of an entry of a room's log.
     RoomEntry(RoomEntry<'a>) = 0x32, bound 2 * bound::U32 + bound::RUN + bound::TAG + bound::RUN_TAG + bound::NAME + 2 * bound::U16 + bound::UNIT_LENGTH + super::FRAGMENT_UNIT;
     /// Entries of a room's log that cannot be read any more.
-    Gone(Gone) = 0x33, bound 3 * bound::U32 + bound::TAG;
+    Trimmed(Trimmed) = 0x33, bound 3 * bound::U32 + bound::TAG;
     /// What a client wants of the server's rooms.
-    Command(Command) = 0x34, bound bound::U64 + 2 * bound::TAG + bound::NAME + bound::U32;
+    RoomRequest(RoomRequest) = 0x34, bound bound::U64 + 2 * bound::TAG + bound::NAME + bound::U32;
     /// What came of that.
-    Outcome(Outcome) = 0x35, bound bound::U64 + 2 * bound::TAG;
+    RoomResponse(RoomResponse) = 0x35, bound bound::U64 + 2 * bound::TAG;
     /// A page of the names that were asked for.
     Names(Names<'a>) = 0x36, bound bound::U64 + bound::TAG + bound::U32 + bound::U16 + bound::NAME;
     /// A client is away from its keyboard, or back.
@@ -368,7 +368,7 @@ pub enum Presence {
     /// Silent for too long.
     Lost,
     /// The account is no more: its nick may be another's.
-    Gone,
+    Removed,
 }
 
 impl Presence {
@@ -406,7 +406,7 @@ impl<'a> Iterator for RosterEntries<'a> {
 
 /// A piece of a message in its author's and recipient's own session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Say<'a> {
+pub struct Message<'a> {
     /// The author's epoch.
     pub epoch: Epoch,
     /// The message's number.
@@ -434,7 +434,7 @@ pub struct Receipt {
 /// A piece of a message for the server to hand over: sealed to its recipient, or,
 /// for a room, as it was said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Deposit<'a> {
+pub struct Submit<'a> {
     /// The recipient.
     pub to: Recipient,
     /// The author's epoch.
@@ -455,10 +455,10 @@ pub struct Deposit<'a> {
     pub piece: &'a [u8],
 }
 
-/// What became of an author's deposits for one recipient: three cursors. Of those
+/// What became of an author's submissions for one recipient: three cursors. Of those
 /// for a room, `stored` says all: they are in its log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Progress {
+pub struct DeliveryStatus {
     /// The recipient.
     pub to: Recipient,
     /// The number of the key that the recipient has now; 0 for a room. What was saved sealed
@@ -471,15 +471,15 @@ pub struct Progress {
     pub delivered: Position,
     /// The first and the last of those that expired at the server; of epoch 0 for none.
     pub expired: (Position, Position),
-    /// The recipient is online: the deposit is being relayed.
+    /// The recipient is online: the submission is being relayed.
     pub online: bool,
     /// The recipient's receipt for `delivered`; see [`crate::session`].
     pub receipt: [u8; 16],
 }
 
-/// A deposit that the server did not take.
+/// A submission that the server did not take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EntryRefused {
+pub struct SubmitRefused {
     /// The recipient.
     pub to: Recipient,
     /// The author's epoch.
@@ -487,13 +487,13 @@ pub struct EntryRefused {
     /// The message's number.
     pub number: Number,
     /// Why.
-    pub reason: EntryRefusal,
+    pub reason: SubmitRefusal,
 }
 
 /// Why a message is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub enum EntryRefusal {
+pub enum SubmitRefusal {
     /// The server knows no such account or room.
     NoRecipient,
     /// The author is no member of the room.
@@ -511,7 +511,7 @@ pub enum EntryRefusal {
 
 /// Who wrote the Mail that follows, under a key that is not the account's any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Former {
+pub struct KeyHistory {
     /// The account.
     pub account: Account,
     /// The key that it had then.
@@ -553,9 +553,9 @@ pub struct MailAck {
     pub receipt: [u8; 16],
 }
 
-/// An author asks what became of its deposits; the answer is a Progress.
+/// An author asks what became of its submissions; the answer is a DeliveryStatus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Inquire {
+pub struct StatusQuery {
     /// The recipient.
     pub to: Recipient,
     /// The author's epoch.
@@ -614,7 +614,7 @@ pub struct RoomEntry<'a> {
 
 /// Every entry of a room's log up to `upto` is passed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Gone {
+pub struct Trimmed {
     /// The room.
     pub room: Room,
     /// The last entry that is gone.
@@ -622,13 +622,13 @@ pub struct Gone {
     /// The first one that is gone for `reason`. Those before it are not kept.
     pub first: u32,
     /// Why they are gone.
-    pub reason: GoneReason,
+    pub reason: TrimReason,
 }
 
 /// Why entries of a room cannot be read any more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub enum GoneReason {
+pub enum TrimReason {
     /// The server keeps so much of a log and no more.
     #[default]
     NotKept,
@@ -640,16 +640,16 @@ pub enum GoneReason {
 
 /// What a client wants; one at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Command {
+pub struct RoomRequest {
     /// Picked at random: a command that is sent again is recognised by it.
     pub serial: u64,
     /// What.
-    pub wish: Wish,
+    pub action: RoomAction,
 }
 
 /// What a client can want of the server's rooms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Wish {
+pub enum RoomAction {
     /// That there be a room of this name.
     Create(RoomName),
     /// To be a member of it.
@@ -670,9 +670,9 @@ pub enum Wish {
     },
 }
 
-/// What came of a [`Command`] that asked for no names.
+/// What came of a [`RoomRequest`] that asked for no names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Outcome {
+pub struct RoomResponse {
     /// The command's.
     pub serial: u64,
     /// It was done, or why it was not.
@@ -695,7 +695,7 @@ pub enum RoomRefusal {
     Store,
 }
 
-/// A page of names: the answer to [`Wish::Rooms`] and [`Wish::Members`].
+/// A page of names: the answer to [`RoomAction::Rooms`] and [`RoomAction::Members`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Names<'a> {
     /// The command's.

@@ -10,11 +10,11 @@ mod login;
 pub use datagram::{Accept, Datagram, DatagramError, Hello, HelloTo, Init, PacketHeader, Retry};
 pub(crate) use frame::SMALLEST_ROOM;
 pub use frame::{
-    Ack, AckGap, Away, Candidates, CloseReason, Command, Deposit, EntryRefusal, EntryRefused,
-    Former, Frame, FrameError, FrameWriter, Frames, Gone, GoneReason, Inquire, Joined, Limits,
-    MAX_ACK_RANGES, MAX_AWAY, Mail, MailAck, Names, Outcome, Presence, Progress, Read, Receipt,
-    Register, RegisterRefusal, Registered, Retention, RoomEntry, RoomRefusal, Roster,
-    RosterEntries, RosterEntry, Say, Wish,
+    Ack, AckGap, Away, Candidates, CloseReason, DeliveryStatus, Frame, FrameError, FrameWriter,
+    Frames, Joined, KeyHistory, Limits, MAX_ACK_RANGES, MAX_AWAY, Mail, MailAck, Message, Names,
+    Presence, Read, Receipt, Register, RegisterRefusal, Registered, Retention, RoomAction,
+    RoomEntry, RoomRefusal, RoomRequest, RoomResponse, Roster, RosterEntries, RosterEntry,
+    StatusQuery, Submit, SubmitRefusal, SubmitRefused, TrimReason, Trimmed,
 };
 pub use login::{Login, PasswordWant, PasswordWanted, Secret};
 

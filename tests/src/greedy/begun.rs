@@ -2,7 +2,7 @@
 
 use proto_core::{
     id::{Account, Epoch, Number, Recipient},
-    wire::{Deposit, FRAGMENT_UNIT, Frame, Say},
+    wire::{FRAGMENT_UNIT, Frame, Message, Submit},
 };
 
 use crate::clock::{Moment, SECOND};
@@ -39,7 +39,7 @@ fn submit(
     total: u16,
     (offset, piece): (u16, &[u8]),
 ) -> Frame<'_> {
-    Frame::Deposit(Deposit {
+    Frame::Submit(Submit {
         to,
         epoch,
         number,
@@ -78,7 +78,7 @@ pub(super) fn beyond_credit_of_peers(hand: &mut Hand) -> Moment {
             .map(|_| {
                 let ((offset, piece), number) = (last_piece(LONG), hand.number());
                 let (epoch, skip, total) = (us.epoch, all_before(number), LONG);
-                Frame::Say(Say { epoch, number, skip, total, offset, piece })
+                Frame::Message(Message { epoch, number, skip, total, offset, piece })
             })
             .collect();
         hand.say(id, &begun);

@@ -2,7 +2,7 @@
 
 use proto_core::{
     id::{Recipient, Room},
-    wire::{Away, Deposit, FRAGMENT_UNIT, Frame},
+    wire::{Away, FRAGMENT_UNIT, Frame, Submit},
 };
 
 use crate::clock::{Moment, SECOND};
@@ -45,7 +45,7 @@ pub(super) fn flooding(hand: &mut Hand) -> Moment {
         let pieces = body.chunks(RUN).enumerate().map(|(at, piece)| {
             let offset = (at * RUN) as u16;
             let to = Recipient::Room(Room::LOBBY);
-            Frame::Deposit(Deposit { to, epoch, number, key: 0, skip: 0, total, offset, piece })
+            Frame::Submit(Submit { to, epoch, number, key: 0, skip: 0, total, offset, piece })
         });
         let pieces: Vec<_> = pieces.collect();
         hand.say_at_home(&pieces);

@@ -2,7 +2,7 @@
 
 use proto_core::{
     id::{Nick, RoomName},
-    wire::{Command, Frame, Wish},
+    wire::{Frame, RoomAction, RoomRequest},
 };
 
 use crate::clock::{Moment, SECOND};
@@ -23,7 +23,7 @@ pub(super) fn fresh_nick(hand: &mut Hand) -> Nick {
 /// Creates one room after another, 50 a second.
 pub(super) fn on_rooms(hand: &mut Hand) -> Moment {
     let name = format!("{}-{:x}", hand.nick(), hand.turns);
-    wish(hand, Wish::Create(RoomName::new(&name).expect("a room name")));
+    request(hand, RoomAction::Create(RoomName::new(&name).expect("a room name")));
     SECOND / 50
 }
 
@@ -31,15 +31,15 @@ pub(super) fn on_rooms(hand: &mut Hand) -> Moment {
 pub(super) fn on_places(hand: &mut Hand) -> Moment {
     let name = RoomName::new(&format!("{}-den", hand.nick())).expect("a room name");
     let next = match hand.turns % 3 {
-        0 => Wish::Create(name),
-        1 => Wish::Join(name),
-        _ => Wish::Leave(name),
+        0 => RoomAction::Create(name),
+        1 => RoomAction::Join(name),
+        _ => RoomAction::Leave(name),
     };
-    wish(hand, next);
+    request(hand, next);
     SECOND / 50
 }
 
-fn wish(hand: &mut Hand, wish: Wish) {
+fn request(hand: &mut Hand, action: RoomAction) {
     let serial = hand.dice.u64();
-    hand.say_at_home(&[Frame::Command(Command { serial, wish })]);
+    hand.say_at_home(&[Frame::RoomRequest(RoomRequest { serial, action })]);
 }

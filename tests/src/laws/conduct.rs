@@ -10,7 +10,7 @@ use crate::{
     judgement::{Judgement, law},
     network::attacker,
     place::Place,
-    role::{Effect, Outcome},
+    role::{Effect, RoomResponse},
     suite::Seals,
     trace,
 };
@@ -37,7 +37,7 @@ pub(crate) struct Turn {
     /// When, by its clock.
     pub(crate) now: Instant,
     /// What came of it.
-    pub(crate) outcome: Outcome,
+    pub(crate) outcome: RoomResponse,
     /// How it stands.
     pub(crate) after: Standing,
     /// It was asked before its deadline, and for nothing.
@@ -131,7 +131,7 @@ pub(super) fn judge(turn: &Turn) -> Judgement {
 fn leaves_no_trace(
     before: &Standing,
     after: &Standing,
-    outcome: &Outcome,
+    outcome: &RoomResponse,
     damaged: bool,
 ) -> Judgement {
     let mut others = after.drops;

@@ -7,7 +7,7 @@ use proto_core::{
     client::{Event, MessageId, Refusal, To, Verdict},
     host::Log,
     id::{Account, Nick, Position, PublicKey, Room},
-    record::{Said, Sentence},
+    record::{AccountState, Said},
     time::UnixTime,
     wire::Retention,
 };
@@ -99,9 +99,9 @@ impl Run {
     }
 
     /// A message was passed on to the server.
-    fn deposited(&self, id: &MessageId) -> Judgement {
+    fn submitted(&self, id: &MessageId) -> Judgement {
         let settled = self.said.get(&place(id)).is_some_and(|mine| mine.settled);
-        law(!settled, || format!("deposited after the last word: {id:?}"))
+        law(!settled, || format!("submitted after the last word: {id:?}"))
     }
 
     /// Messages that the client took and said nothing about yet.
@@ -237,11 +237,11 @@ impl Laws {
             Event::RoomReset { room } => {
                 Err(format!("the log of {room:?} is said to be another, and none was put back"))
             }
-            Event::Outcome { wish, result } => {
+            Event::RoomResponse { action, result } => {
                 let account = self.by_key.get(&at.key).copied();
-                self.rooms.outcome(at.key, account, &wish, result)
+                self.rooms.outcome(at.key, account, &action, result)
             }
-            Event::Deposited { id, .. } => run.deposited(&id),
+            Event::Submitted { id, .. } => run.submitted(&id),
             _ => Ok(()),
         }
     }
@@ -604,12 +604,11 @@ impl Laws {
 
     fn account_put(&mut self, number: u64, record: &[u8]) -> Judgement {
         let decoded = records::read::<AccountRecord>(record);
-        let Some((AccountRecord { key, nick, since, key_number, sentence, .. }, _)) = decoded
-        else {
+        let Some((AccountRecord { key, nick, since, key_number, state, .. }, _)) = decoded else {
             return Err("an account's record is damaged".into());
         };
         let account = Account((number - 1) as u32);
-        if sentence == Sentence::Removed {
+        if state == AccountState::Removed {
             // Its nick and its key are free from now on.
             self.by_nick.retain(|_, of| *of != account);
             self.by_key.retain(|_, of| *of != account);

@@ -18,7 +18,7 @@ use proto_core::{
     server,
     session::Suite,
     time::UnixTime,
-    wire::Wish,
+    wire::RoomAction,
 };
 
 use crate::{
@@ -166,9 +166,9 @@ impl Judges {
         }
     }
 
-    /// A user wishes something of the server's rooms.
-    pub(crate) fn wished(&mut self, key: PublicKey, wish: &Wish) {
-        self.laws.rooms_mut().wished(key, wish);
+    /// A user asks for something of the server's rooms.
+    pub(crate) fn wished(&mut self, key: PublicKey, action: &RoomAction) {
+        self.laws.rooms_mut().wished(key, action);
     }
 
     /// Something became durable at a node, by whose clock it is so late.

@@ -9,7 +9,7 @@ use proto_core::{
     record::Said,
     session::Suite,
     time::UnixTime,
-    wire::{Retention, RoomRefusal, Wish},
+    wire::{Retention, RoomAction, RoomRefusal},
 };
 
 use crate::{
@@ -185,7 +185,7 @@ impl Rooms {
     /// A membership was saved.
     ///
     /// # Errors
-    /// Nobody wished for it.
+    /// Nobody asked for it.
     pub(super) fn member(
         &mut self,
         room: Room,
@@ -346,14 +346,14 @@ impl Rooms {
         law(from != nick, || format!("shown to its own author: {}", show(text)))
     }
 
-    /// The user wishes something.
-    pub(super) fn wished(&mut self, key: PublicKey, wish: &Wish) {
-        if let Wish::Join(name) = wish {
+    /// The user asks for something.
+    pub(super) fn wished(&mut self, key: PublicKey, action: &RoomAction) {
+        if let RoomAction::Join(name) = action {
             self.gone.remove(&(key, name.folded()));
         }
     }
 
-    /// The user is told what came of a wish.
+    /// The user is told what came of a request.
     ///
     /// # Errors
     /// It is not durable.
@@ -361,21 +361,23 @@ impl Rooms {
         &mut self,
         key: PublicKey,
         account: Option<Account>,
-        wish: &Wish,
+        action: &RoomAction,
         result: Result<(), RoomRefusal>,
     ) -> Judgement {
         let is_member = |name: &RoomName| {
             let room = self.names.get(&name.folded())?;
             self.members.get(&(*room, account?)).map(|member| !member.left)
         };
-        match (wish, result) {
-            (Wish::Create(name), Ok(())) => law(self.names.contains_key(&name.folded()), || {
-                format!("S5: {name} is created, but no room of the store")
-            }),
-            (Wish::Join(name), Ok(())) => law(is_member(name) == Some(true), || {
+        match (action, result) {
+            (RoomAction::Create(name), Ok(())) => {
+                law(self.names.contains_key(&name.folded()), || {
+                    format!("S5: {name} is created, but no room of the store")
+                })
+            }
+            (RoomAction::Join(name), Ok(())) => law(is_member(name) == Some(true), || {
                 format!("S5: joined {name}, but the store does not say so")
             }),
-            (Wish::Leave(name), Ok(())) => {
+            (RoomAction::Leave(name), Ok(())) => {
                 law(is_member(name) != Some(true), || {
                     format!("S5: left {name}, but the store does not say so")
                 })?;

@@ -3,7 +3,7 @@
 use proto_core::{
     client::To,
     id::{Account, Room, RoomName},
-    wire::Wish,
+    wire::RoomAction,
 };
 
 use crate::{
@@ -64,17 +64,17 @@ impl Users {
                 let to = script::room(room);
                 self.say(world, client(who), to, &format!("{to:?}"), size);
             }
-            Act::Create(who, room) => wish(world, client(who), room, Wish::Create),
-            Act::Join(who, room) => wish(world, client(who), room, Wish::Join),
-            Act::Leave(who, room) => wish(world, client(who), room, Wish::Leave),
+            Act::Create(who, room) => request(world, client(who), room, RoomAction::Create),
+            Act::Join(who, room) => request(world, client(who), room, RoomAction::Join),
+            Act::Leave(who, room) => request(world, client(who), room, RoomAction::Leave),
             Act::List(who, room) => {
                 let from = Account(0);
-                let wish = match script::room(room) {
-                    To::Room(name) => Wish::Members { of: Some(name), from },
-                    _ if room == 0 => Wish::Members { of: None, from },
-                    _ => Wish::Rooms { from: Room(0) },
+                let action = match script::room(room) {
+                    To::Room(name) => RoomAction::Members { of: Some(name), from },
+                    _ if room == 0 => RoomAction::Members { of: None, from },
+                    _ => RoomAction::Rooms { from: Room(0) },
                 };
-                world.wish(client(who), wish);
+                world.request(client(who), action);
             }
             Act::Away(who, away) => {
                 let text = if away { "gone fishing" } else { "" };
@@ -102,8 +102,8 @@ impl Users {
     }
 }
 
-fn wish(world: &mut World, who: Place, room: u8, wish: impl Fn(RoomName) -> Wish) {
+fn request(world: &mut World, who: Place, room: u8, action: impl Fn(RoomName) -> RoomAction) {
     if let To::Room(name) = script::room(room) {
-        world.wish(who, wish(name));
+        world.request(who, action(name));
     }
 }

@@ -106,7 +106,7 @@ impl Offline {
                 Action::Read { ticket, log, from, most } => requests.read(ticket, log, from, most),
                 Action::Event { event, .. } => events.push(event),
                 // There is nobody to talk to.
-                Action::Send { .. } | Action::Judge { .. } => {}
+                Action::Send { .. } | Action::CheckPassword { .. } => {}
             }
         }
         events

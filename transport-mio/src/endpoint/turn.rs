@@ -140,7 +140,7 @@ impl<M: Machine + 'static> Endpoint<M> {
             }
         }
         for answer in self.passwords.answers() {
-            self.machine.handle_judged(now, answer.ticket, answer.as_judgement());
+            self.machine.handle_checked(now, answer.ticket, answer.as_judgement());
         }
     }
 
@@ -176,7 +176,7 @@ impl<M: Machine + 'static> Endpoint<M> {
                 Some(Action::Read { ticket, log, from, most }) => {
                     requests.read(ticket, log, from, most);
                 }
-                Some(Action::Judge { ticket, password, hash }) => {
+                Some(Action::CheckPassword { ticket, password, hash }) => {
                     self.passwords.judge(ticket, password, hash);
                 }
                 Some(Action::Event { event, text }) => on_event(event, text),

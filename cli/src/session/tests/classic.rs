@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proto_core::{
-    client::{Deposit, Event, Failure, Refusal, SayError, Verdict},
+    client::{Event, Failure, Refusal, SendError, SubmitReason, Verdict},
     wire::RegisterRefusal,
 };
 
@@ -81,13 +81,13 @@ fn a_message_is_received() {
 fn a_message_to_someone_offline_is_saved() {
     let mut world = world().online(&[("y", false)]);
     world.line("send y offline?");
-    world.deposited("y", 1, Deposit::Offline);
+    world.submitted("y", 1, SubmitReason::Offline);
     world.verdict("y", 1, Verdict::Stored);
     let offline = ">>> <y> is offline, message sent to server.";
     let saved = ">>> [Messages received by the server and saved.]";
     assert_eq!(world.seen(), [offline, saved]);
     world.line("send y more");
-    world.deposited("y", 2, Deposit::InTurn);
+    world.submitted("y", 2, SubmitReason::InTurn);
     assert_eq!(world.seen(), [offline]);
 }
 
@@ -95,7 +95,7 @@ fn a_message_to_someone_offline_is_saved() {
 fn a_message_without_receipt_is_saved_or_relayed() {
     let mut world = world().online(&[("y", true)]);
     world.line("send y there?");
-    world.deposited("y", 1, Deposit::NoReceipt);
+    world.submitted("y", 1, SubmitReason::NoReceipt);
     world.event(Event::Relayed { to: nick("y") });
     world.verdict("y", 1, Verdict::Delivered);
     assert_eq!(
@@ -194,7 +194,7 @@ fn a_silent_server_ends_it_when_it_is_needed() {
     world.pass(Duration::from_mins(1));
     assert!(world.seen().is_empty() && world.exit().is_none());
     world.line("send y hello?");
-    world.deposited("y", 1, Deposit::Offline);
+    world.submitted("y", 1, SubmitReason::Offline);
     assert_eq!(world.seen(), [">>> <y> is offline, message sent to server."]);
     world.pass(PATIENCE / 2);
     assert_eq!(world.exit(), None);
@@ -207,7 +207,7 @@ fn a_silent_server_ends_it_when_it_is_needed() {
 fn a_server_that_comes_back_in_time_ends_nothing() {
     let mut world = world().online(&[("y", false)]);
     world.line("send y hello?");
-    world.deposited("y", 1, Deposit::Offline);
+    world.submitted("y", 1, SubmitReason::Offline);
     world.event(Event::ServerSilent);
     world.event(Event::ServerBack);
     world.pass(Duration::from_mins(1));
@@ -271,7 +271,7 @@ fn a_script_waits_for_each_of_its_steps() {
     world.roster(&[("y", true)]);
     assert_eq!(world.seen(), [">>> [Client table updated.]", ">>> Wrong input"]);
     assert_eq!(world.asked(), ["say y one", "deregister"]);
-    world.deposited("y", 1, Deposit::Leaving);
+    world.submitted("y", 1, SubmitReason::Leaving);
     world.verdict("y", 1, Verdict::Stored);
     world.event(Event::Deregistered { answered: true });
     assert_eq!(world.asked(), ["release", "register"]);
@@ -293,7 +293,7 @@ fn a_refused_message_shows_in_the_exit_code() {
     for how in 0..4 {
         let mut world = script().online(&[("y", true)]);
         if how == 0 {
-            world.chat.refuse_say = Some(SayError::Unknown);
+            world.chat.refuse_say = Some(SendError::Unknown);
         }
         world.line("send y hi");
         match how {

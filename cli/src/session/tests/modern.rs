@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use proto_core::{
-    client::{Deposit, Event, Failure, OpenMessages, Refusal, SayError, Verdict},
+    client::{Event, Failure, OpenMessages, Refusal, SendError, SubmitReason, Verdict},
     wire::CloseReason,
 };
 
@@ -37,7 +37,7 @@ fn a_chat_reads_well() {
     world.line("/msg y hello");
     world.verdict("y", 1, Verdict::Delivered);
     world.line("/msg z later");
-    world.deposited("z", 2, Deposit::Offline);
+    world.submitted("z", 2, SubmitReason::Offline);
     world.verdict("z", 2, Verdict::Stored);
     world.roster(&[("x", true), ("y", false), ("w", true)]);
     world.verdict("z", 2, Verdict::Delivered);
@@ -67,7 +67,7 @@ fn who_cannot_be_reached_directly_is_told_once_per_change() {
     let by_server = |world: &mut World, numbers: std::ops::Range<u64>| {
         for number in numbers.clone() {
             world.line("/msg y hello");
-            world.deposited("y", number, Deposit::NoReceipt);
+            world.submitted("y", number, SubmitReason::NoReceipt);
             world.event(Event::Relayed { to: nick("y") });
         }
         for number in numbers {
@@ -143,7 +143,7 @@ fn what_the_server_did_not_take_stays_and_is_told_of() {
         }
     }
     world.end();
-    world.deposited("y", 1, Deposit::Offline);
+    world.submitted("y", 1, SubmitReason::Offline);
     world.pass(Duration::from_mins(10));
     assert_eq!(world.exit(), None, "a server that answers is waited for");
     world.event(Event::ServerSilent);
@@ -190,7 +190,7 @@ fn whoever_ends_it_with_messages_unsent_is_told_and_so_is_who_called_it() {
 #[test]
 fn a_script_waits_for_room() {
     let mut world = script().online(&[("y", true)]);
-    world.chat.refuse_say = Some(SayError::Full);
+    world.chat.refuse_say = Some(SendError::Full);
     world.line("/msg y hello");
     world.end();
     assert_eq!(world.exit(), None);
@@ -202,7 +202,7 @@ fn a_script_waits_for_room() {
 #[test]
 fn a_script_that_waits_for_room_says_so() {
     let mut world = script().online(&[("y", true)]);
-    world.chat.refuse_say = Some(SayError::Full);
+    world.chat.refuse_say = Some(SendError::Full);
     world.chat.open = OpenMessages { unsaved: 768, stored: false };
     world.line("/msg y hello");
     world.pass(Duration::from_mins(1));
@@ -221,7 +221,7 @@ fn a_script_that_waits_for_room_says_so() {
 #[test]
 fn a_person_is_told_that_there_is_no_room() {
     let mut world = world().online(&[("y", true)]);
-    world.chat.refuse_say = Some(SayError::Full);
+    world.chat.refuse_say = Some(SendError::Full);
     world.line("/msg y hello");
     assert!(any(&world.seen(), "Too many messages wait"));
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use proto_core::{
-    client::{Event, Refusal, SayError, To, Verdict},
+    client::{Event, Refusal, SendError, To, Verdict},
     id::{Account, Room, RoomName},
-    wire::{GoneReason, RoomRefusal, Wish},
+    wire::{RoomAction, RoomRefusal, TrimReason},
 };
 
 use crate::{classic::Classic, modern::Modern};
@@ -33,18 +33,18 @@ fn g() -> To {
     To::Room(name("g"))
 }
 
-fn members() -> Wish {
-    Wish::Members { of: Some(name("g")), from: Account(0) }
+fn members() -> RoomAction {
+    RoomAction::Members { of: Some(name("g")), from: Account(0) }
 }
 
-const ROOMS: Wish = Wish::Rooms { from: Room(0) };
+const ROOMS: RoomAction = RoomAction::Rooms { from: Room(0) };
 
 impl World {
     /// Enters the room `g`.
     fn inside(mut self) -> Self {
         self.line("/join g");
         self.chat.rooms.push(g());
-        self.outcome(Wish::Join(name("g")), Ok(()));
+        self.outcome(RoomAction::Join(name("g")), Ok(()));
         self.seen();
         self.asked();
         self
@@ -55,16 +55,16 @@ impl World {
 fn the_classic_client_says_exactly_this_of_groups() {
     let mut world = classic();
     let (create, join, leave) =
-        (Wish::Create(name("g")), Wish::Join(name("g")), Wish::Leave(name("g")));
-    for (line, wish, result, said) in [
+        (RoomAction::Create(name("g")), RoomAction::Join(name("g")), RoomAction::Leave(name("g")));
+    for (line, action, result, said) in [
         ("create_group g", create, Ok(()), ">>> [Group g created by Server.]"),
         ("create_group g", create, Err(RoomRefusal::Exists), ">>> [Group g already exists.]"),
         ("join_group g", join, Err(RoomRefusal::Unknown), ">>> [Group g does not exist.]"),
         ("join_group g", join, Ok(()), ">>> [Entered group g successfully!]"),
     ] {
         world.line(line);
-        assert_eq!(world.asked(), [format!("{wish:?}")]);
-        world.outcome(wish, result);
+        assert_eq!(world.asked(), [format!("{action:?}")]);
+        world.outcome(action, result);
         assert_eq!(world.seen(), [said]);
     }
     assert_eq!(world.session.prompt().unwrap(), ">>> (g) ");
@@ -123,10 +123,10 @@ fn what_was_kept_back_is_shown_at_the_end() {
 fn a_modern_room_reads_well() {
     let mut world = modern(false);
     world.line("/create g");
-    world.outcome(Wish::Create(name("g")), Ok(()));
+    world.outcome(RoomAction::Create(name("g")), Ok(()));
     world.line("/join g");
     assert_eq!(world.session.prompt(), None, "it may change");
-    world.outcome(Wish::Join(name("g")), Ok(()));
+    world.outcome(RoomAction::Join(name("g")), Ok(()));
     assert_eq!(world.session.prompt().unwrap(), "#g> ");
     world.chat.rooms.push(g());
     world.line("hello there");
@@ -140,10 +140,10 @@ fn a_modern_room_reads_well() {
     world.names(ROOMS, "g\nh", true);
     world.line("/members");
     world.names(members(), "x\ny", true);
-    world.event(Event::RoomGap { room: g(), missing: 3, why: GoneReason::NotKept });
-    world.event(Event::RoomGap { room: g(), missing: 1, why: GoneReason::Damaged });
+    world.event(Event::RoomGap { room: g(), missing: 3, why: TrimReason::NotKept });
+    world.event(Event::RoomGap { room: g(), missing: 1, why: TrimReason::Damaged });
     world.line("/leave");
-    world.outcome(Wish::Leave(name("g")), Ok(()));
+    world.outcome(RoomAction::Leave(name("g")), Ok(()));
     assert_eq!(
         world.seen(),
         [
@@ -173,7 +173,7 @@ fn a_modern_room_reads_well() {
 #[test]
 fn each_refusal_says_what_to_do() {
     let mut world = modern(false);
-    let join = Wish::Join(name("g"));
+    let join = RoomAction::Join(name("g"));
     for (why, said) in [
         (RoomRefusal::RoomFull, "try again when somebody has left it"),
         (RoomRefusal::Unknown, "/rooms lists"),
@@ -198,7 +198,7 @@ fn each_refusal_says_what_to_do() {
         assert!(seen.len() == 1 && seen[0].to_lowercase().contains(said), "{line}: {seen:?}");
     }
     world.asked();
-    world.chat.refuse_say = Some(SayError::TooLong { limit: 9 });
+    world.chat.refuse_say = Some(SendError::TooLong { limit: 9 });
     world.line("/all too long it is");
     assert!(world.seen()[0].contains("longer than 9 bytes; nothing was sent, say it in pieces"));
     let outcome = Verdict::Refused(Refusal::NotMember);
@@ -215,13 +215,13 @@ fn a_script_waits_for_each_wish_and_leaves_a_room_last() {
     world.end();
     assert_eq!(world.asked(), ["Join(g)"]);
     world.chat.rooms.push(g());
-    world.outcome(Wish::Join(name("g")), Ok(()));
+    world.outcome(RoomAction::Join(name("g")), Ok(()));
     assert_eq!(world.asked(), ["say #g hi"]);
     world.stored(g(), 1);
     assert_eq!(world.asked(), ["Leave(g)"]);
-    world.outcome(Wish::Leave(name("g")), Ok(()));
+    world.outcome(RoomAction::Leave(name("g")), Ok(()));
     assert_eq!(world.asked(), ["Join(h)"]);
-    world.outcome(Wish::Join(name("h")), Err(RoomRefusal::Unknown));
+    world.outcome(RoomAction::Join(name("h")), Err(RoomRefusal::Unknown));
     world.pass(Duration::from_millis(100));
     assert_eq!(world.asked(), ["deregister"]);
     world.event(Event::Deregistered { answered: true });
@@ -271,7 +271,7 @@ fn whoever_comes_back_is_told_their_rooms_with_the_table() {
 #[test]
 fn rooms_may_still_be_named_when_something_is_said_there() {
     let mut world = modern(true);
-    world.chat.refuse_say = Some(SayError::NotMember);
+    world.chat.refuse_say = Some(SendError::NotMember);
     world.line("/all hi");
     assert!(world.seen().is_empty());
     world.chat.refuse_say = None;

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use proto_core::{
     client::{
-        CommandError, Deposit, Event, MessageId, OpenMessages, PasswordError, PeerView, RoomView,
-        SayError, Status, To, Verdict,
+        CommandError, Event, MessageId, OpenMessages, PasswordError, PeerView, RoomView, SendError,
+        Status, SubmitReason, To, Verdict,
     },
     id::{Epoch, Nick, Number, Position, PublicKey},
     time::{Instant, UnixTime},
-    wire::{Limits, Presence, Retention, RoomRefusal, Wish},
+    wire::{Limits, Presence, Retention, RoomAction, RoomRefusal},
 };
 
 use crate::{notice::Face, password::Password, safe_text::SafeText, words};
@@ -36,7 +36,7 @@ pub(super) struct FakeChat {
     /// What was asked, in words.
     pub(super) asked: Vec<String>,
     pub(super) online: bool,
-    pub(super) refuse_say: Option<SayError>,
+    pub(super) refuse_say: Option<SendError>,
     pub(super) refuse_bind: bool,
     pub(super) open: OpenMessages,
     /// Which rooms x is in.
@@ -75,7 +75,7 @@ impl Chat for FakeChat {
         self.asked.push("release".to_owned());
     }
 
-    fn say(&mut self, to: To, text: &str) -> Result<MessageId, SayError> {
+    fn say(&mut self, to: To, text: &str) -> Result<MessageId, SendError> {
         if let Some(why) = self.refuse_say {
             return Err(why);
         }
@@ -85,8 +85,8 @@ impl Chat for FakeChat {
         Ok(id(&to, self.said))
     }
 
-    fn wish(&mut self, wish: Wish) -> Result<(), CommandError> {
-        self.asked.push(format!("{wish:?}"));
+    fn request(&mut self, action: RoomAction) -> Result<(), CommandError> {
+        self.asked.push(format!("{action:?}"));
         Ok(())
     }
 
@@ -221,8 +221,8 @@ impl World {
         self.event(Event::Accepted { id: id(to, number), to: nick(to).into() });
     }
 
-    pub(super) fn deposited(&mut self, to: &str, number: u64, why: Deposit) {
-        self.event(Event::Deposited { id: id(to, number), to: nick(to).into(), why });
+    pub(super) fn submitted(&mut self, to: &str, number: u64, why: SubmitReason) {
+        self.event(Event::Submitted { id: id(to, number), to: nick(to).into(), why });
     }
 
     pub(super) fn verdict(&mut self, to: &str, number: u64, verdict: Verdict) {
@@ -234,12 +234,12 @@ impl World {
         self.event(Event::Verdict { id, to, verdict: Verdict::Stored });
     }
 
-    pub(super) fn outcome(&mut self, wish: Wish, result: Result<(), RoomRefusal>) {
-        self.event(Event::Outcome { wish, result });
+    pub(super) fn outcome(&mut self, action: RoomAction, result: Result<(), RoomRefusal>) {
+        self.event(Event::RoomResponse { action, result });
     }
 
-    pub(super) fn names(&mut self, wish: Wish, names: &str, last: bool) {
-        self.message_event(Event::Names { wish, last }, names);
+    pub(super) fn names(&mut self, action: RoomAction, names: &str, last: bool) {
+        self.message_event(Event::Names { action, last }, names);
     }
 
     pub(super) fn room_message(&mut self, room: To, from: &str, text: &str) {

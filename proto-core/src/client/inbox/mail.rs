@@ -15,7 +15,7 @@ use crate::{
     session,
     storage::Id,
     violation::Violation,
-    wire::{Former, Mail, MailAck},
+    wire::{KeyHistory, Mail, MailAck},
 };
 
 use super::{
@@ -67,7 +67,7 @@ impl Inbox<'_> {
     pub(in crate::client) fn former(
         cx: &mut Ctx<'_>,
         link: Id<ClientLink>,
-        former: &Former,
+        former: &KeyHistory,
     ) -> Taken {
         let recipient = Recipient::Account(former.account);
         let known = cx.peers.by_recipient(recipient).or_else(|| cx.peers.by_key(&former.key));

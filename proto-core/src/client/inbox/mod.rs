@@ -16,7 +16,7 @@ use crate::{
     storage::{Id, List, Slab, SlabHead, Slot},
     time::UnixTime,
     violation::Violation,
-    wire::{Frame, MAX_BODY, Receipt, Say},
+    wire::{Frame, MAX_BODY, Message, Receipt},
 };
 
 use super::{
@@ -81,31 +81,36 @@ impl<'a> Inbox<'a> {
     }
 
     /// A piece of a message in the peers' own session.
-    pub(super) fn said(&mut self, cx: &mut Ctx<'_>, link: Id<ClientLink>, say: &Say<'_>) -> Taken {
+    pub(super) fn said(
+        &mut self,
+        cx: &mut Ctx<'_>,
+        link: Id<ClientLink>,
+        frame: &Message<'_>,
+    ) -> Taken {
         let Some(peer_id) = cx.peer_of(link) else {
             return Taken::Broken(Violation::UnexpectedFrame);
         };
         let Some(Peer { author, .. }) = cx.peers.get(peer_id) else { return Taken::NoRoom };
-        let position = Position::new(say.epoch, say.number);
+        let position = Position::new(frame.epoch, frame.number);
         let bounds = BODY_HEADER + 1..=cx.longest_body().min(MAX_BODY - MAIL_OVERHEAD);
-        let piece = Piece::new(say.total, say.offset, say.piece);
+        let piece = Piece::new(frame.total, frame.offset, frame.piece);
         let piece = piece.filter(|piece| bounds.contains(&piece.total()) && position.is_sound());
         let Some(piece) = piece else { return Taken::Broken(Violation::BadPiece) };
         if author.has_asked(position) {
             if author.has_kept(position) {
                 owe_receipt(cx, link);
             }
-            if let Some(found) = cx.links.get_mut(link).filter(|_| say.offset == 0) {
+            if let Some(found) = cx.links.get_mut(link).filter(|_| frame.offset == 0) {
                 // Nothing of it is kept: the credit it was sent on is free again.
                 found.credit.release(piece.total());
                 cx.links.wake(link);
             }
             return Taken::Done;
         }
-        let early = !author.is_next(position, say.skip);
+        let early = !author.is_next(position, frame.skip);
         let known = self.messages.waiting_of(peer_id, |message| message.position == position);
         let id = known.or_else(|| {
-            let added = self.messages.add(cx, link, peer_id, position, (say.total, early))?;
+            let added = self.messages.add(cx, link, peer_id, position, (frame.total, early))?;
             self.messages.waiting.push_back(&mut self.messages.all, added);
             Some(added)
         });
@@ -113,7 +118,7 @@ impl<'a> Inbox<'a> {
             return Taken::NoRoom;
         };
         // What counts before it may have changed since it was sent the last time.
-        message.skip = message.skip.max(say.skip);
+        message.skip = message.skip.max(frame.skip);
         if !message.put(&piece, &mut cx.bodies) {
             return Taken::Broken(Violation::MixedPieces);
         }

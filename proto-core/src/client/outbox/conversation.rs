@@ -28,7 +28,7 @@ pub(in crate::client) struct Conversation {
     pub(super) trim: Ask,
     /// Which part of the outbox is in memory.
     pub(super) window: Window,
-    /// The deposit under way was reported as relayed already.
+    /// The submission under way was reported as relayed already.
     pub(super) relayed: bool,
     /// That it was relayed is to be told.
     pub(super) tell_relayed: bool,
@@ -81,7 +81,7 @@ impl Conversation {
         self.window.maybe_sent = last;
     }
 
-    /// Its deposits are relayed: whether that is to be told.
+    /// Its submissions are relayed: whether that is to be told.
     pub(in crate::client) fn take_relayed(&mut self) -> bool {
         core::mem::take(&mut self.tell_relayed)
     }

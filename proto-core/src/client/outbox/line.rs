@@ -101,7 +101,7 @@ impl<'s, 'a> Line<'s, 'a> {
             let counts = match (message.stage, earlier.stage.is_given_up()) {
                 (_, true) => earlier.is_undecided(),
                 // What the server has already is none of its readers' concern here.
-                (Stage::Deposited, false) => earlier.stage == Stage::Deposited,
+                (Stage::Submitted, false) => earlier.stage == Stage::Submitted,
                 (_, false) => true,
             };
             if counts {

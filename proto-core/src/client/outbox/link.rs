@@ -3,7 +3,7 @@
 use crate::storage::List;
 
 use super::message::{Outgoing, Sending};
-use crate::client::roster::{list::PeerList, peer::Inquiring};
+use crate::client::roster::{list::PeerList, peer::Querying};
 
 /// What is to be sent through a link of what the user said.
 #[derive(Debug, Default)]
@@ -11,5 +11,5 @@ pub(in crate::client) struct OutboxLink {
     /// Messages with pieces to send.
     pub(super) sending: List<Outgoing, Sending>,
     /// Peers to ask the server about.
-    pub(super) inquiries: PeerList<Inquiring>,
+    pub(super) status_queries: PeerList<Querying>,
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     client::{
-        event::{Deposit, Event, MessageId, To, Verdict},
+        event::{Event, MessageId, SubmitReason, To, Verdict},
         role::ClientLink,
         roster::id::PeerId,
     },
@@ -55,7 +55,7 @@ pub(super) enum Stage {
     /// Durable, and to be sent directly.
     Open,
     /// Sealed, and to be taken over by the server.
-    Deposited,
+    Submitted,
     /// The server has it.
     Stored,
     /// What became of it is known.
@@ -70,12 +70,12 @@ impl Stage {
 
     /// It is under way, or to be as soon as may be.
     pub(super) fn is_in_turn(self) -> bool {
-        matches!(self, Self::Open | Self::Deposited)
+        matches!(self, Self::Open | Self::Submitted)
     }
 
     /// It is open, and the server does not have it either.
     pub(super) fn is_unsaved(self) -> bool {
-        matches!(self, Self::Saving | Self::Behind | Self::Open | Self::Deposited)
+        matches!(self, Self::Saving | Self::Behind | Self::Open | Self::Submitted)
     }
 
     /// Its number is passed over.
@@ -88,7 +88,7 @@ impl Stage {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct News {
     pub(super) accepted: bool,
-    pub(super) deposited: Option<Deposit>,
+    pub(super) submitted: Option<SubmitReason>,
     pub(super) stored: bool,
     pub(super) verdict: bool,
 }
@@ -142,8 +142,8 @@ impl Outgoing {
         if core::mem::take(&mut news.accepted) {
             return Some(Event::Accepted { id, to });
         }
-        if let Some(why) = news.deposited.take() {
-            return Some(Event::Deposited { id, to, why });
+        if let Some(why) = news.submitted.take() {
+            return Some(Event::Submitted { id, to, why });
         }
         if core::mem::take(&mut news.stored) {
             return Some(Event::Verdict { id, to, verdict: Verdict::Stored });

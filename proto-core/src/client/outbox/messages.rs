@@ -23,14 +23,14 @@ use crate::{
     storage::{Body, Id, List, Slab},
     time::UnixTime,
     timers::Timers,
-    wire::{Deposit as DepositFrame, Frame, Presence, Say},
+    wire::{Frame, Message, Presence, Submit},
 };
 
 use super::{
     conversation::{Conversation, Path},
-    inquiries::inquire,
     line::Line,
     message::{Outgoing, Stage, Telling},
+    status_queries::query_status,
     window::before,
 };
 
@@ -38,7 +38,7 @@ use super::{
 /// less than five eighths, and beyond.
 const MOST: [usize; 3] = [512, 64, 8];
 
-/// How long a deposit waits for a word from a server that is there before it is
+/// How long a submission waits for a word from a server that is there before it is
 /// sent again.
 pub(super) const AGAIN: Duration = Duration::from_secs(5);
 
@@ -136,7 +136,7 @@ impl<'a> Messages<'a> {
         };
         match message.stage {
             Stage::Open if !message.maybe_delivered => true,
-            Stage::Open | Stage::Deposited => lost(),
+            Stage::Open | Stage::Submitted => lost(),
             _ => false,
         }
     }
@@ -237,7 +237,7 @@ impl<'a> Messages<'a> {
     pub(super) fn unlist(&mut self, cx: &mut Ctx<'_>, id: Id<Outgoing>) {
         let Some(message) = self.get(id).filter(|m| m.sending.is_linked()) else { return };
         let link = match message.stage {
-            Stage::Deposited => cx.server.link(),
+            Stage::Submitted => cx.server.link(),
             _ => cx.peers.get(message.peer).and_then(Peer::link),
         };
         if let Some(found) = link.and_then(|link| cx.links.get_mut(link)) {
@@ -288,7 +288,7 @@ impl<'a> Messages<'a> {
         let patience = first.and_then(|message| {
             let span = match (message.stage, peer.conversation.path) {
                 (Stage::Open, Path::Direct) if cx.server.was_online() => config.receipt,
-                (Stage::Deposited, Path::Server) if is_on_its_way(cx, message) => AGAIN,
+                (Stage::Submitted, Path::Server) if is_on_its_way(cx, message) => AGAIN,
                 _ => return None,
             };
             Some(message.since? + span)
@@ -306,12 +306,12 @@ impl<'a> Messages<'a> {
         self.rearm(cx, id);
     }
 
-    /// The server sends deposits on to their recipient before it has saved them.
+    /// The server sends submissions on to their recipient before it has saved them.
     pub(super) fn relayed(&mut self, cx: &Ctx<'_>, id: PeerId) {
         let mut at = cx.peers.get(id).and_then(|peer| peer.conversation.messages.front());
         while let Some(message) = at.and_then(|id| self.all.get_mut(id)) {
             at = message.of_peer.next();
-            message.maybe_delivered |= message.stage == Stage::Deposited;
+            message.maybe_delivered |= message.stage == Stage::Submitted;
         }
     }
 
@@ -542,11 +542,11 @@ impl<'a> Messages<'a> {
     }
 
     /// Asks the server after everything that it has of this client's.
-    pub(in crate::client) fn inquire_all(&mut self, cx: &mut Ctx<'_>) {
+    pub(in crate::client) fn query_all(&mut self, cx: &mut Ctx<'_>) {
         let mut at = self.state.active.front();
         while let Some(id) = at {
             at = PeerList::<Active>::after(&mut cx.peers, id);
-            inquire(cx, id);
+            query_status(cx, id);
         }
     }
 
@@ -594,9 +594,9 @@ impl Head {
     pub(super) fn frame<'p>(&self, offset: u16, piece: &'p [u8]) -> Frame<'p> {
         let Self { position: Position { epoch, number }, skip, total, .. } = *self;
         match self.to {
-            None => Frame::Say(Say { epoch, number, skip, total, offset, piece }),
+            None => Frame::Message(Message { epoch, number, skip, total, offset, piece }),
             Some((to, key)) => {
-                Frame::Deposit(DepositFrame { to, epoch, number, key, skip, total, offset, piece })
+                Frame::Submit(Submit { to, epoch, number, key, skip, total, offset, piece })
             }
         }
     }
@@ -609,7 +609,7 @@ pub(super) fn body_with_room(cx: &mut Ctx<'_>, bytes: &[u8]) -> Option<Body> {
     Some(body)
 }
 
-/// A deposit was sent in this session.
+/// A submission was sent in this session.
 pub(super) fn is_on_its_way(cx: &Ctx<'_>, message: &Outgoing) -> bool {
     let link = cx.server.online();
     link.is_some() && message.link == link
@@ -618,7 +618,7 @@ pub(super) fn is_on_its_way(cx: &Ctx<'_>, message: &Outgoing) -> bool {
 /// Messages of this conversation can get on.
 fn is_sendable(cx: &Ctx<'_>, peer: &Peer) -> bool {
     match peer.conversation.path {
-        _ if peer.presence() == Presence::Gone => true,
+        _ if peer.presence() == Presence::Removed => true,
         Path::Direct => cx.server.was_online() && peer.recipient().is_some(),
         Path::Server => cx.server.online().is_some() && peer.recipient().is_some(),
     }

@@ -2,13 +2,13 @@
 //! way at a time.
 
 pub(super) mod conversation;
-pub(super) mod inquiries;
 mod line;
 pub(super) mod link;
 pub(super) mod message;
 mod messages;
 mod reading;
 mod sending;
+pub(super) mod status_queries;
 pub(super) mod trimming;
 mod verdicts;
 mod window;
@@ -25,8 +25,8 @@ use crate::{
 use super::{
     contact::Contact,
     ctx::Ctx,
-    error::SayError,
-    event::{Deposit, Event, Failure, MessageId, To, Verdict},
+    error::SendError,
+    event::{Event, Failure, MessageId, SubmitReason, To, Verdict},
     requests::Asker,
     role::{ClientLink, ClientRole},
     roster::{
@@ -82,8 +82,8 @@ impl<'a> Outbox<'a> {
         cx: &mut Ctx<'_>,
         to: PeerId,
         text: &str,
-    ) -> Result<MessageId, SayError> {
-        self.sending.messages.accept(cx, to, text.as_bytes()).ok_or(SayError::Full)
+    ) -> Result<MessageId, SendError> {
+        self.sending.messages.accept(cx, to, text.as_bytes()).ok_or(SendError::Full)
     }
 
     /// How many messages are in memory, and how many could be.
@@ -173,8 +173,8 @@ impl<'a> Outbox<'a> {
 
     /// A session with the server begins: it is asked after everything that it has of this
     /// client's.
-    pub(super) fn inquire_all(&mut self, cx: &mut Ctx<'_>) {
-        self.sending.messages.inquire_all(cx);
+    pub(super) fn query_all(&mut self, cx: &mut Ctx<'_>) {
+        self.sending.messages.query_all(cx);
     }
 
     /// Nothing is under way any more: no receipt is waited for.
@@ -213,7 +213,7 @@ impl<'a> Outbox<'a> {
         if cx.peers.get(id).and_then(Peer::person).is_some_and(Person::has_news) {
             cx.news.tell_of(&mut cx.peers, id);
         }
-        inquiries::inquire(cx, id);
+        status_queries::query_status(cx, id);
         self.sending.pump(cx, id);
     }
 
@@ -229,17 +229,17 @@ impl<'a> Outbox<'a> {
     /// A link ends. What is open goes on, on another link or another way.
     pub(super) fn leave(&mut self, cx: &mut Ctx<'_>, contact: &mut Contact) {
         while contact.outbox.sending.pop_front(&mut self.sending.messages.all).is_some() {}
-        contact.outbox.inquiries.clear(&mut cx.peers);
+        contact.outbox.status_queries.clear(&mut cx.peers);
     }
 
     /// A piece that was sent was lost: it is owed again.
     pub(super) fn piece_lost(&mut self, contact: &mut Contact, id: Id<Outgoing>, run: Run) {
         let is_direct = contact.peer().is_some();
-        // What went directly may have been deposited since: then this link is done with it.
+        // What went directly may have been submitted since: then this link is done with it.
         if let Some(message) = self.sending.messages.all.get_mut(id)
             && match message.stage {
                 Stage::Open => is_direct,
-                Stage::Deposited => !is_direct,
+                Stage::Submitted => !is_direct,
                 _ => false,
             }
         {
@@ -326,9 +326,9 @@ impl<'a> Outbox<'a> {
             match (message.stage, peer.conversation.path) {
                 _ if !cx.server.was_online() => {}
                 (Stage::Open, Path::Direct) if waited.is_some_and(|w| w >= cx.config.receipt) => {
-                    self.sending.switch(cx, id, Deposit::NoReceipt);
+                    self.sending.switch(cx, id, SubmitReason::NoReceipt);
                 }
-                (Stage::Deposited, Path::Server)
+                (Stage::Submitted, Path::Server)
                     if waited.is_some_and(|w| w >= AGAIN) && is_on_its_way(cx, message) =>
                 {
                     self.sending.deposit_again(cx, id);
@@ -341,20 +341,20 @@ impl<'a> Outbox<'a> {
 }
 
 /// Why a text cannot be sent to anyone; which of its recipients there are is another matter.
-pub(super) fn check(cx: &Ctx<'_>, to: &To, text: &str) -> Result<(), SayError> {
+pub(super) fn check(cx: &Ctx<'_>, to: &To, text: &str) -> Result<(), SendError> {
     if !cx.server.was_online() || cx.server.is_leaving() || cx.server.epoch().0 == 0 {
-        return Err(SayError::Offline);
+        return Err(SendError::Offline);
     }
     if *to == To::Peer(cx.config.nick) {
-        return Err(SayError::Oneself);
+        return Err(SendError::Oneself);
     }
     if text.is_empty() {
-        return Err(SayError::Empty);
+        return Err(SendError::Empty);
     }
     let longest = cx.work.len().saturating_sub(record_bound(MAIL_OVERHEAD + BODY_HEADER));
     let limit = cx.config.text.min(cx.server.text_limit()).min(longest as u32);
     if text.len() > limit as usize {
-        return Err(SayError::TooLong { limit });
+        return Err(SendError::TooLong { limit });
     }
     Ok(())
 }
@@ -419,10 +419,10 @@ mod tests {
         let mut fixture = Fixture::new();
         let cx = fixture.cx();
         let me = To::Peer(cx.config.nick);
-        assert_eq!(check(&cx, &me, "hi"), Err(SayError::Oneself));
-        assert_eq!(check(&cx, &NOBODY, ""), Err(SayError::Empty));
+        assert_eq!(check(&cx, &me, "hi"), Err(SendError::Oneself));
+        assert_eq!(check(&cx, &NOBODY, ""), Err(SendError::Empty));
         let long = "x".repeat(cx.work.len());
-        assert!(matches!(check(&cx, &NOBODY, &long), Err(SayError::TooLong { .. })));
+        assert!(matches!(check(&cx, &NOBODY, &long), Err(SendError::TooLong { .. })));
         assert_eq!(check(&cx, &NOBODY, "hi"), Ok(()));
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     client::{
         ctx::Ctx,
-        event::{Deposit, Verdict},
+        event::{SubmitReason, Verdict},
         role::{ClientLink, ClientRole},
         roster::{id::PeerId, reach},
         sent::SentFrame,
@@ -13,7 +13,7 @@ use crate::{
     link::{Packet, Units},
     session,
     storage::Id,
-    wire::{EntryRefusal, Presence},
+    wire::{Presence, SubmitRefusal},
 };
 
 use super::{
@@ -23,11 +23,11 @@ use super::{
     trimming::{STEP, trim},
 };
 
-/// Deposits of one conversation that the server has not taken over at most: half of what
+/// Submissions of one conversation that the server has not taken over at most: half of what
 /// it holds for one.
 const UNDER_WAY: u32 = 128;
 
-/// Bytes of a `Say` or `Deposit` frame's body that are not the piece.
+/// Bytes of a `Message` or `Submit` frame's body that are not the piece.
 const SAY_HEADER: usize = 4 * 5 + 10 + 3 * 3;
 
 /// The user's messages, each on the one way that its conversation goes.
@@ -53,7 +53,7 @@ impl Sending<'_> {
                 continue;
             }
             if total > found.credit.longest() {
-                self.done(cx, id, Verdict::Refused(EntryRefusal::TooLong));
+                self.done(cx, id, Verdict::Refused(SubmitRefusal::TooLong));
                 continue;
             }
             let Some(run) = packet.next_run(message.todo, total, SAY_HEADER) else { return };
@@ -76,7 +76,7 @@ impl Sending<'_> {
             }
             let Some(message) = self.messages.get_mut(id) else { return };
             message.todo.remove(run);
-            if message.since.is_none() || message.stage == Stage::Deposited {
+            if message.since.is_none() || message.stage == Stage::Submitted {
                 // For a receipt from the first datagram on, for the server from the last.
                 message.since = Some(cx.now);
                 self.messages.rearm_for(cx, id);
@@ -113,7 +113,7 @@ impl Sending<'_> {
     }
 
     /// From here on the conversation goes by way of the server.
-    pub(super) fn switch(&mut self, cx: &mut Ctx<'_>, id: PeerId, why: Deposit) {
+    pub(super) fn switch(&mut self, cx: &mut Ctx<'_>, id: PeerId, why: SubmitReason) {
         if let Some(peer) = cx.peers.get_mut(id) {
             peer.conversation.path = Path::Server;
             self.deposit_open(cx, id, why);
@@ -121,7 +121,7 @@ impl Sending<'_> {
     }
 
     /// Seals what is open and hands it to the server.
-    pub(super) fn deposit_open(&mut self, cx: &mut Ctx<'_>, id: PeerId, why: Deposit) {
+    pub(super) fn deposit_open(&mut self, cx: &mut Ctx<'_>, id: PeerId, why: SubmitReason) {
         let Some(peer) = cx.peers.get(id) else { return };
         let line = self.messages.line(&peer.conversation);
         let epoch = line.sent_epoch();
@@ -149,7 +149,7 @@ impl Sending<'_> {
             }
             let Some(server) = server else { continue };
             if let Some(message) = self.messages.all.get_mut(message_id)
-                && message.stage == Stage::Deposited
+                && message.stage == Stage::Submitted
                 && message.link != Some(server)
             {
                 message.since = None;
@@ -160,7 +160,7 @@ impl Sending<'_> {
         self.messages.rearm(cx, id);
     }
 
-    /// Sends all deposits of a conversation again: some did not get where they belong.
+    /// Sends all submissions of a conversation again: some did not get where they belong.
     pub(super) fn deposit_again(&mut self, cx: &mut Ctx<'_>, id: PeerId) {
         let server = server_for(cx, id);
         let mut at = cx.peers.get(id).and_then(|peer| peer.conversation.messages.front());
@@ -168,7 +168,7 @@ impl Sending<'_> {
             at.and_then(|id| Some((id, self.messages.all.get_mut(id)?)))
         {
             at = message.of_peer.next();
-            if message.stage == Stage::Deposited {
+            if message.stage == Stage::Submitted {
                 message.since = None;
                 if let Some(server) = server {
                     message.todo = Units::all(message.total.into());
@@ -185,7 +185,7 @@ impl Sending<'_> {
         cx.peers.reach_room(id, cx.config.server_key, cx.links.state.identity.suite());
         self.messages.consider_fetch(cx, id);
         let Some(peer) = cx.peers.get(id).filter(|peer| peer.is_active()) else { return };
-        if peer.presence() == Presence::Gone {
+        if peer.presence() == Presence::Removed {
             self.refuse_gone(cx, id);
             return;
         }
@@ -200,24 +200,24 @@ impl Sending<'_> {
         }
         let line = self.messages.line(conversation);
         match conversation.path {
-            Path::Direct if cx.server.is_leaving() => self.switch(cx, id, Deposit::Leaving),
+            Path::Direct if cx.server.is_leaving() => self.switch(cx, id, SubmitReason::Leaving),
             // Another device of this user's has been heard of meanwhile: only the server can say
             // whether what comes from before is still wanted.
             Path::Direct if line.is_from_before(cx.server.epoch()) => {
-                self.switch(cx, id, Deposit::InTurn);
+                self.switch(cx, id, SubmitReason::InTurn);
             }
             Path::Direct if peer.link().is_some() => self.send_open(cx, id),
             Path::Direct if peer.presence() == Presence::Offline => {
-                self.switch(cx, id, Deposit::Offline);
+                self.switch(cx, id, SubmitReason::Offline);
             }
             Path::Direct if peer.address().is_none() => {
-                self.switch(cx, id, Deposit::Unreachable);
+                self.switch(cx, id, SubmitReason::Unreachable);
             }
             Path::Direct => {
                 reach::dial(cx, id);
                 self.send_open(cx, id);
             }
-            Path::Server => self.deposit_open(cx, id, Deposit::InTurn),
+            Path::Server => self.deposit_open(cx, id, SubmitReason::InTurn),
         }
     }
 
@@ -229,7 +229,7 @@ impl Sending<'_> {
         {
             at = message.of_peer.next();
             if message.stage.is_open() && message.stage != Stage::Saving {
-                self.done(cx, message_id, Verdict::Refused(EntryRefusal::NoRecipient));
+                self.done(cx, message_id, Verdict::Refused(SubmitRefusal::NoRecipient));
             }
         }
         if let Some(peer) = cx.peers.get_mut(id).filter(|peer| peer.conversation.has_shelved())
@@ -274,7 +274,7 @@ impl Sending<'_> {
     pub(super) fn unreachable(&mut self, cx: &mut Ctx<'_>, id: PeerId) {
         let Some(peer) = cx.peers.get(id) else { return };
         if peer.conversation.path == Path::Direct && peer.link().is_none() {
-            self.switch(cx, id, Deposit::Unreachable);
+            self.switch(cx, id, SubmitReason::Unreachable);
         }
     }
 
@@ -320,7 +320,7 @@ impl Sending<'_> {
         if conversation.path != Path::Server || peer.is_room() || conversation.has_shelved() {
             return;
         }
-        let by_server = |stage| matches!(stage, Stage::Deposited | Stage::Stored);
+        let by_server = |stage| matches!(stage, Stage::Submitted | Stage::Stored);
         if self.messages.line(conversation).first_where(by_server).is_some() {
             return;
         }
@@ -386,7 +386,7 @@ impl Sending<'_> {
     }
 
     /// Seals a message to its recipient's key; one that is said in a room goes as it is.
-    fn seal(&mut self, cx: &mut Ctx<'_>, id: Id<Outgoing>, why: Deposit) {
+    fn seal(&mut self, cx: &mut Ctx<'_>, id: Id<Outgoing>, why: SubmitReason) {
         let Some(message) = self.messages.get_mut(id) else { return };
         let Some(peer) = cx.peers.get_mut(message.peer) else { return };
         if let (true, Some(contact)) =
@@ -397,7 +397,7 @@ impl Sending<'_> {
         let Some(message) = self.messages.get_mut(id) else { return };
         if peer.is_room() {
             // Its members are many: the server reads it.
-            message.stage = Stage::Deposited;
+            message.stage = Stage::Submitted;
             return;
         }
         let total = usize::from(message.total);
@@ -412,14 +412,14 @@ impl Sending<'_> {
         let (identity, random) = (&state.identity, &mut state.random);
         let sealed = session::seal_mail(identity, &name, random, cx.boot, cx.work, total);
         let Some(sealed) = sealed.and_then(|length| cx.work.get(..length)) else {
-            self.done(cx, id, Verdict::Refused(EntryRefusal::NoRecipient));
+            self.done(cx, id, Verdict::Refused(SubmitRefusal::NoRecipient));
             return;
         };
         cx.bodies.write(&mut message.body, 0, sealed);
         message.total = sealed.len() as u16;
-        message.stage = Stage::Deposited;
+        message.stage = Stage::Submitted;
         message.link = None;
-        message.news.deposited = Some(why);
+        message.news.submitted = Some(why);
         peer.conversation.relayed = false;
         self.messages.tell(id);
     }

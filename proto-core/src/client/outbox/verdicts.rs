@@ -13,7 +13,7 @@ use crate::{
     session,
     storage::Id,
     violation::Violation,
-    wire::{EntryRefusal, EntryRefused, Progress, Receipt},
+    wire::{DeliveryStatus, Receipt, SubmitRefusal, SubmitRefused},
 };
 
 use super::{
@@ -38,7 +38,7 @@ impl Outbox<'_> {
         Taken::Done
     }
 
-    /// How far the server is with what was deposited for a peer.
+    /// How far the server is with what was submitted for a peer.
     ///
     /// A cursor about another copy of the outbox does not speak for this one: the server may
     /// have lost what this one gave it before it got that.
@@ -46,9 +46,9 @@ impl Outbox<'_> {
         &mut self,
         cx: &mut Ctx<'_>,
         link: Id<ClientLink>,
-        progress: &Progress,
+        progress: &DeliveryStatus,
     ) -> Taken {
-        let Progress { stored, delivered, expired, .. } = progress;
+        let DeliveryStatus { stored, delivered, expired, .. } = progress;
         if ![stored, delivered, &expired.0, &expired.1].into_iter().all(|cursor| cursor.fits()) {
             return Taken::Broken(Violation::BadCursor);
         }
@@ -96,18 +96,22 @@ impl Outbox<'_> {
         Taken::Done
     }
 
-    /// The server does not take a deposit.
-    pub(in crate::client) fn refused(&mut self, cx: &mut Ctx<'_>, refused: &EntryRefused) -> Taken {
+    /// The server does not take a submission.
+    pub(in crate::client) fn refused(
+        &mut self,
+        cx: &mut Ctx<'_>,
+        refused: &SubmitRefused,
+    ) -> Taken {
         let Some(peer) = cx.peers.by_recipient(refused.to) else { return Taken::Done };
         let position = Position::new(refused.epoch, refused.number);
         let found = self.sending.messages.of(cx, peer).and_then(|line| line.find(position));
-        if let Some((id, message)) = found.filter(|(_, it)| it.stage == Stage::Deposited) {
+        if let Some((id, message)) = found.filter(|(_, it)| it.stage == Stage::Submitted) {
             let direct = matches!(refused.to, Recipient::Account(_));
             match refused.reason {
                 // The roster, which is on its way, has the new key.
-                EntryRefusal::KeyChanged => {}
-                // To call it refused might be untrue: the deposit is made again later.
-                EntryRefusal::Store if direct && message.maybe_delivered => {}
+                SubmitRefusal::KeyChanged => {}
+                // To call it refused might be untrue: the submission is made again later.
+                SubmitRefusal::Store if direct && message.maybe_delivered => {}
                 reason => self.sending.done(cx, id, Verdict::Refused(reason)),
             }
         }
@@ -134,7 +138,7 @@ impl Outbox<'_> {
         if !cx.peers.get(id).is_some_and(Peer::has_former) {
             return;
         }
-        let is_sealed = |stage| matches!(stage, Stage::Deposited | Stage::Stored);
+        let is_sealed = |stage| matches!(stage, Stage::Submitted | Stage::Stored);
         let waits = |peer: &Peer| {
             let line = self.sending.messages.line(&peer.conversation);
             peer.conversation.has_shelved() || line.first_where(is_sealed).is_some()
@@ -225,7 +229,7 @@ impl Outbox<'_> {
             if message.position > cursor {
                 break;
             }
-            if !cursor.covers(message.position) || message.stage != Stage::Deposited {
+            if !cursor.covers(message.position) || message.stage != Stage::Submitted {
                 continue;
             }
             self.sending.messages.unlist(cx, id);

@@ -7,7 +7,7 @@ use crate::client::roster::{list::PeerList, peer::Reading};
 pub(in crate::client) struct RoomsLink {
     /// Rooms of which the server is to be told how far they are in the inbox.
     pub(super) reads: PeerList<Reading>,
-    /// What is wished of its rooms.
+    /// What is asked of its rooms.
     pub(super) command: bool,
     /// That the user is away, or back.
     pub(super) away: bool,

@@ -7,7 +7,7 @@ use crate::{
     },
     id::Room,
     storage::Id,
-    wire::GoneReason,
+    wire::TrimReason,
 };
 
 use super::history::{History, Reader};
@@ -54,7 +54,7 @@ impl Membership {
     }
 
     /// So many more entries are gone.
-    pub(super) fn gone(&mut self, why: GoneReason, entries: u64) {
+    pub(super) fn gone(&mut self, why: TrimReason, entries: u64) {
         if let Some(gone) = self.gone.get_mut(why as usize) {
             *gone = gone.saturating_add(entries);
         }
@@ -65,7 +65,7 @@ impl Membership {
         if core::mem::take(&mut self.reset) {
             return Some(Event::RoomReset { room });
         }
-        let reasons = [GoneReason::NotKept, GoneReason::Damaged, GoneReason::TooLong];
+        let reasons = [TrimReason::NotKept, TrimReason::Damaged, TrimReason::TooLong];
         let (why, gone) = reasons.into_iter().zip(&mut self.gone).find(|(_, gone)| **gone > 0)?;
         Some(Event::RoomGap { room, missing: core::mem::take(gone), why })
     }
@@ -78,14 +78,14 @@ mod tests {
     #[test]
     fn entries_that_are_gone_are_told_once_by_reason_behind_the_reset() {
         let mut membership = Membership { reset: true, ..Membership::default() };
-        membership.gone(GoneReason::TooLong, 2);
-        membership.gone(GoneReason::TooLong, u64::MAX);
-        membership.gone(GoneReason::NotKept, 1);
+        membership.gone(TrimReason::TooLong, 2);
+        membership.gone(TrimReason::TooLong, u64::MAX);
+        membership.gone(TrimReason::NotKept, 1);
         let room = To::Lobby;
         let gap = |missing, why| Some(Event::RoomGap { room, missing, why });
         assert_eq!(membership.next_event(room), Some(Event::RoomReset { room }));
-        assert_eq!(membership.next_event(room), gap(1, GoneReason::NotKept));
-        assert_eq!(membership.next_event(room), gap(u64::MAX, GoneReason::TooLong));
+        assert_eq!(membership.next_event(room), gap(1, TrimReason::NotKept));
+        assert_eq!(membership.next_event(room), gap(u64::MAX, TrimReason::TooLong));
         assert_eq!(membership.next_event(room), None);
     }
 }

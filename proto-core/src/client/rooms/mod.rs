@@ -1,5 +1,5 @@
 //! Rooms as a member sees them: entries of their logs, read in order into the inbox, and
-//! what the user wishes of the server's rooms.
+//! what the user asks of the server's rooms.
 
 pub(crate) mod history;
 pub(super) mod link;
@@ -13,8 +13,8 @@ use crate::{
     storage::{Body, Id},
     violation::Violation,
     wire::{
-        Away, Command, Frame, Gone, GoneReason, Joined as JoinedFrame, MAX_AWAY, Names, Outcome,
-        Read, RoomEntry, RoomRefusal, Wish,
+        Away, Frame, Joined as JoinedFrame, MAX_AWAY, Names, Read, RoomAction, RoomEntry,
+        RoomRefusal, RoomRequest, RoomResponse, TrimReason, Trimmed,
     },
 };
 
@@ -24,7 +24,7 @@ use super::{
     error::CommandError,
     event::{Event, To},
     inbox::{Inbox, message::Said},
-    outbox::{Outbox, inquiries},
+    outbox::{Outbox, status_queries},
     role::{ClientLink, ClientRole},
     roster::{id::PeerId, list::PeerList, peer::Joined, peers::Peers},
     sent::SentFrame,
@@ -33,11 +33,11 @@ use super::{
 use history::{Before, Turn};
 use membership::Membership;
 
-/// The rooms that the client is a member of, and what its user wishes of the server's rooms.
+/// The rooms that the client is a member of, and what its user asks of the server's rooms.
 #[derive(Debug, Default)]
 pub(super) struct Rooms {
     joined: PeerList<Joined>,
-    command: Option<Command>,
+    command: Option<RoomRequest>,
     /// It came true, and is told once the room is there.
     joins: bool,
     page: Option<Page>,
@@ -50,7 +50,7 @@ pub(super) struct Rooms {
 /// A page of names to be told.
 #[derive(Debug)]
 struct Page {
-    wish: Wish,
+    action: RoomAction,
     /// The names, each with a line feed behind it, and how many bytes of them were told.
     names: Body,
     told: usize,
@@ -64,8 +64,12 @@ impl Rooms {
         self.page.is_some()
     }
 
-    /// The user wishes something of the server's rooms.
-    pub(super) fn wish(&mut self, cx: &mut Ctx<'_>, wish: Wish) -> Result<(), CommandError> {
+    /// The user asks for something of the server's rooms.
+    pub(super) fn request(
+        &mut self,
+        cx: &mut Ctx<'_>,
+        action: RoomAction,
+    ) -> Result<(), CommandError> {
         // While the server is being reached again, it waits: `begin` tells it.
         if !cx.server.was_online() || cx.server.is_leaving() {
             return Err(CommandError::Offline);
@@ -73,10 +77,10 @@ impl Rooms {
         if self.command.is_some() || self.page.is_some() {
             return Err(CommandError::Busy);
         }
-        if To::of_join(&wish).is_some_and(|room| !has_place_for(cx, &room)) {
+        if To::of_join(&action).is_some_and(|room| !has_place_for(cx, &room)) {
             return Err(CommandError::Full);
         }
-        self.begin_wish(cx, wish);
+        self.begin_wish(cx, action);
         Ok(())
     }
 
@@ -148,7 +152,7 @@ impl Rooms {
         room.room = Some(joined.room);
         if is_new {
             cx.peers.set_recipient(id, recipient);
-            inquiries::inquire(cx, id);
+            status_queries::query_status(cx, id);
         }
         self.joined.push_back(&mut cx.peers, id);
         self.named += u32::from(fresh);
@@ -197,14 +201,14 @@ impl Rooms {
     }
 
     /// Entries of a room's log were given up by the server.
-    pub(super) fn gone(cx: &mut Ctx<'_>, inbox: &mut Inbox<'_>, gone: Gone) -> Taken {
-        let upto = gone.upto.into();
-        let Some(id) = joined_room(cx, gone.room) else { return Taken::NoRoom };
+    pub(super) fn gone(cx: &mut Ctx<'_>, inbox: &mut Inbox<'_>, trimmed: Trimmed) -> Taken {
+        let upto = trimmed.upto.into();
+        let Some(id) = joined_room(cx, trimmed.room) else { return Taken::NoRoom };
         let Some(room) = room_mut(cx, id) else { return Taken::NoRoom };
         if upto > room.reader.cursor() {
-            let (expired, others) = room.reader.gone(gone.first.into(), upto);
-            room.gone(GoneReason::NotKept, expired);
-            room.gone(gone.reason, others);
+            let (expired, others) = room.reader.gone(trimmed.first.into(), upto);
+            room.gone(TrimReason::NotKept, expired);
+            room.gone(trimmed.reason, others);
             cx.news.tell_of(&mut cx.peers, id);
             discard_passed(cx, inbox, id);
             take_in(cx, inbox, id);
@@ -213,26 +217,26 @@ impl Rooms {
         Taken::Done
     }
 
-    /// What came of a wish, says the packet `packet` of the server.
+    /// What came of a request, says the packet `packet` of the server.
     pub(super) fn outcome(
         &mut self,
         cx: &mut Ctx<'_>,
         inbox: &mut Inbox<'_>,
         (link, packet): (Id<ClientLink>, u64),
-        outcome: Outcome,
+        outcome: RoomResponse,
     ) -> Taken {
         let Some(command) = self.command.filter(|c| c.serial == outcome.serial) else {
             return Taken::Done;
         };
-        match (command.wish, outcome.result) {
-            (Wish::Join(name), Ok(()))
+        match (command.action, outcome.result) {
+            (RoomAction::Join(name), Ok(()))
                 if member_of(cx, &To::Room(name)).is_none()
                     && has_place_for(cx, &To::Room(name)) =>
             {
                 self.joins = true;
                 return Taken::Done;
             }
-            (Wish::Leave(name), Ok(())) => {
+            (RoomAction::Leave(name), Ok(())) => {
                 if let Some(id) = cx.peers.by_name(&To::Room(name)) {
                     self.leave_room(cx, inbox, id, (link, packet));
                 }
@@ -243,7 +247,7 @@ impl Rooms {
         Taken::Done
     }
 
-    /// A page of the names that were wished for.
+    /// A page of the names that were asked for.
     pub(super) fn names(&mut self, cx: &mut Ctx<'_>, names: &Names<'_>) -> Taken {
         let Some(command) = self.command.filter(|c| c.serial == names.serial) else {
             return Taken::Done;
@@ -257,8 +261,8 @@ impl Rooms {
             written += name.len() + 1;
         }
         self.command = None;
-        let (wish, next) = (command.wish, names.next);
-        self.page = Some(Page { wish, names: page, told: 0, next });
+        let (action, next) = (command.action, names.next);
+        self.page = Some(Page { action, names: page, told: 0, next });
         Taken::Done
     }
 
@@ -272,20 +276,20 @@ impl Rooms {
         // Without the line feed at its end.
         let lent = whole.saturating_sub(1);
         page.told += whole;
-        let wish = page.wish;
+        let action = page.action;
         if whole > 0 && page.told < page.names.len() {
             self.page = Some(page);
-            return Some((Event::Names { wish, last: false }, lent));
+            return Some((Event::Names { action, last: false }, lent));
         }
         cx.bodies.free(page.names);
         if let Some(next) = page.next {
-            let more = match wish {
-                Wish::Members { of, .. } => Wish::Members { of, from: Account(next) },
-                _ => Wish::Rooms { from: Room(next) },
+            let more = match action {
+                RoomAction::Members { of, .. } => RoomAction::Members { of, from: Account(next) },
+                _ => RoomAction::Rooms { from: Room(next) },
             };
             self.begin_wish(cx, more);
         }
-        Some((Event::Names { wish, last: page.next.is_none() }, lent))
+        Some((Event::Names { action, last: page.next.is_none() }, lent))
     }
 
     /// Drops what was arriving of rooms through a link that ends: it comes again.
@@ -306,7 +310,7 @@ impl Rooms {
     pub(super) fn lost(contact: &mut Contact, peers: &mut Peers<'_>, sent: SentFrame) {
         match sent {
             SentFrame::Read(id) => contact.rooms.reads.push_back(peers, id),
-            SentFrame::Command => contact.rooms.command = true,
+            SentFrame::RoomRequest => contact.rooms.command = true,
             SentFrame::Away => contact.rooms.away = true,
             _ => debug_assert!(false, "not about rooms"),
         }
@@ -343,7 +347,7 @@ impl Rooms {
         if owed.command
             && let Some(command) = self.command
         {
-            owed.command = !packet.push(&Frame::Command(command), SentFrame::Command);
+            owed.command = !packet.push(&Frame::RoomRequest(command), SentFrame::RoomRequest);
         }
         if owed.away {
             let text = Some(self.away.as_str()).filter(|text| !text.is_empty());
@@ -368,24 +372,24 @@ impl Rooms {
         }
     }
 
-    /// The wish to be a member of a room came true, and it is told now.
+    /// The request to be a member of a room came true, and it is told now.
     fn join_awaited(&mut self, cx: &mut Ctx<'_>, room: To) {
-        let awaited = self.command.and_then(|command| To::of_join(&command.wish));
+        let awaited = self.command.and_then(|command| To::of_join(&command.action));
         if awaited == Some(room) && core::mem::take(&mut self.joins) {
             self.finish_wish(cx, Ok(()));
         }
     }
 
-    fn begin_wish(&mut self, cx: &mut Ctx<'_>, wish: Wish) {
+    fn begin_wish(&mut self, cx: &mut Ctx<'_>, action: RoomAction) {
         let serial = u64::from_le_bytes(cx.links.state.random.bytes());
-        self.command = Some(Command { serial, wish });
+        self.command = Some(RoomRequest { serial, action });
         tell_server(cx, |contact| contact.rooms.command = true);
         cx.expect_answer();
     }
 
     fn finish_wish(&mut self, cx: &mut Ctx<'_>, result: Result<(), RoomRefusal>) {
         if let Some(command) = self.command.take() {
-            cx.news.tell(Event::Outcome { wish: command.wish, result });
+            cx.news.tell(Event::RoomResponse { action: command.action, result });
         }
     }
 
@@ -520,15 +524,15 @@ mod tests {
         let mut fixture = Fixture::new();
         let mut cx = fixture.cx();
         let mut rooms = Rooms::default();
-        let wish = Wish::Create(RoomName::new("den").unwrap());
-        assert_eq!(rooms.wish(&mut cx, wish), Ok(()));
-        assert_eq!(rooms.wish(&mut cx, wish), Err(CommandError::Busy));
+        let action = RoomAction::Create(RoomName::new("den").unwrap());
+        assert_eq!(rooms.request(&mut cx, action), Ok(()));
+        assert_eq!(rooms.request(&mut cx, action), Err(CommandError::Busy));
         rooms.finish_wish(&mut cx, Err(RoomRefusal::ServerFull));
         let result = Err(RoomRefusal::ServerFull);
-        assert_eq!(cx.news.next_event(), Some(Event::Outcome { wish, result }));
-        assert_eq!(rooms.wish(&mut cx, wish), Ok(()));
+        assert_eq!(cx.news.next_event(), Some(Event::RoomResponse { action, result }));
+        assert_eq!(rooms.request(&mut cx, action), Ok(()));
         rooms.end_wishes(&mut cx);
-        assert_eq!(rooms.wish(&mut cx, wish), Ok(()), "offline, nothing is wished any more");
+        assert_eq!(rooms.request(&mut cx, action), Ok(()), "offline, nothing is wished any more");
     }
 
     #[test]

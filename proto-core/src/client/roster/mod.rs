@@ -101,7 +101,7 @@ impl Roster {
 /// Takes in a roster entry: whose it is, and whether people see a difference.
 fn update(cx: &mut Ctx<'_>, entry: &RosterEntry<'_>) -> Option<(PeerId, bool)> {
     let server = cx.config.server_key.map_or(0, |key| key.tag());
-    if entry.presence == Presence::Gone {
+    if entry.presence == Presence::Removed {
         return remove(cx, entry);
     }
     let same = same_account(cx, entry, server);
@@ -238,7 +238,7 @@ mod tests {
         let old = RosterEntry { presence: Presence::Offline, ..entry(1, 0, 4) };
         roster.take(&mut cx, &old);
         assert_eq!(cx.peers.get(bob).unwrap().presence(), Presence::Online);
-        let gone = RosterEntry { presence: Presence::Gone, ..entry(1, 0, 6) };
+        let gone = RosterEntry { presence: Presence::Removed, ..entry(1, 0, 6) };
         assert_eq!(roster.take(&mut cx, &gone), Some(bob));
         assert_eq!(cx.peers.by_name(&To::Peer(gone.nick)), None);
         assert_eq!(cx.peers.by_recipient(Recipient::Account(Account(7))), None);

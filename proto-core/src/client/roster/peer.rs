@@ -37,7 +37,7 @@ pub struct Peer {
     pub(in crate::client) saved: Saved,
     asking: Node<Self>,
     telling: Node<Self>,
-    inquiring: Node<Self>,
+    querying: Node<Self>,
     active: Node<Self>,
     reading: Node<Self>,
     fetching: Node<Self>,
@@ -69,7 +69,7 @@ impl Peer {
             saved: Saved::default(),
             asking: Node::UNLINKED,
             telling: Node::UNLINKED,
-            inquiring: Node::UNLINKED,
+            querying: Node::UNLINKED,
             active: Node::UNLINKED,
             reading: Node::UNLINKED,
             fetching: Node::UNLINKED,
@@ -205,7 +205,7 @@ pub(in crate::client) struct Telling;
 pub(in crate::client) struct Active;
 /// In the list of those that the server is to be asked about.
 #[derive(Debug)]
-pub(in crate::client) struct Inquiring;
+pub(in crate::client) struct Querying;
 /// In the list of rooms whose server is to be told how far they are in the inbox.
 #[derive(Debug)]
 pub(in crate::client) struct Reading;
@@ -228,9 +228,9 @@ impl Linked<Telling> for Peer {
     }
 }
 
-impl Linked<Inquiring> for Peer {
+impl Linked<Querying> for Peer {
     fn node(&mut self) -> &mut Node<Self> {
-        &mut self.inquiring
+        &mut self.querying
     }
 }
 

@@ -134,7 +134,7 @@ impl Person {
 
     /// Their account is no more.
     pub(super) fn remove(&mut self, version: u64) {
-        (self.version, self.presence, self.address) = (version, Presence::Gone, None);
+        (self.version, self.presence, self.address) = (version, Presence::Removed, None);
     }
 
     /// There is something that the user is to hear of them.

@@ -45,8 +45,8 @@ pub(super) struct ServerSession {
 pub(super) enum Change {
     /// Nothing.
     None,
-    /// What is open is to be deposited.
-    Deposit,
+    /// What is open is to be submitted.
+    SubmitReason,
     /// To go offline, and tell the user.
     Offline(Event),
 }
@@ -92,9 +92,9 @@ impl ServerSession {
             cx.news.tell(Event::Deregistered { answered: false });
             return Ok(Change::None);
         }
-        cx.server.leaving = cx.server.leaving.or(Some(Leaving::Depositing));
+        cx.server.leaving = cx.server.leaving.or(Some(Leaving::Submitting));
         cx.expect_answer();
-        Ok(Change::Deposit)
+        Ok(Change::SubmitReason)
     }
 
     /// The user gives a password.
@@ -386,7 +386,7 @@ mod tests {
         let mut fixture = Fixture::new();
         let mut session = ServerSession::default();
         let mut cx = fixture.cx();
-        assert_eq!(ServerSession::deregister(&mut cx), Ok(Change::Deposit));
+        assert_eq!(ServerSession::deregister(&mut cx), Ok(Change::SubmitReason));
         assert_eq!(ServerSession::deregistered(&cx), Change::None, "it was not told yet");
         say_good_bye(&mut cx);
         let offline = |answered| Change::Offline(Event::Deregistered { answered });

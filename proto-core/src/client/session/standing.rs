@@ -46,8 +46,8 @@ pub(super) enum Phase {
 /// The two steps of going offline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Leaving {
-    /// What is open is being deposited.
-    Depositing,
+    /// What is open is being submitted.
+    Submitting,
     /// The server is being told.
     Saying,
 }
@@ -92,7 +92,7 @@ impl Standing {
         self.link
     }
 
-    /// The link, while it can be asked to take deposits.
+    /// The link, while it can be asked to take submissions.
     pub(in crate::client) fn online(&self) -> Option<Id<ClientLink>> {
         self.link.filter(|_| self.phase == Phase::Online)
     }
@@ -106,9 +106,9 @@ impl Standing {
         self.leaving.is_some()
     }
 
-    /// What is open is being deposited, and the server is told good-bye then.
+    /// What is open is being submitted, and the server is told good-bye then.
     pub(in crate::client) fn is_depositing(&self) -> bool {
-        self.leaving == Some(Leaving::Depositing)
+        self.leaving == Some(Leaving::Submitting)
     }
 
     pub(in crate::client) fn is_registering(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use crate::{
     id::{Account, Epoch, Incarnation, PublicKey},
-    record::{Access, Sentence},
+    record::{Access, AccountState},
     wire::{PasswordWant, Register, RegisterRefusal},
 };
 
@@ -42,14 +42,14 @@ impl Accounts<'_> {
     fn seat_for(&self, cx: &Ctx<'_>, key: PublicKey, register: &Register) -> Admission {
         let by_password = cx.config.logins == Logins::Password;
         if let Some((account, row)) = self.table.by_key(&key).and_then(|a| self.row(a)) {
-            return match (row.sentence, row.access) {
-                (Sentence::None, _) if row.nick != register.nick => {
+            return match (row.state, row.access) {
+                (AccountState::Active, _) if row.nick != register.nick => {
                     Admission::Refused(RegisterRefusal::OtherNick)
                 }
-                (Sentence::None, Access::Key | Access::Reset) if by_password => {
+                (AccountState::Active, Access::Key | Access::Reset) if by_password => {
                     Admission::Password { why: PasswordWant::New, account: Some(account) }
                 }
-                (Sentence::None, _) => Admission::Holder(account),
+                (AccountState::Active, _) => Admission::Holder(account),
                 _ => Admission::Refused(RegisterRefusal::Banned),
             };
         }
@@ -62,7 +62,7 @@ impl Accounts<'_> {
                 Admission::New
             };
         };
-        if row.sentence != Sentence::None {
+        if row.state != AccountState::Active {
             return Admission::Refused(RegisterRefusal::Banned);
         }
         match asks_for(row.access).filter(|_| by_password && row.durable) {

@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 
 use crate::{
     id::{Account, Epoch, Nick, PublicKey, Recipient},
-    record::Sentence,
+    record::AccountState,
     storage::{Bucket, Id, Pool},
     wire::{MAX_AWAY, Presence, RosterEntry},
 };
@@ -44,7 +44,7 @@ impl<'a> Accounts<'a> {
                 address: None,
                 seen: row.seen,
                 access: row.access,
-                banned: row.sentence == Sentence::Banned,
+                banned: row.state == AccountState::Banned,
             };
             Some((view, row.link))
         })
@@ -108,7 +108,7 @@ impl<'a> Accounts<'a> {
 
     /// An account that can be written to: it is there, and not banned.
     pub(crate) fn takes_mail(&self, to: Account) -> bool {
-        self.table.get(to).is_some_and(|row| row.sentence == Sentence::None)
+        self.table.get(to).is_some_and(|row| row.state == AccountState::Active)
     }
 
     /// An account's places in rooms.

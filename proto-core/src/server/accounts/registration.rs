@@ -3,7 +3,7 @@
 use crate::{
     host::{Log, Request},
     id::{Account, Epoch, Incarnation, PublicKey},
-    record::{Access, AccountRecord, Sentence},
+    record::{Access, AccountRecord, AccountState},
     storage::{Body, Id, Pool},
     wire::{Presence, Register, RegisterRefusal},
 };
@@ -57,7 +57,7 @@ impl Accounts<'_> {
             run: Incarnation::NONE,
             since: 0,
             access: Access::Key,
-            sentence: Sentence::None,
+            state: AccountState::Active,
             key_number: 0,
         };
         self.table.add(Row::new(&record, false, cx.unix()))
@@ -65,7 +65,7 @@ impl Accounts<'_> {
 
     /// Adds an account that the store has; `false` if it does not go with the others.
     pub(crate) fn restore(&mut self, account: Account, record: &AccountRecord) -> bool {
-        let is_gone = record.sentence == Sentence::Removed;
+        let is_gone = record.state == AccountState::Removed;
         let is_taken =
             self.table.by_nick(&record.nick).is_some() || self.table.by_key(&record.key).is_some();
         let row = Row::new(record, true, crate::time::UnixTime(0));
@@ -228,13 +228,13 @@ impl Accounts<'_> {
     }
 
     /// What the operator has decided about an account.
-    pub(crate) fn sentence(&self, account: Account) -> Sentence {
-        self.table.get(account).map_or(Sentence::None, |row| row.sentence)
+    pub(crate) fn state(&self, account: Account) -> AccountState {
+        self.table.get(account).map_or(AccountState::Active, |row| row.state)
     }
 
-    pub(crate) fn set_sentence(&mut self, account: Account, sentence: Sentence) {
+    pub(crate) fn set_sentence(&mut self, account: Account, state: AccountState) {
         if let Some(row) = self.table.get_mut(account) {
-            row.sentence = sentence;
+            row.state = state;
         }
     }
 
@@ -248,9 +248,9 @@ impl Accounts<'_> {
         let record = self.table.get(account)?.record(since);
         Some(match operation {
             Operation::Reset => AccountRecord { access: Access::Reset, ..record },
-            Operation::Ban => AccountRecord { sentence: Sentence::Banned, ..record },
-            Operation::Unban => AccountRecord { sentence: Sentence::None, ..record },
-            Operation::Remove => AccountRecord { sentence: Sentence::Removed, ..record },
+            Operation::Ban => AccountRecord { state: AccountState::Banned, ..record },
+            Operation::Unban => AccountRecord { state: AccountState::Active, ..record },
+            Operation::Remove => AccountRecord { state: AccountState::Removed, ..record },
         })
     }
 
@@ -260,9 +260,9 @@ impl Accounts<'_> {
         let Some(row) = self.table.get_mut(account) else { return };
         match operation {
             Operation::Reset => row.access = Access::Reset,
-            Operation::Ban => row.sentence = Sentence::Banned,
-            Operation::Unban => row.sentence = Sentence::None,
-            Operation::Remove => row.presence = Presence::Gone,
+            Operation::Ban => row.state = AccountState::Banned,
+            Operation::Unban => row.state = AccountState::Active,
+            Operation::Remove => row.presence = Presence::Removed,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     id::{Epoch, Incarnation, Nick, PublicKey},
-    record::{Access, AccountRecord, Sentence},
+    record::{Access, AccountRecord, AccountState},
     storage::{Body, Id},
     time::UnixTime,
     wire::Presence,
@@ -56,7 +56,7 @@ pub(super) struct Row {
     /// The store may have it: what it answered was not waited for.
     pub(super) ventured: bool,
     pub(super) access: Access,
-    pub(super) sentence: Sentence,
+    pub(super) state: AccountState,
     /// How many keys it had before this one.
     pub(super) key_number: u32,
     /// For wrong passwords.
@@ -66,13 +66,13 @@ pub(super) struct Row {
 impl Row {
     /// With nothing but its nick, its key and where it stands; the store has it if `durable`.
     pub(super) fn new(record: &AccountRecord, durable: bool, seen: UnixTime) -> Self {
-        let is_gone = record.sentence == Sentence::Removed;
+        let is_gone = record.state == AccountState::Removed;
         Self {
             key: record.key,
             nick: record.nick,
             epoch: record.epoch,
             run: record.run,
-            presence: if is_gone { Presence::Gone } else { Presence::Offline },
+            presence: if is_gone { Presence::Removed } else { Presence::Offline },
             link: None,
             seen,
             away: Body::EMPTY,
@@ -80,7 +80,7 @@ impl Row {
             durable,
             ventured: false,
             access: record.access,
-            sentence: record.sentence,
+            state: record.state,
             key_number: record.key_number,
             penalty: Penalty::default(),
         }
@@ -95,7 +95,7 @@ impl Row {
             run: self.run,
             since,
             access: self.access,
-            sentence: self.sentence,
+            state: self.state,
             key_number: self.key_number,
         }
     }

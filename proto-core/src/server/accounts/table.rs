@@ -2,7 +2,7 @@
 
 use crate::{
     id::{Account, Nick, PublicKey},
-    record::Sentence,
+    record::AccountState,
     storage::{Bucket, Index},
 };
 
@@ -35,12 +35,12 @@ impl<'a> Table<'a> {
     }
 
     pub(super) fn get(&self, account: Account) -> Option<&Row> {
-        self.known(account).filter(|row| row.sentence != Sentence::Removed)
+        self.known(account).filter(|row| row.state != AccountState::Removed)
     }
 
     pub(super) fn get_mut(&mut self, account: Account) -> Option<&mut Row> {
         match &mut self.rows.get_mut(account.0 as usize)?.0 {
-            Place::Taken(row) => Some(row).filter(|row| row.sentence != Sentence::Removed),
+            Place::Taken(row) => Some(row).filter(|row| row.state != AccountState::Removed),
             Place::Empty => None,
         }
     }
@@ -90,7 +90,7 @@ impl<'a> Table<'a> {
     pub(super) fn put(&mut self, account: Account, row: Row) -> Option<Account> {
         let slot = self.rows.get_mut(account.0 as usize).filter(|slot| slot.row().is_none())?;
         let (nick, key) = (row.nick.folded(), row.key.0);
-        let is_gone = row.sentence == Sentence::Removed;
+        let is_gone = row.state == AccountState::Removed;
         slot.0 = Place::Taken(row);
         self.head.next = self.head.next.max(account.0 + 1);
         self.head.held += 1;
@@ -118,7 +118,7 @@ impl<'a> Table<'a> {
         self.unindex_key(account);
         self.unindex_nick(account);
         if let Some(row) = self.get_mut(account) {
-            row.sentence = Sentence::Removed;
+            row.state = AccountState::Removed;
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::{
     link::Packet,
     storage::Id,
-    wire::{Former, Frame, Mail as MailFrame},
+    wire::{Frame, KeyHistory, Mail as MailFrame},
 };
 
 use super::{
@@ -50,8 +50,8 @@ pub(crate) fn write(
                 return;
             }
             let Some(nick) = accounts.nick_of(from) else { return };
-            let former = Former { account: from, key: mail.by, nick };
-            if !packet.push(&Frame::Former(former), SentFrame::Former(id)) {
+            let former = KeyHistory { account: from, key: mail.by, nick };
+            if !packet.push(&Frame::KeyHistory(former), SentFrame::KeyHistory(id)) {
                 return;
             }
             mail.former = false;

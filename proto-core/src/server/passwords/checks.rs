@@ -9,7 +9,7 @@ use core::{
 use heapless::Vec;
 
 use crate::{
-    host::{Ask, Judgement, Log, MAX_HASH, Records, Request, Secrets, Ticket},
+    host::{Ask, Log, MAX_HASH, PasswordOutcome, Records, Request, Secrets, Ticket},
     id::{Account, Nick},
     password::Password,
     record::{self, PasswordRecord},
@@ -67,7 +67,7 @@ impl Source {
 pub(crate) struct Passwords {
     checks: [Option<PasswordCheck>; CHECKS],
     sources: Vec<(Source, Penalty), SOURCES>,
-    /// The one that was lent to the host with the last action.
+    /// The one that was lent to the host with the last request.
     lent: Option<usize>,
 }
 
@@ -97,7 +97,7 @@ enum Step {
     /// Its account's hash.
     Load,
     /// To judge it.
-    Judge,
+    CheckPassword,
     /// To save its hash. It is in the hands of its link from then on.
     Save,
 }
@@ -133,7 +133,7 @@ impl Passwords {
         waits.map(|one| one.until).min()
     }
 
-    /// The password that the last action lends, and the hash that it is to have; none if the
+    /// The password that the last request lends, and the hash that it is to have; none if the
     /// nick is to get one.
     pub(crate) fn lent(&self) -> Secrets<'_> {
         let one = self.lent.and_then(|slot| self.checks.get(slot)?.as_ref());
@@ -142,7 +142,7 @@ impl Passwords {
         (password, one.filter(|one| one.known).map(|one| one.hash.as_slice()))
     }
 
-    /// The password that was lent with the last action is wiped.
+    /// The password that was lent with the last request is wiped.
     pub(crate) fn end_loan(&mut self) {
         if let Some(one) = self.lent.take().and_then(|slot| self.get(slot)) {
             one.password = None;
@@ -208,7 +208,7 @@ impl Passwords {
             known,
             password: Some(password),
             hash: Vec::new(),
-            step: if known { Step::Load } else { Step::Judge },
+            step: if known { Step::Load } else { Step::CheckPassword },
             ask: Ask::Owed,
             until: cx.now + PATIENCE,
         });
@@ -263,7 +263,7 @@ impl Passwords {
         let one = self.checks.get_mut(slot)?.as_mut()?;
         let asker = match one.step {
             Step::Load => Asker::Hash,
-            Step::Judge => Asker::Judge,
+            Step::CheckPassword => Asker::CheckPassword,
             Step::Save => Asker::Password,
         };
         let ticket = cx.ticket(asker, slot as u32);
@@ -271,9 +271,9 @@ impl Passwords {
         let (log, number) = (Log::Passwords, one.number());
         match one.step {
             Step::Load => Some(Request::Read { ticket, log, from: number, most: 1 }),
-            Step::Judge => {
+            Step::CheckPassword => {
                 self.lent = Some(slot);
-                Some(Request::Judge { ticket })
+                Some(Request::CheckPassword { ticket })
             }
             Step::Save => {
                 let request = cx.put(ticket, log, number, &PasswordRecord { hash: &one.hash });
@@ -303,7 +303,7 @@ impl Passwords {
         match hash {
             Some(hash) => {
                 one.hash = hash;
-                (one.step, one.ask) = (Step::Judge, Ask::Owed);
+                (one.step, one.ask) = (Step::CheckPassword, Ask::Owed);
                 cx.requests.ask_single(Single::Password(slot as u8));
             }
             None => self.fail(cx, slot, loaded.is_some()),
@@ -316,21 +316,23 @@ impl Passwords {
         cx: &mut Ctx<'_>,
         accounts: &mut Accounts<'_>,
         ticket: Ticket,
-        judgement: Judgement<'_>,
+        judgement: PasswordOutcome<'_>,
     ) -> Option<Proven> {
         let slot = ticket.slot as usize;
-        let one = self.get(slot).filter(|one| one.step == Step::Judge)?;
-        if Asker::of(ticket) != Some(Asker::Judge) || !one.ask.answer(ticket.serial) {
+        let one = self.get(slot).filter(|one| one.step == Step::CheckPassword)?;
+        if Asker::of(ticket) != Some(Asker::CheckPassword) || !one.ask.answer(ticket.serial) {
             return None;
         }
         match (judgement, one.known) {
-            (Judgement::Right, true) => return self.proven(cx, accounts, slot),
-            (Judgement::Hashed(hash), false) if !hash.is_empty() && hash.len() <= MAX_HASH => {
+            (PasswordOutcome::Right, true) => return self.proven(cx, accounts, slot),
+            (PasswordOutcome::Hashed(hash), false)
+                if !hash.is_empty() && hash.len() <= MAX_HASH =>
+            {
                 one.hash = Vec::from_slice(hash).unwrap_or_default();
                 return self.proven(cx, accounts, slot);
             }
-            (Judgement::Wrong, true) => self.wrong(cx, accounts, slot),
-            (Judgement::Busy, _) => self.postpone(cx, slot),
+            (PasswordOutcome::Wrong, true) => self.wrong(cx, accounts, slot),
+            (PasswordOutcome::Busy, _) => self.postpone(cx, slot),
             _ => self.fail(cx, slot, true),
         }
         None

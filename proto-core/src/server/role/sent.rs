@@ -17,11 +17,11 @@ pub enum SentFrame {
     /// A page of the roster.
     Page { serial: u32, low: u32 },
     /// How far a pair's submissions are.
-    Progress(Id<Pair>),
+    DeliveryStatus(Id<Pair>),
     /// The refusal of a submission.
     Refusal(Id<Entry>),
     /// Under which key a piece of mail was written.
-    Former(Id<Entry>),
+    KeyHistory(Id<Entry>),
     /// A piece of mail.
     Piece(Id<Entry>, Run),
     /// That it is a member of a room.

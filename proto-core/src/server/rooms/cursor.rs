@@ -2,7 +2,7 @@
 
 use crate::{
     link::{Credit, Run},
-    wire::GoneReason,
+    wire::TrimReason,
 };
 
 /// Entries of one room that are on their way to one member at most.
@@ -23,7 +23,7 @@ pub(super) struct Cursor {
     /// The member is to be told that entries are gone: from which on, and why.
     gone: bool,
     gone_from: u64,
-    reason: GoneReason,
+    reason: TrimReason,
     /// How often the member went back.
     rewinds: u32,
 }
@@ -93,12 +93,12 @@ impl Cursor {
             return Next::Nothing;
         }
         if self.read + 1 < first {
-            (self.gone, self.gone_from, self.reason) = (true, first - 1, GoneReason::NotKept);
+            (self.gone, self.gone_from, self.reason) = (true, first - 1, TrimReason::NotKept);
             self.read(first - 1);
         }
         if self.gone {
             let (upto, first, reason) = (self.read, self.gone_from, self.reason);
-            return Next::Gone { upto, first, reason };
+            return Next::Trimmed { upto, first, reason };
         }
         let ahead = self.current.map_or(u64::from(self.sent.trailing_ones()), |c| c.ahead.into());
         let index = self.read + 1 + ahead;
@@ -173,7 +173,7 @@ impl Cursor {
 
     /// Passes over an entry that cannot be sent, as if it were gone; `false` while the
     /// member lacks some of those before it.
-    pub(super) fn pass_over(&mut self, index: u64, reason: GoneReason) -> bool {
+    pub(super) fn pass_over(&mut self, index: u64, reason: TrimReason) -> bool {
         let next = index == self.read + 1;
         if next {
             if !(self.gone && self.reason == reason) {
@@ -197,7 +197,7 @@ pub(super) enum Next {
     /// Nothing now.
     Nothing,
     /// That entries are gone.
-    Gone { upto: u64, first: u64, reason: GoneReason },
+    Trimmed { upto: u64, first: u64, reason: TrimReason },
     /// Pieces of an entry.
     Entry { index: u64 },
 }
@@ -243,7 +243,7 @@ mod tests {
                     0 => match cursor.next(first, head) {
                         Next::Entry { index } if !cursor.spend(index, usize::from(units(index)) * FRAGMENT_UNIT, &mut credit) => {}
                         Next::Nothing => {}
-                        Next::Gone { upto, .. } => {
+                        Next::Trimmed { upto, .. } => {
                             prop_assert!(upto < first);
                             cursor.gone_told(true);
                             read = read.max(upto);

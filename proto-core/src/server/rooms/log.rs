@@ -5,7 +5,7 @@ use crate::{
     id::{MAX_INDEX, Position, Recipient, Room},
     record::{self, EntryRecord, PlaceRecord},
     storage::Id,
-    wire::EntryRefusal,
+    wire::SubmitRefusal,
 };
 
 use super::{
@@ -35,7 +35,7 @@ impl Rooms<'_> {
             return;
         };
         if row.asked >= MAX_INDEX {
-            submissions.refuse(cx, accounts, id, EntryRefusal::Store);
+            submissions.refuse(cx, accounts, id, SubmitRefusal::Store);
             return;
         }
         let Some(entry) = cx.messages.get_mut(id) else { return };
@@ -182,7 +182,7 @@ impl Rooms<'_> {
                 (row.asked, row.bytes) = (row.asked.min(index - 1), row.bytes.min(bytes));
             }
             cx.requests.settle(cx.messages.rows(), id);
-            submissions.refuse(cx, accounts, id, EntryRefusal::Store);
+            submissions.refuse(cx, accounts, id, SubmitRefusal::Store);
         }
         self.go_on(cx, accounts, submissions, room);
     }

@@ -4,7 +4,7 @@
 
 use core::time::Duration;
 
-use crate::{id::Recipient, storage::Id, time::Instant, wire::EntryRefusal};
+use crate::{id::Recipient, storage::Id, time::Instant, wire::SubmitRefusal};
 
 use super::{
     super::{
@@ -117,7 +117,7 @@ impl Rooms<'_> {
                 submissions.take(cx, pair, next);
                 self.append(cx, accounts, submissions, next);
             } else {
-                submissions.refuse(cx, accounts, next, EntryRefusal::NotMember);
+                submissions.refuse(cx, accounts, next, SubmitRefusal::NotMember);
             }
             if submissions.next_of(cx, pair).is_some()
                 && let Some(row) = self.table.get_mut(room)

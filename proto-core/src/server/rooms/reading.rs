@@ -6,7 +6,7 @@ use crate::{
     link::{Packet, Units},
     record::{self, EntryRecord},
     storage::{Id, List},
-    wire::{Frame, Gone, GoneReason, Joined, Read, RoomEntry},
+    wire::{Frame, Joined, Read, RoomEntry, TrimReason, Trimmed},
 };
 
 use super::{
@@ -209,7 +209,7 @@ impl Rooms<'_> {
             None => {
                 cx.tell(Event::EntryDamaged { room: number, name, index: wanted });
                 let member = self.table.members.get_mut(id);
-                member.is_some_and(|member| member.cursor.pass_over(wanted, GoneReason::Damaged))
+                member.is_some_and(|member| member.cursor.pass_over(wanted, TrimReason::Damaged))
             }
         };
         if there { self.take_turn(cx, id) } else { self.stall(cx, id) }
@@ -331,9 +331,9 @@ impl Rooms<'_> {
         loop {
             let index = match member.cursor.next(row.first, row.head) {
                 Next::Nothing => return Turned::Over,
-                Next::Gone { upto, first, reason } => {
-                    let gone = Gone { room, upto: index(upto), first: index(first), reason };
-                    if !packet.push(&Frame::Gone(gone), SentFrame::Gone(id)) {
+                Next::Trimmed { upto, first, reason } => {
+                    let gone = Trimmed { room, upto: index(upto), first: index(first), reason };
+                    if !packet.push(&Frame::Trimmed(gone), SentFrame::Gone(id)) {
                         return Turned::Full;
                     }
                     member.cursor.gone_told(true);
@@ -352,7 +352,7 @@ impl Rooms<'_> {
             found.credit.refund(member.cursor.refund());
             let total = entry.body().len();
             if total > found.credit.longest() {
-                if !member.cursor.pass_over(index, GoneReason::TooLong) {
+                if !member.cursor.pass_over(index, TrimReason::TooLong) {
                     return Turned::Over;
                 }
                 continue;

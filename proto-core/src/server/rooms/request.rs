@@ -3,7 +3,7 @@
 use crate::{
     id::{Account, Room},
     storage::Id,
-    wire::Outcome,
+    wire::RoomResponse,
 };
 
 use super::row::RoomRow;
@@ -38,7 +38,7 @@ pub(super) enum Reply {
     /// The store is asked, about a room or a place in it.
     Waiting { serial: u64, room: Id<RoomRow> },
     /// This is what came of it.
-    Done(Outcome),
+    Done(RoomResponse),
     /// It asked for names.
     Names { serial: u64, of: Listed },
 }

@@ -8,7 +8,7 @@ use crate::{
     record::MemberRecord,
     role::Taken,
     storage::Id,
-    wire::{Command, Frame, MAX_DATAGRAM, Names, Outcome, RoomRefusal, Wish},
+    wire::{Frame, MAX_DATAGRAM, Names, RoomAction, RoomRefusal, RoomRequest, RoomResponse},
 };
 
 use super::{
@@ -51,7 +51,7 @@ impl<'r, 'a> RoomRequests<'r, 'a> {
         accounts: &mut Accounts<'_>,
         submissions: &mut Submissions<'_>,
         (link, packet): (Id<ServerLink>, u64),
-        command: Command,
+        command: RoomRequest,
     ) -> Taken {
         let Some(account) = cx.online(link) else { return Taken::Done };
         let Some(session) = cx.session(link) else { return Taken::Done };
@@ -65,12 +65,12 @@ impl<'r, 'a> RoomRequests<'r, 'a> {
             return Taken::Done;
         }
         let table = &self.rooms.table;
-        let done = match command.wish {
-            Wish::Create(name) => self.create(cx, account, name, serial),
-            Wish::Join(name) => self.join(cx, accounts, (link, account), &name),
-            Wish::Leave(name) => self.quit(cx, accounts, submissions, account, &name),
-            Wish::Rooms { from } => Done::Listed(Listed::Rooms { from }),
-            Wish::Members { of, from } => {
+        let done = match command.action {
+            RoomAction::Create(name) => self.create(cx, account, name, serial),
+            RoomAction::Join(name) => self.join(cx, accounts, (link, account), &name),
+            RoomAction::Leave(name) => self.quit(cx, accounts, submissions, account, &name),
+            RoomAction::Rooms { from } => Done::Listed(Listed::Rooms { from }),
+            RoomAction::Members { of, from } => {
                 let of = match of {
                     Some(name) => table.durable(&name).map(|(id, _)| id),
                     None => table.by_number(Room::LOBBY),
@@ -81,7 +81,7 @@ impl<'r, 'a> RoomRequests<'r, 'a> {
             }
         };
         let answer = match done {
-            Done::Now(result) => Reply::Done(Outcome { serial, result }),
+            Done::Now(result) => Reply::Done(RoomResponse { serial, result }),
             Done::Later(room) => Reply::Waiting { serial, room },
             Done::Listed(of) => Reply::Names { serial, of },
             Done::Again => return Taken::NoRoom,
@@ -223,7 +223,7 @@ impl<'r, 'a> RoomRequests<'r, 'a> {
         };
         let written = match session.requester.reply {
             Reply::None | Reply::Waiting { .. } => return,
-            Reply::Done(outcome) => packet.push(&Frame::Outcome(outcome), SentFrame::Reply),
+            Reply::Done(outcome) => packet.push(&Frame::RoomResponse(outcome), SentFrame::Reply),
             Reply::Names { serial, of } => {
                 write_names(&self.rooms.table, accounts, serial, of, packet)
             }
@@ -352,7 +352,7 @@ fn done(
         cx.session(link).map(|session| session.requester.reply)
         && room == about
     {
-        reply(cx, link, Reply::Done(Outcome { serial, result }));
+        reply(cx, link, Reply::Done(RoomResponse { serial, result }));
     }
 }
 

@@ -37,7 +37,7 @@ pub(crate) enum Asker {
     /// A password's hash, to be read: the slot of a password being checked.
     Hash,
     /// A password, to be judged.
-    Judge,
+    CheckPassword,
     /// A password's hash, to be saved.
     Password,
     /// What the operator wants done: no slot.
@@ -61,7 +61,7 @@ impl Asker {
             11 => Self::Member,
             12 => Self::Reader,
             13 => Self::Hash,
-            14 => Self::Judge,
+            14 => Self::CheckPassword,
             15 => Self::Password,
             16 => Self::Operator,
             _ => return None,

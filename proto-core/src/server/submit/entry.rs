@@ -6,7 +6,7 @@ use crate::{
     id::{Account, Position, Recipient},
     storage::{Body, Id, Linked, Node},
     time::UnixTime,
-    wire::EntryRefusal,
+    wire::SubmitRefusal,
 };
 
 use super::{
@@ -75,7 +75,7 @@ pub(crate) enum Stage {
     /// The recipient has it, while the store was still busy with it.
     Delivered,
     /// The author is to be told that it is not taken.
-    Refused(EntryRefusal),
+    Refused(SubmitRefusal),
 }
 
 impl Entry {

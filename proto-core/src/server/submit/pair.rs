@@ -24,7 +24,7 @@ pub struct Pair {
     pub(super) loaded: bool,
     /// The record has changed since it was last asked to be saved.
     pub(super) dirty: bool,
-    /// A deposit is being relayed.
+    /// A submission is being relayed.
     pub(super) online: bool,
     /// Up to here, entries were ventured at least once.
     pub(super) ventured: Position,
@@ -40,7 +40,7 @@ pub struct Pair {
     pub(super) owed: Node<Self>,
     /// In the list of those that could make room for others.
     pub(super) unused: Node<Self>,
-    /// In its room's list of authors whose next deposit waits for readers.
+    /// In its room's list of authors whose next submission waits for readers.
     pub(super) held: Node<Self>,
 }
 

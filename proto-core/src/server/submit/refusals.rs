@@ -6,7 +6,7 @@ use crate::{
     link::{Fate, Packet},
     role::Taken,
     storage::{Body, Id, List},
-    wire::{Deposit, EntryRefusal, EntryRefused, Frame},
+    wire::{Frame, Submit, SubmitRefusal, SubmitRefused},
 };
 
 use super::{
@@ -60,7 +60,7 @@ impl Submissions<'_> {
         cx: &mut Ctx<'_>,
         accounts: &Accounts<'_>,
         id: Id<Entry>,
-        reason: EntryRefusal,
+        reason: SubmitRefusal,
     ) {
         self.forget_taken(cx, id);
         let Some(entry) = cx.messages.get_mut(id) else { return };
@@ -80,7 +80,7 @@ impl Submissions<'_> {
             self.forget_taken(cx, id);
             self.free(cx, id);
         } else {
-            self.refuse(cx, accounts, id, EntryRefusal::Store);
+            self.refuse(cx, accounts, id, SubmitRefusal::Store);
         }
     }
 
@@ -91,29 +91,29 @@ impl Submissions<'_> {
         accounts: &Accounts<'_>,
         link: Id<ServerLink>,
         pair: Option<Id<Pair>>,
-        deposit: &Deposit<'_>,
-        reason: EntryRefusal,
+        submit: &Submit<'_>,
+        reason: SubmitRefusal,
     ) -> Taken {
         let Some(author) = cx.online(link) else { return Taken::NoRoom };
-        let position = Position::new(deposit.epoch, deposit.number);
+        let position = Position::new(submit.epoch, submit.number);
         let refused = cx.links.get(link).map(|link| link.role.author.refused);
         let last = refused.and_then(|refused| refused.back(cx.messages.rows()));
         let told = last.and_then(|id| cx.messages.get(id));
-        if told.is_some_and(|entry| (entry.to, entry.position) == (deposit.to, position)) {
+        if told.is_some_and(|entry| (entry.to, entry.position) == (submit.to, position)) {
             // Its first piece may come behind others.
-            return_credit(cx, link, deposit);
+            return_credit(cx, link, submit);
             return Taken::Done;
         }
         let (of, stage) = ((author, position), Stage::Refused(reason));
-        let kind = Kind::of(deposit.to);
-        let mut entry = Entry::new(of, deposit.to, cx.unix(), Body::EMPTY, kind, stage);
+        let kind = Kind::of(submit.to);
+        let mut entry = Entry::new(of, submit.to, cx.unix(), Body::EMPTY, kind, stage);
         entry.submitted.pair = pair;
         let Some(id) = cx.messages.insert(entry) else { return Taken::NoRoom };
         if let Some(pair) = pair {
             self.pairs.begin_use(pair);
         }
         self.note_refused(pair, position, Some(link));
-        return_credit(cx, link, deposit);
+        return_credit(cx, link, submit);
         self.owe_refusal(cx, accounts, id, author);
         Taken::Done
     }
@@ -173,9 +173,9 @@ impl Submissions<'_> {
 }
 
 /// Nothing of a submission is kept: the credit it was sent on is free again.
-pub(crate) fn return_credit(cx: &mut Ctx<'_>, link: Id<ServerLink>, deposit: &Deposit<'_>) {
-    if let Some(found) = cx.links.get_mut(link).filter(|_| deposit.offset == 0) {
-        found.credit.release(deposit.total.into());
+pub(crate) fn return_credit(cx: &mut Ctx<'_>, link: Id<ServerLink>, submit: &Submit<'_>) {
+    if let Some(found) = cx.links.get_mut(link).filter(|_| submit.offset == 0) {
+        found.credit.release(submit.total.into());
         cx.links.wake(link);
     }
 }
@@ -191,13 +191,13 @@ pub(crate) fn write_refusals(
         let Some(id) = author.refused.front() else { return };
         if let Some(Entry { to, position, stage: Stage::Refused(reason), .. }) = cx.messages.get(id)
         {
-            let refused = EntryRefused {
+            let refused = SubmitRefused {
                 to: *to,
                 epoch: position.epoch,
                 number: position.number,
                 reason: *reason,
             };
-            if !packet.push(&Frame::EntryRefused(refused), SentFrame::Refusal(id)) {
+            if !packet.push(&Frame::SubmitRefused(refused), SentFrame::Refusal(id)) {
                 return;
             }
         }

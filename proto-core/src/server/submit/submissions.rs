@@ -7,7 +7,7 @@ use crate::{
     id::{Account, Position, Recipient},
     link::{Packet, Piece, Units},
     storage::Id,
-    wire::{Deposit, EntryRefusal, Frame, Progress},
+    wire::{DeliveryStatus, Frame, Submit, SubmitRefusal},
 };
 
 use super::{
@@ -83,16 +83,16 @@ impl Submissions<'_> {
         &mut self,
         cx: &mut Ctx<'_>,
         (link, pair_id): (Id<ServerLink>, Id<Pair>),
-        deposit: &Deposit<'_>,
+        submit: &Submit<'_>,
         kind: Kind,
         behind_readers: bool,
     ) -> Option<Id<Entry>> {
         let pair = self.pairs.get(pair_id)?;
-        let position = Position::new(deposit.epoch, deposit.number);
-        let early = !pair.comes_next(position, deposit.skip);
+        let position = Position::new(submit.epoch, submit.number);
+        let early = !pair.comes_next(position, submit.skip);
         let limit = PAIR_ENTRIES - u16::from(early);
         let author = Some(pair.author).filter(|_| pair.count < limit)?;
-        let bytes = deposit.total.into();
+        let bytes = submit.total.into();
         let is_room = if behind_readers {
             cx.messages.is_room_behind_readers(&cx.pool, bytes)
         } else {
@@ -103,9 +103,9 @@ impl Submissions<'_> {
         }
         let body = cx.pool.allocate(bytes)?;
         let of = (author, position);
-        let mut entry = Entry::new(of, deposit.to, cx.unix(), body, kind, Stage::Arriving);
+        let mut entry = Entry::new(of, submit.to, cx.unix(), body, kind, Stage::Arriving);
         entry.submitted = Submitted {
-            skip: deposit.skip,
+            skip: submit.skip,
             source: Some(link),
             pair: Some(pair_id),
             ..Submitted::NEW
@@ -356,7 +356,7 @@ impl Submissions<'_> {
             let list = &mut found.role.author.progress;
             let Some(id) = list.front() else { return };
             if let Some(pair) = self.pairs.get(id) {
-                let progress = Progress {
+                let progress = DeliveryStatus {
                     to: pair.recipient,
                     key: pair.record.key,
                     stored: pair.record.stored,
@@ -365,7 +365,7 @@ impl Submissions<'_> {
                     online: pair.online,
                     receipt: pair.record.receipt,
                 };
-                if !packet.push(&Frame::Progress(progress), SentFrame::Progress(id)) {
+                if !packet.push(&Frame::DeliveryStatus(progress), SentFrame::DeliveryStatus(id)) {
                     return;
                 }
             }
@@ -444,7 +444,7 @@ impl Submissions<'_> {
                 self.free(cx, entry);
             }
         } else if let Some(first) = pair.entries.front() {
-            self.refuse(cx, accounts, first, EntryRefusal::Store);
+            self.refuse(cx, accounts, first, SubmitRefusal::Store);
         }
         self.pairs.fail(cx, id);
     }

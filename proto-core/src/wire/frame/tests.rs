@@ -81,10 +81,10 @@ fn largest() -> List<Frame<'static>> {
             attempt: u32::MAX,
             password: Secret(&[7; MAX_PASSWORD]),
         }),
-        Frame::Former(Former { account, key: PublicKey([1; 32]), nick }),
-        Frame::Say(Say { epoch, number, skip, total, offset, piece: unit }),
+        Frame::KeyHistory(KeyHistory { account, key: PublicKey([1; 32]), nick }),
+        Frame::Message(Message { epoch, number, skip, total, offset, piece: unit }),
         Frame::Receipt(Receipt { epoch, number }),
-        Frame::Deposit(Deposit {
+        Frame::Submit(Submit {
             to,
             epoch,
             number,
@@ -94,7 +94,7 @@ fn largest() -> List<Frame<'static>> {
             offset,
             piece: unit,
         }),
-        Frame::Progress(Progress {
+        Frame::DeliveryStatus(DeliveryStatus {
             to,
             key: u32::MAX,
             stored: position,
@@ -103,7 +103,12 @@ fn largest() -> List<Frame<'static>> {
             online: true,
             receipt: [9; 16],
         }),
-        Frame::EntryRefused(EntryRefused { to, epoch, number, reason: EntryRefusal::KeyChanged }),
+        Frame::SubmitRefused(SubmitRefused {
+            to,
+            epoch,
+            number,
+            reason: SubmitRefusal::KeyChanged,
+        }),
         Frame::Mail(Mail {
             index: u64::MAX,
             key: u32::MAX,
@@ -116,7 +121,7 @@ fn largest() -> List<Frame<'static>> {
             piece: unit,
         }),
         Frame::MailAck(MailAck { index: u64::MAX, receipt: [9; 16] }),
-        Frame::Inquire(Inquire { to, epoch }),
+        Frame::StatusQuery(StatusQuery { to, epoch }),
         Frame::MailboxEmpty(()),
         Frame::Joined(Joined { room, since: u32::MAX, last: u32::MAX, run, name: Some(name) }),
         Frame::Read(Read { room, upto: u32::MAX, rewinds: u32::MAX }),
@@ -130,12 +135,17 @@ fn largest() -> List<Frame<'static>> {
             offset,
             piece: unit,
         }),
-        Frame::Gone(Gone { room, upto: u32::MAX, first: u32::MAX, reason: GoneReason::TooLong }),
-        Frame::Command(Command {
-            serial: u64::MAX,
-            wish: Wish::Members { of: Some(name), from: account },
+        Frame::Trimmed(Trimmed {
+            room,
+            upto: u32::MAX,
+            first: u32::MAX,
+            reason: TrimReason::TooLong,
         }),
-        Frame::Outcome(Outcome { serial: u64::MAX, result: Err(RoomRefusal::Store) }),
+        Frame::RoomRequest(RoomRequest {
+            serial: u64::MAX,
+            action: RoomAction::Members { of: Some(name), from: account },
+        }),
+        Frame::RoomResponse(RoomResponse { serial: u64::MAX, result: Err(RoomRefusal::Store) }),
         Frame::Names(Names {
             serial: u64::MAX,
             next: Some(u32::MAX),

@@ -10,14 +10,14 @@ use crate::{
     },
     link::Packet,
     storage::Id,
-    wire::{Frame, Inquire},
+    wire::{Frame, StatusQuery},
 };
 
 use super::conversation::Path;
 
 /// Asks the server how far it is with what goes by its way to a peer, once it has said
 /// which number that is.
-pub(in crate::client) fn inquire(cx: &mut Ctx<'_>, id: PeerId) {
+pub(in crate::client) fn query_status(cx: &mut Ctx<'_>, id: PeerId) {
     let Some(peer) = cx.peers.get(id) else { return };
     let by_server = peer.conversation.path == Path::Server && peer.recipient().is_some();
     if !by_server || !peer.is_active() {
@@ -25,30 +25,30 @@ pub(in crate::client) fn inquire(cx: &mut Ctx<'_>, id: PeerId) {
     }
     let Some(link) = cx.server.online() else { return };
     if let Some(found) = cx.links.get_mut(link) {
-        found.role.outbox.inquiries.push_back(&mut cx.peers, id);
+        found.role.outbox.status_queries.push_back(&mut cx.peers, id);
         cx.links.wake(link);
     }
 }
 
-/// Writes questions after deposits into a packet for the server.
-pub(in crate::client) fn write_inquiries(
+/// Writes questions after submissions into a packet for the server.
+pub(in crate::client) fn write_status_queries(
     cx: &mut Ctx<'_>,
     link: Id<ClientLink>,
     packet: &mut Packet<'_, ClientRole>,
 ) {
     while let Some(found) = cx.links.get_mut(link) {
-        let Some(id) = found.role.outbox.inquiries.front() else { return };
+        let Some(id) = found.role.outbox.status_queries.front() else { return };
         if let Some(to) = cx.peers.get(id).and_then(Peer::recipient) {
-            let inquire = Inquire { to, epoch: cx.server.epoch() };
-            if !packet.push(&Frame::Inquire(inquire), SentFrame::Inquiry(id)) {
+            let query_status = StatusQuery { to, epoch: cx.server.epoch() };
+            if !packet.push(&Frame::StatusQuery(query_status), SentFrame::Inquiry(id)) {
                 return;
             }
         }
-        found.role.outbox.inquiries.pop_front(&mut cx.peers);
+        found.role.outbox.status_queries.pop_front(&mut cx.peers);
     }
 }
 
 /// A question was lost: it is asked again.
 pub(in crate::client) fn lost(contact: &mut Contact, peers: &mut Peers<'_>, id: PeerId) {
-    contact.outbox.inquiries.push_back(peers, id);
+    contact.outbox.status_queries.push_back(peers, id);
 }
