@@ -846,8 +846,8 @@ fn message_samples() -> Vec<Sample> {
     };
     vec![
         sample(
-            "say",
-            "Say: epoch 3, number 7, two before it do not count, 16 bytes in all, from 0 on",
+            "message",
+            "Message: epoch 3, number 7, two before it do not count, 16 bytes in all, from 0 on",
             Frame::Message(Message { epoch, number, skip: 2, total: 16, offset: 0, piece: SAID }),
             &[n(3), n(7), n(2), n(16), n(0), counted(SAID)],
         ),
@@ -864,7 +864,7 @@ fn message_samples() -> Vec<Sample> {
             &[n(0), n(1), n(3), n(7), n(2), n(6), n(350), n(320), counted(SEALED)],
         ),
         sample(
-            "progress",
+            "delivery_status",
             "DeliveryStatus: to account 1, key number 2; by epoch and number, stored up to (3, 9), delivered up to (3, 7), expired from (2, 4) to (3, 5); online, a receipt",
             Frame::DeliveryStatus(progress),
             &[
@@ -909,7 +909,7 @@ fn message_samples() -> Vec<Sample> {
         not("entry-refused.superseded", "SubmitRefused: Superseded", SubmitRefusal::Superseded, 4),
         not("entry-refused.key-changed", "SubmitRefused: KeyChanged", SubmitRefusal::KeyChanged, 5),
         sample(
-            "former",
+            "key_history",
             "KeyHistory: the Mail of account 0, alice, that follows was sealed with the key 20 21 … 3f",
             Frame::KeyHistory(KeyHistory {
                 account: from,
@@ -941,7 +941,7 @@ fn message_samples() -> Vec<Sample> {
             &[n(RUN + 9), receipt.to_vec()],
         ),
         sample(
-            "query_status",
+            "status_query",
             "StatusQuery: to account 1, epoch 3",
             Frame::StatusQuery(StatusQuery { to, epoch }),
             &[n(0), n(1), n(3)],
@@ -1040,53 +1040,53 @@ fn room_samples() -> Vec<Sample> {
             ],
         ),
         sample(
-            "gone",
-            "Gone: room 3, all up to entry 200; from 199 on they are damaged",
+            "trimmed",
+            "Trimmed: room 3, all up to entry 200; from 199 on they are damaged",
             Frame::Trimmed(Trimmed { room, upto: 200, first: 199, reason: TrimReason::Damaged }),
             &[n(3), n(200), n(199), n(1)],
         ),
         action(
-            "command.create",
+            "room_request.create",
             "RoomRequest: create tea",
             RoomAction::Create(tea),
             &[n(0), counted(b"tea")],
         ),
         action(
-            "command.join",
+            "room_request.join",
             "RoomRequest: join tea",
             RoomAction::Join(tea),
             &[n(1), counted(b"tea")],
         ),
         action(
-            "command.leave",
+            "room_request.leave",
             "RoomRequest: leave tea",
             RoomAction::Leave(tea),
             &[n(2), counted(b"tea")],
         ),
         action(
-            "command.rooms",
+            "room_request.rooms",
             "RoomRequest: the names of rooms, from room 0 on",
             RoomAction::Rooms { from: Room(0) },
             &[n(3), n(0)],
         ),
         action(
-            "command.members",
+            "room_request.members",
             "RoomRequest: the members of tea, from account 5 on",
             RoomAction::Members { of: Some(tea), from: Account(5) },
             &[n(4), n(1), counted(b"tea"), n(5)],
         ),
         action(
-            "command.everyone",
+            "room_request.everyone",
             "RoomRequest: the members of the lobby, from account 0 on",
             RoomAction::Members { of: None, from: Account(0) },
             &[n(4), n(0), n(0)],
         ),
-        outcome("outcome.done", "RoomResponse: done", Ok(()), &[n(0)]),
-        refused("outcome.exists", "RoomResponse: Exists", RoomRefusal::Exists, 0),
-        refused("outcome.unknown", "RoomResponse: Unknown", RoomRefusal::Unknown, 1),
-        refused("outcome.room-full", "RoomResponse: RoomFull", RoomRefusal::RoomFull, 2),
-        refused("outcome.server-full", "RoomResponse: ServerFull", RoomRefusal::ServerFull, 3),
-        refused("outcome.store", "RoomResponse: Store", RoomRefusal::Store, 4),
+        outcome("room_response.done", "RoomResponse: done", Ok(()), &[n(0)]),
+        refused("room_response.exists", "RoomResponse: Exists", RoomRefusal::Exists, 0),
+        refused("room_response.unknown", "RoomResponse: Unknown", RoomRefusal::Unknown, 1),
+        refused("room_response.room-full", "RoomResponse: RoomFull", RoomRefusal::RoomFull, 2),
+        refused("room_response.server-full", "RoomResponse: ServerFull", RoomRefusal::ServerFull, 3),
+        refused("room_response.store", "RoomResponse: Store", RoomRefusal::Store, 4),
         sample(
             "names",
             "Names: alice and bob, more from account 9 on",
