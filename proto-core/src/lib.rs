@@ -19,7 +19,7 @@
 //!
 //! # The journey of one message
 //! At the author (`client/outbox`), from the keyboard to the datagram:
-//! 1. [`client::Client::say`]: `Messages::accept` numbers it and keeps it in memory.
+//! 1. [`client::Client::send_message`]: `Messages::accept` numbers it and keeps it in memory.
 //! 2. [`host::Machine::poll`]: `Outbox::request` has the host `Put` it.
 //! 3. [`host::Machine::handle_stored`]: `Outbox::stored` notes that it is accepted, and `Sending::start`
 //!    puts it on its link's list of what to send (`Messages::enqueue`).

@@ -1085,7 +1085,12 @@ fn room_samples() -> Vec<Sample> {
         refused("room_response.exists", "RoomResponse: Exists", RoomRefusal::Exists, 0),
         refused("room_response.unknown", "RoomResponse: Unknown", RoomRefusal::Unknown, 1),
         refused("room_response.room-full", "RoomResponse: RoomFull", RoomRefusal::RoomFull, 2),
-        refused("room_response.server-full", "RoomResponse: ServerFull", RoomRefusal::ServerFull, 3),
+        refused(
+            "room_response.server-full",
+            "RoomResponse: ServerFull",
+            RoomRefusal::ServerFull,
+            3,
+        ),
         refused("room_response.store", "RoomResponse: Store", RoomRefusal::Store, 4),
         sample(
             "names",

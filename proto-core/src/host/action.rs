@@ -48,7 +48,7 @@ pub enum Action<'b, E> {
         /// How many records are of use at most; fewer are no error.
         most: usize,
     },
-    /// CheckPassword a password, off the event loop, and answer with `handle_checked`. Only a
+    /// Check a password, off the event loop, and answer with `handle_checked`. Only a
     /// server asks this.
     CheckPassword {
         /// Names the request in the answer.

@@ -562,7 +562,7 @@ pub struct MailAck {
     pub receipt: [u8; 16],
 }
 
-/// An author asks what became of its submissions; the answer is a DeliveryStatus.
+/// An author asks what became of its submissions; the answer is a [`DeliveryStatus`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusQuery {
     /// The recipient.

@@ -182,9 +182,9 @@ impl Visit<'_> for Sources {
         let is_view = item.generics.lifetimes().next().is_some();
         for field in &item.fields {
             if is_value || is_view {
-                visit::visit_field(self, field)
+                visit::visit_field(self, field);
             } else {
-                self.visit_field(field)
+                self.visit_field(field);
             }
         }
     }
