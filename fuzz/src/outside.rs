@@ -314,11 +314,6 @@ impl Outside {
         self.ends[end as usize].registered
     }
 
-    /// How many pieces of mail an end was sent.
-    pub(crate) fn mail(&self, end: End) -> usize {
-        self.ends[end as usize].mail
-    }
-
     fn receive(&mut self, to: SocketAddr, datagram: &[u8]) {
         let Some(end) = End::EVERY.into_iter().find(|end| address(*end) == to) else { return };
         let other = &mut self.ends[end as usize];
