@@ -3,7 +3,7 @@
 //! `handlers ROLE=COVERAGE.lcov...`, run where the fuzz targets are
 //!
 //! The types come from the `frames!` table of the wire, the handlers from the arms of each
-//! role's `handle_frame`: a new frame needs no change here.
+//! role's `take_frame`: a new frame needs no change here.
 
 use std::{collections::BTreeMap, env, fs, io, ops::RangeInclusive, path::Path, process::ExitCode};
 
@@ -104,10 +104,10 @@ fn counts(report: &str) -> Counts {
     counts
 }
 
-/// Finds the arm of `handle_frame` that a frame goes to, and what the arm calls.
+/// Finds the arm of `take_frame` that a frame goes to, and what the arm calls.
 fn fate<'a>(sources: &'a [Source], frame: &str) -> Fate<'a> {
-    let dispatch = function(sources, "fn handle_frame(");
-    let (source, body) = dispatch.expect("each role has a handle_frame");
+    let dispatch = function(sources, "fn take_frame(");
+    let (source, body) = dispatch.expect("each role has a take_frame");
     let text = |number: usize| source.lines[number - 1].trim();
     let is_pattern = |number: &usize| {
         ["Frame::", "| Frame::", "_ "].iter().any(|start| text(*number).starts_with(start))
@@ -119,7 +119,7 @@ fn fate<'a>(sources: &'a [Source], frame: &str) -> Fate<'a> {
     let arrow = arrow.expect("an arm has an arrow");
     let (_, act) = text(arrow).split_once("=>").unwrap_or_default();
     let act = act.trim();
-    if act.starts_with("Taken::Close(") {
+    if act.starts_with("FrameOutcome::Broken(") {
         return Fate::Refused;
     }
     if let Some((name, _)) = act.strip_prefix("self.").and_then(|act| act.split_once('('))
@@ -129,7 +129,7 @@ fn fate<'a>(sources: &'a [Source], frame: &str) -> Fate<'a> {
     }
     let next = (arrow + 1..=*body.end()).find(is_pattern).unwrap_or(*body.end());
     let lines = if act.is_empty() || act == "{" { arrow + 1..=next - 1 } else { arrow..=arrow };
-    Fate::Handled(Handler { name: "handle_frame".to_string(), source, lines })
+    Fate::Handled(Handler { name: "take_frame".to_string(), source, lines })
 }
 
 /// The lines of the function that begins so.
