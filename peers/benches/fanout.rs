@@ -6,7 +6,10 @@
 use std::time::Duration;
 
 use peers::{BYTES, Host, Quic, Selection, Setting, Side, World};
-use proto_core::client::{Event, Fixed, To};
+use proto_core::client::{
+    Event, To,
+    fixed::{Blocks, Fixed, Incoming, Links, Outgoing, Packets, Peers, Work},
+};
 use quinn_proto::{Connection, Dir, StreamEvent};
 use transport_mio::memory::ServerSizes;
 
@@ -21,7 +24,8 @@ const ROUNDS: usize = 7;
 const CROWD: usize = 250;
 
 /// A small client: of the others it remembers a few.
-type Memory = Fixed<4, 8, 32, 32, 64, 64, 1024>;
+type Memory =
+    Fixed<Links<4>, Peers<8>, Outgoing<32>, Incoming<32>, Blocks<64>, Packets<64>, Work<1024>>;
 
 fn main() {
     let Some(selection) = Selection::of_arguments() else { return };
@@ -98,7 +102,8 @@ struct Lobby {
 
 impl Lobby {
     fn of(members: usize) -> Self {
-        let sizes = ServerSizes { packets: 4 * members, ..ServerSizes::for_clients(members) };
+        let mut sizes = ServerSizes::for_clients(members);
+        sizes.packets = 4 * members;
         // No roster changes are pushed: they are not what is measured.
         let setting = Setting { server: sizes, commit: None, pushes: false, timed: true };
         let mut world = World::new(setting);
