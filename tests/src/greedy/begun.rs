@@ -89,7 +89,8 @@ pub(super) fn beyond_credit_of_peers(hand: &mut Hand) -> Moment {
 /// Begins as many messages as are granted, and sends one more piece of each every 25 seconds, but
 /// never the last one.
 pub(super) fn without_end(hand: &mut Hand) -> Moment {
-    let (Some(to), Some(us)) = (hand.victim(), hand.registered()) else { return SECOND / 10 };
+    let victim = hand.victims().first().copied();
+    let (Some(to), Some(us)) = (victim, hand.registered()) else { return SECOND / 10 };
     let offset = (hand.turns % u64::from(SHORT / UNIT)) as u16 * UNIT;
     let pieces: Vec<_> = (1..=UNFINISHED)
         .map(|at| {
