@@ -9,12 +9,11 @@ use super::{Siege, Way};
 
 /// What honest people do not get past as yet, so that nobody does it in drawn worlds. It only gets
 /// less.
-const INVINCIBLE: [Behaviour; 10] = [
+const INVINCIBLE: [Behaviour; 9] = [
     Behaviour::Oversteps,
     Behaviour::OverstepsAtPeers,
     Behaviour::NeverEnds,
     Behaviour::NeverAcknowledges,
-    Behaviour::SubmitsToNobody { a_second: 200, acknowledges: false },
     Behaviour::OpensSessions { a_second: 20 },
     Behaviour::HoldsSessions { count: 100 },
     Behaviour::SquatsNicks,
