@@ -153,7 +153,6 @@ fn more_stored_messages_are_no_slower() {
 // ---- 3: refusals
 
 #[test]
-#[ignore = "1,086 of 1,086 entries are refusals: nothing is relayed, saved or said in the lobby"]
 fn refusals_that_nobody_acknowledges_stop_nobody() {
     let behaviour = Behaviour::SubmitsToNobody { a_second: 200, acknowledges: false };
     let (mut siege, who) = beset(behaviour, 1, 10 * SECOND);

@@ -650,7 +650,9 @@ impl<'a> Engine<'a> {
         if let Err(rule) = links.acknowledged(link, ack, cx.now, visit) {
             return FrameOutcome::Broken(rule);
         }
-        submissions.free_refusals(cx, link, number);
+        if let Some(session) = cx.session(link) {
+            session.author.forget_heard(number);
+        }
         self.roster.settle(cx, link);
         FrameOutcome::Done
     }
@@ -743,7 +745,7 @@ fn settle(
         (SentFrame::Page { serial, low }, fate) => {
             session.roster.fate(serial, low, fate == Fate::Lost);
         }
-        (SentFrame::Refusal(id), fate) => session.author.refusal_fate(messages, id, fate),
+        (SentFrame::Refusal(serial), fate) => session.author.refusal_fate(serial, fate),
         (_, Fate::Acked) => {}
         (SentFrame::Answer, _) => session.seat.answer_again(),
         (SentFrame::Reply, _) => session.requester.reply_lost(),

@@ -56,14 +56,14 @@ impl Router<'_, '_> {
             return FrameOutcome::Broken(Violation::BadPiece);
         };
         if let Err(reason) = self.may_submit(author, submit, piece.total() - least) {
-            return self.refuse(link, None, submit, reason);
+            return submit::refuse_new(self.cx, link, submit, reason, false);
         }
         let pair = self.submissions.pairs.open(self.cx, author, submit.to);
         let Some(pair) = pair else { return FrameOutcome::NoRoom };
         let known = self.submissions.know(self.cx, link, packet, pair, position);
         match known {
             Known::Superseded => {
-                return self.refuse(link, None, submit, SubmitRefusal::Superseded);
+                return submit::refuse_new(self.cx, link, submit, SubmitRefusal::Superseded, false);
             }
             Known::Taken => {
                 submit::return_credit(self.cx, link, submit);
@@ -90,7 +90,7 @@ impl Router<'_, '_> {
                     submit::return_credit(self.cx, link, submit);
                     FrameOutcome::Done
                 }
-                _ => self.refuse(link, Some(pair), submit, SubmitRefusal::NotMember),
+                _ => submit::refuse_new(self.cx, link, submit, SubmitRefusal::NotMember, true),
             };
         }
         let begins = match known {
@@ -172,7 +172,7 @@ impl Router<'_, '_> {
                 submit::wait(self.cx, id);
             }
             Stage::Arriving | Stage::Waiting => self.submissions.free(self.cx, id),
-            Stage::Stored | Stage::Delivered | Stage::Refused(_) => {}
+            Stage::Stored | Stage::Delivered | Stage::Refused => {}
         }
     }
 
@@ -270,15 +270,5 @@ impl Router<'_, '_> {
             return Err(SubmitRefusal::TooLong);
         }
         Ok(())
-    }
-
-    fn refuse(
-        &mut self,
-        link: Id<ServerLink>,
-        pair: Option<Id<Pair>>,
-        submit: &Submit<'_>,
-        reason: SubmitRefusal,
-    ) -> FrameOutcome {
-        self.submissions.refuse_new(self.cx, self.accounts, link, pair, submit, reason)
     }
 }

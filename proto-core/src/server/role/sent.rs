@@ -18,8 +18,8 @@ pub enum SentFrame {
     Page { serial: u32, low: u32 },
     /// How far a pair's submissions are.
     DeliveryStatus(Id<Pair>),
-    /// The refusal of a submission.
-    Refusal(Id<Entry>),
+    /// The refusal of a submission, by the number that it was sent under.
+    Refusal(u32),
     /// Under which key a piece of mail was written.
     KeyHistory(Id<Entry>),
     /// A piece of mail.

@@ -6,7 +6,6 @@ use crate::{
     id::{Account, Position, Recipient},
     storage::{Body, Id, Linked, Node},
     time::UnixTime,
-    wire::SubmitRefusal,
 };
 
 use super::{
@@ -36,7 +35,7 @@ pub struct Entry {
     pub(super) of_pair: Node<Self>,
     /// In its recipient's mailbox queue, or among the lines of rooms in memory.
     queued: Node<Self>,
-    /// In the list of what its recipient's link has to send, or, refused, its author's.
+    /// In the list of what its recipient's link has to send.
     sending: Node<Self>,
 }
 
@@ -47,16 +46,6 @@ pub(crate) enum Kind {
     Mail(Mail),
     /// Of a room.
     Line(Line),
-}
-
-impl Kind {
-    /// Of a message of which nothing else is known.
-    pub(super) fn of(to: Recipient) -> Self {
-        match to {
-            Recipient::Account(_) => Self::Mail(Mail::NEW),
-            Recipient::Room(_) => Self::Line(Line::NEW),
-        }
-    }
 }
 
 /// How far the server is with a message.
@@ -74,8 +63,8 @@ pub(crate) enum Stage {
     Stored,
     /// The recipient has it, while the store was still busy with it.
     Delivered,
-    /// The author is to be told that it is not taken.
-    Refused(SubmitRefusal),
+    /// It is not taken.
+    Refused,
 }
 
 impl Entry {

@@ -141,7 +141,7 @@ impl<'a> Messages<'a> {
         let Some(entry) = self.rows.get_mut(id) else { return };
         let (source, length) = (entry.submitted.source.take(), entry.body.len());
         // What is given up before its turn, or refused, may come again.
-        let settled = !matches!(entry.stage, Stage::Arriving | Stage::Waiting | Stage::Refused(_));
+        let settled = !matches!(entry.stage, Stage::Arriving | Stage::Waiting | Stage::Refused);
         if let Some((source, link)) = source.and_then(|id| Some((id, links.get_mut(id)?))) {
             link.credit.release(length, settled);
             if link.credit.is_owed() {

@@ -18,5 +18,5 @@ pub(super) use entry::{Kind, Queued, Sending, Stage};
 pub(super) use messages::{Messages, MessagesHead};
 pub(super) use pair::Held;
 pub(super) use pairs::{Pairs, PairsHead};
-pub(super) use refusals::{return_credit, write_refusals};
+pub(super) use refusals::{refuse_new, return_credit, write_refusals};
 pub(super) use submissions::{Known, Submissions, came_by, put, wait};

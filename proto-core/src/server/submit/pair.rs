@@ -4,11 +4,11 @@ use crate::{
     host::Ask,
     id::{Account, Epoch, Number, Position, Recipient},
     record::PairRecord,
-    storage::{Id, Linked, List, Node},
+    storage::{Linked, List, Node},
 };
 
 use super::{
-    super::{role::ServerLink, store::Asking},
+    super::store::Asking,
     entry::{Entry, OfPair},
 };
 
@@ -28,7 +28,6 @@ pub struct Pair {
     pub(super) online: bool,
     /// Up to here, entries were ventured at least once.
     pub(super) ventured: Position,
-    pub(super) refused: Option<Refused>,
     /// What is neither durable nor delivered, in the order of arrival.
     pub(super) entries: List<Entry, OfPair>,
     /// How many those are, and how many entries of any kind refer to the pair.
@@ -42,17 +41,6 @@ pub struct Pair {
     pub(super) unused: Node<Self>,
     /// In its room's list of authors whose next submission waits for readers.
     pub(super) held: Node<Self>,
-}
-
-/// Submissions whose refusal their author may not have heard of: pieces of them are not taken
-/// for another try.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Refused {
-    /// The last of them, and the link that they came through.
-    pub(super) upto: Position,
-    pub(super) by: Id<ServerLink>,
-    /// How many they are.
-    pub(super) count: u16,
 }
 
 /// The lists that pairs are in.
@@ -98,7 +86,6 @@ impl Pair {
             dirty: false,
             online: false,
             ventured: Position::default(),
-            refused: None,
             entries: List::NEW,
             count: 0,
             uses: 0,

@@ -73,9 +73,9 @@ impl Submissions<'_> {
         if let Some((id, entry)) = self.find(cx, id, position) {
             return Known::InMemory(id, entry.stage);
         }
-        let unheard = pair.refused.is_some_and(|r| r.by == link && position <= r.upto);
-        let heard = cx.links.get(link).map_or(0, |link| link.role.author.heard);
-        if unheard || packet < heard { Known::Late } else { Known::New }
+        let is_late =
+            |link: &ServerLink| link.role.author.is_late(pair.recipient, position, packet);
+        if cx.links.get(link).is_some_and(is_late) { Known::Late } else { Known::New }
     }
 
     /// Makes room for a submission of which a piece came; `None` if there is none.
@@ -302,7 +302,10 @@ impl Submissions<'_> {
             else {
                 continue;
             };
-            (pair.online, pair.refused) = (false, None);
+            pair.online = false;
+            if let Some(session) = accounts.link(pair.author).and_then(|link| cx.session(link)) {
+                session.author.reconsider(recipient);
+            }
             let mut at = pair.entries.front();
             while let Some(entry_id) = at {
                 let Some(entry) = cx.messages.get_mut(entry_id) else { break };
@@ -400,11 +403,6 @@ impl Submissions<'_> {
     pub(crate) fn leave(&mut self, cx: &mut Ctx<'_>, mut author: Author) {
         while let Some(pair) = author.progress.pop_front(&mut self.pairs.rows) {
             self.pairs.consider_unused(cx, pair);
-        }
-        for mut list in [author.refused, author.said, author.told] {
-            while let Some(entry) = list.pop_front(cx.messages.rows()) {
-                self.free(cx, entry);
-            }
         }
     }
 

@@ -14,8 +14,6 @@ pub(crate) struct Submitted {
     /// Where it came in: there its credit is given back.
     pub(super) source: Option<Id<ServerLink>>,
     pub(super) pair: Option<Id<Pair>>,
-    /// Its author has heard that it was refused.
-    pub(super) told: bool,
     /// It was sent to its recipient from memory, or the store may yet save it: to say that it is
     /// not taken might be untrue.
     pub(super) ventured: bool,
@@ -24,5 +22,5 @@ pub(crate) struct Submitted {
 impl Submitted {
     /// Nothing of it has come yet, or it comes from the store.
     pub(crate) const NEW: Self =
-        Self { skip: 0, have: Units::NONE, source: None, pair: None, told: false, ventured: false };
+        Self { skip: 0, have: Units::NONE, source: None, pair: None, ventured: false };
 }
