@@ -9,9 +9,12 @@ use super::{Siege, Way};
 
 /// What honest people do not get past as yet, so that nobody does it in drawn worlds. It only gets
 /// less.
-<<<<<<< HEAD
-const INVINCIBLE: [Behaviour; 3] =
-    [Behaviour::HoldsSessions { count: 100 }, Behaviour::SquatsNicks, Behaviour::FloodsLobby];
+const INVINCIBLE: [Behaviour; 4] = [
+    Behaviour::HoldsSessions { count: 100 },
+    Behaviour::SubmitsToNobody { a_second: 200, acknowledges: false },
+    Behaviour::SquatsNicks,
+    Behaviour::FloodsLobby,
+];
 
 /// How many people come at most who take what they can get; and where tables are tiny, as yet.
 const MOST: u64 = 100;
