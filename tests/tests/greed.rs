@@ -334,7 +334,6 @@ fn who_acknowledges_what_never_came_is_closed() {
 // ---- all at once
 
 #[test]
-#[ignore = "nothing is relayed, saved or said in the lobby, and no newcomer gets in"]
 fn all_at_once_stop_nobody() {
     let mut siege = Siege::of_default_size();
     siege.beset(Behaviour::OpensSessions { a_second: 1_000 }, 1);

@@ -6,6 +6,7 @@ use proto_core::client::{Event, SendError, Verdict};
 use simulation::{
     chat::{Chat, SHORTLY},
     clock::SECOND,
+    store::Manners,
 };
 
 /// Many times what a client has room for in memory, which is 256 here.
@@ -113,4 +114,37 @@ fn what_was_said_to_a_server_that_is_gone_waits_in_the_outbox() {
     assert_eq!(inbox(&chat, "bob"), texts);
     assert_eq!(delivered(&chat).len(), 700);
     assert_eq!(open(&mut chat), (0, false));
+}
+
+/// Alice has said something in one run and something more in the next. The server takes both,
+/// but her store fails and she crashes before it knows.
+#[test]
+fn a_later_epoch_waits_until_it_is_saved_what_became_of_the_one_before() {
+    for to in ["bob", "#"] {
+        let mut chat = Chat::online(&["alice", "bob"]);
+        chat.deregister("bob");
+        chat.run(SHORTLY);
+        // What is long takes long on a slow path.
+        chat.slow_down("alice", "server", 1_000);
+        let first = Chat::long("first", 6_000);
+        chat.say("alice", to, &first);
+        chat.run(SECOND / 2);
+        chat.crash("alice");
+        chat.start("alice");
+        chat.run_until(|chat| chat.try_say("alice", to, "second").is_ok());
+        chat.run(SECOND / 2);
+        let alice = chat.at("alice");
+        let failing = Manners { fails: 1_000, ..Manners::default() };
+        chat.world.nodes[alice].store.behave(failing);
+        chat.run(30 * SECOND);
+        chat.crash("alice");
+        chat.heal();
+        chat.start("alice");
+        chat.run(30 * SECOND);
+        chat.register("bob");
+        chat.run(30 * SECOND);
+        let told = chat.hears("alice");
+        assert!(!told.iter().any(|line| line.contains("refused")), "{told:?}");
+        assert_eq!(open(&mut chat), (0, false), "to {to}");
+    }
 }

@@ -267,6 +267,14 @@ impl Requests {
         self.incoming.pop_front(all);
     }
 
+    /// The first that was owed is not to be asked for now.
+    pub(super) fn withdraw_incoming(
+        &mut self,
+        all: &mut Slab<'_, Incoming>,
+    ) -> Option<Id<Incoming>> {
+        self.incoming.pop_front(all)
+    }
+
     /// A message could not be put into the inbox, or looked for there.
     pub(super) fn incoming_failed(&mut self, all: &mut Slab<'_, Incoming>, id: Id<Incoming>) {
         self.failed_incoming.push_back(all, id);

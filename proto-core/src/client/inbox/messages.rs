@@ -222,7 +222,20 @@ impl Messages<'_> {
         }
     }
 
-    pub(super) fn keep_later(&mut self, cx: &mut Ctx<'_>, id: Id<Incoming>) {
+    /// The store failed at a message: those that it was to take after that wait as well.
+    pub(super) fn keep_all_later(&mut self, cx: &mut Ctx<'_>, id: Id<Incoming>) {
+        self.keep_later(cx, id);
+        while let Some(next) = cx.store.withdraw_incoming(&mut self.all) {
+            let Some(message) = self.all.get_mut(next) else { continue };
+            message.ask = Ask::Idle;
+            if message.stage == Stage::Keeping {
+                message.stage = Stage::Unsaved;
+            }
+            cx.store.incoming_failed(&mut self.all, next);
+        }
+    }
+
+    fn keep_later(&mut self, cx: &mut Ctx<'_>, id: Id<Incoming>) {
         if let Some(message) = self.all.get_mut(id) {
             message.stage = Stage::Unsaved;
             cx.store.incoming_failed(&mut self.all, id);

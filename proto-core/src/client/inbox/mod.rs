@@ -377,7 +377,7 @@ impl<'a> Inbox<'a> {
         let message = self.messages.all.get_mut(id).filter(|m| m.stage == Stage::Keeping)?;
         if !saved {
             cx.news.tell(Event::StoreFailed);
-            self.messages.keep_later(cx, id);
+            self.messages.keep_all_later(cx, id);
             return None;
         }
         message.stage = Stage::Kept;
@@ -510,11 +510,31 @@ mod tests {
     use core::time::Duration;
 
     use crate::{
-        client::fixture::{Fixture, ticket},
+        client::{
+            fixture::{Fixture, ticket},
+            requests::Wanted,
+        },
         id::{Epoch, Incarnation, Nick, Number, PublicKey},
     };
 
     use super::{message::Said, *};
+
+    const FROM: &str = "bob";
+    const ROW: [u8; 13] = *b"\x05\0\0\0\0\0\0\0hello";
+
+    /// Entry `index` of a room comes whole.
+    fn comes(cx: &mut Ctx<'_>, inbox: &mut Inbox<'_>, room: PeerId, index: u64) -> Id<Incoming> {
+        let link = Id::from_parts(0, core::num::NonZeroU32::MIN);
+        let author = Nick::new(FROM).unwrap();
+        let said = Said { author, own: false, run: Incarnation([1; 8]), previous: None };
+        let position = Position::new(Epoch(0), Number(index));
+        let total = ROW.len() as u16;
+        let (entry, message) = inbox.entry(cx, link, room, position, (total, false)).unwrap();
+        let piece = Piece::new(total, 0, &ROW).unwrap();
+        assert!(message.put_entry(&piece, said, &mut cx.bodies));
+        inbox.keep_entry(cx, entry, position);
+        entry
+    }
 
     #[test]
     fn what_the_store_did_not_take_is_asked_for_again_and_told_once_it_has_it() {
@@ -522,16 +542,7 @@ mod tests {
         let (mut cx, (_, _, messages)) = fixture.parts();
         let mut inbox = Inbox::new(&mut state, &mut heads, messages);
         let room = cx.peers.add(PublicKey([9; 32]), To::Lobby).unwrap();
-        let link = Id::from_parts(0, core::num::NonZeroU32::MIN);
-        let from = Nick::new("bob").unwrap();
-        let said = Said { author: from, own: false, run: Incarnation([1; 8]), previous: None };
-        let body = *b"\x05\0\0\0\0\0\0\0hello";
-        let position = Position::new(Epoch(0), Number(1));
-        let (entry, message) =
-            inbox.entry(&mut cx, link, room, position, (body.len() as u16, false)).unwrap();
-        let piece = Piece::new(body.len() as u16, 0, &body).unwrap();
-        assert!(message.put_entry(&piece, said, &mut cx.bodies));
-        inbox.keep_entry(&mut cx, entry, position);
+        let entry = comes(&mut cx, &mut inbox, room, 1);
         assert_eq!(inbox.first_unsaved(&cx, room), Some(1));
 
         let asked = ticket(inbox.request(&mut cx, entry));
@@ -543,11 +554,38 @@ mod tests {
 
         let asked = ticket(inbox.request(&mut cx, entry));
         assert_eq!(inbox.stored(&mut cx, asked, true), Some(room));
-        let time = UnixTime(5);
-        let event = Event::RoomMessage { room: To::Lobby, index: 1, from, time };
+        let from = Nick::new(FROM).unwrap();
+        let event = Event::RoomMessage { room: To::Lobby, index: 1, from, time: UnixTime(5) };
         assert_eq!(inbox.next_event(&mut cx), Some((event, 5)));
         assert_eq!(cx.work.get(..5), Some(&b"hello"[..]));
         inbox.finish(&mut cx);
         assert_eq!((inbox.usage().0, cx.bodies.used()), (0, 0), "all memory is given back");
+    }
+
+    #[test]
+    fn what_was_to_be_saved_after_what_failed_waits_for_it() {
+        let (mut fixture, mut state, mut heads) = (Fixture::new(), State::default(), Heads::NEW);
+        let (mut cx, (_, _, messages)) = fixture.parts();
+        let mut inbox = Inbox::new(&mut state, &mut heads, messages);
+        let room = cx.peers.add(PublicKey([9; 32]), To::Lobby).unwrap();
+        let [first, second] = [1, 2].map(|index| comes(&mut cx, &mut inbox, room, index));
+        let next = |cx: &mut Ctx<'_>| loop {
+            match cx.store.next(true)? {
+                Wanted::Incoming(id) => return Some(id),
+                Wanted::Peer(_) => cx.store.peer_asked(&mut cx.peers),
+                _ => return None,
+            }
+        };
+        // The host's store was busy with the first, and failed at it.
+        assert_eq!(next(&mut cx), Some(first));
+        let asked = ticket(inbox.request(&mut cx, first));
+        inbox.stored(&mut cx, asked, false);
+        assert_eq!(next(&mut cx), None, "nothing overtakes it");
+        assert!(cx.store.is_retry_due(cx.now + Duration::from_secs(1)));
+        inbox.retry(&mut cx);
+        for expected in [first, second] {
+            assert_eq!(next(&mut cx), Some(expected));
+            inbox.request(&mut cx, expected);
+        }
     }
 }

@@ -95,6 +95,11 @@ impl Conversation {
         former < cursor.epoch && cursor.epoch != now
     }
 
+    /// Something was said in a later epoch than at `position`, and may wait for it.
+    pub(super) fn has_later_epoch(&self, position: Position) -> bool {
+        position.epoch < self.last.epoch
+    }
+
     /// The server has messages of this conversation that are not settled.
     pub(super) fn has_shelved(&self) -> bool {
         self.done < self.window.shelved

@@ -1,6 +1,7 @@
 //! The messages of one conversation that are in memory, in order.
 
 use crate::{
+    client::saved::Saved,
     id::{Epoch, Position},
     storage::{Id, Slab},
 };
@@ -51,14 +52,17 @@ impl<'s, 'a> Line<'s, 'a> {
     }
 
     /// The epoch that is being sent: a later one waits until its reader has, or may pass
-    /// over, all of this, since a cursor in it speaks for all before.
-    pub(super) fn sent_epoch(self) -> Option<Epoch> {
-        let last = self.conversation.last.epoch;
+    /// over, all of this, since a cursor in it speaks for all before. It also waits until this
+    /// is `saved`: after a crash, what comes again from an epoch that was left is refused.
+    pub(super) fn sent_epoch(self, saved: &Saved) -> Option<Epoch> {
+        let Conversation { last, stored, .. } = self.conversation;
         let (_, first) = self.iter().find(|(_, message)| {
-            let is_only = message.position.epoch == last;
-            is_only || message.stage.is_unsaved() || message.is_undecided()
+            let is_only = message.position.epoch == last.epoch;
+            is_only || message.stage.is_unsaved() || message.is_being_recorded()
         })?;
-        Some(first.position.epoch)
+        let epoch = first.position.epoch;
+        let is_next = *stored != Position::default() && stored.epoch < epoch;
+        (!is_next || saved.is_durable()).then_some(epoch)
     }
 
     /// What is next to be sent was said in an epoch before this one.

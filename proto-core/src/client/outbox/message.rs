@@ -158,7 +158,12 @@ impl Outgoing {
 
     /// It was given up, which is not durable yet: a crash would have it sent again.
     pub(super) fn is_undecided(&self) -> bool {
-        self.stage.is_given_up() && (self.ask != Ask::Idle || self.asking.is_linked())
+        self.stage.is_given_up() && self.is_being_recorded()
+    }
+
+    /// What became of it is known, and not durable yet.
+    pub(super) fn is_being_recorded(&self) -> bool {
+        matches!(self.stage, Stage::Done(_)) && (self.ask != Ask::Idle || self.asking.is_linked())
     }
 }
 

@@ -299,6 +299,12 @@ impl<'a> Outbox<'a> {
                     // Those after it waited for its number, which is passed over now.
                     self.sending.deposit_again(cx, peer);
                     self.sending.move_up(cx, peer);
+                } else if cx
+                    .peers
+                    .get(peer)
+                    .is_some_and(|it| it.conversation.has_later_epoch(position))
+                {
+                    self.sending.pump(cx, peer);
                 }
             }
             _ => {

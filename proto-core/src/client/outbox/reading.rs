@@ -44,6 +44,13 @@ impl Outbox<'_> {
             self.sending.messages.state.active.push_back(&mut cx.peers, id);
             cx.store.retry_later(cx.now);
         }
+        if cx
+            .peers
+            .get(id)
+            .is_some_and(|it| it.conversation.has_later_epoch(it.conversation.stored))
+        {
+            self.sending.pump(cx, id);
+        }
         self.sending.messages.consider_fetch(cx, id);
         self.sending.messages.consider_idle(cx, id);
     }

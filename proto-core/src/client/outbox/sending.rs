@@ -88,7 +88,7 @@ impl Sending<'_> {
     pub(super) fn send_open(&mut self, cx: &mut Ctx<'_>, id: PeerId) {
         let Some(peer) = cx.peers.get(id) else { return };
         let (link, mut at) = (peer.link(), peer.conversation.messages.front());
-        let epoch = self.messages.line(&peer.conversation).sent_epoch();
+        let epoch = self.messages.line(&peer.conversation).sent_epoch(&peer.saved);
         while let Some((message_id, message)) =
             at.and_then(|id| Some((id, self.messages.all.get_mut(id)?)))
         {
@@ -124,7 +124,7 @@ impl Sending<'_> {
     pub(super) fn deposit_open(&mut self, cx: &mut Ctx<'_>, id: PeerId, why: SubmitReason) {
         let Some(peer) = cx.peers.get(id) else { return };
         let line = self.messages.line(&peer.conversation);
-        let epoch = line.sent_epoch();
+        let epoch = line.sent_epoch(&peer.saved);
         // A receipt speaks for all before it: the server says first what it has of those. Nor
         // may what is under way be taken back then: sealed anew, it would come in pieces of
         // two seals.
@@ -248,7 +248,7 @@ impl Sending<'_> {
         let Some(peer) = cx.peers.get(peer_id) else { return };
         let in_memory = self.messages.line(&peer.conversation);
         let epoch = self.messages.all.get(id).map(|message| message.position.epoch);
-        let first = epoch.is_some() && epoch == in_memory.sent_epoch();
+        let first = epoch.is_some() && epoch == in_memory.sent_epoch(&peer.saved);
         match (peer.conversation.path, peer.link()) {
             // The common case goes past all that is under way already.
             (Path::Direct, Some(link))
