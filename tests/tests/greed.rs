@@ -102,8 +102,8 @@ fn what_is_begun_and_not_ended_is_gone_after_a_while() {
 
 /// How long it takes to get so many messages to someone, all said at once.
 fn burst(way: Way, count: usize) -> Moment {
-    let mut siege = Siege::with_sizes(Room::DEFAULT_SERVER, |room| {
-        *room = Room { people: 64, ..Room::DEFAULT_CLIENT };
+    let mut siege = Siege::in_order(Room::DEFAULT_SERVER, |room| {
+        *room = Room { people: 64, messages: 2_048, ..Room::DEFAULT_CLIENT };
     });
     let to = match way {
         Way::Stored => siege.world.nodes[3].nick(),
@@ -133,19 +133,17 @@ fn burst(way: Way, count: usize) -> Moment {
 /// Messages a second never fall as more of them are under way.
 fn never_falls(way: Way) {
     let rate = |count: usize| count as u64 * SECOND / burst(way, count);
-    let rates = [16, 64, 256].map(rate);
-    println!("{way:?}: {rates:?} a second with 16, 64 and 256 under way");
+    let rates = [16, 64, 256, 1_024].map(rate);
+    println!("{way:?}: {rates:?} a second with 16, 64, 256 and 1,024 under way");
     assert!(rates.is_sorted_by(|less, more| *more >= less / 10 * 9), "it falls: {rates:?}");
 }
 
 #[test]
-#[ignore = "2,461 a second with 64 under way, and 1,000 with 256"]
 fn more_direct_messages_are_no_slower() {
     never_falls(Way::Direct);
 }
 
 #[test]
-#[ignore = "955 a second with 64 under way, and 782 with 256"]
 fn more_stored_messages_are_no_slower() {
     never_falls(Way::Stored);
 }

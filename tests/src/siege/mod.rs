@@ -82,10 +82,19 @@ impl Siege {
         Self::with_sizes(Room::DEFAULT_SERVER, |_| {})
     }
 
-    /// A server of that size, and a first person with that of a client.
+    /// A server of that size, and people with that of a client.
     pub fn with_sizes(server: Room, client: impl Fn(&mut Room)) -> Self {
+        Self::made(Faults::none(), server, client)
+    }
+
+    /// The same on a network that delays each datagram alike, so that none overtakes another.
+    pub fn in_order(server: Room, client: impl Fn(&mut Room)) -> Self {
+        Self::made(Faults::steady(), server, client)
+    }
+
+    fn made(faults: Faults, server: Room, client: impl Fn(&mut Room)) -> Self {
         let mut place = 0;
-        let setup = Self::setup(1, Faults::none(), 3);
+        let setup = Self::setup(1, faults, 3);
         let world = World::prepared(&setup, |plan| {
             match place {
                 SERVER => plan.room = server,
