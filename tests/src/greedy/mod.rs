@@ -15,7 +15,10 @@ use std::{
     net::SocketAddr,
 };
 
-use proto_core::id::{Nick, PublicKey};
+use proto_core::{
+    id::{Nick, PublicKey},
+    session::Portable,
+};
 
 use crate::{
     agenda::Event,
@@ -36,29 +39,62 @@ const PATH: Moment = SECOND / 200;
 /// How soon someone looks again who waits for their nick.
 const LOOK: Moment = SECOND / 50;
 
-/// Someone with keys who takes what they can get.
+/// Someone with keys who takes what they can get, wherever their datagrams go.
 #[derive(Debug)]
-struct Greedy {
-    at: SocketAddr,
+pub struct Greedy {
     behaviour: Behaviour,
     hand: Hand,
 }
 
 impl Greedy {
-    /// Their turn; how long until the next.
-    fn turn(&mut self, now: Moment) -> Moment {
+    /// The one of that number who does that, with keys of their own.
+    pub(crate) fn new(
+        number: usize,
+        behaviour: Behaviour,
+        around: Surroundings,
+        dice: Dice,
+    ) -> Self {
+        let nick = Nick::new(&format!("greedy{number}")).expect("a nick");
+        Self { behaviour, hand: Hand::new(around, behaviour.manners(), nick, dice) }
+    }
+
+    /// The same at a real server, of which only address and key are known.
+    pub fn at(number: usize, behaviour: Behaviour, server: (SocketAddr, PublicKey)) -> Self {
+        let around = Surroundings::new(&Portable, server, std::iter::empty());
+        Self::new(number, behaviour, around, Dice::new(number as u64))
+    }
+
+    /// Their turn, at a time that is counted from any; how long until the next.
+    pub fn turn(&mut self, now: Moment) -> Moment {
         if self.behaviour.registers() && !self.hand.settle_in(now) {
             return LOOK;
         }
         self.hand.turns += 1;
         self.behaviour.act(&mut self.hand)
     }
+
+    /// A datagram came for them.
+    pub fn hear(&mut self, datagram: Vec<u8>) {
+        if let Some(id) = self.hand.hear(datagram) {
+            self.behaviour.greet(&mut self.hand, id);
+        }
+    }
+
+    /// The datagrams that they send, and where to.
+    pub fn take_out(&mut self) -> Vec<(SocketAddr, Vec<u8>)> {
+        self.hand.take_out()
+    }
+
+    /// What they sent and were sent.
+    pub fn tally(&self) -> Tally {
+        self.hand.tally
+    }
 }
 
 /// All of them.
 #[derive(Debug, Default)]
 pub(crate) struct Crowd {
-    all: Vec<Greedy>,
+    all: Vec<(SocketAddr, Greedy)>,
     by_address: BTreeMap<SocketAddr, usize>,
     /// They have all gone.
     is_over: bool,
@@ -74,12 +110,10 @@ impl Crowd {
         around: Surroundings,
     ) -> usize {
         let number = self.all.len();
-        let nick = Nick::new(&format!("greedy{number}")).expect("a nick");
-        let dice = Dice::new(cx.dice.u64());
-        let hand = Hand::new(around, behaviour.manners(), nick, dice);
+        let greedy = Greedy::new(number, behaviour, around, Dice::new(cx.dice.u64()));
         cx.counts.greedy += 1;
-        cx.line(|_| format!("{nick} comes, at {at}: {behaviour:?}"));
-        self.all.push(Greedy { at, behaviour, hand });
+        cx.line(|_| format!("{} comes, at {at}: {behaviour:?}", greedy.hand.nick()));
+        self.all.push((at, greedy));
         self.by_address.insert(at, number);
         cx.after(LOOK, Event::Turn(number));
         number
@@ -92,7 +126,7 @@ impl Crowd {
 
     /// What one of them sent and was sent.
     pub(crate) fn tally(&self, number: usize) -> Tally {
-        self.all[number].hand.tally
+        self.all[number].1.tally()
     }
 
     /// It is someone's turn; the keys that they use from now on.
@@ -100,8 +134,7 @@ impl Crowd {
         if self.is_over {
             return BTreeSet::new();
         }
-        let greedy = &mut self.all[number];
-        let pause = greedy.turn(cx.now());
+        let pause = self.all[number].1.turn(cx.now());
         cx.after(pause, Event::Turn(number));
         self.flush(cx, number)
     }
@@ -112,19 +145,16 @@ impl Crowd {
         else {
             return BTreeSet::new();
         };
-        let Greedy { behaviour, hand, .. } = &mut self.all[number];
-        if let Some(id) = hand.hear(letter.bytes) {
-            behaviour.greet(hand, id);
-        }
+        self.all[number].1.hear(letter.bytes);
         self.flush(cx, number)
     }
 
     fn flush(&mut self, cx: &mut Ctx, number: usize) -> BTreeSet<PublicKey> {
-        let Greedy { at, hand, .. } = &mut self.all[number];
-        for (to, bytes) in hand.take_out() {
+        let (at, greedy) = &mut self.all[number];
+        for (to, bytes) in greedy.take_out() {
             let letter = Letter { from: *at, to, bytes };
             cx.after(PATH, Event::Arrive { letter, damaged: false });
         }
-        hand.take_keys()
+        greedy.hand.take_keys()
     }
 }
