@@ -5,7 +5,7 @@
 use peers::{BYTES, Cost, Pair, Selection, Streams, Way};
 
 /// Messages that are under way at a time.
-const UNDER_WAY: [usize; 4] = [1, 16, 64, 256];
+const UNDER_WAY: [usize; 5] = [1, 16, 64, 256, 1_024];
 /// Messages in one round, and rounds, of which the best counts.
 const MESSAGES: u64 = 10_000;
 const ROUNDS: usize = 15;

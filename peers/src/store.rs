@@ -1,7 +1,7 @@
 //! A store that lasts as long as the program.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, VecDeque},
     mem,
     time::Duration,
 };
@@ -15,7 +15,7 @@ use proto_core::{
 /// asked for while a commit is under way goes into the next one, and a commit takes its time.
 #[derive(Debug, Default)]
 pub struct Store {
-    logs: HashMap<Log, Numbered>,
+    logs: BTreeMap<Log, Numbered>,
     commit: Option<Duration>,
     /// What was asked for since the commit under way began, and what that one has.
     collected: Vec<(Ticket, Answer)>,

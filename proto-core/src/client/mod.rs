@@ -218,12 +218,7 @@ impl<S: Storage> Client<S> {
     }
 
     fn engine(&mut self, now: Instant) -> Engine<'_> {
-        self.counting(now).0
-    }
-
-    /// The engine, and the count of what it asks for.
-    fn counting(&mut self, now: Instant) -> (Engine<'_>, &mut usize) {
-        (Engine::new(&mut self.state, self.storage.tables(), now), &mut self.unanswered)
+        Engine::new(&mut self.state, self.storage.tables(), now)
     }
 }
 
@@ -270,7 +265,8 @@ impl<S: Storage> Machine for Client<S> {
         now: Instant,
         scratch: &'b mut [u8; MAX_DATAGRAM],
     ) -> Option<Action<'b, Event>> {
-        let (mut engine, unanswered) = self.counting(now);
+        let Self { state, storage, unanswered } = self;
+        let mut engine = Engine::new(state, storage.tables(), now);
         engine.handle_timeouts();
         let owed = engine.next_owed(scratch)?;
         *unanswered += usize::from(matches!(owed, Owed::Request(_)));

@@ -57,7 +57,8 @@ impl core::fmt::Debug for Engine<'_> {
 }
 
 impl<'a> Engine<'a> {
-    pub(super) fn new(state: &'a mut State, tables: Tables<'a>) -> Self {
+    pub(super) fn new(state: &'a mut State, tables: Tables<'a>, now: Instant) -> Self {
+        state.now = now;
         let hash = state.hash;
         let (entries, timers, places) = (tables.entries, tables.entry_timers, tables.by_place);
         let names = (tables.by_nick, tables.by_key);

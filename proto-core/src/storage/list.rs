@@ -93,6 +93,11 @@ impl<T, L> List<T, L> {
     pub fn before(&self, id: Id<T>, node: &Node<T>) -> Option<Id<T>> {
         node.place.as_ref().filter(|_| self.front != Some(id)).map(|place| place.previous)
     }
+
+    /// The last entry, which the first, at `node`, knows.
+    pub fn last(&self, node: &Node<T>) -> Option<Id<T>> {
+        node.place.as_ref().filter(|_| self.front.is_some()).map(|place| place.previous)
+    }
 }
 
 impl<T: Linked<L>, L> List<T, L> {

@@ -18,6 +18,8 @@ use super::{
 pub(in crate::client) struct Conversation {
     /// What is not settled and in memory, in order.
     pub(super) messages: List<Outgoing, OfPeer>,
+    /// How many of them are under way, or to be as soon as may be.
+    pub(super) in_turn: usize,
     /// The last number that was used.
     pub(super) last: Position,
     pub(super) path: Path,
@@ -48,6 +50,7 @@ impl Conversation {
     pub(in crate::client) fn new(is_room: bool) -> Self {
         Self {
             messages: List::NEW,
+            in_turn: 0,
             last: Position::default(),
             path: if is_room { Path::Server } else { Path::Direct },
             stored: Position::default(),
@@ -95,9 +98,9 @@ impl Conversation {
         former < cursor.epoch && cursor.epoch != now
     }
 
-    /// Something was said in a later epoch than at `position`, and may wait for it.
-    pub(super) fn has_later_epoch(&self, position: Position) -> bool {
-        position.epoch < self.last.epoch
+    /// The server has something of an epoch before this one: that is to be on record first.
+    pub(super) fn is_left(&self, epoch: Epoch) -> bool {
+        self.stored != Position::default() && self.stored.epoch < epoch
     }
 
     /// The server has messages of this conversation that are not settled.

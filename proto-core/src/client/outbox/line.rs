@@ -33,6 +33,18 @@ impl<'s, 'a> Line<'s, 'a> {
         })
     }
 
+    /// The messages, the last one first.
+    pub(super) fn iter_back(self) -> impl Iterator<Item = (Id<Outgoing>, &'s Outgoing)> {
+        let Conversation { messages, .. } = self.conversation;
+        let front = messages.front().and_then(|id| self.all.get(id));
+        let mut at = front.and_then(|front| messages.last(&front.of_peer));
+        core::iter::from_fn(move || {
+            let (id, message) = at.and_then(|id| Some((id, self.all.get(id)?)))?;
+            at = messages.before(id, &message.of_peer);
+            Some((id, message))
+        })
+    }
+
     /// The first that is so far.
     pub(super) fn first_where(
         self,
@@ -51,18 +63,22 @@ impl<'s, 'a> Line<'s, 'a> {
         self.iter().find(|(_, message)| message.position == position)
     }
 
+    /// The last one up to `position`, which is more likely near the end.
+    pub(super) fn last_upto(self, position: Position) -> Option<(Id<Outgoing>, &'s Outgoing)> {
+        self.iter_back().find(|(_, message)| message.position <= position)
+    }
+
     /// The epoch that is being sent: a later one waits until its reader has, or may pass
     /// over, all of this, since a cursor in it speaks for all before. It also waits until this
     /// is `saved`: after a crash, what comes again from an epoch that was left is refused.
     pub(super) fn sent_epoch(self, saved: &Saved) -> Option<Epoch> {
-        let Conversation { last, stored, .. } = self.conversation;
+        let last = self.conversation.last;
         let (_, first) = self.iter().find(|(_, message)| {
             let is_only = message.position.epoch == last.epoch;
             is_only || message.stage.is_unsaved() || message.is_being_recorded()
         })?;
         let epoch = first.position.epoch;
-        let is_next = *stored != Position::default() && stored.epoch < epoch;
-        (!is_next || saved.is_durable()).then_some(epoch)
+        (!self.conversation.is_left(epoch) || saved.is_durable()).then_some(epoch)
     }
 
     /// What is next to be sent was said in an epoch before this one.
@@ -76,11 +92,6 @@ impl<'s, 'a> Line<'s, 'a> {
     pub(super) fn has_stored(self) -> bool {
         self.conversation.has_shelved()
             || self.first_where(|stage| stage == Stage::Stored).is_some()
-    }
-
-    /// Fewer than `most` messages are in turn.
-    pub(super) fn has_fewer_in_turn(self, most: usize) -> bool {
-        self.iter().filter(|(_, message)| message.stage.is_in_turn()).take(most).count() < most
     }
 
     /// A cursor settles something that is open.

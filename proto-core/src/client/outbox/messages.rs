@@ -100,16 +100,36 @@ impl<'a> Messages<'a> {
 
     /// One more message of a conversation may be in memory.
     pub(super) fn has_turn(&self, conversation: &Conversation) -> bool {
+        debug_assert_eq!(
+            conversation.in_turn,
+            self.line(conversation).iter().filter(|(_, it)| it.stage.is_in_turn()).count(),
+            "each change of a stage is counted"
+        );
+        conversation.in_turn < self.most()
+    }
+
+    /// A message gets on.
+    pub(super) fn set_stage(&mut self, cx: &mut Ctx<'_>, id: Id<Outgoing>, stage: Stage) {
+        let Some(message) = self.get_mut(id) else { return };
+        let before = core::mem::replace(&mut message.stage, stage);
+        if let Some(peer) = cx.peers.get_mut(message.peer) {
+            let in_turn = &mut peer.conversation.in_turn;
+            *in_turn += usize::from(stage.is_in_turn());
+            *in_turn -= usize::from(before.is_in_turn());
+        }
+    }
+
+    /// So many messages of one conversation may be in turn.
+    fn most(&self) -> usize {
         let (used, all) = (self.all.len(), self.all.capacity());
         let [few, some, many] = MOST;
-        let most = if used * 2 < all {
+        if used * 2 < all {
             few
         } else if used * 8 < all * 5 {
             some
         } else {
             many
-        };
-        used < most || self.line(conversation).has_fewer_in_turn(most)
+        }
     }
 
     /// A message that just became durable is under way at once, or waits in the store for those
@@ -126,20 +146,6 @@ impl<'a> Messages<'a> {
         let window = &conversation.window;
         let is_next = window.has_behind() && conversation.behind_what() < position;
         is_next && !window.failed && !self.is_crowded(cx) && self.has_turn(conversation)
-    }
-
-    /// Whether the author's own clock may say that a message expired: the clock may be wrong, so
-    /// only of what nobody can have, or if there is nobody to ask.
-    pub(super) fn may_expire(cx: &Ctx<'_>, message: &Outgoing) -> bool {
-        let lost = || {
-            let recipient = cx.peers.get(message.peer).and_then(Peer::recipient);
-            cx.server.knows_roster() && recipient.is_none()
-        };
-        match message.stage {
-            Stage::Open if !message.maybe_delivered => true,
-            Stage::Open | Stage::Submitted => lost(),
-            _ => false,
-        }
     }
 
     /// Numbers a text and asks the host to make it durable; `None` if there is no room.
@@ -281,7 +287,7 @@ impl<'a> Messages<'a> {
         let Some(peer) = cx.peers.get(id) else { return };
         let config = &cx.config;
         let first = self.line(&peer.conversation).first_unsaved();
-        let expiry = first.filter(|message| Self::may_expire(cx, message)).map(|message| {
+        let expiry = first.filter(|message| may_expire(cx, message)).map(|message| {
             // The wall clock may have jumped: what is over is over in a moment, not in the past.
             let left = config.expiry.saturating_sub(cx.unix().since(message.time));
             cx.now + left.max(MOMENT)
@@ -334,16 +340,10 @@ impl<'a> Messages<'a> {
         if conversation.can_settle(&peer.saved) {
             return Some(conversation.done);
         }
-        let room = window.has_behind() && is_sendable(cx, peer) && self.has_turn(conversation);
-        room.then_some(conversation.behind_what())
-    }
-
-    /// The store failed to read an outbox, or there is no room for what it read.
-    pub(super) fn fetch_later(cx: &mut Ctx<'_>, id: PeerId) {
-        if let Some(peer) = cx.peers.get_mut(id) {
-            peer.conversation.window.failed = true;
-        }
-        cx.store.retry_later(cx.now);
+        // Many are read at once, while as many are still under way.
+        let has_room = conversation.in_turn < self.most().div_ceil(2);
+        let goes_on = window.has_behind() && has_room && is_sendable(cx, peer);
+        goes_on.then_some(conversation.behind_what())
     }
 
     /// Puts a message of the outbox into memory, in its place; `None` without room.
@@ -364,9 +364,14 @@ impl<'a> Messages<'a> {
         message.time = Said::from_body(body).map_or(UnixTime(0), |said| said.time);
         let conversation = &mut cx.peers.get_mut(id)?.conversation;
         message.maybe_delivered = position <= conversation.window.maybe_sent;
+        let in_turn = usize::from(message.stage.is_in_turn());
         let added = self.all.insert(message).ok()?;
+        conversation.in_turn += in_turn;
         let line = Line::new(conversation, &self.all);
-        let next = line.iter().find(|(_, next)| next.position > position).map(|(next, _)| next);
+        let next = match line.last_upto(position) {
+            Some((_, before)) => before.of_peer.next(),
+            None => conversation.messages.front(),
+        };
         conversation.messages.insert_before(&mut self.all, next, added);
         conversation.window.loaded_upto(position);
         self.state.active.push_back(&mut cx.peers, id);
@@ -417,9 +422,10 @@ impl<'a> Messages<'a> {
 
     /// A message that just became durable is not in turn.
     pub(super) fn fall_behind(&mut self, cx: &mut Ctx<'_>, id: Id<Outgoing>) {
-        let Some(message) = self.get_mut(id) else { return };
-        message.stage = Stage::Behind;
-        if let Some(peer) = cx.peers.get_mut(message.peer) {
+        let Some(message) = self.get(id) else { return };
+        let peer = message.peer;
+        self.set_stage(cx, id, Stage::Behind);
+        if let Some(peer) = cx.peers.get_mut(peer) {
             peer.conversation.window.fall_behind();
         }
         self.free(cx, id);
@@ -463,8 +469,8 @@ impl<'a> Messages<'a> {
             self.state.unsaved += usize::from(stage == Stage::Stored);
             self.unlist(cx, message_id);
             self.free(cx, message_id);
+            self.set_stage(cx, message_id, Stage::Behind);
             if let Some(message) = self.all.get_mut(message_id) {
-                message.stage = Stage::Behind;
                 message.news.stored = false;
                 (message.link, message.since) = (None, None);
             }
@@ -580,6 +586,28 @@ impl<'a> Messages<'a> {
             self.state.active.remove(&mut cx.peers, id);
         }
     }
+}
+
+/// Whether the author's own clock may say that a message expired: the clock may be wrong, so
+/// only of what nobody can have, or if there is nobody to ask.
+pub(super) fn may_expire(cx: &Ctx<'_>, message: &Outgoing) -> bool {
+    let lost = || {
+        let recipient = cx.peers.get(message.peer).and_then(Peer::recipient);
+        cx.server.knows_roster() && recipient.is_none()
+    };
+    match message.stage {
+        Stage::Open if !message.maybe_delivered => true,
+        Stage::Open | Stage::Submitted => lost(),
+        _ => false,
+    }
+}
+
+/// The store failed to read an outbox, or there is no room for what it read.
+pub(super) fn fetch_later(cx: &mut Ctx<'_>, id: PeerId) {
+    if let Some(peer) = cx.peers.get_mut(id) {
+        peer.conversation.window.failed = true;
+    }
+    cx.store.retry_later(cx.now);
 }
 
 /// What each frame with a piece of a message says of it; `to` whom, and sealed to which of their

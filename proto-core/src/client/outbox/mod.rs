@@ -39,7 +39,7 @@ use super::{
 };
 use conversation::Path;
 use message::{Outgoing, Stage};
-use messages::{AGAIN, Messages, is_on_its_way};
+use messages::{AGAIN, Messages, is_on_its_way, may_expire};
 use sending::Sending;
 
 pub(super) use messages::State;
@@ -274,9 +274,7 @@ impl<'a> Outbox<'a> {
                 message.news.accepted = true;
                 self.sending.messages.tell(id);
                 if self.sending.messages.takes_turn(cx, peer) {
-                    if let Some(message) = self.sending.messages.all.get_mut(id) {
-                        message.stage = Stage::Open;
-                    }
+                    self.sending.messages.set_stage(cx, id, Stage::Open);
                     if let Some(peer) = cx.peers.get_mut(peer) {
                         peer.conversation.window.loaded_upto(position);
                     }
@@ -299,11 +297,8 @@ impl<'a> Outbox<'a> {
                     // Those after it waited for its number, which is passed over now.
                     self.sending.deposit_again(cx, peer);
                     self.sending.move_up(cx, peer);
-                } else if cx
-                    .peers
-                    .get(peer)
-                    .is_some_and(|it| it.conversation.has_later_epoch(position))
-                {
+                } else if position.epoch < cx.server.epoch() {
+                    // What was said since may have waited for that.
                     self.sending.pump(cx, peer);
                 }
             }
@@ -321,7 +316,7 @@ impl<'a> Outbox<'a> {
             self.sending.messages.of(cx, id).and_then(|line| line.first_where(Stage::is_unsaved))
         {
             let expired = unix.since(message.time) >= cx.config.expiry;
-            if !expired || !Messages::may_expire(cx, message) {
+            if !expired || !may_expire(cx, message) {
                 break;
             }
             self.sending.done(cx, first, Verdict::Expired);

@@ -17,7 +17,7 @@ use crate::{
 use super::{
     Outbox,
     message::{Outgoing, Stage},
-    messages::{Messages, body_with_room},
+    messages::{body_with_room, fetch_later},
     trimming::trim,
     window::{after, before},
 };
@@ -44,11 +44,8 @@ impl Outbox<'_> {
             self.sending.messages.state.active.push_back(&mut cx.peers, id);
             cx.store.retry_later(cx.now);
         }
-        if cx
-            .peers
-            .get(id)
-            .is_some_and(|it| it.conversation.has_later_epoch(it.conversation.stored))
-        {
+        let conversation = cx.peers.get(id).map(|peer| &peer.conversation);
+        if conversation.is_some_and(|it| it.is_left(it.last.epoch)) {
             self.sending.pump(cx, id);
         }
         self.sending.messages.consider_fetch(cx, id);
@@ -84,7 +81,7 @@ impl Outbox<'_> {
         let least = from.to_record_number().saturating_add(1);
         let Some(loaded) = loaded.and_then(|loaded| loaded.checked(least)) else {
             cx.news.tell(Event::StoreFailed);
-            Messages::fetch_later(cx, id);
+            fetch_later(cx, id);
             return;
         };
         let records = loaded.records.iter();
@@ -103,6 +100,7 @@ impl Outbox<'_> {
                 }
                 self.take_turn(cx, id, position, bytes);
             }
+            self.sending.pump(cx, id);
         }
         if let Some(peer) = cx.peers.get(id)
             && let window = &peer.conversation.window
@@ -112,6 +110,7 @@ impl Outbox<'_> {
             self.sending.nothing_behind(cx, id);
         }
         self.sending.clear_front(cx, id);
+        self.sending.messages.rearm(cx, id);
     }
 
     /// What became of the first shelved messages is told.
@@ -167,7 +166,8 @@ impl Outbox<'_> {
 
     /// The next message behind those in memory has its turn.
     fn take_turn(&mut self, cx: &mut Ctx<'_>, id: PeerId, position: Position, bytes: &[u8]) {
-        let known = self.sending.messages.of(cx, id).and_then(|line| line.find(position));
+        let known = self.sending.messages.of(cx, id).and_then(|line| line.last_upto(position));
+        let known = known.filter(|(_, message)| message.position == position);
         if let Some((known, stage)) = known.map(|(known, message)| (known, message.stage)) {
             match stage {
                 // All that is behind is being saved.
@@ -184,10 +184,9 @@ impl Outbox<'_> {
             Some((OutboxRecord { verdict }, body)) => {
                 let verdict = verdict.map(|(verdict, _)| verdict);
                 if self.sending.messages.enter(cx, id, position, verdict, body).is_none() {
-                    Messages::fetch_later(cx, id);
+                    fetch_later(cx, id);
                 } else if verdict.is_none() {
                     self.sending.messages.come_forward(cx, id);
-                    self.sending.pump(cx, id);
                 }
             }
             None => {
@@ -197,7 +196,7 @@ impl Outbox<'_> {
                         self.sending.messages.come_forward(cx, id);
                         self.sending.done(cx, damaged, Verdict::Failed(Failure::Damaged));
                     }
-                    None => Messages::fetch_later(cx, id),
+                    None => fetch_later(cx, id),
                 }
             }
         }
@@ -214,15 +213,14 @@ impl Outbox<'_> {
                 cx.news.tell(Event::Damaged);
                 self.sending.done(cx, known, Verdict::Failed(Failure::Damaged));
             }
-            (Some(_), None) => return Messages::fetch_later(cx, id),
+            (Some(_), None) => return fetch_later(cx, id),
             (Some(text), Some(body)) => {
                 (message.body, message.total) = (body, text.len() as u16);
-                message.stage = Stage::Open;
+                self.sending.messages.set_stage(cx, known, Stage::Open);
             }
         }
         loaded_upto(cx, id, position);
         self.sending.messages.come_forward(cx, id);
-        self.sending.pump(cx, id);
     }
 }
 

@@ -199,6 +199,10 @@ impl Sending<'_> {
             return;
         }
         let line = self.messages.line(conversation);
+        if line.sent_epoch(&peer.saved).is_none() {
+            self.messages.rearm(cx, id);
+            return;
+        }
         match conversation.path {
             Path::Direct if cx.server.is_leaving() => self.switch(cx, id, SubmitReason::Leaving),
             // Another device of this user's has been heard of meanwhile: only the server can say
@@ -303,11 +307,11 @@ impl Sending<'_> {
         };
         self.messages.state.unsaved -= usize::from(message.stage.is_unsaved());
         let saved = message.stage != Stage::Saving;
-        message.stage = Stage::Done(verdict);
+        message.news.verdict |= !saved;
+        self.messages.set_stage(cx, id, Stage::Done(verdict));
         if saved {
             self.messages.save_verdict(cx, id);
         } else {
-            message.news.verdict = true;
             self.messages.tell(id);
         }
         self.consider_leaving(cx);
@@ -373,7 +377,6 @@ impl Sending<'_> {
         self.consider_direct(cx, id);
         self.messages.consider_fetch(cx, id);
         self.messages.consider_idle(cx, id);
-        self.messages.rearm(cx, id);
     }
 
     /// No message of a conversation is behind those in memory.
@@ -397,8 +400,7 @@ impl Sending<'_> {
         let Some(message) = self.messages.get_mut(id) else { return };
         if peer.is_room() {
             // Its members are many: the server reads it.
-            message.stage = Stage::Submitted;
-            return;
+            return self.messages.set_stage(cx, id, Stage::Submitted);
         }
         let total = usize::from(message.total);
         let (identity, random) = cx.links.identity_and_random();
@@ -416,10 +418,10 @@ impl Sending<'_> {
         };
         cx.bodies.write(&mut message.body, 0, sealed);
         message.total = sealed.len() as u16;
-        message.stage = Stage::Submitted;
         message.link = None;
         message.news.submitted = Some(why);
         peer.conversation.relayed = false;
+        self.messages.set_stage(cx, id, Stage::Submitted);
         self.messages.tell(id);
     }
 }

@@ -234,8 +234,8 @@ impl Outbox<'_> {
             }
             self.sending.messages.unlist(cx, id);
             self.sending.messages.free(cx, id);
+            self.sending.messages.set_stage(cx, id, Stage::Stored);
             if let Some(message) = self.sending.messages.all.get_mut(id) {
-                message.stage = Stage::Stored;
                 message.news.stored = true;
             }
             news = true;
