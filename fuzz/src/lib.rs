@@ -9,7 +9,7 @@
 //!
 //! Beside panics, each looks for what must never be: a deadline that stays due after
 //! all was done, and more work than one input is worth. At a server it also looks for starvation:
-//! whatever came before, two who are new register.
+//! whatever came before, two who are new register, and what one says gets to the other.
 
 mod live;
 mod outside;

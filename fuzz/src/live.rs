@@ -320,13 +320,12 @@ impl World<Server<ServerMemory>> {
     }
 }
 
-/// How many honest there are. As yet they are not looked for where there is no row for them: those of
-/// accounts that were removed are not used again, and places in rooms leave none in the lobby.
+/// How many honest there are. They are not looked for where there is no row for them.
 const HONEST: usize = 2;
 
 impl World<Server<ServerMemory>> {
     /// Whatever came before, once those who sent it are silent for as long as a session lasts, two
-    /// who are new register.
+    /// who are new register, and what one says gets to the other.
     fn starve_nobody(&mut self) {
         for _ in 0..2 {
             self.settle();
@@ -347,6 +346,17 @@ impl World<Server<ServerMemory>> {
             self.attend();
             self.outside.registered(end).expect("whoever is new gets a nick");
         }
+        let [honest, friend] = [End::Honest, End::Friend].map(|end| self.outside.registered(end));
+        let (Some(Registered { epoch, .. }), Some(Registered { account, .. })) = (honest, friend)
+        else {
+            unreachable!("both were just looked at");
+        };
+        let (to, piece) = (Recipient::Account(account), &[7; 160]);
+        let number = Number(1);
+        let submit = Submit { to, epoch, number, key: 0, skip: 0, total: 160, offset: 0, piece };
+        self.frame(End::Honest, &Frame::Submit(submit));
+        self.attend();
+        assert!(self.outside.has_mail(End::Friend), "what the honest say comes");
     }
 
     /// A second, in which the honest acknowledge what they are sent.
@@ -354,7 +364,8 @@ impl World<Server<ServerMemory>> {
         for _ in 0..5 {
             self.settle();
             for end in [End::Honest, End::Friend] {
-                self.step(Step::Acknowledge(end, u8::MAX));
+                let acknowledgement = self.outside.honest_acknowledgement(end);
+                self.arrive(end, acknowledgement);
             }
             self.step(Step::Time(200));
         }

@@ -1,7 +1,7 @@
 //! What a role meets: its host, and the ends of its sessions, which the fuzzer speaks for.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     convert::Infallible,
     net::SocketAddr,
 };
@@ -14,8 +14,9 @@ use proto_core::{
     session::{self, Identity, Initiator, Keys, Offer, Opened},
     time::{Instant, UnixTime, WallClock},
     wire::{
-        Accept, Ack, Datagram, Frame, FrameWriter, Frames, Hello, HelloTo, Init, MAX_DATAGRAM,
-        PACKET_OVERHEAD, PacketHeader, Registered, RoomRequest, VERSION,
+        Accept, Ack, AckGap, Datagram, Frame, FrameWriter, Frames, Hello, HelloTo, Init,
+        MAX_ACK_RANGES, MAX_DATAGRAM, PACKET_OVERHEAD, PacketHeader, Registered, RoomRequest,
+        VERSION,
     },
 };
 
@@ -116,8 +117,8 @@ struct Other {
     session: Option<(Keys, SessionId)>,
     /// The last datagram of a handshake that it was sent.
     handshake: Vec<u8>,
-    /// The last packet that it was sent.
-    received: Option<u64>,
+    /// The packets that it was sent.
+    received: BTreeSet<u64>,
     /// The last command that it was sent.
     asked: Option<RoomRequest>,
     /// The server registered it.
@@ -231,8 +232,27 @@ impl Outside {
 
     /// Acknowledges the last packet that an end was sent, and so many before it.
     pub(crate) fn acknowledgement(&mut self, end: End, run: u64) -> Option<Vec<u8>> {
-        let largest = self.ends[end as usize].received?;
+        let largest = *self.ends[end as usize].received.last()?;
         let ack = Ack { largest, delay: 0, first: run.min(largest), gaps: Default::default() };
+        self.seal(end, &plaintext(&Frame::Ack(ack)))
+    }
+
+    /// Acknowledges those packets that an end was sent, as everyone should: some numbers are
+    /// skipped.
+    pub(crate) fn honest_acknowledgement(&mut self, end: End) -> Option<Vec<u8>> {
+        let mut runs = Vec::<(u64, u64)>::new();
+        for number in self.ends[end as usize].received.iter().rev() {
+            match runs.last_mut() {
+                Some((low, _)) if *low == number + 1 => *low = *number,
+                _ => runs.push((*number, *number)),
+            }
+        }
+        let (low, largest) = *runs.first()?;
+        let gaps = runs
+            .windows(2)
+            .map(|runs| AckGap { missing: runs[0].0 - runs[1].1 - 2, run: runs[1].1 - runs[1].0 });
+        let gaps = gaps.take(MAX_ACK_RANGES).collect();
+        let ack = Ack { largest, delay: 0, first: largest - low, gaps };
         self.seal(end, &plaintext(&Frame::Ack(ack)))
     }
 
@@ -314,12 +334,17 @@ impl Outside {
         self.ends[end as usize].registered
     }
 
+    /// An end was sent mail.
+    pub(crate) fn has_mail(&self, end: End) -> bool {
+        self.ends[end as usize].mail > 0
+    }
+
     fn receive(&mut self, to: SocketAddr, datagram: &[u8]) {
         let Some(end) = End::EVERY.into_iter().find(|end| address(*end) == to) else { return };
         let other = &mut self.ends[end as usize];
         match Datagram::parse(&mut datagram.to_vec()) {
             Ok(Datagram::Packet(header, sealed)) => {
-                other.received = Some(header.counter);
+                other.received.insert(header.counter);
                 let Some((keys, _)) = &mut other.session else { return };
                 let Ok(plaintext) = keys.open.open(&Cheap, header, sealed) else { return };
                 for frame in Frames::new(plaintext) {
@@ -338,7 +363,7 @@ impl Outside {
     fn enter(&mut self, end: End, keys: Keys, theirs: SessionId) {
         let other = &mut self.ends[end as usize];
         other.session = Some((keys, theirs));
-        other.received = None;
+        other.received.clear();
     }
 
     fn offer(&mut self, end: End) -> Offer {
