@@ -288,7 +288,10 @@ fn register_refusal(why: RegisterRefusal) -> &'static str {
         RegisterRefusal::OtherNick => {
             "your key is registered with another nick here; use that nick, or another --data-dir"
         }
-        RegisterRefusal::Full => "the server has no room for another nick; tell its operator",
+        RegisterRefusal::Full => {
+            "the server has no room for another nick now; try again in a few minutes, or tell its \
+             operator"
+        }
         RegisterRefusal::Store => "the server could not save your nick; try again later",
         RegisterRefusal::Banned => {
             "the operator of this server has banned that nick or your key; only the operator can \

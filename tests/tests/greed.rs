@@ -230,7 +230,6 @@ fn nicks_of_those_who_were_removed_are_used_again() {
 }
 
 #[test]
-#[ignore = "one address takes all nicks there are, 70 a second"]
 fn nobody_takes_all_nicks() {
     let mut siege = Siege::with_sizes(Room { people: 1_000, ..Room::DEFAULT_SERVER }, |_| {});
     siege.beset(Behaviour::SquatsNicks, 1);

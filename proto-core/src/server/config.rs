@@ -26,6 +26,12 @@ pub struct Config {
     pub text: u32,
     /// How much of each room's log is kept.
     pub room: Retention,
+    /// When a quarter of all nicks or less is free, how many new ones a source prefix (/32, /64)
+    /// can have at once, though never more than a sixteenth of that quarter, and then: one in each
+    /// [`Self::nick_interval`]. The last are for newcomers from elsewhere.
+    pub nick_burst: u32,
+    /// See [`Self::nick_burst`].
+    pub nick_interval: Duration,
     /// How many members a room can have; the lobby has everyone.
     pub members: u32,
     /// How long a member that is online and reads nothing holds back what would push entries
@@ -58,6 +64,8 @@ impl Default for Config {
             mail: Duration::from_hours(30 * 24),
             text: 16 * 1024,
             room: Retention { entries: 10_000, bytes: 16 * 1024 * 1024, age: 30 * 24 * 3600 },
+            nick_burst: 20,
+            nick_interval: Duration::from_mins(1),
             members: 10_000,
             reader_wait: Duration::from_secs(10),
             logins: Logins::Open,

@@ -445,7 +445,13 @@ impl<'a> Engine<'a> {
 
     /// Adds an account that the store does not have yet; `None` if there is no room.
     fn begin_account(&mut self, link: Id<ServerLink>, register: &Register) -> Option<Account> {
-        let key = self.cx.links.get(link)?.peer;
+        let (key, from) = self.cx.links.get(link).map(|link| (link.peer, link.address.ip()))?;
+        let interval = self.cx.config.nick_interval;
+        if let Some(burst) = self.accounts.share(self.cx.config.nick_burst)
+            && !self.cx.links.allows_newcomer(self.cx.now, from, burst, interval)
+        {
+            return None;
+        }
         let account = self.accounts.begin(&self.cx, key, register)?;
         if !RoomRequests::new(&mut self.rooms).admit(&mut self.accounts, account, None) {
             self.accounts.table.remove(account);

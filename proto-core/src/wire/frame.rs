@@ -272,7 +272,7 @@ pub struct Retention {
 pub enum RegisterRefusal {
     /// It is bound to another key.
     Taken,
-    /// The server has no room for another nick.
+    /// The server has no room for another nick, or for now none for more from that address.
     Full,
     /// This key holds another nick already.
     OtherNick,

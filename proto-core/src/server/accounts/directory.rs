@@ -55,6 +55,14 @@ impl<'a> Accounts<'a> {
         (self.table.count() as usize, self.table.capacity())
     }
 
+    /// How many new ones a source prefix can have at once, of the `most` that it can have: of the
+    /// last quarter a sixteenth at most. `None` while more than that quarter is left.
+    pub(crate) fn share(&self, most: u32) -> Option<u32> {
+        let (given, capacity) = self.usage();
+        let is_scarce = given * 4 >= capacity * 3;
+        is_scarce.then_some(most.min(capacity as u32 / 64).max(1))
+    }
+
     /// The link that an account is registered or registering through.
     pub(crate) fn link(&self, account: Account) -> Option<Id<ServerLink>> {
         self.table.get(account)?.link
