@@ -239,7 +239,6 @@ fn nobody_takes_all_nicks() {
 }
 
 #[test]
-#[ignore = "one account takes all 1,000 rooms in 20 s, for ever"]
 fn nobody_takes_all_rooms() {
     let (mut siege, _) = beset(Behaviour::SquatsRooms, 1, 25 * SECOND);
     println!("{:?}", siege.usage());

@@ -280,7 +280,7 @@ impl Restored<'_, '_> {
     fn restore_room(&mut self, number: u64, bytes: &[u8]) -> Option<Id<RoomRow>> {
         let room = number.checked_sub(1).and_then(|n| u32::try_from(n).ok()).map(Room)?;
         let (record, _) = record::decode::<RoomRecord>(bytes)?;
-        self.rooms.table.restore(room, &record)
+        RoomRequests::new(self.rooms).restore_room(self.accounts, room, &record)
     }
 
     fn restore_member(&mut self, of: Id<RoomRow>, number: u64, bytes: &[u8]) -> bool {

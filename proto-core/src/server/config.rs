@@ -26,6 +26,8 @@ pub struct Config {
     pub text: u32,
     /// How much of each room's log is kept.
     pub room: Retention,
+    /// How many rooms of one account's making there can be.
+    pub rooms: u32,
     /// When a quarter of all nicks or less is free, how many new ones a source prefix (/32, /64)
     /// can have at once, though never more than a sixteenth of that quarter, and then: one in each
     /// [`Self::nick_interval`]. The last are for newcomers from elsewhere.
@@ -64,6 +66,7 @@ impl Default for Config {
             mail: Duration::from_hours(30 * 24),
             text: 16 * 1024,
             room: Retention { entries: 10_000, bytes: 16 * 1024 * 1024, age: 30 * 24 * 3600 },
+            rooms: 20,
             nick_burst: 20,
             nick_interval: Duration::from_mins(1),
             members: 10_000,

@@ -702,6 +702,8 @@ pub enum RoomRefusal {
     ServerFull,
     /// The server could not save it.
     Store,
+    /// There are as many rooms of this creator's as there may be.
+    TooMany,
 }
 
 /// A page of names: the answer to [`RoomAction::Rooms`] and [`RoomAction::Members`].

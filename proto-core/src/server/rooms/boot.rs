@@ -23,7 +23,7 @@ impl Table<'_> {
     }
 
     /// Adds a room that the store has; `None` if it does not go with the others.
-    pub(crate) fn restore(&mut self, room: Room, record: &RoomRecord) -> Option<Id<RoomRow>> {
+    pub(super) fn restore(&mut self, room: Room, record: &RoomRecord) -> Option<Id<RoomRow>> {
         if self.by_name(&record.name).is_some() {
             return None;
         }

@@ -5,7 +5,7 @@ use crate::{
     host::{Ask, Log, Request, Ticket},
     id::{Account, Room, RoomName},
     link::Packet,
-    record::MemberRecord,
+    record::{MemberRecord, RoomRecord},
     role::FrameOutcome,
     storage::Id,
     wire::{Frame, MAX_DATAGRAM, Names, RoomAction, RoomRefusal, RoomRequest, RoomResponse},
@@ -66,7 +66,7 @@ impl<'r, 'a> RoomRequests<'r, 'a> {
         }
         let table = &self.rooms.table;
         let done = match command.action {
-            RoomAction::Create(name) => self.create(cx, account, name, serial),
+            RoomAction::Create(name) => self.create(cx, accounts, account, name, serial),
             RoomAction::Join(name) => self.join(cx, accounts, (link, account), &name),
             RoomAction::Leave(name) => self.quit(cx, accounts, submissions, account, &name),
             RoomAction::Rooms { from } => Done::Listed(Listed::Rooms { from }),
@@ -94,7 +94,7 @@ impl<'r, 'a> RoomRequests<'r, 'a> {
     pub(crate) fn room_saved(
         &mut self,
         cx: &mut Ctx<'_>,
-        accounts: &Accounts<'_>,
+        accounts: &mut Accounts<'_>,
         ticket: Ticket,
         saved: bool,
     ) {
@@ -112,6 +112,9 @@ impl<'r, 'a> RoomRequests<'r, 'a> {
                 cx.tell(Event::StoreFailed);
                 cx.requests.settle(&mut table.slab, id);
                 table.remove(id);
+                if let Some(places) = accounts.places_mut(creator) {
+                    places.discount_room();
+                }
             }
         }
         done(cx, accounts, creator, id, saved);
@@ -190,6 +193,20 @@ impl<'r, 'a> RoomRequests<'r, 'a> {
         self.add(accounts, Member::new(room, account, since, Standing::Member)).is_some()
     }
 
+    /// Adds a room that the store has; `None` if it does not go with the others.
+    pub(crate) fn restore_room(
+        &mut self,
+        accounts: &mut Accounts<'_>,
+        room: Room,
+        record: &RoomRecord,
+    ) -> Option<Id<RoomRow>> {
+        let id = self.rooms.table.restore(room, record)?;
+        if let Some(places) = accounts.places_mut(record.creator) {
+            places.count_room();
+        }
+        Some(id)
+    }
+
     /// Gives an account a place in a room; `None` if there is no room.
     fn add(&mut self, accounts: &mut Accounts<'_>, member: Member) -> Option<Id<Member>> {
         let account = member.account;
@@ -248,7 +265,14 @@ impl<'r, 'a> RoomRequests<'r, 'a> {
         self.rooms.table.remove_member(id);
     }
 
-    fn create(&mut self, cx: &mut Ctx<'_>, account: Account, name: RoomName, serial: u64) -> Done {
+    fn create(
+        &mut self,
+        cx: &mut Ctx<'_>,
+        accounts: &mut Accounts<'_>,
+        account: Account,
+        name: RoomName,
+        serial: u64,
+    ) -> Done {
         let table = &mut self.rooms.table;
         let known = table.by_name(&name);
         if let Some((id, row)) = known.and_then(|id| Some((id, table.get(id)?))) {
@@ -258,9 +282,15 @@ impl<'r, 'a> RoomRequests<'r, 'a> {
                 (false, _) => Done::Now(Err(RoomRefusal::Exists)),
             };
         }
+        if accounts.places(account).created() >= cx.config.rooms {
+            return Done::Now(Err(RoomRefusal::TooMany));
+        }
         let Some(id) = table.add(name, account, serial, cx.seconds()) else {
             return Done::Now(Err(RoomRefusal::ServerFull));
         };
+        if let Some(places) = accounts.places_mut(account) {
+            places.count_room();
+        }
         if let Some(row) = table.get_mut(id) {
             row.save = Ask::Owed;
         }
