@@ -272,9 +272,11 @@ fn room_refusal(room: Option<&RoomName>, why: RoomRefusal) -> String {
         RoomRefusal::ServerFull => {
             "the server has no room for another room or member; tell its operator".to_owned()
         }
-        RoomRefusal::TooMany => "the server has as many rooms of yours as it takes from one person; \
+        RoomRefusal::TooMany => {
+            "the server has as many rooms of yours as it takes from one person; \
              use one of them, or have its operator allow more"
-            .to_owned(),
+                .to_owned()
+        }
         RoomRefusal::Store => {
             "the server could not save that; tell its operator, and try again".to_owned()
         }

@@ -104,7 +104,7 @@ pub enum AccountState {
     Active,
     /// Its nick and its key are refused.
     Banned,
-    /// It is gone. Its number is never given out again.
+    /// It is gone. Its place may be another's under another number.
     Removed,
 }
 
@@ -166,6 +166,8 @@ pub(crate) struct MailRecord {
     pub(crate) received: UnixTime,
     /// The key that its author sealed it with.
     pub(crate) author: PublicKey,
+    /// The author's nick: the account may be gone when the mail is read.
+    pub(crate) nick: Nick,
     /// The number of the key that it is sealed to.
     pub(crate) key: u32,
 }
@@ -276,6 +278,7 @@ pub(crate) mod tests {
             number,
             received: time,
             author: key,
+            nick,
             key: u32::MAX,
         }));
         assert!(fits(&PairRecord {
@@ -300,6 +303,7 @@ pub(crate) mod tests {
             number: Number(u64::MAX),
             received: UnixTime(5),
             author: PublicKey([9; 32]),
+            nick: Nick::new("alice").unwrap(),
             key: u32::MAX,
         };
         let mut out = [0; record_bound(300)];

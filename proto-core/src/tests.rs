@@ -161,7 +161,7 @@ fn extreme(log: Log, dice: &mut Random) -> Vec<u8> {
             key_number: key,
         }),
         Log::Mailbox(_) => {
-            record!(MailRecord { from: account, epoch, number, received, author, key })
+            record!(MailRecord { from: account, epoch, number, received, author, nick, key })
         }
         Log::Pairs(_) if one_in(2, dice) => record!(PlaceRecord { epoch, number }),
         Log::Pairs(_) => {

@@ -96,6 +96,8 @@ pub struct MailRecord {
     pub received: UnixTime,
     /// The key that its author sealed it with.
     pub author: PublicKey,
+    /// The author's nick.
+    pub nick: Nick,
     /// The number of the key that it is sealed to.
     pub key: u32,
 }

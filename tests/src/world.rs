@@ -229,6 +229,11 @@ impl World {
         self.input(SERVER, Input::Operate(nick, operation));
     }
 
+    /// Nothing gets from either of two to the other for a while.
+    pub fn part(&mut self, one: Place, other: Place, span: Moment) {
+        self.network.part(&mut self.cx, one, other, span);
+    }
+
     // ---- what becomes of hosts
 
     /// A host starts its role, if it does not run.

@@ -208,7 +208,6 @@ fn sessions_that_never_register_lock_nobody_out() {
 // ---- 6: nicks and rooms
 
 #[test]
-#[ignore = "rows of accounts that were removed are not used again"]
 fn nicks_of_those_who_were_removed_are_used_again() {
     let mut siege = Siege::with_sizes(Room { people: 64, ..Room::DEFAULT_SERVER }, |_| {});
     siege.beset(Behaviour::SquatsNicks, 1);

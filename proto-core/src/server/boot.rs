@@ -202,7 +202,7 @@ impl Boot {
             },
             (_, None) => {
                 cx.tell(Event::Ready);
-                self.sweep_later(cx, to, Account(0));
+                self.sweep_later(cx, to, 0);
                 return None;
             }
         })
@@ -233,7 +233,7 @@ impl Boot {
                     self.ask_again(cx);
                 }
             }
-            _ => self.sweep_later(cx, to, Account(of.0 + 1)),
+            _ => self.sweep_later(cx, to, of.place() + 1),
         }
     }
 
@@ -248,15 +248,17 @@ impl Boot {
         cx.requests.fail_single(Single::Boot, cx.now);
     }
 
-    /// Looks for what expired again after a pause, in the mailbox `of`; between the last
-    /// and the first, in all rooms.
-    fn sweep_later(&mut self, cx: &mut Ctx<'_>, to: &mut Restored<'_, '_>, of: Account) {
-        let count = to.accounts.table.count();
-        let again = of.0 >= count;
-        if again {
+    /// Looks for what expired again after a pause, in the mailbox of the next account from a place
+    /// on; between the last and the first, in all rooms.
+    fn sweep_later(&mut self, cx: &mut Ctx<'_>, to: &mut Restored<'_, '_>, from: u32) {
+        let table = &to.accounts.table;
+        let (used, count) = (table.used(), table.count());
+        let next = (from..used).find_map(|place| table.at(place));
+        let of = next.or_else(|| (0..used).find_map(|place| table.at(place)));
+        if next.is_none() {
             to.rooms.sweep(cx);
         }
-        self.what = What::Mail { of: if again { Account(0) } else { of } };
+        self.what = What::Mail { of: of.unwrap_or(Account(0)) };
         let pause = cx.config.mail / (count + 1) / 8;
         self.again = Some(cx.now + pause.clamp(SWEEP.0, SWEEP.1));
     }

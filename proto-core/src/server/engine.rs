@@ -375,7 +375,7 @@ impl<'a> Engine<'a> {
                 submit::write_refusals(cx, link, packet);
                 submissions.write_progress(cx, link, packet);
                 roster.write(cx, accounts, link, packet);
-                mailboxes::write(cx, accounts, roster, link, packet);
+                mailboxes::write(cx, roster, link, packet);
                 rooms.write(cx, link, packet);
             }
             if let Some(sent) = cx.links.finish(link, packet, cx.now) {
@@ -512,6 +512,10 @@ impl<'a> Engine<'a> {
             Some(Saved::Void { account }) => {
                 RoomRequests::new(rooms).end_all(cx, accounts, submissions, account);
                 accounts.table.remove(account);
+                if account.before().is_some() {
+                    // Those who looked meanwhile were not told that it is gone.
+                    roster.change(cx, account);
+                }
             }
             Some(Saved::Not { .. }) => {}
             None => return,
@@ -595,11 +599,8 @@ impl<'a> Engine<'a> {
         submissions.leave(cx, gone.author);
         mailboxes.leave(cx, accounts, submissions, gone.mailbox);
         match accounts.leave(cx, link, &gone.seat) {
-            Some((account, Change::Left)) => roster.change(cx, account),
-            Some((account, Change::Named)) if roster.version_of(account) == 0 => {
-                roster.change(cx, account);
-            }
-            Some((_, Change::Named)) | None => {}
+            Some((account, Change::Left | Change::Named)) => roster.change(cx, account),
+            None => {}
         }
     }
 

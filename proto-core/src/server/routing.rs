@@ -240,11 +240,13 @@ impl Router<'_, '_> {
         submit: &Submit<'_>,
     ) -> Option<Id<Entry>> {
         let author = self.submissions.pairs.get(pair)?.author();
+        let nick = self.accounts.nick(author)?;
         let kind = match submit.to {
             Recipient::Account(_) => {
-                Kind::Mail(Mail::sealed(self.accounts.key_of(author)?, submit.key))
+                let by = (nick, self.accounts.key_of(author)?);
+                Kind::Mail(Mail::sealed(by, submit.key))
             }
-            Recipient::Room(_) => Kind::Line(Line::NEW),
+            Recipient::Room(_) => Kind::Line(Line::by(nick)),
         };
         let waits = self.rooms.is_waited_in(self.cx, self.submissions, submit.to);
         self.submissions.add(self.cx, (link, pair), submit, kind, waits)

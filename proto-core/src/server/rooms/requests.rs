@@ -408,15 +408,17 @@ fn write_names(
     };
     let (written, next) = match of {
         Listed::Members { of, from } => {
-            let last = accounts.table.count().min(from.0.saturating_add(PAGE));
-            let names = (from.0..last).map(|at| {
-                let account = Account(at);
-                let place = table.member(of, account).and_then(|id| table.members.get(id));
-                let is_member = place.is_some_and(|p| p.standing != Standing::Joining);
-                (at, accounts.durable_nick(account).filter(|_| is_member))
+            let used = accounts.table.used();
+            let (first, last) = (from.place(), used.min(from.place().saturating_add(PAGE)));
+            let names = (first..last).map(|at| {
+                let nick = accounts.table.at(at).and_then(|account| {
+                    let member = table.members.get(table.member(of, account)?)?;
+                    accounts.durable_nick(account).filter(|_| member.standing != Standing::Joining)
+                });
+                (at, nick)
             });
             let (written, next) = page(room, names);
-            (written, next.or((last < accounts.table.count()).then_some(last)))
+            (written, next.or((last < used).then_some(last)))
         }
         Listed::Rooms { from } => {
             let after = |row: &&RoomRow| table.from(Room(row.number.0.checked_add(1)?));
