@@ -74,7 +74,11 @@ pub(crate) fn live(setup: &Setup) -> World {
             pass(&mut siege, |siege| siege.passes(way));
         }
         pass(&mut siege, Siege::newcomer);
+        if siege.world.cx.dice.chance(300) {
+            siege.remove_some();
+        }
     }
+    siege.count_reused();
     let Siege { mut world, .. } = siege;
     world.relieve();
     world.heal();

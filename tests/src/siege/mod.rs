@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use proto_core::{
     client::{Event, To, Verdict},
-    server::{self, Logins},
+    server::{self, Logins, Operation},
 };
 
 use crate::{
@@ -31,6 +31,9 @@ const CAROL: Place = 3;
 
 /// How often is looked whether something is so.
 const LOOK: Moment = SECOND / 200;
+
+/// How long the operator waits for what it wants done.
+const OPERATION: Moment = SECOND / 10;
 
 /// How long honest people take to settle in before anyone else comes.
 const SETTLING: Moment = 3 * SECOND;
@@ -125,6 +128,33 @@ impl Siege {
         let (ip, port) = if one_address { (0, self.addresses as u16) } else { (self.addresses, 0) };
         let ip = Ipv4Addr::from(u32::from(Ipv4Addr::new(100, 64, 0, 0)) + ip);
         self.world.beset(behaviour, SocketAddr::from((ip, 40_000 + port)))
+    }
+
+    /// The operator removes some of those who take what they can get; their places are for others.
+    fn remove_some(&mut self) {
+        let mut greedy = Vec::new();
+        self.world.nodes[SERVER].server().expect("it runs").for_each_account(|account| {
+            if account.nick.as_str().starts_with("greedy") {
+                greedy.push(account.nick);
+            }
+        });
+        for _ in 0..self.world.cx.dice.below(8) {
+            let Some(nick) = greedy.get(self.world.cx.dice.index(greedy.len().max(1))) else {
+                return;
+            };
+            self.world.operate(*nick, Operation::Remove);
+            self.world.run(OPERATION);
+            self.world.cx.counts.removed += 1;
+        }
+    }
+
+    /// Counts who has a place that another had before.
+    fn count_reused(&mut self) {
+        let mut reused = 0;
+        self.world.nodes[SERVER].server().expect("it runs").for_each_account(|account| {
+            reused += u64::from(account.account.0 >= 1 << 20);
+        });
+        self.world.cx.counts.reused += reused;
     }
 
     /// Lets time pass.
