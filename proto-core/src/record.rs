@@ -122,6 +122,8 @@ pub(crate) struct RoomRecord {
     pub(crate) creator: Account,
     /// The creator's command's.
     pub(crate) serial: u64,
+    /// It has given way to another.
+    pub(crate) removed: bool,
 }
 
 /// A room's record of a member, in `Log::Members` under the account's number + 1.
@@ -259,7 +261,12 @@ pub(crate) mod tests {
             key_number: u32::MAX,
         }));
         assert!(fits(&PasswordRecord { hash: &[255; crate::host::MAX_HASH] }));
-        assert!(fits(&RoomRecord { name: room, creator: account, serial: u64::MAX }));
+        assert!(fits(&RoomRecord {
+            name: room,
+            creator: account,
+            serial: u64::MAX,
+            removed: true
+        }));
         assert!(fits(&MemberRecord { since: u64::MAX, left: true }));
         assert!(fits(&EntryRecord {
             from: account,

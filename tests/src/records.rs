@@ -44,6 +44,8 @@ pub struct RoomRecord {
     pub creator: Account,
     /// With which command.
     pub serial: u64,
+    /// It has given way to another.
+    pub removed: bool,
 }
 
 /// A room's record of a member.

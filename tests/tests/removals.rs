@@ -2,10 +2,10 @@
 //! the server's tables is used again, and nothing that belonged to the one before comes with it.
 
 use proto_core::{
-    client::{Event, Verdict},
+    client::{Event, To, Verdict},
     id::RoomName,
     server::{Logins, Operation},
-    wire::{RegisterRefusal, RoomAction, SubmitRefusal},
+    wire::{RegisterRefusal, RoomAction, RoomRefusal, SubmitRefusal},
 };
 use simulation::{
     clock::{Moment, SECOND},
@@ -24,18 +24,23 @@ const BOB: Place = 2;
 const CAROL: Place = 3;
 const DAVE: Place = 4;
 
-/// Alice, bob and carol at a server that has no room for dave.
-fn full() -> World {
+/// Alice, bob, carol and dave, at a server with room for so many accounts and rooms.
+fn world(people: usize, rooms: usize) -> World {
     let nicks = ["alice", "bob", "carol", "dave"].map(String::from).to_vec();
     let (logins, telling) = (Logins::Open, Telling::Kept);
     let setup = Setup { seed: 1, faults: Faults::none(), nicks, real: false, logins, telling };
     let mut place = 0;
-    let mut world = World::prepared(&setup, |plan| {
+    World::prepared(&setup, |plan| {
         if place == SERVER {
-            plan.room.people = 3;
+            (plan.room.people, plan.room.rooms) = (people, rooms);
         }
         place += 1;
-    });
+    })
+}
+
+/// Alice, bob and carol at a server that has no room for dave.
+fn full() -> World {
+    let mut world = world(3, 8);
     for who in [ALICE, BOB, CAROL] {
         world.register(who);
         world.run(SHORTLY);
@@ -163,5 +168,71 @@ fn somebody_new_in_a_used_place_gets_nothing_of_the_one_before() {
     for bits in 0..8 {
         let bit = |number: u32| bits >> number & 1 == 1;
         a_place_changes_hands([bit(0), bit(1)], bit(2));
+    }
+}
+
+/// What came of a command about a room.
+fn outcome(world: &mut World, who: Place, action: RoomAction) -> Result<(), RoomRefusal> {
+    world.nodes[who].user.take_told();
+    world.request(who, action);
+    world.run(SHORTLY);
+    let told = world.nodes[who].user.take_told().into_iter();
+    let mut results = told.filter_map(|told| match told.event {
+        Event::RoomResponse { result, .. } => Some(result),
+        _ => None,
+    });
+    results.next().expect("an answer")
+}
+
+#[test]
+fn an_empty_room_gives_way_after_a_while() {
+    const HOUR: Moment = 3600 * SECOND;
+    let mut world = world(4, 4);
+    for who in [ALICE, BOB] {
+        world.register(who);
+    }
+    world.run(SHORTLY);
+    let [a, b, c, d, e] = ["a", "b", "c", "d", "e"].map(|name| RoomName::new(name).unwrap());
+    for room in [a, b, c] {
+        assert_eq!(outcome(&mut world, ALICE, RoomAction::Create(room)), Ok(()));
+    }
+    // Bob says something in the second and leaves it, and is in the third.
+    for room in [b, c] {
+        assert_eq!(outcome(&mut world, BOB, RoomAction::Join(room)), Ok(()));
+    }
+    world.say(BOB, To::Room(b), "is anybody here?".into()).unwrap().unwrap();
+    world.run(SHORTLY);
+    assert_eq!(outcome(&mut world, BOB, RoomAction::Leave(b)), Ok(()));
+    let full = Err(RoomRefusal::ServerFull);
+    assert_eq!(outcome(&mut world, BOB, RoomAction::Create(d)), full, "they are new");
+    world.run(HOUR);
+    assert_eq!(outcome(&mut world, BOB, RoomAction::Create(d)), Ok(()));
+    for restart in [false, true] {
+        if restart {
+            world.quit(SERVER);
+            world.run(2 * SHORTLY);
+        }
+        assert_eq!(outcome(&mut world, BOB, RoomAction::Join(a)), Err(RoomRefusal::Unknown));
+        assert_eq!(outcome(&mut world, ALICE, RoomAction::Join(b)), Ok(()), "it has a log");
+        assert_eq!(outcome(&mut world, ALICE, RoomAction::Leave(b)), Ok(()));
+    }
+    world.run(HOUR);
+    assert_eq!(outcome(&mut world, BOB, RoomAction::Create(a)), Ok(()), "its name is free");
+    assert_eq!(outcome(&mut world, BOB, RoomAction::Create(e)), full, "the others are in use");
+}
+
+#[test]
+fn who_created_many_rooms_is_told_so() {
+    let mut world = world(4, 64);
+    world.register(ALICE);
+    world.run(SHORTLY);
+    let room = |number: u32| RoomAction::Create(RoomName::new(&format!("r{number}")).unwrap());
+    for number in 0..20 {
+        assert_eq!(outcome(&mut world, ALICE, room(number)), Ok(()));
+    }
+    for _ in 0..2 {
+        assert_eq!(outcome(&mut world, ALICE, room(20)), Err(RoomRefusal::TooMany));
+        world.quit(SERVER);
+        world.run(2 * SHORTLY);
     }
 }

@@ -193,10 +193,12 @@ impl Boot {
                 Some(of) => What::Beginning { of },
                 None => What::Rooms { from: 1 },
             },
-            (_, Some((number, bytes))) => match to.restore_room(number, bytes) {
-                Some(of) => What::Beginning { of },
-                None => {
-                    cx.tell(Event::Damaged);
+            (_, Some((number, bytes))) => match to.restore_room(cx, number, bytes) {
+                Some(Some(of)) => What::Beginning { of },
+                gone => {
+                    if gone.is_none() {
+                        cx.tell(Event::Damaged);
+                    }
                     What::Rooms { from: number + 1 }
                 }
             },
@@ -279,10 +281,21 @@ impl Restored<'_, '_> {
         is_in
     }
 
-    fn restore_room(&mut self, number: u64, bytes: &[u8]) -> Option<Id<RoomRow>> {
+    /// The room that a record is of, if it is there; `None` if it is damaged or does not go with
+    /// the others.
+    fn restore_room(
+        &mut self,
+        cx: &Ctx<'_>,
+        number: u64,
+        bytes: &[u8],
+    ) -> Option<Option<Id<RoomRow>>> {
         let room = number.checked_sub(1).and_then(|n| u32::try_from(n).ok()).map(Room)?;
         let (record, _) = record::decode::<RoomRecord>(bytes)?;
-        RoomRequests::new(self.rooms).restore_room(self.accounts, room, &record)
+        if record.removed {
+            self.rooms.table.pass_over(room);
+            return Some(None);
+        }
+        RoomRequests::new(self.rooms).restore_room(cx, self.accounts, room, &record).map(Some)
     }
 
     fn restore_member(&mut self, of: Id<RoomRow>, number: u64, bytes: &[u8]) -> bool {

@@ -28,6 +28,9 @@ pub struct Config {
     pub room: Retention,
     /// How many rooms of one account's making there can be.
     pub rooms: u32,
+    /// How long a room must have been empty, with no member and nothing in its log, before it may
+    /// give way to another: the oldest does, when there is room for a quarter of all rooms or less.
+    pub empty_room: Duration,
     /// When a quarter of all nicks or less is free, how many new ones a source prefix (/32, /64)
     /// can have at once, though never more than a sixteenth of that quarter, and then: one in each
     /// [`Self::nick_interval`]. The last are for newcomers from elsewhere.
@@ -67,6 +70,7 @@ impl Default for Config {
             text: 16 * 1024,
             room: Retention { entries: 10_000, bytes: 16 * 1024 * 1024, age: 30 * 24 * 3600 },
             rooms: 20,
+            empty_room: Duration::from_hours(1),
             nick_burst: 20,
             nick_interval: Duration::from_mins(1),
             members: 10_000,

@@ -132,7 +132,8 @@ impl Router<'_, '_> {
         let Some(author) = self.cx.online(link) else { return FrameOutcome::NoRoom };
         let is_there = match to {
             Recipient::Account(to) => self.accounts.is_there(to),
-            Recipient::Room(room) => self.rooms.table.has(room),
+            // How far an author is in a room outlives it.
+            Recipient::Room(room) => self.rooms.table.was_given(room),
         };
         if is_there {
             let pair = self.submissions.pairs.open(self.cx, author, to);

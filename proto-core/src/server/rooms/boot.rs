@@ -31,6 +31,11 @@ impl Table<'_> {
         self.put(RoomRow { durable: true, ..row })
     }
 
+    /// A room that was there once: its number is not given again.
+    pub(crate) fn pass_over(&mut self, room: Room) {
+        *self.next = (*self.next).max(room.0.saturating_add(1));
+    }
+
     /// What a room's log keeps: `first` is its first record, `head` the number of its last. `false`
     /// if that is higher than any.
     pub(crate) fn restore_log(

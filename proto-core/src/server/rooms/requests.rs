@@ -104,12 +104,18 @@ impl<'r, 'a> RoomRequests<'r, 'a> {
         if !row.save.answer(ticket.serial) {
             return;
         }
-        let (creator, name) = (row.creator, row.name);
-        row.durable = saved;
+        let (creator, name, removed) = (row.creator, row.name, row.removed);
+        row.removed = false;
+        row.durable = saved != removed;
         match name {
-            Some(name) if saved => cx.tell(Event::RoomCreated { room: name, by: creator }),
+            _ if removed && !saved => cx.tell(Event::StoreFailed),
+            Some(name) if saved && !removed => {
+                cx.tell(Event::RoomCreated { room: name, by: creator })
+            }
             _ => {
-                cx.tell(Event::StoreFailed);
+                if !removed {
+                    cx.tell(Event::StoreFailed);
+                }
                 cx.requests.settle(&mut table.slab, id);
                 table.remove(id);
                 if let Some(places) = accounts.places_mut(creator) {
@@ -117,7 +123,9 @@ impl<'r, 'a> RoomRequests<'r, 'a> {
                 }
             }
         }
-        done(cx, accounts, creator, id, saved);
+        if !removed {
+            done(cx, accounts, creator, id, saved);
+        }
     }
 
     /// The next request for a place in a room: its record, or what its member is to read.
@@ -196,11 +204,15 @@ impl<'r, 'a> RoomRequests<'r, 'a> {
     /// Adds a room that the store has; `None` if it does not go with the others.
     pub(crate) fn restore_room(
         &mut self,
+        cx: &Ctx<'_>,
         accounts: &mut Accounts<'_>,
         room: Room,
         record: &RoomRecord,
     ) -> Option<Id<RoomRow>> {
         let id = self.rooms.table.restore(room, record)?;
+        if let Some(row) = self.rooms.table.get_mut(id) {
+            row.used = cx.now;
+        }
         if let Some(places) = accounts.places_mut(record.creator) {
             places.count_room();
         }
@@ -257,8 +269,14 @@ impl<'r, 'a> RoomRequests<'r, 'a> {
         id: Id<Member>,
     ) {
         self.rooms.leave(cx, accounts, submissions, id);
-        let members = &mut self.rooms.table.members;
-        let Some(account) = members.get(id).map(|member| member.account) else { return };
+        let Table { slab, members, .. } = &mut self.rooms.table;
+        let Some((room, account)) = members.get(id).map(|member| (member.room, member.account))
+        else {
+            return;
+        };
+        if let Some(row) = slab.get_mut(room) {
+            row.used = cx.now;
+        }
         if let Some(places) = accounts.places_mut(account) {
             places.remove(members, id);
         }
@@ -285,17 +303,35 @@ impl<'r, 'a> RoomRequests<'r, 'a> {
         if accounts.places(account).created() >= cx.config.rooms {
             return Done::Now(Err(RoomRefusal::TooMany));
         }
+        self.make_room(cx);
+        let table = &mut self.rooms.table;
         let Some(id) = table.add(name, account, serial, cx.seconds()) else {
-            return Done::Now(Err(RoomRefusal::ServerFull));
+            let is_making_room = table.slab.iter().any(|(_, row)| row.removed);
+            let full = Done::Now(Err(RoomRefusal::ServerFull));
+            return if is_making_room { Done::Again } else { full };
         };
         if let Some(places) = accounts.places_mut(account) {
             places.count_room();
         }
         if let Some(row) = table.get_mut(id) {
-            row.save = Ask::Owed;
+            (row.save, row.used) = (Ask::Owed, cx.now);
         }
         cx.requests.ask(&mut table.slab, id);
         Done::Later(id)
+    }
+
+    /// Where there is little room for another room, the oldest that has been empty for long gives
+    /// way.
+    fn make_room(&mut self, cx: &mut Ctx<'_>) {
+        let table = &mut self.rooms.table;
+        if !table.is_scarce() {
+            return;
+        }
+        let Some(id) = table.oldest_empty(cx.now, cx.config.empty_room) else { return };
+        if let Some(row) = table.get_mut(id) {
+            (row.durable, row.removed, row.save) = (false, true, Ask::Owed);
+        }
+        cx.requests.ask(&mut table.slab, id);
     }
 
     fn join(
