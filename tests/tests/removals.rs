@@ -192,33 +192,34 @@ fn an_empty_room_gives_way_after_a_while() {
         world.register(who);
     }
     world.run(SHORTLY);
-    let [a, b, c, d, e] = ["a", "b", "c", "d", "e"].map(|name| RoomName::new(name).unwrap());
-    for room in [a, b, c] {
+    let rooms = ["empty", "left", "used", "den", "pub"].map(|name| RoomName::new(name).unwrap());
+    let [empty, left, used, den, other] = rooms;
+    for room in [empty, left, used] {
         assert_eq!(outcome(&mut world, ALICE, RoomAction::Create(room)), Ok(()));
     }
     // Bob says something in the second and leaves it, and is in the third.
-    for room in [b, c] {
+    for room in [left, used] {
         assert_eq!(outcome(&mut world, BOB, RoomAction::Join(room)), Ok(()));
     }
-    world.say(BOB, To::Room(b), "is anybody here?".into()).unwrap().unwrap();
+    world.say(BOB, To::Room(left), "is anybody here?".into()).unwrap().unwrap();
     world.run(SHORTLY);
-    assert_eq!(outcome(&mut world, BOB, RoomAction::Leave(b)), Ok(()));
+    assert_eq!(outcome(&mut world, BOB, RoomAction::Leave(left)), Ok(()));
     let full = Err(RoomRefusal::ServerFull);
-    assert_eq!(outcome(&mut world, BOB, RoomAction::Create(d)), full, "they are new");
+    assert_eq!(outcome(&mut world, BOB, RoomAction::Create(den)), full, "they are new");
     world.run(HOUR);
-    assert_eq!(outcome(&mut world, BOB, RoomAction::Create(d)), Ok(()));
+    assert_eq!(outcome(&mut world, BOB, RoomAction::Create(den)), Ok(()));
     for restart in [false, true] {
         if restart {
             world.quit(SERVER);
             world.run(2 * SHORTLY);
         }
-        assert_eq!(outcome(&mut world, BOB, RoomAction::Join(a)), Err(RoomRefusal::Unknown));
-        assert_eq!(outcome(&mut world, ALICE, RoomAction::Join(b)), Ok(()), "it has a log");
-        assert_eq!(outcome(&mut world, ALICE, RoomAction::Leave(b)), Ok(()));
+        assert_eq!(outcome(&mut world, BOB, RoomAction::Join(empty)), Err(RoomRefusal::Unknown));
+        assert_eq!(outcome(&mut world, ALICE, RoomAction::Join(left)), Ok(()), "it has a log");
+        assert_eq!(outcome(&mut world, ALICE, RoomAction::Leave(left)), Ok(()));
     }
     world.run(HOUR);
-    assert_eq!(outcome(&mut world, BOB, RoomAction::Create(a)), Ok(()), "its name is free");
-    assert_eq!(outcome(&mut world, BOB, RoomAction::Create(e)), full, "the others are in use");
+    assert_eq!(outcome(&mut world, BOB, RoomAction::Create(empty)), Ok(()), "its name is free");
+    assert_eq!(outcome(&mut world, BOB, RoomAction::Create(other)), full, "the others are in use");
 }
 
 #[test]

@@ -194,9 +194,9 @@ impl Boot {
                 None => What::Rooms { from: 1 },
             },
             (_, Some((number, bytes))) => match to.restore_room(cx, number, bytes) {
-                Some(Some(of)) => What::Beginning { of },
+                Ok(Some(of)) => What::Beginning { of },
                 gone => {
-                    if gone.is_none() {
+                    if gone.is_err() {
                         cx.tell(Event::Damaged);
                     }
                     What::Rooms { from: number + 1 }
@@ -281,21 +281,22 @@ impl Restored<'_, '_> {
         is_in
     }
 
-    /// The room that a record is of, if it is there; `None` if it is damaged or does not go with
-    /// the others.
+    /// The room that a record is of, unless it has given way; an error if the record is damaged or
+    /// does not go with the others.
     fn restore_room(
         &mut self,
         cx: &Ctx<'_>,
         number: u64,
         bytes: &[u8],
-    ) -> Option<Option<Id<RoomRow>>> {
-        let room = number.checked_sub(1).and_then(|n| u32::try_from(n).ok()).map(Room)?;
-        let (record, _) = record::decode::<RoomRecord>(bytes)?;
+    ) -> Result<Option<Id<RoomRow>>, ()> {
+        let room = number.checked_sub(1).and_then(|n| u32::try_from(n).ok()).map(Room);
+        let (room, (record, _)) = room.zip(record::decode::<RoomRecord>(bytes)).ok_or(())?;
         if record.removed {
             self.rooms.table.pass_over(room);
-            return Some(None);
+            return Ok(None);
         }
-        RoomRequests::new(self.rooms).restore_room(cx, self.accounts, room, &record).map(Some)
+        let mut rooms = RoomRequests::new(self.rooms);
+        rooms.restore_room(cx, self.accounts, room, &record).map(Some).ok_or(())
     }
 
     fn restore_member(&mut self, of: Id<RoomRow>, number: u64, bytes: &[u8]) -> bool {

@@ -105,27 +105,25 @@ impl<'r, 'a> RoomRequests<'r, 'a> {
             return;
         }
         let (creator, name, removed) = (row.creator, row.name, row.removed);
-        row.removed = false;
-        row.durable = saved != removed;
-        match name {
-            _ if removed && !saved => cx.tell(Event::StoreFailed),
-            Some(name) if saved && !removed => {
-                cx.tell(Event::RoomCreated { room: name, by: creator })
-            }
-            _ => {
-                if !removed {
-                    cx.tell(Event::StoreFailed);
-                }
-                cx.requests.settle(&mut table.slab, id);
-                table.remove(id);
-                if let Some(places) = accounts.places_mut(creator) {
-                    places.discount_room();
-                }
+        // One that could not give way stays.
+        (row.removed, row.durable) = (false, saved != removed);
+        if !saved {
+            cx.tell(Event::StoreFailed);
+        }
+        if saved == removed {
+            cx.requests.settle(&mut table.slab, id);
+            table.remove(id);
+            if let Some(places) = accounts.places_mut(creator) {
+                places.discount_room();
             }
         }
-        if !removed {
-            done(cx, accounts, creator, id, saved);
+        if removed {
+            return;
         }
+        if let Some(room) = name.filter(|_| saved) {
+            cx.tell(Event::RoomCreated { room, by: creator });
+        }
+        done(cx, accounts, creator, id, saved);
     }
 
     /// The next request for a place in a room: its record, or what its member is to read.
