@@ -229,11 +229,6 @@ impl World {
         self.input(SERVER, Input::Operate(nick, operation));
     }
 
-    /// Nothing gets from either of two to the other for a while.
-    pub fn part(&mut self, one: Place, other: Place, span: Moment) {
-        self.network.part(&mut self.cx, one, other, span);
-    }
-
     // ---- what becomes of hosts
 
     /// A host starts its role, if it does not run.
@@ -497,4 +492,9 @@ impl World {
         let place = self.network.place(letter.to)?;
         self.nodes[place].probe(self.cx.now(), letter)
     }
+}
+
+/// Nothing gets from either of two to the other for a while.
+pub fn part(world: &mut World, one: Place, other: Place, span: Moment) {
+    world.network.part(&mut world.cx, one, other, span);
 }

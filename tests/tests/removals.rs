@@ -13,7 +13,7 @@ use simulation::{
     place::{Place, SERVER},
     setup::Setup,
     trace::Telling,
-    world::World,
+    world::{World, part},
 };
 
 /// Longer than anything takes on a good network.
@@ -94,7 +94,7 @@ fn a_place_changes_hands(restarts: [bool; 2], alice_restarts: bool) {
     }
     // All of it by way of the server.
     for (one, other) in [(ALICE, BOB), (ALICE, CAROL), (BOB, CAROL)] {
-        world.part(one, other, 3600 * SECOND);
+        part(&mut world, one, other, 3600 * SECOND);
     }
     for (from, to) in [(ALICE, CAROL), (CAROL, ALICE), (BOB, CAROL), (CAROL, BOB)] {
         for number in 1..=3 {
@@ -145,7 +145,7 @@ fn a_place_changes_hands(restarts: [bool; 2], alice_restarts: bool) {
         assert_eq!(verdicts(&mut world, ALICE), [gone], "carol is gone, whoever came after her");
     }
     for (one, other) in [(ALICE, DAVE), (BOB, DAVE)] {
-        world.part(one, other, 3600 * SECOND);
+        part(&mut world, one, other, 3600 * SECOND);
     }
     world.nodes[ALICE].user.take_told();
     // The same numbers as those that carol had and wrote, and nothing is taken for known.

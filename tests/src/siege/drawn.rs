@@ -74,7 +74,7 @@ pub(crate) fn live(setup: &Setup) -> World {
             pass(&mut siege, |siege| siege.passes(way));
         }
         pass(&mut siege, Siege::newcomer);
-        if siege.world.cx.dice.chance(300) {
+        if siege.world.cx.dice.chance(500) {
             siege.remove_some();
         }
     }

@@ -36,7 +36,7 @@ const LOOK: Moment = SECOND / 200;
 const AGAIN: Moment = SECOND / 10;
 
 /// How long the operator waits for what it wants done.
-const OPERATION: Moment = SECOND / 10;
+const OPERATION: Moment = SECOND / 20;
 
 /// How long honest people take to settle in before anyone else comes.
 const SETTLING: Moment = 3 * SECOND;
@@ -141,7 +141,7 @@ impl Siege {
                 greedy.push(account.nick);
             }
         });
-        for _ in 0..self.world.cx.dice.below(8) {
+        for _ in 0..self.world.cx.dice.below(32) {
             let Some(nick) = greedy.get(self.world.cx.dice.index(greedy.len().max(1))) else {
                 return;
             };
