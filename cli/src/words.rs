@@ -272,6 +272,11 @@ fn room_refusal(room: Option<&RoomName>, why: RoomRefusal) -> String {
         RoomRefusal::ServerFull => {
             "the server has no room for another room or member; tell its operator".to_owned()
         }
+        RoomRefusal::TooMany => {
+            "the server has as many rooms of yours as it takes from one person; \
+             use one of them, or have its operator allow more"
+                .to_owned()
+        }
         RoomRefusal::Store => {
             "the server could not save that; tell its operator, and try again".to_owned()
         }
@@ -288,7 +293,10 @@ fn register_refusal(why: RegisterRefusal) -> &'static str {
         RegisterRefusal::OtherNick => {
             "your key is registered with another nick here; use that nick, or another --data-dir"
         }
-        RegisterRefusal::Full => "the server has no room for another nick; tell its operator",
+        RegisterRefusal::Full => {
+            "the server has no room for another nick now; try again in a few minutes, or tell its \
+             operator"
+        }
         RegisterRefusal::Store => "the server could not save your nick; try again later",
         RegisterRefusal::Banned => {
             "the operator of this server has banned that nick or your key; only the operator can \

@@ -197,11 +197,40 @@ impl PartialEq for Word {
 
 impl Eq for Word {}
 
-/// A nick's number at its server, given once and for ever, from 0 upwards.
-/// On the wire it stands for the key of whoever holds the nick.
+/// A nick's number at its server, given once and for ever. On the wire it stands for the key of
+/// whoever holds the nick.
+///
+/// Its lower 20 bits are a place in the server's table, from 0 upwards; the upper ones, its
+/// *generation*, say how many accounts had that place before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Account(pub u32);
+
+impl Account {
+    /// How many places there can be.
+    pub(crate) const PLACES: u32 = 1 << 20;
+
+    /// Its place in the server's table.
+    pub(crate) const fn place(self) -> u32 {
+        self.0 % Self::PLACES
+    }
+
+    /// The next one at its place, if there can be another.
+    pub(crate) const fn next(self) -> Option<Self> {
+        match self.0.checked_add(Self::PLACES) {
+            Some(next) => Some(Self(next)),
+            None => None,
+        }
+    }
+
+    /// The one before it at its place, if there was one.
+    pub(crate) const fn before(self) -> Option<Self> {
+        match self.0.checked_sub(Self::PLACES) {
+            Some(before) => Some(Self(before)),
+            None => None,
+        }
+    }
+}
 
 /// A room's number at its server, given once and for ever; the lobby's is 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -228,6 +257,14 @@ impl Recipient {
         match self {
             Self::Account(account) => account.0 as u64,
             Self::Room(room) => 1 << 32 | room.0 as u64,
+        }
+    }
+
+    /// As one number, the same for all accounts that had a place one after the other.
+    pub(crate) const fn place(self) -> u64 {
+        match self {
+            Self::Account(account) => account.place() as u64,
+            Self::Room(_) => self.to_u64(),
         }
     }
 }

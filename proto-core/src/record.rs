@@ -104,7 +104,7 @@ pub enum AccountState {
     Active,
     /// Its nick and its key are refused.
     Banned,
-    /// It is gone. Its number is never given out again.
+    /// It is gone. Its place may be another's under another number.
     Removed,
 }
 
@@ -122,6 +122,8 @@ pub(crate) struct RoomRecord {
     pub(crate) creator: Account,
     /// The creator's command's.
     pub(crate) serial: u64,
+    /// It has given way to another.
+    pub(crate) removed: bool,
 }
 
 /// A room's record of a member, in `Log::Members` under the account's number + 1.
@@ -166,6 +168,8 @@ pub(crate) struct MailRecord {
     pub(crate) received: UnixTime,
     /// The key that its author sealed it with.
     pub(crate) author: PublicKey,
+    /// The author's nick: the account may be gone when the mail is read.
+    pub(crate) nick: Nick,
     /// The number of the key that it is sealed to.
     pub(crate) key: u32,
 }
@@ -257,7 +261,12 @@ pub(crate) mod tests {
             key_number: u32::MAX,
         }));
         assert!(fits(&PasswordRecord { hash: &[255; crate::host::MAX_HASH] }));
-        assert!(fits(&RoomRecord { name: room, creator: account, serial: u64::MAX }));
+        assert!(fits(&RoomRecord {
+            name: room,
+            creator: account,
+            serial: u64::MAX,
+            removed: true
+        }));
         assert!(fits(&MemberRecord { since: u64::MAX, left: true }));
         assert!(fits(&EntryRecord {
             from: account,
@@ -276,6 +285,7 @@ pub(crate) mod tests {
             number,
             received: time,
             author: key,
+            nick,
             key: u32::MAX,
         }));
         assert!(fits(&PairRecord {
@@ -300,6 +310,7 @@ pub(crate) mod tests {
             number: Number(u64::MAX),
             received: UnixTime(5),
             author: PublicKey([9; 32]),
+            nick: Nick::new("alice").unwrap(),
             key: u32::MAX,
         };
         let mut out = [0; record_bound(300)];

@@ -161,13 +161,18 @@ fn extreme(log: Log, dice: &mut Random) -> Vec<u8> {
             key_number: key,
         }),
         Log::Mailbox(_) => {
-            record!(MailRecord { from: account, epoch, number, received, author, key })
+            record!(MailRecord { from: account, epoch, number, received, author, nick, key })
         }
         Log::Pairs(_) if one_in(2, dice) => record!(PlaceRecord { epoch, number }),
         Log::Pairs(_) => {
             record!(PairRecord { key, stored: a, delivered: b, expired: (c, d), receipt: [0; 16] })
         }
-        Log::Rooms => record!(RoomRecord { name: room, creator: account, serial: number.0 }),
+        Log::Rooms => record!(RoomRecord {
+            name: room,
+            creator: account,
+            serial: number.0,
+            removed: one_in(9, dice),
+        }),
         Log::Members(_) => record!(MemberRecord { since: number.0, left: false }),
         Log::Room(_) => {
             record!(EntryRecord {

@@ -1092,6 +1092,7 @@ fn room_samples() -> Vec<Sample> {
             3,
         ),
         refused("room_response.store", "RoomResponse: Store", RoomRefusal::Store, 4),
+        refused("room_response.too-many", "RoomResponse: TooMany", RoomRefusal::TooMany, 5),
         sample(
             "names",
             "Names: alice and bob, more from account 9 on",

@@ -55,6 +55,10 @@ pub struct Counts {
     pub greedy: u64,
     /// Times that honest people got through beside them.
     pub passed: u64,
+    /// Accounts that the operator removed, and those that had their places in the end.
+    pub removed: u64,
+    /// See [`Self::removed`].
+    pub reused: u64,
 }
 
 impl Counts {
@@ -105,6 +109,8 @@ impl AddAssign for Counts {
         self.forgeries += other.forgeries;
         self.greedy += other.greedy;
         self.passed += other.passed;
+        self.removed += other.removed;
+        self.reused += other.reused;
     }
 }
 
@@ -116,7 +122,7 @@ impl fmt::Display for Counts {
              {} by way of the server, {} submissions, {} relays, {} stored, {} refused, {} expired; \
              {} entries in rooms, {} read by members, {} recalled, {} gaps, {} wishes; \
              {} crashes, {} stores put back, {} begun anew, {} copied, {} store failures, \
-             {} forgeries, {} greedy people, {} times past them",
+             {} forgeries, {} greedy people, {} times past them, {} removed, {} in their places",
             self.worlds,
             self.datagrams,
             self.handshakes,
@@ -141,6 +147,8 @@ impl fmt::Display for Counts {
             self.forgeries,
             self.greedy,
             self.passed,
+            self.removed,
+            self.reused,
         )
     }
 }

@@ -92,7 +92,8 @@ impl<R: Role> LinkMemory<R> {
             timers: vec![TimerCell::EMPTY; links],
             outgoing_timers: vec![TimerCell::EMPTY; dials],
             by_ephemeral: buckets(links),
-            prefixes: filled(links, || PrefixShare::EMPTY),
+            // As many as a host has: with few, two prefixes share one too often.
+            prefixes: filled(links.max(1_024), || PrefixShare::EMPTY),
         }
     }
 

@@ -44,6 +44,8 @@ pub struct RoomRecord {
     pub creator: Account,
     /// With which command.
     pub serial: u64,
+    /// It has given way to another.
+    pub removed: bool,
 }
 
 /// A room's record of a member.
@@ -96,6 +98,8 @@ pub struct MailRecord {
     pub received: UnixTime,
     /// The key that its author sealed it with.
     pub author: PublicKey,
+    /// The author's nick.
+    pub nick: Nick,
     /// The number of the key that it is sealed to.
     pub key: u32,
 }

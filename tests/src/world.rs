@@ -493,3 +493,8 @@ impl World {
         self.nodes[place].probe(self.cx.now(), letter)
     }
 }
+
+/// Nothing gets from either of two to the other for a while.
+pub fn part(world: &mut World, one: Place, other: Place, span: Moment) {
+    world.network.part(&mut world.cx, one, other, span);
+}

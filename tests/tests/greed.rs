@@ -206,7 +206,6 @@ fn sessions_that_never_register_lock_nobody_out() {
 // ---- 6: nicks and rooms
 
 #[test]
-#[ignore = "rows of accounts that were removed are not used again"]
 fn nicks_of_those_who_were_removed_are_used_again() {
     let mut siege = Siege::with_sizes(Room { people: 64, ..Room::DEFAULT_SERVER }, |_| {});
     siege.beset(Behaviour::SquatsNicks, 1);
@@ -228,7 +227,6 @@ fn nicks_of_those_who_were_removed_are_used_again() {
 }
 
 #[test]
-#[ignore = "one address takes all nicks there are, 70 a second"]
 fn nobody_takes_all_nicks() {
     let mut siege = Siege::with_sizes(Room { people: 1_000, ..Room::DEFAULT_SERVER }, |_| {});
     siege.beset(Behaviour::SquatsNicks, 1);
@@ -238,7 +236,6 @@ fn nobody_takes_all_nicks() {
 }
 
 #[test]
-#[ignore = "one account takes all 1,000 rooms in 20 s, for ever"]
 fn nobody_takes_all_rooms() {
     let (mut siege, _) = beset(Behaviour::SquatsRooms, 1, 25 * SECOND);
     println!("{:?}", siege.usage());

@@ -696,6 +696,9 @@ impl<'a> Engine<'a> {
         }
         for entry in page.entries() {
             let Ok(entry) = entry else { return FrameOutcome::Broken(Violation::BadFrame) };
+            if let Some(gone) = self.roster.displace(&mut self.cx, &entry) {
+                self.outbox.person_changed(&mut self.cx, gone);
+            }
             let Some(id) = self.roster.take(&mut self.cx, &entry) else { continue };
             if self.cx.peers.get(id).is_some_and(Peer::has_former) {
                 // Whoever is to be reached has another device now.

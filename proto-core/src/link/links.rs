@@ -324,6 +324,20 @@ impl<'a, R: Role> Links<'a, R> {
         self.feed();
     }
 
+    /// Someone new from this address may be taken in: its prefix can have `burst` at once, and then
+    /// one in each `interval`.
+    pub(crate) fn allows_newcomer(
+        &mut self,
+        now: Instant,
+        from: IpAddr,
+        burst: u32,
+        interval: Duration,
+    ) -> bool {
+        let allowed = self.table.allows_newcomer(now, from, burst, interval);
+        self.statistics.newcomers_refused += u64::from(!allowed);
+        allowed
+    }
+
     /// Ends a link, telling the other side why. What the role kept there comes back.
     pub(crate) fn close(
         &mut self,

@@ -81,6 +81,7 @@ pub struct PrefixShare<R: Role> {
     unconfirmed: Share<R>,
     live: Share<R>,
     handshakes: Meter,
+    newcomers: Meter,
 }
 
 impl<R: Role> PrefixShare<R> {
@@ -89,6 +90,7 @@ impl<R: Role> PrefixShare<R> {
         unconfirmed: Share::NONE,
         live: Share::NONE,
         handshakes: Meter { full_at: Instant::from_micros(0) },
+        newcomers: Meter { full_at: Instant::from_micros(0) },
     };
 
     fn of(&self, kind: Use) -> &Share<R> {
@@ -129,6 +131,20 @@ impl<'a, R: Role> Prefixes<'a, R> {
         let place = self.place(from);
         let own = self.places.get_mut(place).is_some_and(|at| at.handshakes.take(now, OWN));
         own || self.spare.take(now, SPARE)
+    }
+
+    /// Someone new from this address may be taken in: its prefix can have `burst` at once, and then
+    /// one in each `interval`.
+    pub(super) fn allows_newcomer(
+        &mut self,
+        now: Instant,
+        from: IpAddr,
+        burst: u32,
+        interval: Duration,
+    ) -> bool {
+        let place = self.place(from);
+        let rate = Rate { interval, burst };
+        self.places.get_mut(place).is_some_and(|at| at.newcomers.take(now, rate))
     }
 
     /// A link from this address enters a phase.

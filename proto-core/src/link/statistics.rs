@@ -21,6 +21,9 @@ pub struct Statistics {
     /// Links that gave way to others: to those of a source prefix that has fewer, or to a newer one
     /// of the same key.
     pub evicted: u64,
+    /// Newcomers that a server had no nick for: few were left, and their source prefix had been
+    /// given as many lately as it may have then.
+    pub newcomers_refused: u64,
     /// Links, in whatever phase.
     pub links: Fill,
     /// Handshakes that this side has begun and that are not through.

@@ -70,6 +70,17 @@ impl<'a, R: Role> Table<'a, R> {
         self.prefixes.allows_handshake(now, from)
     }
 
+    /// Someone new from this address may be taken in.
+    pub(super) fn allows_newcomer(
+        &mut self,
+        now: Instant,
+        from: IpAddr,
+        burst: u32,
+        interval: Duration,
+    ) -> bool {
+        self.prefixes.allows_newcomer(now, from, burst, interval)
+    }
+
     pub(super) fn get(&self, id: Id<Link<R>>) -> Option<&Link<R>> {
         self.slab.get(id)
     }

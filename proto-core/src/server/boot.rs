@@ -193,16 +193,18 @@ impl Boot {
                 Some(of) => What::Beginning { of },
                 None => What::Rooms { from: 1 },
             },
-            (_, Some((number, bytes))) => match to.restore_room(number, bytes) {
-                Some(of) => What::Beginning { of },
-                None => {
-                    cx.tell(Event::Damaged);
+            (_, Some((number, bytes))) => match to.restore_room(cx, number, bytes) {
+                Ok(Some(of)) => What::Beginning { of },
+                gone => {
+                    if gone.is_err() {
+                        cx.tell(Event::Damaged);
+                    }
                     What::Rooms { from: number + 1 }
                 }
             },
             (_, None) => {
                 cx.tell(Event::Ready);
-                self.sweep_later(cx, to, Account(0));
+                self.sweep_later(cx, to, 0);
                 return None;
             }
         })
@@ -233,7 +235,7 @@ impl Boot {
                     self.ask_again(cx);
                 }
             }
-            _ => self.sweep_later(cx, to, Account(of.0 + 1)),
+            _ => self.sweep_later(cx, to, of.place() + 1),
         }
     }
 
@@ -248,15 +250,17 @@ impl Boot {
         cx.requests.fail_single(Single::Boot, cx.now);
     }
 
-    /// Looks for what expired again after a pause, in the mailbox `of`; between the last
-    /// and the first, in all rooms.
-    fn sweep_later(&mut self, cx: &mut Ctx<'_>, to: &mut Restored<'_, '_>, of: Account) {
-        let count = to.accounts.table.count();
-        let again = of.0 >= count;
-        if again {
+    /// Looks for what expired again after a pause, in the mailbox of the next account from a place
+    /// on; between the last and the first, in all rooms.
+    fn sweep_later(&mut self, cx: &mut Ctx<'_>, to: &mut Restored<'_, '_>, from: u32) {
+        let table = &to.accounts.table;
+        let (used, count) = (table.used(), table.count());
+        let next = (from..used).find_map(|place| table.at(place));
+        let of = next.or_else(|| (0..used).find_map(|place| table.at(place)));
+        if next.is_none() {
             to.rooms.sweep(cx);
         }
-        self.what = What::Mail { of: if again { Account(0) } else { of } };
+        self.what = What::Mail { of: of.unwrap_or(Account(0)) };
         let pause = cx.config.mail / (count + 1) / 8;
         self.again = Some(cx.now + pause.clamp(SWEEP.0, SWEEP.1));
     }
@@ -277,10 +281,22 @@ impl Restored<'_, '_> {
         is_in
     }
 
-    fn restore_room(&mut self, number: u64, bytes: &[u8]) -> Option<Id<RoomRow>> {
-        let room = number.checked_sub(1).and_then(|n| u32::try_from(n).ok()).map(Room)?;
-        let (record, _) = record::decode::<RoomRecord>(bytes)?;
-        self.rooms.table.restore(room, &record)
+    /// The room that a record is of, unless it has given way; an error if the record is damaged or
+    /// does not go with the others.
+    fn restore_room(
+        &mut self,
+        cx: &Ctx<'_>,
+        number: u64,
+        bytes: &[u8],
+    ) -> Result<Option<Id<RoomRow>>, ()> {
+        let room = number.checked_sub(1).and_then(|n| u32::try_from(n).ok()).map(Room);
+        let (room, (record, _)) = room.zip(record::decode::<RoomRecord>(bytes)).ok_or(())?;
+        if record.removed {
+            self.rooms.table.pass_over(room);
+            return Ok(None);
+        }
+        let mut rooms = RoomRequests::new(self.rooms);
+        rooms.restore_room(cx, self.accounts, room, &record).map(Some).ok_or(())
     }
 
     fn restore_member(&mut self, of: Id<RoomRow>, number: u64, bytes: &[u8]) -> bool {

@@ -26,6 +26,17 @@ pub struct Config {
     pub text: u32,
     /// How much of each room's log is kept.
     pub room: Retention,
+    /// How many rooms of one account's making there can be.
+    pub rooms: u32,
+    /// How long a room must have been empty, with no member and nothing in its log, before it may
+    /// give way to another: the oldest does, when there is room for a quarter of all rooms or less.
+    pub empty_room: Duration,
+    /// When a quarter of all nicks or less is free, how many new ones a source prefix (/32, /64)
+    /// can have at once, though never more than a sixteenth of that quarter, and then: one in each
+    /// [`Self::nick_interval`]. The last are for newcomers from elsewhere.
+    pub nick_burst: u32,
+    /// See [`Self::nick_burst`].
+    pub nick_interval: Duration,
     /// How many members a room can have; the lobby has everyone.
     pub members: u32,
     /// How long a member that is online and reads nothing holds back what would push entries
@@ -58,6 +69,10 @@ impl Default for Config {
             mail: Duration::from_hours(30 * 24),
             text: 16 * 1024,
             room: Retention { entries: 10_000, bytes: 16 * 1024 * 1024, age: 30 * 24 * 3600 },
+            rooms: 20,
+            empty_room: Duration::from_hours(1),
+            nick_burst: 20,
+            nick_interval: Duration::from_mins(1),
             members: 10_000,
             reader_wait: Duration::from_secs(10),
             logins: Logins::Open,

@@ -376,7 +376,7 @@ impl<'a> Engine<'a> {
                 submit::write_refusals(cx, link, packet);
                 submissions.write_progress(cx, link, packet);
                 roster.write(cx, accounts, link, packet);
-                mailboxes::write(cx, accounts, roster, link, packet);
+                mailboxes::write(cx, roster, link, packet);
                 rooms.write(cx, link, packet);
             }
             if let Some(sent) = cx.links.finish(link, packet, cx.now) {
@@ -446,7 +446,13 @@ impl<'a> Engine<'a> {
 
     /// Adds an account that the store does not have yet; `None` if there is no room.
     fn begin_account(&mut self, link: Id<ServerLink>, register: &Register) -> Option<Account> {
-        let key = self.cx.links.get(link)?.peer;
+        let (key, from) = self.cx.links.get(link).map(|link| (link.peer, link.address.ip()))?;
+        let interval = self.cx.config.nick_interval;
+        if let Some(burst) = self.accounts.share(self.cx.config.nick_burst)
+            && !self.cx.links.allows_newcomer(self.cx.now, from, burst, interval)
+        {
+            return None;
+        }
         let account = self.accounts.begin(&self.cx, key, register)?;
         if !RoomRequests::new(&mut self.rooms).admit(&mut self.accounts, account, None) {
             self.accounts.table.remove(account);
@@ -507,6 +513,10 @@ impl<'a> Engine<'a> {
             Some(Saved::Void { account }) => {
                 RoomRequests::new(rooms).end_all(cx, accounts, submissions, account);
                 accounts.table.remove(account);
+                if account.before().is_some() {
+                    // Those who looked meanwhile were not told that it is gone.
+                    roster.change(cx, account);
+                }
             }
             Some(Saved::Not { .. }) => {}
             None => return,
@@ -590,11 +600,8 @@ impl<'a> Engine<'a> {
         submissions.leave(cx, gone.author);
         mailboxes.leave(cx, accounts, submissions, gone.mailbox);
         match accounts.leave(cx, link, &gone.seat) {
-            Some((account, Change::Left)) => roster.change(cx, account),
-            Some((account, Change::Named)) if roster.version_of(account) == 0 => {
-                roster.change(cx, account);
-            }
-            Some((_, Change::Named)) | None => {}
+            Some((account, Change::Left | Change::Named)) => roster.change(cx, account),
+            None => {}
         }
     }
 

@@ -113,9 +113,9 @@ impl Fixture {
 
     /// An account that the store has, with a place in the lobby; nobody is online for it.
     pub(crate) fn account(&mut self, nick: &str) -> Account {
-        let account = Account(self.accounts.table.count());
+        let account = self.accounts.table.next().expect("there is room");
         let record = AccountRecord {
-            key: PublicKey([account.0 as u8 + 1; 32]),
+            key: PublicKey([(account.0 + account.0 / Account::PLACES * 100) as u8 + 1; 32]),
             nick: Nick::new(nick).expect("a nick"),
             epoch: Epoch(1),
             run: Incarnation::NONE,
@@ -152,9 +152,10 @@ impl Fixture {
         let total = text.len() as u16;
         let (epoch, number) = (Epoch(1), Number(number));
         let submit = Submit { to, epoch, number, key: 0, skip: 0, total, offset: 0, piece: &text };
+        let nick = self.accounts.nick(author).expect("it is there");
         let kind = match to {
-            Recipient::Account(_) => Kind::Mail(Mail::NEW),
-            Recipient::Room(_) => Kind::Line(Line::NEW),
+            Recipient::Account(_) => Kind::Mail(Mail::sealed((nick, PublicKey([0; 32])), 0)),
+            Recipient::Room(_) => Kind::Line(Line::by(nick)),
         };
         let link = Id::from_parts(0, NonZeroU32::MIN);
         let id = submissions.add(cx, (link, pair), &submit, kind, false).expect("room for it");

@@ -132,7 +132,8 @@ impl Router<'_, '_> {
         let Some(author) = self.cx.online(link) else { return FrameOutcome::NoRoom };
         let is_there = match to {
             Recipient::Account(to) => self.accounts.is_there(to),
-            Recipient::Room(room) => self.rooms.table.has(room),
+            // How far an author is in a room outlives it.
+            Recipient::Room(room) => self.rooms.table.was_given(room),
         };
         if is_there {
             let pair = self.submissions.pairs.open(self.cx, author, to);
@@ -240,11 +241,13 @@ impl Router<'_, '_> {
         submit: &Submit<'_>,
     ) -> Option<Id<Entry>> {
         let author = self.submissions.pairs.get(pair)?.author();
+        let nick = self.accounts.nick(author)?;
         let kind = match submit.to {
             Recipient::Account(_) => {
-                Kind::Mail(Mail::sealed(self.accounts.key_of(author)?, submit.key))
+                let by = (nick, self.accounts.key_of(author)?);
+                Kind::Mail(Mail::sealed(by, submit.key))
             }
-            Recipient::Room(_) => Kind::Line(Line::NEW),
+            Recipient::Room(_) => Kind::Line(Line::by(nick)),
         };
         let waits = self.rooms.is_waited_in(self.cx, self.submissions, submit.to);
         self.submissions.add(self.cx, (link, pair), submit, kind, waits)

@@ -272,7 +272,7 @@ pub struct Retention {
 pub enum RegisterRefusal {
     /// It is bound to another key.
     Taken,
-    /// The server has no room for another nick.
+    /// The server has no room for another nick, or for now none for more from that address.
     Full,
     /// This key holds another nick already.
     OtherNick,
@@ -702,6 +702,8 @@ pub enum RoomRefusal {
     ServerFull,
     /// The server could not save it.
     Store,
+    /// There are as many rooms of this creator's as there may be.
+    TooMany,
 }
 
 /// A page of names: the answer to [`RoomAction::Rooms`] and [`RoomAction::Members`].

@@ -88,7 +88,10 @@ impl Behaviour {
 
     /// Everyone is told of what they do.
     pub(crate) fn is_loud(self) -> bool {
-        matches!(self, Self::AwayAndBack | Self::ComesAndGoes | Self::FloodsLobby)
+        matches!(
+            self,
+            Self::SquatsNicks | Self::AwayAndBack | Self::ComesAndGoes | Self::FloodsLobby
+        )
     }
 
     /// They have a nick, and do what they do in the session that they have it through.

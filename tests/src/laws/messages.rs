@@ -46,6 +46,8 @@ pub struct Laws {
     accounts: BTreeMap<Account, (PublicKey, Nick)>,
     by_nick: BTreeMap<[u8; 32], Account>,
     by_key: BTreeMap<PublicKey, Account>,
+    /// Whom the operator removed: their mail is forgotten.
+    removed: BTreeSet<Account>,
     /// Of rooms.
     rooms: Rooms,
     /// Messages expire in this world, so what is missing may be explained later.
@@ -166,6 +168,7 @@ impl Laws {
         self.accounts.clear();
         self.by_nick.clear();
         self.by_key.clear();
+        self.removed.clear();
         self.key_numbers.clear();
     }
 
@@ -340,15 +343,22 @@ impl Laws {
         position: u64,
         text: &[u8],
     ) -> Judgement {
-        let author = self.by_nick.get(&from.folded()).and_then(|a| self.accounts.get(a));
-        let Some((author, _)) = author else {
-            return Err(format!("S4: a message came from {from}, a nick nobody holds"));
+        // One who was removed may have written it, and another hold the nick now.
+        let holders = self.accounts.values().filter(|(_, nick)| nick == from);
+        let mut holders = holders.map(|(key, _)| self.first(*key)).peekable();
+        if holders.peek().is_none() {
+            return Err(format!("S4: a message came from {from}, a nick nobody ever held"));
+        }
+        let author = holders.find(|author| {
+            let inbox = self.inboxes.get(&(recipient, *author));
+            inbox.and_then(|inbox| inbox.get(&position)).is_some_and(|kept| kept == text)
+        });
+        let Some(author) = author else {
+            return Err(format!(
+                "shown, but not so in the durable inbox: {} from {from}",
+                show(text)
+            ));
         };
-        let author = self.first(*author);
-        let kept = self.inboxes.get(&(recipient, author)).and_then(|inbox| inbox.get(&position));
-        law(kept.is_some_and(|kept| kept == text), || {
-            format!("shown, but not so in the durable inbox: {} from {from}", show(text))
-        })?;
         let epoch = if self.passwords { position >> 32 } else { 0 };
         let before = run.shown.insert((author, epoch), position).unwrap_or(0);
         law(before < position, || {
@@ -612,6 +622,7 @@ impl Laws {
             // Its nick and its key are free from now on.
             self.by_nick.retain(|_, of| *of != account);
             self.by_key.retain(|_, of| *of != account);
+            self.removed.insert(account);
             return Ok(());
         }
         self.rooms.account(account, since)?;
@@ -659,6 +670,9 @@ impl Laws {
     }
 
     fn mail_forgotten(&self, to: Account, now: UnixTime, records: &[(u64, Vec<u8>)]) -> Judgement {
+        if self.removed.contains(&to) {
+            return Ok(());
+        }
         let key = |account: Account| self.accounts.get(&account).map(|(key, _)| *key);
         for (index, record) in records {
             let Some((mail, _)) = records::read::<MailRecord>(record) else { continue };

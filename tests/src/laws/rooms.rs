@@ -172,10 +172,15 @@ impl Rooms {
     /// # Errors
     /// Its name is another's, or was another.
     pub(super) fn saved(&mut self, number: u64, record: &[u8]) -> Judgement {
-        let Some((RoomRecord { name, .. }, _)) = records::read(record) else {
+        let Some((RoomRecord { name, removed, .. }, _)) = records::read(record) else {
             return Err("a room's record is damaged".into());
         };
         let room = Room((number - 1) as u32);
+        if removed {
+            self.names.retain(|_, other| *other != room);
+            let members = self.members(room).count();
+            return law(members == 0, || format!("room {name} is gone, and has {members} members"));
+        }
         self.open(room, Some(&name));
         let held = *self.names.entry(name.folded()).or_insert(room);
         let names = self.names.values().filter(|other| **other == room).count();

@@ -9,10 +9,9 @@ use super::{Siege, Way};
 
 /// What honest people do not get past as yet, so that nobody does it in drawn worlds. It only gets
 /// less.
-const INVINCIBLE: [Behaviour; 4] = [
+const INVINCIBLE: [Behaviour; 3] = [
     Behaviour::HoldsSessions { count: 100 },
     Behaviour::SubmitsToNobody { a_second: 200, acknowledges: false },
-    Behaviour::SquatsNicks,
     Behaviour::FloodsLobby,
 ];
 
@@ -20,11 +19,15 @@ const INVINCIBLE: [Behaviour; 4] = [
 const MOST: u64 = 100;
 const MOST_AT_TINY: u64 = 8;
 
+/// The default sizes, but for nicks, so that some take so many of them that few are left.
+const LARGE: Room = Room { people: 1_024, ..Room::DEFAULT_SERVER };
+
 /// Tables that are tiny: room for a few more than the honest.
 const TINY: Room = Room {
     links: 24,
     dials: 0,
-    people: 16,
+    // Of the last quarter, each address has one at once and one a minute.
+    people: 48,
     rooms: 4,
     messages: 16,
     blocks: 200,
@@ -50,14 +53,13 @@ pub(crate) fn draw(dice: &mut Dice) -> Setup {
 /// When a law is broken.
 pub(crate) fn live(setup: &Setup) -> World {
     let tiny = setup.faults.tiny;
-    let (room, bounds) =
-        if tiny { (TINY, Bounds::TINY) } else { (Room::DEFAULT_SERVER, Bounds::DEFAULT) };
+    let (room, bounds) = if tiny { (TINY, Bounds::TINY) } else { (LARGE, Bounds::DEFAULT) };
     let mut place = 0;
     let world = World::prepared(setup, |plan| {
         if place == SERVER {
             plan.room = room;
         } else {
-            plan.room.people = 512;
+            plan.room.people = LARGE.people;
         }
         place += 1;
     });
@@ -72,7 +74,11 @@ pub(crate) fn live(setup: &Setup) -> World {
             pass(&mut siege, |siege| siege.passes(way));
         }
         pass(&mut siege, Siege::newcomer);
+        if siege.world.cx.dice.chance(500) {
+            siege.remove_some();
+        }
     }
+    siege.count_reused();
     let Siege { mut world, .. } = siege;
     world.relieve();
     world.heal();

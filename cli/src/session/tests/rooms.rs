@@ -178,6 +178,7 @@ fn each_refusal_says_what_to_do() {
         (RoomRefusal::RoomFull, "try again when somebody has left it"),
         (RoomRefusal::Unknown, "/rooms lists"),
         (RoomRefusal::ServerFull, "tell its operator"),
+        (RoomRefusal::TooMany, "use one of them"),
         (RoomRefusal::Store, "try again"),
     ] {
         world.line("/join g");

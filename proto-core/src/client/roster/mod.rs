@@ -17,7 +17,7 @@ use super::{
     event::{Event, To},
 };
 use id::PeerId;
-use peer::Who;
+use peer::{Peer, Who};
 
 /// How far the client has the roster.
 #[derive(Clone, Copy, Debug, Default)]
@@ -59,10 +59,23 @@ impl Roster {
         }
     }
 
-    /// Takes in an entry: whose it is. `None` for the client's own, and if the table is full: they
-    /// can be written to by those who have more room.
+    /// Who is gone by what an entry says: of the accounts at a place, there is the newest at most.
+    pub(super) fn displace(&mut self, cx: &mut Ctx<'_>, entry: &RosterEntry<'_>) -> Option<PeerId> {
+        let recipient = Recipient::Account(entry.account);
+        let id = cx.peers.at_place(recipient)?;
+        let peer = cx.peers.get(id)?;
+        if peer.recipient() == Some(recipient) || peer.person()?.version >= entry.version {
+            return None;
+        }
+        leave(cx, id, entry.version);
+        self.changed = true;
+        Some(id)
+    }
+
+    /// Takes in an entry, after [`Self::displace`]: whose it is. `None` for the client's own, and
+    /// if the table is full: they can be written to by those who have more room.
     pub(super) fn take(&mut self, cx: &mut Ctx<'_>, entry: &RosterEntry<'_>) -> Option<PeerId> {
-        if entry.key == cx.public_key() {
+        if entry.key == cx.public_key() && entry.presence != Presence::Removed {
             self.changed = true;
             return None;
         }
@@ -101,8 +114,13 @@ impl Roster {
 /// Takes in a roster entry: whose it is, and whether people see a difference.
 fn update(cx: &mut Ctx<'_>, entry: &RosterEntry<'_>) -> Option<(PeerId, bool)> {
     let server = cx.config.server_key.map_or(0, |key| key.tag());
+    let recipient = Recipient::Account(entry.account);
+    if cx.peers.by_recipient(recipient) != cx.peers.at_place(recipient) {
+        // A later account at its place is known: the page comes late.
+        return None;
+    }
     if entry.presence == Presence::Removed {
-        return remove(cx, entry);
+        return remove(cx, entry, server);
     }
     let same = same_account(cx, entry, server);
     if let Some((id, version)) = same.and_then(|id| Some((id, cx.peers.get(id)?.person()?.version)))
@@ -137,7 +155,6 @@ fn update(cx: &mut Ctx<'_>, entry: &RosterEntry<'_>) -> Option<(PeerId, bool)> {
     if known.person()?.version >= entry.version {
         return Some((id, changed));
     }
-    let recipient = Recipient::Account(entry.account);
     if known.recipient() != Some(recipient) {
         changed = true;
         cx.peers.set_recipient(id, recipient);
@@ -175,21 +192,28 @@ fn renew(cx: &mut Ctx<'_>, id: PeerId, entry: &RosterEntry<'_>) {
     }
 }
 
-/// An account is no more: nobody is written to by its nick.
-fn remove(cx: &mut Ctx<'_>, entry: &RosterEntry<'_>) -> Option<(PeerId, bool)> {
-    let id = cx.peers.by_key(&entry.key)?;
-    let peer = cx.peers.get_mut(id)?;
-    // Its key may have another account by now.
-    let recipient = Recipient::Account(entry.account);
-    let is_another = peer.recipient().is_some_and(|its| its != recipient);
-    let person = peer.person_mut()?;
-    if person.version >= entry.version || is_another {
+/// An account is no more. The entry's key is not asked: it may have another account by now.
+fn remove(cx: &mut Ctx<'_>, entry: &RosterEntry<'_>, server: u32) -> Option<(PeerId, bool)> {
+    let is_theirs = |id: &PeerId| {
+        let person = cx.peers.get(*id).and_then(Peer::person);
+        person.is_some_and(|person| person.account() == Some((entry.account, server)))
+    };
+    let by_number = cx.peers.by_recipient(Recipient::Account(entry.account));
+    let id = by_number.or_else(|| cx.peers.by_key(&entry.key).filter(is_theirs))?;
+    if cx.peers.get(id)?.person()?.version >= entry.version {
         return None;
     }
-    person.remove(entry.version);
-    cx.peers.clear_recipient(id);
-    cx.peers.forget_name(id);
+    leave(cx, id, entry.version);
     Some((id, true))
+}
+
+/// Someone has no account any more: nobody is written to by their nick.
+fn leave(cx: &mut Ctx<'_>, id: PeerId, version: u64) {
+    if let Some(person) = cx.peers.get_mut(id).and_then(Peer::person_mut) {
+        person.remove(version);
+        cx.peers.clear_recipient(id);
+        cx.peers.forget_name(id);
+    }
 }
 
 #[cfg(test)]
@@ -242,6 +266,31 @@ mod tests {
         assert_eq!(roster.take(&mut cx, &gone), Some(bob));
         assert_eq!(cx.peers.by_name(&To::Peer(gone.nick)), None);
         assert_eq!(cx.peers.by_recipient(Recipient::Account(Account(7))), None);
+    }
+
+    #[test]
+    fn who_has_a_place_after_another_is_another_person() {
+        let mut fixture = Fixture::new();
+        let (mut cx, mut roster) = (fixture.cx(), Roster::default());
+        let bob = roster.take(&mut cx, &entry(1, 0, 5)).unwrap();
+        let next = Account(7).next().unwrap();
+        // Even under the nick and with a key number that the same person could have.
+        let newcomer = RosterEntry { account: next, ..entry(2, 1, 6) };
+        assert_eq!(roster.displace(&mut cx, &newcomer), Some(bob));
+        let other = roster.take(&mut cx, &newcomer).unwrap();
+        assert!(other != bob && cx.peers.get(bob).unwrap().presence() == Presence::Removed);
+        assert!(cx.peers.get(other).unwrap().person().unwrap().former().is_none());
+        assert_eq!(cx.peers.by_recipient(Recipient::Account(Account(7))), None);
+        // A page that comes late brings nobody back.
+        for late in [entry(1, 0, 5), entry(3, 0, 4)] {
+            assert_eq!(roster.displace(&mut cx, &late), None);
+            assert_eq!(roster.take(&mut cx, &late), None);
+        }
+        let by_recipient = cx.peers.by_recipient(Recipient::Account(next));
+        assert_eq!(
+            (by_recipient, cx.peers.by_name(&To::Peer(newcomer.nick))),
+            (Some(other), Some(other))
+        );
     }
 
     #[test]

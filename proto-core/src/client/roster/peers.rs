@@ -75,8 +75,16 @@ impl<'a> Peers<'a> {
     }
 
     pub(in crate::client) fn by_recipient(&self, recipient: Recipient) -> Option<PeerId> {
-        let name = recipient.to_u64().to_le_bytes();
-        self.find(&self.by_account, &name, |peer| peer.recipient == Some(recipient))
+        self.at_place(recipient)
+            .filter(|id| self.get(*id).is_some_and(|peer| peer.recipient == Some(recipient)))
+    }
+
+    /// A room, or whoever has, or had before, the place of an account at the server.
+    pub(super) fn at_place(&self, recipient: Recipient) -> Option<PeerId> {
+        let place = recipient.place();
+        self.find(&self.by_account, &place.to_le_bytes(), |peer| {
+            peer.recipient.is_some_and(|its| its.place() == place)
+        })
     }
 
     /// Adds someone known from the store, or a room; `None` if there is no room.
@@ -143,13 +151,13 @@ impl<'a> Peers<'a> {
 
     /// The server has a number for them.
     pub(in crate::client) fn set_recipient(&mut self, id: PeerId, recipient: Recipient) {
-        if let Some(former) = self.by_recipient(recipient) {
+        if let Some(former) = self.at_place(recipient) {
             self.clear_recipient(former);
         }
         self.clear_recipient(id);
         if let Some(peer) = self.get_mut(id) {
             peer.recipient = Some(recipient);
-            let indexed = self.by_account.insert(&recipient.to_u64().to_le_bytes(), id.slot());
+            let indexed = self.by_account.insert(&recipient.place().to_le_bytes(), id.slot());
             debug_assert!(indexed, "the index has more buckets than there are peers");
         }
     }
@@ -158,8 +166,8 @@ impl<'a> Peers<'a> {
     pub(in crate::client) fn clear_recipient(&mut self, id: PeerId) {
         let Some(recipient) = self.get(id).and_then(|peer| peer.recipient) else { return };
         let slab = &self.slab;
-        self.by_account.remove(&recipient.to_u64().to_le_bytes(), id.slot(), |slot| {
-            Some(slab.get(slab.id_at(slot)?)?.recipient?.to_u64().to_le_bytes())
+        self.by_account.remove(&recipient.place().to_le_bytes(), id.slot(), |slot| {
+            Some(slab.get(slab.id_at(slot)?)?.recipient?.place().to_le_bytes())
         });
         if let Some(peer) = self.get_mut(id) {
             peer.recipient = None;

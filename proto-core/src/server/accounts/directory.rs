@@ -33,7 +33,7 @@ impl<'a> Accounts<'a> {
 
     /// Every account that the store has, for people to look at, and its link.
     pub(crate) fn views(&self) -> impl Iterator<Item = (AccountView, Option<Id<ServerLink>>)> {
-        let all = (0..self.table.count()).map(Account);
+        let all = (0..self.table.used()).filter_map(|place| self.table.at(place));
         all.filter_map(|account| {
             let row = self.table.get(account).filter(|row| row.durable)?;
             let view = AccountView {
@@ -50,9 +50,17 @@ impl<'a> Accounts<'a> {
         })
     }
 
-    /// How many numbers were given out, and how many there can be.
+    /// How many there are, and how many there can be.
     pub(crate) fn usage(&self) -> (usize, usize) {
-        (self.table.count() as usize, self.table.capacity())
+        (self.table.count() as usize, self.table.capacity() as usize)
+    }
+
+    /// How many new ones a source prefix can have at once, of the `most` that it can have: of the
+    /// last quarter a sixteenth at most. `None` while more than that quarter is left.
+    pub(crate) fn share(&self, most: u32) -> Option<u32> {
+        let (given, capacity) = self.usage();
+        let is_scarce = given * 4 >= capacity * 3;
+        is_scarce.then_some(most.min(capacity as u32 / 64).max(1))
     }
 
     /// The link that an account is registered or registering through.
@@ -72,11 +80,6 @@ impl<'a> Accounts<'a> {
 
     pub(crate) fn nick(&self, account: Account) -> Option<Nick> {
         Some(self.table.get(account)?.nick)
-    }
-
-    /// The nick of an account, also of one that was removed.
-    pub(crate) fn nick_of(&self, account: Account) -> Option<Nick> {
-        Some(self.table.known(account)?.nick)
     }
 
     /// The nick of an account that the store has.
@@ -129,21 +132,23 @@ impl<'a> Accounts<'a> {
         Some(&mut self.table.get_mut(account)?.penalty)
     }
 
-    /// What the roster says of an account; how `address` finds where a link leads to.
+    /// What the roster says of the account at a place, or of the one that was removed there; how
+    /// `address` finds where a link leads to.
     pub(crate) fn roster_entry<'t>(
         &self,
-        account: Account,
+        place: u32,
         version: u64,
         pool: &Pool<'_>,
         away: &'t mut [u8; MAX_AWAY],
         address: impl FnOnce(Id<ServerLink>) -> Option<SocketAddr>,
     ) -> Option<RosterEntry<'t>> {
-        let row = self.table.known(account)?;
+        // Of a number that the store may not have, nobody is to know.
+        let row = self.table.row_at(place).filter(|row| row.told)?;
         let said = pool.read(&row.away, 0, away);
         let away = away.get(..said).and_then(|text| core::str::from_utf8(text).ok());
         let link = row.link.filter(|_| row.presence == Presence::Online);
         Some(RosterEntry {
-            account,
+            account: row.account,
             version,
             nick: row.nick,
             key: row.key,

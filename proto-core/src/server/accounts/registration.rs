@@ -60,7 +60,8 @@ impl Accounts<'_> {
             state: AccountState::Active,
             key_number: 0,
         };
-        self.table.add(Row::new(&record, false, cx.unix()))
+        let account = self.table.next()?;
+        self.table.put(Row::new(account, &record, false, cx.unix()))
     }
 
     /// Adds an account that the store has; `false` if it does not go with the others.
@@ -68,8 +69,8 @@ impl Accounts<'_> {
         let is_gone = record.state == AccountState::Removed;
         let is_taken =
             self.table.by_nick(&record.nick).is_some() || self.table.by_key(&record.key).is_some();
-        let row = Row::new(record, true, crate::time::UnixTime(0));
-        (is_gone || !is_taken) && self.table.put(account, row).is_some()
+        let row = Row::new(account, record, true, crate::time::UnixTime(0));
+        (is_gone || !is_taken) && self.table.put(row).is_some()
     }
 
     /// A link's client is the account's holder from now on. It may have another key than the
@@ -176,6 +177,7 @@ impl Accounts<'_> {
         if let Some(row) = row {
             row.presence = Presence::Online;
             row.seen = cx.unix();
+            row.told = true;
         }
         is_there
     }
@@ -207,8 +209,8 @@ impl Accounts<'_> {
                 (row.presence, row.seen) = (Presence::Offline, seen);
                 Change::Left
             }
-            (_, true) => Change::Named,
-            (_, false) => return None,
+            (_, true) if !core::mem::replace(&mut row.told, true) => Change::Named,
+            (_, _) => return None,
         };
         Some((account, change))
     }
@@ -262,7 +264,7 @@ impl Accounts<'_> {
             Operation::Reset => row.access = Access::Reset,
             Operation::Ban => row.state = AccountState::Banned,
             Operation::Unban => row.state = AccountState::Active,
-            Operation::Remove => row.presence = Presence::Removed,
+            Operation::Remove => (row.presence, row.told) = (Presence::Removed, true),
         }
     }
 }
@@ -272,6 +274,6 @@ impl Accounts<'_> {
 pub(crate) enum Change {
     /// That it is offline.
     Left,
-    /// That it has its nick, if nobody was told so yet.
+    /// That it has its nick: nobody was told so yet.
     Named,
 }

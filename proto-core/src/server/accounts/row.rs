@@ -1,7 +1,7 @@
 //! An account in memory.
 
 use crate::{
-    id::{Epoch, Incarnation, Nick, PublicKey},
+    id::{Account, Epoch, Incarnation, Nick, PublicKey},
     record::{Access, AccountRecord, AccountState},
     storage::{Body, Id},
     time::UnixTime,
@@ -37,6 +37,8 @@ impl AccountSlot {
 /// An account.
 #[derive(Debug)]
 pub(super) struct Row {
+    /// Its number.
+    pub(super) account: Account,
     pub(super) key: PublicKey,
     pub(super) nick: Nick,
     pub(super) epoch: Epoch,
@@ -55,6 +57,8 @@ pub(super) struct Row {
     pub(super) durable: bool,
     /// The store may have it: what it answered was not waited for.
     pub(super) ventured: bool,
+    /// The roster was told of it.
+    pub(super) told: bool,
     pub(super) access: Access,
     pub(super) state: AccountState,
     /// How many keys it had before this one.
@@ -64,10 +68,17 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// With nothing but its nick, its key and where it stands; the store has it if `durable`.
-    pub(super) fn new(record: &AccountRecord, durable: bool, seen: UnixTime) -> Self {
+    /// With nothing but its number, its nick, its key and where it stands; the store has it if
+    /// `durable`.
+    pub(super) fn new(
+        account: Account,
+        record: &AccountRecord,
+        durable: bool,
+        seen: UnixTime,
+    ) -> Self {
         let is_gone = record.state == AccountState::Removed;
         Self {
+            account,
             key: record.key,
             nick: record.nick,
             epoch: record.epoch,
@@ -79,6 +90,7 @@ impl Row {
             places: Places::default(),
             durable,
             ventured: false,
+            told: durable,
             access: record.access,
             state: record.state,
             key_number: record.key_number,

@@ -4,15 +4,20 @@ use crate::{
     id::{Account, Nick, PublicKey},
     record::AccountState,
     storage::{Bucket, Index},
+    wire::Presence,
 };
 
 use super::row::{AccountSlot, Place, Row};
 
-/// How many account numbers were given out, and how many of them are held.
+/// How much of the table is used.
 #[derive(Debug, Default)]
 pub(crate) struct TableHead {
-    next: u32,
+    /// Places from here on were never used.
+    used: u32,
+    /// Accounts that are there.
     held: u32,
+    /// Where a place that was used is looked for next.
+    search: u32,
 }
 
 /// The table of accounts.
@@ -35,69 +40,98 @@ impl<'a> Table<'a> {
     }
 
     pub(super) fn get(&self, account: Account) -> Option<&Row> {
-        self.known(account).filter(|row| row.state != AccountState::Removed)
+        self.row_at(account.place())
+            .filter(|row| row.account == account && row.state != AccountState::Removed)
     }
 
     pub(super) fn get_mut(&mut self, account: Account) -> Option<&mut Row> {
-        match &mut self.rows.get_mut(account.0 as usize)?.0 {
-            Place::Taken(row) => Some(row).filter(|row| row.state != AccountState::Removed),
+        match &mut self.rows.get_mut(account.place() as usize)?.0 {
+            Place::Taken(row) => {
+                Some(row).filter(|row| row.account == account && row.state != AccountState::Removed)
+            }
             Place::Empty => None,
         }
     }
 
-    /// An account, also one that was removed: the roster tells that it is gone.
-    pub(super) fn known(&self, account: Account) -> Option<&Row> {
-        self.rows.get(account.0 as usize)?.row()
+    /// What is at a place: an account, or, until the next one, the one that was removed last.
+    pub(super) fn row_at(&self, place: u32) -> Option<&Row> {
+        self.rows.get(place as usize)?.row()
+    }
+
+    /// The account at a place.
+    pub(crate) fn at(&self, place: u32) -> Option<Account> {
+        let row = self.row_at(place).filter(|row| row.state != AccountState::Removed)?;
+        Some(row.account)
     }
 
     pub(crate) fn by_nick(&self, nick: &Nick) -> Option<Account> {
-        self.by_nick
-            .find(&nick.folded(), |at| self.get(Account(at)).is_some_and(|row| row.nick == *nick))
-            .map(Account)
+        let is_of = |at| self.row_at(at).is_some_and(|row| row.nick == *nick);
+        self.by_nick.find(&nick.folded(), is_of).and_then(|at| self.at(at))
     }
 
     pub(crate) fn by_key(&self, key: &PublicKey) -> Option<Account> {
-        self.by_key
-            .find(&key.0, |at| self.get(Account(at)).is_some_and(|row| row.key == *key))
-            .map(Account)
+        let is_of = |at| self.row_at(at).is_some_and(|row| row.key == *key);
+        self.by_key.find(&key.0, is_of).and_then(|at| self.at(at))
     }
 
     /// How many accounts there can be.
-    pub(super) fn capacity(&self) -> usize {
-        self.rows.len()
+    pub(super) fn capacity(&self) -> u32 {
+        self.rows.len().min(Account::PLACES as usize) as u32
     }
 
-    /// Numbers given out so far.
+    /// How many places were ever used: those below this one.
+    pub(crate) fn used(&self) -> u32 {
+        self.head.used
+    }
+
+    /// How many accounts there are.
     pub(crate) fn count(&self) -> u32 {
-        self.head.next
+        self.head.held
     }
 
-    /// Adds an account under the next number, or, after the last, under one that the store
-    /// did not get; `None` if the table is full.
-    pub(super) fn add(&mut self, row: Row) -> Option<Account> {
-        let places = self.rows.len() as u32;
-        let free = |at: &u32| self.get(Account(*at)).is_none();
-        let number = match self.head.next {
-            next if next < places => next,
-            // Looked for only where there is one: a full server stays quick to say so.
-            _ if self.head.held < places => (0..places).find(free)?,
-            _ => return None,
-        };
-        self.put(Account(number), row)
+    /// The number of another account: of a place that was never used, or else that of the next one
+    /// at a place whose account was removed, or that the store did not get. `None` if the table is
+    /// full.
+    pub(crate) fn next(&mut self) -> Option<Account> {
+        let (capacity, used) = (self.capacity(), self.head.used);
+        if used < capacity {
+            return Some(Account(used));
+        }
+        // Looked for only where there is one: a full server stays quick to say so.
+        if self.head.held >= capacity {
+            return None;
+        }
+        let from = self.head.search;
+        let place = (from..capacity).chain(0..from).find(|at| self.next_at(*at).is_some())?;
+        self.head.search = place + 1;
+        self.next_at(place)
     }
 
-    /// Adds an account under a number from the store.
-    pub(super) fn put(&mut self, account: Account, row: Row) -> Option<Account> {
-        let slot = self.rows.get_mut(account.0 as usize).filter(|slot| slot.row().is_none())?;
+    /// The number of the next account at a place that is free.
+    fn next_at(&self, place: u32) -> Option<Account> {
+        match self.row_at(place) {
+            None => Some(Account(place)),
+            Some(row) if row.state == AccountState::Removed => row.account.next(),
+            Some(_) => None,
+        }
+    }
+
+    /// Adds an account under its number; `None` if its place is not free for that.
+    pub(super) fn put(&mut self, row: Row) -> Option<Account> {
+        let (account, place) = (row.account, row.account.place());
         let (nick, key) = (row.nick.folded(), row.key.0);
+        let is_free = self
+            .row_at(place)
+            .is_none_or(|before| before.state == AccountState::Removed && before.account < account);
+        let slot = self.rows.get_mut(place as usize).filter(|_| is_free)?;
         let is_gone = row.state == AccountState::Removed;
         slot.0 = Place::Taken(row);
-        self.head.next = self.head.next.max(account.0 + 1);
-        self.head.held += 1;
+        self.head.used = self.head.used.max(place + 1);
         if is_gone {
             return Some(account);
         }
-        let indexed = self.by_nick.insert(&nick, account.0) && self.by_key.insert(&key, account.0);
+        self.head.held += 1;
+        let indexed = self.by_nick.insert(&nick, place) && self.by_key.insert(&key, place);
         debug_assert!(indexed, "the indexes have more buckets than the table has rows");
         Some(account)
     }
@@ -108,30 +142,37 @@ impl<'a> Table<'a> {
         if let Some(row) = self.get_mut(account) {
             row.key = key;
             row.key_number = row.key_number.saturating_add(1);
-            let indexed = self.by_key.insert(&key.0, account.0);
+            let indexed = self.by_key.insert(&key.0, account.place());
             debug_assert!(indexed, "the index has more buckets than the table has rows");
         }
     }
 
-    /// An account is gone for good: its nick and its key are free, its number is not.
+    /// An account is gone for good: its nick, its key and its place are free, its number is not.
     pub(crate) fn retire(&mut self, account: Account) {
         self.unindex_key(account);
         self.unindex_nick(account);
         if let Some(row) = self.get_mut(account) {
             row.state = AccountState::Removed;
+            self.head.held -= 1;
         }
     }
 
-    /// Takes out an account that the store did not get.
+    /// Takes out an account that the store did not get: its number is given again.
     pub(crate) fn remove(&mut self, account: Account) {
-        self.unindex_key(account);
-        self.unindex_nick(account);
-        let Some(slot) = self.rows.get_mut(account.0 as usize) else { return };
-        let Place::Taken(_) = core::mem::replace(&mut slot.0, Place::Empty) else { return };
-        self.head.held -= 1;
-        // While the store fails, numbers are not used up.
-        while self.head.next > 0 && self.known(Account(self.head.next - 1)).is_none() {
-            self.head.next -= 1;
+        if self.get(account).is_none() {
+            return;
+        }
+        self.retire(account);
+        let Some(slot) = self.rows.get_mut(account.place() as usize) else { return };
+        match (account.before(), &mut slot.0) {
+            // Its place is again that of the one before it.
+            (Some(before), Place::Taken(row)) => {
+                (row.account, row.presence, row.told) = (before, Presence::Removed, true);
+            }
+            _ => slot.0 = Place::Empty,
+        }
+        while self.head.used > 0 && self.row_at(self.head.used - 1).is_none() {
+            self.head.used -= 1;
         }
     }
 
@@ -139,24 +180,26 @@ impl<'a> Table<'a> {
         let Some(key) = self.get(account).map(|row| row.key) else { return };
         let rows = &*self.rows;
         let row_at = |at: u32| rows.get(at as usize).and_then(AccountSlot::row);
-        self.by_key.remove(&key.0, account.0, |at| Some(row_at(at)?.key.0));
+        self.by_key.remove(&key.0, account.place(), |at| Some(row_at(at)?.key.0));
     }
 
     fn unindex_nick(&mut self, account: Account) {
         let Some(nick) = self.get(account).map(|row| row.nick.folded()) else { return };
         let rows = &*self.rows;
         let row_at = |at: u32| rows.get(at as usize).and_then(AccountSlot::row);
-        self.by_nick.remove(&nick, account.0, |at| Some(row_at(at)?.nick.folded()));
+        self.by_nick.remove(&nick, account.place(), |at| Some(row_at(at)?.nick.folded()));
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{format, vec::Vec};
+
     use super::super::super::{config::Config, fixture::Fixture};
     use super::*;
 
     #[test]
-    fn a_number_is_used_again_only_if_the_store_never_had_it() {
+    fn a_number_is_given_again_only_if_the_store_never_had_it() {
         let mut at = Fixture::new(Config::default());
         let (alice, bob) = (at.account("alice"), at.account("bob"));
         let row = |at: &Fixture| at.accounts.table.get(bob).unwrap().key;
@@ -168,5 +211,29 @@ mod tests {
         assert_eq!(at.accounts.table.by_nick(&nick), None, "the nick is free");
         assert_eq!(at.account("dave"), Account(2));
         assert_eq!(at.account("ALICE"), Account(3));
+    }
+
+    #[test]
+    fn a_place_is_used_again_under_another_number() {
+        let mut at = Fixture::new(Config::default());
+        let capacity = at.accounts.table.capacity();
+        let all: Vec<_> = (0..capacity).map(|n| at.account(&format!("a{n}"))).collect();
+        assert_eq!(at.accounts.table.next(), None, "it is full");
+        for gone in [all[1], all[2]] {
+            at.accounts.table.retire(gone);
+        }
+        let first = Account(1 + Account::PLACES);
+        let newcomer = at.account("newcomer");
+        assert_eq!(newcomer, first);
+        assert!(!at.accounts.is_there(all[1]) && at.accounts.is_there(newcomer));
+        assert_eq!(at.account("another"), Account(2 + Account::PLACES));
+        assert_eq!(at.accounts.table.next(), None, "it is full again");
+        // What the store did not get was not there: the number is the next one still.
+        at.accounts.table.remove(newcomer);
+        assert!(!at.accounts.is_there(newcomer) && !at.accounts.is_there(all[1]));
+        assert_eq!(at.accounts.table.next(), Some(first));
+        assert_eq!(at.account("newcomer"), first);
+        at.accounts.table.retire(newcomer);
+        assert_eq!(at.accounts.table.next(), Some(Account(1 + 2 * Account::PLACES)));
     }
 }

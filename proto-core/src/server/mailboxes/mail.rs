@@ -1,13 +1,15 @@
 //! A message as mail.
 
 use crate::{
-    id::PublicKey,
+    id::{Nick, PublicKey},
     link::{Run, Units},
 };
 
 /// A message's part that is about the mailbox it goes to.
 #[derive(Debug)]
 pub(crate) struct Mail {
+    /// Its author's nick: the account may be gone.
+    pub(super) author: Nick,
     /// The key that its author sealed it with, and the number of the one that it is sealed to.
     pub(super) by: PublicKey,
     pub(super) key: u32,
@@ -22,19 +24,9 @@ pub(crate) struct Mail {
 }
 
 impl Mail {
-    /// Nothing is known of it.
-    pub(crate) const NEW: Self = Self {
-        by: PublicKey([0; 32]),
-        key: 0,
-        former: false,
-        todo: Units::NONE,
-        credited: false,
-        previous: 0,
-    };
-
-    /// Sealed by one key to another.
-    pub(crate) fn sealed(by: PublicKey, key: u32) -> Self {
-        Self { by, key, ..Self::NEW }
+    /// Sealed by someone with this nick and this key, to the key with that number.
+    pub(crate) fn sealed((author, by): (Nick, PublicKey), key: u32) -> Self {
+        Self { author, by, key, former: false, todo: Units::NONE, credited: false, previous: 0 }
     }
 
     /// A piece of it was lost on its way.

@@ -212,7 +212,7 @@ fn take(
     let to = Recipient::Account(account);
     let Some(pair) = submissions.pairs.open(cx, record.from, to) else { return false };
     let Some(body) = cx.pool.store(sealed) else { return false };
-    let kind = Kind::Mail(Mail::sealed(record.author, record.key));
+    let kind = Kind::Mail(Mail::sealed((record.nick, record.author), record.key));
     let of = (record.from, position);
     let entry = Entry::new(of, to, record.received, body, kind, Stage::Stored).at(index);
     let Some(id) = submissions.recall(cx, pair, entry) else { return false };

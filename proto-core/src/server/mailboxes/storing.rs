@@ -120,6 +120,7 @@ pub(crate) fn request_store(cx: &mut Ctx<'_>, ticket: Ticket, id: Id<Entry>) -> 
         number,
         received: entry.received(),
         author: mail.by,
+        nick: mail.author,
         key: mail.key,
     };
     let body = entry.body();

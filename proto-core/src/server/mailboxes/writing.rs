@@ -8,7 +8,6 @@ use crate::{
 
 use super::{
     super::{
-        accounts::Accounts,
         ctx::Ctx,
         role::{SentFrame, ServerLink, ServerRole},
         roster::Roster,
@@ -22,7 +21,6 @@ const MAIL_HEADER: usize = 3 * 10 + 3 * 5 + 3 * 3;
 /// Writes what a client is to be sent of its mailbox.
 pub(crate) fn write(
     cx: &mut Ctx<'_>,
-    accounts: &Accounts<'_>,
     roster: &Roster<'_>,
     link: Id<ServerLink>,
     packet: &mut Packet<'_, ServerRole>,
@@ -49,8 +47,7 @@ pub(crate) fn write(
             if reader.queue.front() != Some(id) {
                 return;
             }
-            let Some(nick) = accounts.nick_of(from) else { return };
-            let former = KeyHistory { account: from, key: mail.by, nick };
+            let former = KeyHistory { account: from, key: mail.by, nick: mail.author };
             if !packet.push(&Frame::KeyHistory(former), SentFrame::KeyHistory(id)) {
                 return;
             }

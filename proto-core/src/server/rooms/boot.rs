@@ -23,12 +23,17 @@ impl Table<'_> {
     }
 
     /// Adds a room that the store has; `None` if it does not go with the others.
-    pub(crate) fn restore(&mut self, room: Room, record: &RoomRecord) -> Option<Id<RoomRow>> {
+    pub(super) fn restore(&mut self, room: Room, record: &RoomRecord) -> Option<Id<RoomRow>> {
         if self.by_name(&record.name).is_some() {
             return None;
         }
         let row = RoomRow::new(room, Some(record.name), record.creator, record.serial);
         self.put(RoomRow { durable: true, ..row })
+    }
+
+    /// A room that was there once: its number is not given again.
+    pub(crate) fn pass_over(&mut self, room: Room) {
+        *self.next = (*self.next).max(room.0.saturating_add(1));
     }
 
     /// What a room's log keeps: `first` is its first record, `head` the number of its last. `false`

@@ -5,8 +5,8 @@ use crate::id::{Incarnation, Nick};
 /// A message's part that is about the room it goes to.
 #[derive(Debug)]
 pub(crate) struct Line {
-    /// Its author's nick; none before it is appended.
-    pub(super) author: Option<Nick>,
+    /// Its author's nick.
+    pub(super) author: Nick,
     /// Bytes of all bodies before it in the log.
     pub(super) bytes: u64,
     /// The run that appended it, and, if it was another, that of the one before it.
@@ -15,7 +15,8 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// It is not appended yet.
-    pub(crate) const NEW: Self =
-        Self { author: None, bytes: 0, run: Incarnation::NONE, before: None };
+    /// By someone with this nick; it is not appended yet.
+    pub(crate) fn by(author: Nick) -> Self {
+        Self { author, bytes: 0, run: Incarnation::NONE, before: None }
+    }
 }

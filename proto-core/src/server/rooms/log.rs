@@ -39,7 +39,7 @@ impl Rooms<'_> {
             return;
         }
         let Some(entry) = cx.messages.get_mut(id) else { return };
-        let (from, length) = (entry.from(), entry.body().len() as u64);
+        let length = entry.body().len() as u64;
         row.asked += 1;
         entry.set_index(row.asked);
         entry.store();
@@ -47,7 +47,6 @@ impl Rooms<'_> {
             let before = core::mem::replace(&mut row.asked_run, cx.run);
             (line.run, line.before) = (cx.run, Some(before).filter(|run| *run != cx.run));
             line.bytes = row.bytes;
-            line.author = accounts.nick_of(from);
         }
         row.bytes = row.bytes.saturating_add(length);
         row.appending.push_back(cx.messages.rows(), id);
@@ -74,7 +73,7 @@ impl Rooms<'_> {
         let (from, position) = (entry.from(), entry.position());
         let header = EntryRecord {
             from,
-            nick: line.author?,
+            nick: line.author,
             epoch: position.epoch,
             number: position.number,
             received: entry.received(),

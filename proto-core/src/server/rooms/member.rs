@@ -68,21 +68,40 @@ pub(crate) struct Turn;
 #[derive(Debug)]
 pub(super) struct OfAccount;
 
-/// An account's part that is about rooms: its places in them.
+/// An account's part that is about rooms: its places in them, and how many of them it created.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Places(List<Member, OfAccount>);
+pub(crate) struct Places {
+    all: List<Member, OfAccount>,
+    created: u32,
+}
 
 impl Places {
     pub(super) fn front(self) -> Option<Id<Member>> {
-        self.0.front()
+        self.all.front()
+    }
+
+    /// How many of the rooms that there are it created.
+    pub(super) fn created(self) -> u32 {
+        self.created
+    }
+
+    /// A room that it created is there.
+    pub(super) fn count_room(&mut self) {
+        self.created += 1;
+    }
+
+    /// A room that it created is there no more.
+    pub(super) fn discount_room(&mut self) {
+        debug_assert!(self.created > 0, "each room was counted when it came to be");
+        self.created = self.created.saturating_sub(1);
     }
 
     pub(super) fn add(&mut self, members: &mut Slab<'_, Member>, id: Id<Member>) {
-        self.0.push_back(members, id);
+        self.all.push_back(members, id);
     }
 
     pub(super) fn remove(&mut self, members: &mut Slab<'_, Member>, id: Id<Member>) {
-        self.0.remove(members, id);
+        self.all.remove(members, id);
     }
 }
 

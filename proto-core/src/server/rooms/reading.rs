@@ -345,7 +345,7 @@ impl Rooms<'_> {
                 member.loading = index;
                 return Turned::Loading;
             };
-            let said = entry.line().and_then(|said| Some((said, said.author?)));
+            let said = entry.line().map(|said| (said, said.author));
             let (Some(found), Some((said, from))) = (cx.links.get_mut(link), said) else {
                 return Turned::Over;
             };
@@ -413,12 +413,8 @@ fn recall(cx: &mut Ctx<'_>, room: Room, index: u64, record: &EntryRecord, body: 
         return false;
     }
     let Some(body) = cx.pool.store(body) else { return false };
-    let line = Line {
-        author: Some(record.nick),
-        bytes: record.bytes,
-        run: record.run,
-        before: record.previous,
-    };
+    let line =
+        Line { author: record.nick, bytes: record.bytes, run: record.run, before: record.previous };
     let of = (record.from, Position::new(record.epoch, record.number));
     let (to, kind) = (Recipient::Room(room), Kind::Line(line));
     let entry = Entry::new(of, to, record.received, body, kind, Stage::Stored).at(index);

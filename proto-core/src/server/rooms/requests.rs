@@ -5,7 +5,7 @@ use crate::{
     host::{Ask, Log, Request, Ticket},
     id::{Account, Room, RoomName},
     link::Packet,
-    record::MemberRecord,
+    record::{MemberRecord, RoomRecord},
     role::FrameOutcome,
     storage::Id,
     wire::{Frame, MAX_DATAGRAM, Names, RoomAction, RoomRefusal, RoomRequest, RoomResponse},
@@ -66,7 +66,7 @@ impl<'r, 'a> RoomRequests<'r, 'a> {
         }
         let table = &self.rooms.table;
         let done = match command.action {
-            RoomAction::Create(name) => self.create(cx, account, name, serial),
+            RoomAction::Create(name) => self.create(cx, accounts, account, name, serial),
             RoomAction::Join(name) => self.join(cx, accounts, (link, account), &name),
             RoomAction::Leave(name) => self.quit(cx, accounts, submissions, account, &name),
             RoomAction::Rooms { from } => Done::Listed(Listed::Rooms { from }),
@@ -94,7 +94,7 @@ impl<'r, 'a> RoomRequests<'r, 'a> {
     pub(crate) fn room_saved(
         &mut self,
         cx: &mut Ctx<'_>,
-        accounts: &Accounts<'_>,
+        accounts: &mut Accounts<'_>,
         ticket: Ticket,
         saved: bool,
     ) {
@@ -104,15 +104,24 @@ impl<'r, 'a> RoomRequests<'r, 'a> {
         if !row.save.answer(ticket.serial) {
             return;
         }
-        let (creator, name) = (row.creator, row.name);
-        row.durable = saved;
-        match name {
-            Some(name) if saved => cx.tell(Event::RoomCreated { room: name, by: creator }),
-            _ => {
-                cx.tell(Event::StoreFailed);
-                cx.requests.settle(&mut table.slab, id);
-                table.remove(id);
+        let (creator, name, removed) = (row.creator, row.name, row.removed);
+        // One that could not give way stays.
+        (row.removed, row.durable) = (false, saved != removed);
+        if !saved {
+            cx.tell(Event::StoreFailed);
+        }
+        if saved == removed {
+            cx.requests.settle(&mut table.slab, id);
+            table.remove(id);
+            if let Some(places) = accounts.places_mut(creator) {
+                places.discount_room();
             }
+        }
+        if removed {
+            return;
+        }
+        if let Some(room) = name.filter(|_| saved) {
+            cx.tell(Event::RoomCreated { room, by: creator });
         }
         done(cx, accounts, creator, id, saved);
     }
@@ -190,6 +199,24 @@ impl<'r, 'a> RoomRequests<'r, 'a> {
         self.add(accounts, Member::new(room, account, since, Standing::Member)).is_some()
     }
 
+    /// Adds a room that the store has; `None` if it does not go with the others.
+    pub(crate) fn restore_room(
+        &mut self,
+        cx: &Ctx<'_>,
+        accounts: &mut Accounts<'_>,
+        room: Room,
+        record: &RoomRecord,
+    ) -> Option<Id<RoomRow>> {
+        let id = self.rooms.table.restore(room, record)?;
+        if let Some(row) = self.rooms.table.get_mut(id) {
+            row.used = cx.now;
+        }
+        if let Some(places) = accounts.places_mut(record.creator) {
+            places.count_room();
+        }
+        Some(id)
+    }
+
     /// Gives an account a place in a room; `None` if there is no room.
     fn add(&mut self, accounts: &mut Accounts<'_>, member: Member) -> Option<Id<Member>> {
         let account = member.account;
@@ -240,15 +267,28 @@ impl<'r, 'a> RoomRequests<'r, 'a> {
         id: Id<Member>,
     ) {
         self.rooms.leave(cx, accounts, submissions, id);
-        let members = &mut self.rooms.table.members;
-        let Some(account) = members.get(id).map(|member| member.account) else { return };
+        let Table { slab, members, .. } = &mut self.rooms.table;
+        let Some((room, account)) = members.get(id).map(|member| (member.room, member.account))
+        else {
+            return;
+        };
+        if let Some(row) = slab.get_mut(room) {
+            row.used = cx.now;
+        }
         if let Some(places) = accounts.places_mut(account) {
             places.remove(members, id);
         }
         self.rooms.table.remove_member(id);
     }
 
-    fn create(&mut self, cx: &mut Ctx<'_>, account: Account, name: RoomName, serial: u64) -> Done {
+    fn create(
+        &mut self,
+        cx: &mut Ctx<'_>,
+        accounts: &mut Accounts<'_>,
+        account: Account,
+        name: RoomName,
+        serial: u64,
+    ) -> Done {
         let table = &mut self.rooms.table;
         let known = table.by_name(&name);
         if let Some((id, row)) = known.and_then(|id| Some((id, table.get(id)?))) {
@@ -258,14 +298,38 @@ impl<'r, 'a> RoomRequests<'r, 'a> {
                 (false, _) => Done::Now(Err(RoomRefusal::Exists)),
             };
         }
+        if accounts.places(account).created() >= cx.config.rooms {
+            return Done::Now(Err(RoomRefusal::TooMany));
+        }
+        self.make_room(cx);
+        let table = &mut self.rooms.table;
         let Some(id) = table.add(name, account, serial, cx.seconds()) else {
-            return Done::Now(Err(RoomRefusal::ServerFull));
+            let is_making_room = table.slab.iter().any(|(_, row)| row.removed);
+            let full = Done::Now(Err(RoomRefusal::ServerFull));
+            return if is_making_room { Done::Again } else { full };
         };
+        if let Some(places) = accounts.places_mut(account) {
+            places.count_room();
+        }
         if let Some(row) = table.get_mut(id) {
-            row.save = Ask::Owed;
+            (row.save, row.used) = (Ask::Owed, cx.now);
         }
         cx.requests.ask(&mut table.slab, id);
         Done::Later(id)
+    }
+
+    /// Where there is little room for another room, the oldest that has been empty for long gives
+    /// way.
+    fn make_room(&mut self, cx: &mut Ctx<'_>) {
+        let table = &mut self.rooms.table;
+        if !table.is_scarce() {
+            return;
+        }
+        let Some(id) = table.oldest_empty(cx.now, cx.config.empty_room) else { return };
+        if let Some(row) = table.get_mut(id) {
+            (row.durable, row.removed, row.save) = (false, true, Ask::Owed);
+        }
+        cx.requests.ask(&mut table.slab, id);
     }
 
     fn join(
@@ -378,15 +442,17 @@ fn write_names(
     };
     let (written, next) = match of {
         Listed::Members { of, from } => {
-            let last = accounts.table.count().min(from.0.saturating_add(PAGE));
-            let names = (from.0..last).map(|at| {
-                let account = Account(at);
-                let place = table.member(of, account).and_then(|id| table.members.get(id));
-                let is_member = place.is_some_and(|p| p.standing != Standing::Joining);
-                (at, accounts.durable_nick(account).filter(|_| is_member))
+            let used = accounts.table.used();
+            let (first, last) = (from.place(), used.min(from.place().saturating_add(PAGE)));
+            let names = (first..last).map(|at| {
+                let nick = accounts.table.at(at).and_then(|account| {
+                    let member = table.members.get(table.member(of, account)?)?;
+                    accounts.durable_nick(account).filter(|_| member.standing != Standing::Joining)
+                });
+                (at, nick)
             });
             let (written, next) = page(room, names);
-            (written, next.or((last < accounts.table.count()).then_some(last)))
+            (written, next.or((last < used).then_some(last)))
         }
         Listed::Rooms { from } => {
             let after = |row: &&RoomRow| table.from(Room(row.number.0.checked_add(1)?));

@@ -161,7 +161,7 @@ impl Rooms<'_> {
                 row.save = Ask::Asked(ticket.serial);
                 let (name, creator, serial) = (row.name?, row.creator, row.serial);
                 let Room(number) = row.number;
-                let header = RoomRecord { name, creator, serial };
+                let header = RoomRecord { name, creator, serial, removed: row.removed };
                 cx.put(ticket, Log::Rooms, u64::from(number) + 1, &header)
             }
         }

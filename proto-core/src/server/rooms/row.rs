@@ -4,7 +4,7 @@ use crate::{
     host::Ask,
     id::{Account, Incarnation, Position, Room, RoomName},
     storage::{Linked, List, Node},
-    time::UnixTime,
+    time::{Instant, UnixTime},
 };
 
 use super::{
@@ -27,6 +27,10 @@ pub struct RoomRow {
     pub(super) serial: u64,
     /// The store has it.
     pub(super) durable: bool,
+    /// It is giving way to another: the store is to have that.
+    pub(super) removed: bool,
+    /// When it had a member last, or was created.
+    pub(super) used: Instant,
     pub(super) save: Ask,
     /// The first entry that is kept, and the last that is durable.
     pub(super) first: u64,
@@ -77,6 +81,8 @@ impl RoomRow {
             creator,
             serial,
             durable: false,
+            removed: false,
+            used: Instant::from_micros(0),
             save: Ask::Idle,
             first: 1,
             head: 0,
@@ -97,6 +103,13 @@ impl RoomRow {
             readers: Readers::NEW,
             asking: Node::UNLINKED,
         }
+    }
+
+    /// Nobody is in it, and nothing of its log is kept nor on its way.
+    pub(super) fn is_empty(&self) -> bool {
+        let is_idle = [self.save, self.place, self.look, self.forget] == [Ask::Idle; 4];
+        let is_silent = self.first > self.head && self.asked == self.head;
+        self.members == 0 && is_silent && is_idle && self.unplaced.is_none()
     }
 }
 

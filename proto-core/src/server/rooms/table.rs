@@ -1,8 +1,11 @@
 //! The tables of rooms and of places in them.
 
+use core::time::Duration;
+
 use crate::{
     id::{Account, Position, Recipient, Room, RoomName},
     storage::{Bucket, Id, Index, Slab, SlabHead, Slot},
+    time::Instant,
 };
 
 use super::{
@@ -112,7 +115,26 @@ impl Table<'_> {
         Some(id)
     }
 
-    /// Takes out a room that the store did not get.
+    /// A room that can give way to another: the oldest of those that have been empty for so long.
+    pub(super) fn oldest_empty(&self, now: Instant, span: Duration) -> Option<Id<RoomRow>> {
+        let rooms = self.slab.iter().filter(|(_, row)| {
+            let is_there = row.name.is_some() && row.durable;
+            is_there && now.since(row.used) >= span && row.is_empty()
+        });
+        rooms.min_by_key(|(_, row)| row.number).map(|(id, _)| id)
+    }
+
+    /// There is little room for more rooms: a quarter at most.
+    pub(super) fn is_scarce(&self) -> bool {
+        self.slab.len() * 4 >= self.slab.capacity() * 3
+    }
+
+    /// There was a room with this number, or still is.
+    pub(crate) fn was_given(&self, room: Room) -> bool {
+        room.0 < *self.next
+    }
+
+    /// Takes out a room that the store does not have.
     pub(super) fn remove(&mut self, id: Id<RoomRow>) {
         let Some(row) = self.slab.remove(id) else { return };
         let slab = &self.slab;

@@ -54,9 +54,9 @@ impl<'a> Roster<'a> {
         Self { versions: Versions::new(versions), head }
     }
 
-    /// The version of an account's newest change; 0 for none.
+    /// The version of the newest change at an account's place; 0 for none.
     pub(crate) fn version_of(&self, account: Account) -> u64 {
-        self.versions.get(account.0)
+        self.versions.get(account.place())
     }
 
     /// Readers are to go on.
@@ -101,7 +101,7 @@ impl<'a> Roster<'a> {
     /// Something about an account changed that everyone is to know.
     pub(crate) fn change(&mut self, cx: &Ctx<'_>, account: Account) {
         self.head.version += 1;
-        self.versions.set(account.0, self.head.version);
+        self.versions.set(account.place(), self.head.version);
         let at = cx.now + cx.config.push;
         self.head.push_at.get_or_insert(at);
     }
@@ -202,9 +202,8 @@ impl<'a> Roster<'a> {
             Some(address).filter(|to| is_reachable(*to, reader))
         };
         while let Some(at) = self.versions.next_after(from, base) {
-            let (account, mut away) = (Account(at), [0; MAX_AWAY]);
-            let version = self.version_of(account);
-            let entry = accounts.roster_entry(account, version, &cx.pool, &mut away, address);
+            let (version, mut away) = (self.versions.get(at), [0; MAX_AWAY]);
+            let entry = accounts.roster_entry(at, version, &cx.pool, &mut away, address);
             if let Some(entry) = entry {
                 let room = buffer.get_mut(written..).unwrap_or_default();
                 let Some(encoded) = entry.encode(room) else { return (written, Some(at)) };
