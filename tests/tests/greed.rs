@@ -282,14 +282,12 @@ const SPAN: u64 = 5;
 const BOUND: u64 = 64_000;
 
 #[test]
-#[ignore = "4 kB a second make 692 kB a second to 150 others"]
 fn who_is_away_and_back_all_the_time_is_told_of_now_and_then() {
     let caused = sent_to_others(Behaviour::AwayAndBack, 150);
     assert!(caused <= BOUND, "{caused} bytes a second");
 }
 
 #[test]
-#[ignore = "19 kB a second make 866 kB a second to 150 others"]
 fn who_comes_and_goes_all_the_time_is_told_of_now_and_then() {
     let caused = sent_to_others(Behaviour::ComesAndGoes, 150);
     assert!(caused <= BOUND, "{caused} bytes a second");

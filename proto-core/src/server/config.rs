@@ -2,7 +2,10 @@
 
 use core::time::Duration;
 
-use crate::wire::{DEFAULT_DATAGRAM, MAX_BODY, Retention};
+use crate::{
+    rate::Rate,
+    wire::{DEFAULT_DATAGRAM, MAX_BODY, Retention},
+};
 
 /// Server configuration. [`Config::default`] is right for most; its fields can be set one by one.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +23,10 @@ pub struct Config {
     pub relay: Duration,
     /// How long roster changes are collected before they are pushed.
     pub push: Duration,
+    /// How often everyone is told that one account is online, offline, away or back. What changes
+    /// faster is told later, the newest only. Of a new account, another key and a removal, everyone
+    /// is told at once.
+    pub presence: Rate,
     /// How long mail is kept.
     pub mail: Duration,
     /// The longest message text taken, in bytes; at most 16,384.
@@ -55,6 +62,7 @@ impl Default for Config {
             credit: 4 * MAX_BODY as u32,
             relay: Duration::from_millis(500),
             push: Duration::from_millis(20),
+            presence: Rate { burst: 8, interval: Duration::from_secs(5) },
             mail: Duration::from_hours(30 * 24),
             text: 16 * 1024,
             room: Retention { entries: 10_000, bytes: 16 * 1024 * 1024, age: 30 * 24 * 3600 },

@@ -10,7 +10,7 @@ use crate::{
 };
 
 use super::{
-    super::{passwords::Penalty, role::ServerLink, rooms::Places, view::AccountView},
+    super::{passwords::Penalty, role::ServerLink, rooms::Places, roster::Pace, view::AccountView},
     row::AccountSlot,
     table::{Table, TableHead},
 };
@@ -127,6 +127,11 @@ impl<'a> Accounts<'a> {
 
     pub(crate) fn penalty_mut(&mut self, account: Account) -> Option<&mut Penalty> {
         Some(&mut self.table.get_mut(account)?.penalty)
+    }
+
+    /// How often everyone is told of an account, also of one that was removed.
+    pub(crate) fn pace_mut(&mut self, account: Account) -> Option<&mut Pace> {
+        Some(&mut self.table.known_mut(account)?.pace)
     }
 
     /// What the roster says of an account; how `address` finds where a link leads to.

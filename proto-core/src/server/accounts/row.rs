@@ -8,7 +8,7 @@ use crate::{
     wire::Presence,
 };
 
-use super::super::{passwords::Penalty, role::ServerLink, rooms::Places};
+use super::super::{passwords::Penalty, role::ServerLink, rooms::Places, roster::Pace};
 
 /// One account's place in the table.
 #[derive(Debug)]
@@ -61,6 +61,8 @@ pub(super) struct Row {
     pub(super) key_number: u32,
     /// For wrong passwords.
     pub(super) penalty: Penalty,
+    /// How often everyone is told of it.
+    pub(super) pace: Pace,
 }
 
 impl Row {
@@ -83,6 +85,7 @@ impl Row {
             state: record.state,
             key_number: record.key_number,
             penalty: Penalty::default(),
+            pace: Pace::NEW,
         }
     }
 

@@ -39,15 +39,20 @@ impl<'a> Table<'a> {
     }
 
     pub(super) fn get_mut(&mut self, account: Account) -> Option<&mut Row> {
-        match &mut self.rows.get_mut(account.0 as usize)?.0 {
-            Place::Taken(row) => Some(row).filter(|row| row.state != AccountState::Removed),
-            Place::Empty => None,
-        }
+        self.known_mut(account).filter(|row| row.state != AccountState::Removed)
     }
 
     /// An account, also one that was removed: the roster tells that it is gone.
     pub(super) fn known(&self, account: Account) -> Option<&Row> {
         self.rows.get(account.0 as usize)?.row()
+    }
+
+    /// See [`Self::known`].
+    pub(super) fn known_mut(&mut self, account: Account) -> Option<&mut Row> {
+        match &mut self.rows.get_mut(account.0 as usize)?.0 {
+            Place::Taken(row) => Some(row),
+            Place::Empty => None,
+        }
     }
 
     pub(crate) fn by_nick(&self, nick: &Nick) -> Option<Account> {
