@@ -33,6 +33,12 @@ pub struct Config {
     pub text: u32,
     /// How much of each room's log is kept.
     pub room: Retention,
+    /// How many messages one account may say in rooms, all of them together. What comes faster
+    /// waits, and so does its author, for want of credit.
+    pub room_messages: Rate,
+    /// How many bytes of them. For a message that is longer than the burst, the whole of it has to
+    /// be there.
+    pub room_bytes: Rate,
     /// How many members a room can have; the lobby has everyone.
     pub members: u32,
     /// How long a member that is online and reads nothing holds back what would push entries
@@ -66,6 +72,8 @@ impl Default for Config {
             mail: Duration::from_hours(30 * 24),
             text: 16 * 1024,
             room: Retention { entries: 10_000, bytes: 16 * 1024 * 1024, age: 30 * 24 * 3600 },
+            room_messages: Rate::per_second(256, 4),
+            room_bytes: Rate::per_second(64 * 1024, 4 * 1024),
             members: 10_000,
             reader_wait: Duration::from_secs(10),
             logins: Logins::Open,

@@ -8,7 +8,9 @@ use crate::{
     wire::Presence,
 };
 
-use super::super::{passwords::Penalty, role::ServerLink, rooms::Places, roster::Pace};
+use super::super::{
+    passwords::Penalty, role::ServerLink, rooms::Places, roster::Pace, submit::Said,
+};
 
 /// One account's place in the table.
 #[derive(Debug)]
@@ -63,6 +65,8 @@ pub(super) struct Row {
     pub(super) penalty: Penalty,
     /// How often everyone is told of it.
     pub(super) pace: Pace,
+    /// What it says in rooms.
+    pub(super) said: Said,
 }
 
 impl Row {
@@ -86,6 +90,7 @@ impl Row {
             key_number: record.key_number,
             penalty: Penalty::default(),
             pace: Pace::NEW,
+            said: Said::NOTHING,
         }
     }
 

@@ -114,6 +114,9 @@ impl Rooms<'_> {
             let (number, Some(next)) = (row.number, next) else { continue };
             let author = submissions.pairs.get(pair).map(Pair::author);
             if author.is_some_and(|author| self.table.may_say(author, number)) {
+                if submissions.count_later(cx, pair, next) {
+                    continue;
+                }
                 submissions.take(cx, pair, next);
                 self.append(cx, accounts, submissions, next);
             } else {
