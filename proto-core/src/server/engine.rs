@@ -121,6 +121,9 @@ impl<'a> Engine<'a> {
                 None => break,
             }
         }
+        while let Some(entry) = self.cx.messages.next_due(now) {
+            self.router().timeout(entry);
+        }
         self.roster.timeout(&mut self.cx, &mut self.accounts);
         if self.cx.requests.is_time_to_retry(now) {
             while let Some(link) = self.cx.requests.retry(self.cx.links.slab_mut()) {
@@ -129,11 +132,7 @@ impl<'a> Engine<'a> {
             self.rooms.retry(&mut self.cx);
             self.submissions.pairs.retry(&mut self.cx);
         }
-        self.rooms.timeout(&mut self.cx, &self.accounts, &mut self.submissions);
-        // Behind the rooms, which may say of a message that it is due now.
-        while let Some(entry) = self.cx.messages.next_due(now) {
-            self.router().timeout(entry);
-        }
+        self.rooms.timeout(&mut self.cx, &mut self.accounts, &mut self.submissions);
         self.passwords.timeout(&mut self.cx);
         self.boot.timeout(&mut self.cx);
     }

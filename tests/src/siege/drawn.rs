@@ -9,10 +9,11 @@ use super::{Siege, Way};
 
 /// What honest people do not get past as yet, so that nobody does it in drawn worlds. It only gets
 /// less.
-const INVINCIBLE: [Behaviour; 3] = [
+const INVINCIBLE: [Behaviour; 4] = [
     Behaviour::HoldsSessions { count: 100 },
     Behaviour::SubmitsToNobody { a_second: 200, acknowledges: false },
     Behaviour::SquatsNicks,
+    Behaviour::FloodsLobby,
 ];
 
 /// How many people come at most who take what they can get; and where tables are tiny, as yet.

@@ -177,22 +177,6 @@ impl Submissions<'_> {
         }
     }
 
-    /// What is next of a pair that waited for something else is counted now as what its author says;
-    /// `false` if that was done before.
-    pub(crate) fn count_later(
-        &mut self,
-        cx: &mut Ctx<'_>,
-        pair: Id<Pair>,
-        next: Id<Entry>,
-    ) -> bool {
-        let is_counted = cx.messages.get(next).is_none_or(|entry| entry.submitted.counted);
-        if let Some(pair) = self.pairs.rows.get_mut(pair).filter(|_| !is_counted) {
-            pair.early = true;
-            cx.messages.set_timer(next, Some(cx.now));
-        }
-        !is_counted
-    }
-
     /// Takes in what is next of a pair.
     pub(crate) fn take(&mut self, cx: &mut Ctx<'_>, pair: Id<Pair>, next: Id<Entry>) {
         let (Some(pair), Some(entry)) = (self.pairs.rows.get_mut(pair), cx.messages.get_mut(next))
