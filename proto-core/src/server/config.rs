@@ -73,7 +73,7 @@ impl Default for Config {
             text: 16 * 1024,
             room: Retention { entries: 10_000, bytes: 16 * 1024 * 1024, age: 30 * 24 * 3600 },
             room_messages: Rate::per_second(256, 4),
-            room_bytes: Rate::per_second(64 * 1024, 4 * 1024),
+            room_bytes: Rate::per_second(32 * 1024, 4 * 1024),
             members: 10_000,
             reader_wait: Duration::from_secs(10),
             logins: Logins::Open,

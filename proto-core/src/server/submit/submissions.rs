@@ -100,7 +100,7 @@ impl Submissions<'_> {
         let is_room = if behind_readers {
             cx.messages.is_room_behind_readers(&cx.pool, bytes)
         } else {
-            cx.make_room(bytes, early)
+            cx.make_room_to_submit(bytes, early)
         };
         if !is_room {
             return None;
