@@ -353,7 +353,6 @@ fn what_else_is_said_does_not_wait_for_the_lobby() {
 // ---- 8: a full table of peers
 
 #[test]
-#[ignore = "mail of someone for whom there is no row is never acknowledged, and all behind it waits"]
 fn a_stranger_for_whom_there_is_no_row_holds_up_no_mail() {
     let mut siege = Siege::with_sizes(Room::DEFAULT_SERVER, |room| room.people = 8);
     siege.beset(Behaviour::Polite, 10);
