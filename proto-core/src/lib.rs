@@ -128,6 +128,7 @@ pub mod id;
 pub mod link;
 pub mod password;
 pub mod random;
+mod rate;
 pub mod record;
 mod role;
 pub mod server;

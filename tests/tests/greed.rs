@@ -3,7 +3,7 @@
 //! happens; it is to be taken in as the core is mended.
 
 use proto_core::{
-    client::{Event, Verdict},
+    client::{Event, To, Verdict},
     id::{Nick, RoomName},
     server::{self, Operation},
     wire::{RoomAction, RoomRefusal},
@@ -277,30 +277,77 @@ const SPAN: u64 = 5;
 const BOUND: u64 = 64_000;
 
 #[test]
-#[ignore = "4 kB a second make 692 kB a second to 150 others"]
 fn who_is_away_and_back_all_the_time_is_told_of_now_and_then() {
     let caused = sent_to_others(Behaviour::AwayAndBack, 150);
     assert!(caused <= BOUND, "{caused} bytes a second");
 }
 
 #[test]
-#[ignore = "19 kB a second make 866 kB a second to 150 others"]
 fn who_comes_and_goes_all_the_time_is_told_of_now_and_then() {
     let caused = sent_to_others(Behaviour::ComesAndGoes, 150);
     assert!(caused <= BOUND, "{caused} bytes a second");
 }
 
 #[test]
-#[ignore = "one account makes 2.7 MB a second, and that 8 MB a second to 30 others"]
 fn a_flood_of_the_lobby_is_bounded() {
     let caused = sent_to_others(Behaviour::FloodsLobby, 30);
     assert!(caused <= 30 * BOUND, "{caused} bytes a second");
 }
 
+#[test]
+fn a_flood_of_the_lobby_keeps_nobody_from_speaking_in_it() {
+    let (mut siege, _) = beset(Behaviour::FloodsLobby, 2, 10 * SECOND);
+    all_get_through(&mut siege);
+}
+
+/// More is said in the lobby at once than may be.
+fn say_a_lot(siege: &mut Siege) -> Vec<String> {
+    let lines: Vec<_> = (0..400).map(|at| format!("line {at} {}", "la ".repeat(60))).collect();
+    for line in &lines {
+        let said = siege.world.say(ALICE, To::Lobby, line.clone());
+        said.expect("the client runs").expect("it takes the text");
+        siege.run(SECOND / 1000);
+    }
+    lines
+}
+
+#[test]
+fn who_says_a_lot_in_the_lobby_waits_and_is_heard() {
+    let mut siege = Siege::of_default_size();
+    let lines = say_a_lot(&mut siege);
+    let (mut heard, mut stored) = (Vec::new(), 0);
+    let begun = siege.world.now();
+    while heard.len() < lines.len() || stored < lines.len() {
+        siege.run(SECOND / 10);
+        let told = siege.world.nodes[BOB].user.take_told().into_iter();
+        heard.extend(told.filter(|told| !told.text.is_empty()).map(|told| told.text));
+        for told in siege.world.nodes[ALICE].user.take_told() {
+            if let Event::Verdict { to: To::Lobby, verdict, .. } = told.event {
+                assert_eq!(verdict, Verdict::Stored);
+                stored += 1;
+            }
+        }
+        let took = siege.world.now() - begun;
+        assert!(took < 60 * SECOND, "{} heard, {stored} stored", heard.len());
+    }
+    let took = siege.world.now() - begun;
+    assert!(took > 10 * SECOND, "nothing had to wait");
+    assert_eq!(heard, lines);
+}
+
+#[test]
+fn what_else_is_said_does_not_wait_for_the_lobby() {
+    let mut siege = Siege::of_default_size();
+    say_a_lot(&mut siege);
+    siege.run(5 * SECOND);
+    for way in [Way::Direct, Way::Relayed, Way::Stored] {
+        siege.passes(way).unwrap();
+    }
+}
+
 // ---- 8: a full table of peers
 
 #[test]
-#[ignore = "mail of someone for whom there is no row is never acknowledged, and all behind it waits"]
 fn a_stranger_for_whom_there_is_no_row_holds_up_no_mail() {
     let mut siege = Siege::with_sizes(Room::DEFAULT_SERVER, |room| room.people = 8);
     siege.beset(Behaviour::Polite, 10);

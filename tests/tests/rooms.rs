@@ -51,6 +51,7 @@ fn who_lags_behind_what_is_kept_still_gets_what_comes_after() {
     chat.configure(|config| {
         config.room.entries = 2;
         config.reader_wait = Duration::ZERO;
+        (config.room_messages.interval, config.room_bytes.interval) = Default::default();
     });
     chat.run(60 * SECOND);
     chat.gather("den", &["alice", "bob"]);
@@ -326,7 +327,10 @@ fn a_room_whose_creator_did_not_hear_of_it_is_its_creators() {
 #[test]
 fn a_member_that_was_away_for_ten_thousand_messages_gets_what_is_kept() {
     let mut chat = Chat::online(&["alice", "bob", "carol", "dave"]);
-    chat.configure(|config| config.room.entries = 1_000);
+    chat.configure(|config| {
+        config.room.entries = 1_000;
+        (config.room_messages.interval, config.room_bytes.interval) = Default::default();
+    });
     chat.run(60 * SECOND);
     chat.gather("den", &["alice", "bob", "carol", "dave"]);
     chat.deregister("bob");

@@ -84,6 +84,13 @@ impl Ctx<'_> {
         self.store.retry_later(self.now);
     }
 
+    /// Makes a place in a full table of people and rooms, if a stranger can give way.
+    pub(super) fn make_place(&mut self) {
+        if self.peers.is_full() && self.peers.dismiss_stranger(&mut self.bodies) {
+            self.news.tell(Event::RosterChanged);
+        }
+    }
+
     /// A conversation is known from now on, also after a restart.
     pub(super) fn begin_record(&mut self, id: PeerId) {
         let Some(peer) = self.peers.get_mut(id) else { return };

@@ -10,6 +10,7 @@ use core::{
 use crate::{
     id::{PublicKey, SessionId},
     random::Random,
+    rate::Meter,
     session::{Cookies, INIT_NOISE, Identity, OpenError, Opened},
     storage::{Id, List, Slab},
     time::Instant,
@@ -28,7 +29,7 @@ use super::{
     link::{EphemeralName, Flow, Link, Phase, Role, SentFrame},
     outgoing::{DueList, OutgoingHandshake, Target, offer},
     packet::Packet,
-    prefixes::{Meter, Peers, Use},
+    prefixes::{Peers, Use},
     recovery::{Invalid, Sent},
     responder::{Responder, UNCONFIRMED},
     schedule::{Lists, Schedule},
@@ -86,7 +87,7 @@ impl<R: Role> LinksState<R> {
             due: DueList::NEW,
             counts: Counts::default(),
             closing: List::NEW,
-            spare: Meter::default(),
+            spare: Meter::FULL,
         }
     }
 

@@ -6,6 +6,7 @@ use core::{hash::Hasher, net::IpAddr, time::Duration};
 use siphasher::sip::SipHasher13;
 
 use crate::{
+    rate::{Meter, Rate},
     storage::{Id, Linked, List, Node, Slab},
     time::Instant,
 };
@@ -14,36 +15,11 @@ use super::{Link, link::Role};
 
 /// What a source prefix may cost of its own: as many handshakes as a household or an office begins
 /// when its network comes back, and one each 125 ms from then on.
-const OWN: Rate = Rate { interval: Duration::from_millis(125), burst: 32 };
+const OWN: Rate = Rate { burst: 32, interval: Duration::from_millis(125) };
 
 /// What there is besides for everyone, while there is no flood: a thousand handshakes a second
 /// take a third of a core.
-const SPARE: Rate = Rate { interval: Duration::from_millis(1), burst: 1024 };
-
-/// So many, one after the other, and one more each `interval`.
-#[derive(Clone, Copy, Debug)]
-struct Rate {
-    interval: Duration,
-    burst: u32,
-}
-
-/// A token bucket, as the time at which it is full again. It begins full.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Meter {
-    full_at: Instant,
-}
-
-impl Meter {
-    /// Takes a token; `false` if there is none.
-    fn take(&mut self, now: Instant, rate: Rate) -> bool {
-        let full_at = self.full_at.max(now);
-        let has = full_at.since(now) <= rate.interval * rate.burst.saturating_sub(1);
-        if has {
-            self.full_at = full_at + rate.interval;
-        }
-        has
-    }
-}
+const SPARE: Rate = Rate { burst: 1024, interval: Duration::from_millis(1) };
 
 /// The list that a link is in: those of its prefix in the same phase, or all that are closing.
 #[derive(Debug)]
@@ -89,8 +65,8 @@ impl<R: Role> PrefixShare<R> {
     pub const EMPTY: Self = Self {
         unconfirmed: Share::NONE,
         live: Share::NONE,
-        handshakes: Meter { full_at: Instant::from_micros(0) },
-        newcomers: Meter { full_at: Instant::from_micros(0) },
+        handshakes: Meter::FULL,
+        newcomers: Meter::FULL,
     };
 
     fn of(&self, kind: Use) -> &Share<R> {
@@ -213,43 +189,5 @@ impl<'a, R: Role> Prefixes<'a, R> {
         }
         let wide = u128::from(hasher.finish()) * self.places.len() as u128;
         (wide >> 64) as usize
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn no_more_is_taken_than_the_rate_allows(
-            steps in prop::collection::vec(0..400_u64, 1..300),
-            interval in 1..100_u64,
-            burst in 1..20_u32,
-        ) {
-            let rate = Rate { interval: Duration::from_micros(interval), burst };
-            let (mut meter, mut now) = (Meter::default(), 0);
-            let mut taken = std::vec::Vec::new();
-            for step in steps {
-                now += step;
-                let at = Instant::from_micros(now);
-                if meter.take(at, rate) {
-                    taken.push(now);
-                }
-            }
-            // It fills up again, and no further.
-            let later = Instant::from_micros(now + interval * u64::from(burst));
-            for more in 0..=burst {
-                prop_assert_eq!(meter.take(later, rate), more < burst);
-            }
-            for (at, first) in taken.iter().enumerate() {
-                for (more, last) in taken[at..].iter().enumerate() {
-                    let most = u64::from(burst) + (last - first) / interval;
-                    prop_assert!(more as u64 <= most);
-                }
-            }
-        }
     }
 }

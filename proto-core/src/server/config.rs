@@ -2,7 +2,10 @@
 
 use core::time::Duration;
 
-use crate::wire::{DEFAULT_DATAGRAM, MAX_BODY, Retention};
+use crate::{
+    rate::Rate,
+    wire::{DEFAULT_DATAGRAM, MAX_BODY, Retention},
+};
 
 /// Server configuration. [`Config::default`] is right for most; its fields can be set one by one.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +23,10 @@ pub struct Config {
     pub relay: Duration,
     /// How long roster changes are collected before they are pushed.
     pub push: Duration,
+    /// How often everyone is told that one account is online, offline, away or back. What changes
+    /// faster is told later, the newest only. Of a new account, another key and a removal, everyone
+    /// is told at once.
+    pub presence: Rate,
     /// How long mail is kept.
     pub mail: Duration,
     /// The longest message text taken, in bytes; at most 16,384.
@@ -37,6 +44,12 @@ pub struct Config {
     pub nick_burst: u32,
     /// See [`Self::nick_burst`].
     pub nick_interval: Duration,
+    /// How many messages one account may say in rooms, all of them together. What comes faster
+    /// waits, and so does its author, for want of credit.
+    pub room_messages: Rate,
+    /// How many bytes of them. For a message that is longer than the burst, the whole of it has to
+    /// be there.
+    pub room_bytes: Rate,
     /// How many members a room can have; the lobby has everyone.
     pub members: u32,
     /// How long a member that is online and reads nothing holds back what would push entries
@@ -66,6 +79,7 @@ impl Default for Config {
             credit: 4 * MAX_BODY as u32,
             relay: Duration::from_millis(500),
             push: Duration::from_millis(20),
+            presence: Rate { burst: 8, interval: Duration::from_secs(5) },
             mail: Duration::from_hours(30 * 24),
             text: 16 * 1024,
             room: Retention { entries: 10_000, bytes: 16 * 1024 * 1024, age: 30 * 24 * 3600 },
@@ -73,6 +87,8 @@ impl Default for Config {
             empty_room: Duration::from_hours(1),
             nick_burst: 20,
             nick_interval: Duration::from_mins(1),
+            room_messages: Rate::per_second(256, 4),
+            room_bytes: Rate::per_second(32 * 1024, 4 * 1024),
             members: 10_000,
             reader_wait: Duration::from_secs(10),
             logins: Logins::Open,

@@ -97,6 +97,12 @@ impl Ctx<'_> {
         Some(Request::Put { ticket, log, number, length })
     }
 
+    /// Makes room in memory for one more submission; see [`Self::make_room`].
+    pub(super) fn make_room_to_submit(&mut self, bytes: usize, early: bool) -> bool {
+        let longest = self.longest_body();
+        self.messages.leaves_room(&self.pool, bytes, longest) && self.make_room(bytes, early)
+    }
+
     /// Makes room in memory for one more message with a body of `bytes` bytes. `early` is one that
     /// waits for others to come, and leaves the last of the room to them. `false` if there is no
     /// room.

@@ -125,9 +125,7 @@ impl<'a> Engine<'a> {
         while let Some(entry) = self.cx.messages.next_due(now) {
             self.router().timeout(entry);
         }
-        if self.roster.deadline().is_some_and(|at| at <= now) {
-            self.roster.push_now(&mut self.cx);
-        }
+        self.roster.timeout(&mut self.cx, &mut self.accounts);
         if self.cx.requests.is_time_to_retry(now) {
             while let Some(link) = self.cx.requests.retry(self.cx.links.slab_mut()) {
                 mailboxes::read_on(&mut self.cx, link);
@@ -135,7 +133,7 @@ impl<'a> Engine<'a> {
             self.rooms.retry(&mut self.cx);
             self.submissions.pairs.retry(&mut self.cx);
         }
-        self.rooms.timeout(&mut self.cx, &self.accounts, &mut self.submissions);
+        self.rooms.timeout(&mut self.cx, &mut self.accounts, &mut self.submissions);
         self.passwords.timeout(&mut self.cx);
         self.boot.timeout(&mut self.cx);
     }
@@ -505,11 +503,14 @@ impl<'a> Engine<'a> {
                 if renewed {
                     submissions.renew(cx, accounts, account);
                     mailboxes::renew(cx, accounts, account);
+                    roster.change(cx, account);
                 }
                 self.look(link, account, returning);
                 return;
             }
-            Some(Saved::Not { account, changed: true }) => roster.change(cx, account),
+            Some(Saved::Not { account, changed: true }) => {
+                roster.change_presence(cx, accounts, account);
+            }
             Some(Saved::Void { account }) => {
                 RoomRequests::new(rooms).end_all(cx, accounts, submissions, account);
                 accounts.table.remove(account);
@@ -562,7 +563,7 @@ impl<'a> Engine<'a> {
         }
         accounts.enter(cx, account);
         sessions::answer(cx, link, Registration::Online { account, returning, mailbox });
-        roster.change(cx, account);
+        roster.change_presence(cx, accounts, account);
         roster.begin_pass(cx, link);
         rooms.enter_all(cx, accounts, link, account);
         let address = cx.links.get(link).map(|link| link.address);
@@ -600,7 +601,8 @@ impl<'a> Engine<'a> {
         submissions.leave(cx, gone.author);
         mailboxes.leave(cx, accounts, submissions, gone.mailbox);
         match accounts.leave(cx, link, &gone.seat) {
-            Some((account, Change::Left | Change::Named)) => roster.change(cx, account),
+            Some((account, Change::Left)) => roster.change_presence(cx, accounts, account),
+            Some((account, Change::Named)) => roster.change(cx, account),
             None => {}
         }
     }
@@ -704,7 +706,7 @@ impl<'a> Receiver<'a> for Engine<'a> {
                 return requests.handle(cx, accounts, submissions, (link, number), *command);
             }
             Frame::Away(away) => match sessions::away(cx, accounts, link, number, away) {
-                Ok(Some(account)) => roster.change(cx, account),
+                Ok(Some(account)) => roster.change_presence(cx, accounts, account),
                 Ok(None) => {}
                 Err(taken) => return taken,
             },

@@ -40,7 +40,7 @@ use crate::{
     wire::MAX_DATAGRAM,
 };
 
-pub use crate::record::Access;
+pub use crate::{rate::Rate, record::Access};
 pub use accounts::AccountSlot;
 pub use config::{Config, Logins};
 pub use event::{Event, OperateError, Operation};

@@ -28,7 +28,7 @@ use super::{
 /// The components that a submission goes through.
 pub(super) struct Router<'r, 'a> {
     pub(super) cx: &'r mut Ctx<'a>,
-    pub(super) accounts: &'r Accounts<'a>,
+    pub(super) accounts: &'r mut Accounts<'a>,
     pub(super) roster: &'r mut Roster<'a>,
     pub(super) submissions: &'r mut Submissions<'a>,
     pub(super) mailboxes: &'r mut Mailboxes<'a>,
@@ -146,8 +146,14 @@ impl Router<'_, '_> {
     /// Takes in what is next of a pair, as far as it arrived.
     pub(super) fn take_next(&mut self, pair: Id<Pair>) {
         while let Some(next) = self.submissions.next_of(self.cx, pair) {
-            if self.rooms.holds_back(self.cx, self.submissions, pair, next) {
+            if self.submissions.comes_early(self.cx, self.accounts, pair, next)
+                || self.rooms.holds_back(self.cx, self.submissions, pair, next)
+            {
                 return;
+            }
+            if self.has_left(next) {
+                self.submissions.refuse(self.cx, self.accounts, next, SubmitRefusal::NotMember);
+                continue;
             }
             self.submissions.take(self.cx, pair, next);
             self.route(next);
@@ -165,15 +171,25 @@ impl Router<'_, '_> {
                 self.submissions.venture(self.cx, id);
                 self.stored(id, false);
             }
-            Stage::Waiting
-                if pair
-                    .and_then(|pair| self.submissions.pairs.get(pair))
-                    .is_some_and(Pair::is_held) =>
-            {
-                submit::wait(self.cx, id);
-            }
-            Stage::Arriving | Stage::Waiting => self.submissions.free(self.cx, id),
+            Stage::Waiting => self.wait_on(pair, id),
+            Stage::Arriving => self.submissions.free(self.cx, id),
             Stage::Stored | Stage::Delivered | Stage::Refused => {}
+        }
+    }
+
+    /// A submission that is whole has waited: it waits on while those before it do for a good
+    /// reason, and is taken in if it came too early and does so no longer.
+    fn wait_on(&mut self, pair: Option<Id<Pair>>, id: Id<Entry>) {
+        let row = pair.and_then(|pair| Some((pair, self.submissions.pairs.get(pair)?)));
+        let waits = row.is_some_and(|(_, row)| row.is_held() || row.is_early());
+        let Some((pair, row)) = row.filter(|_| waits) else {
+            return self.submissions.free(self.cx, id);
+        };
+        submit::wait(self.cx, id);
+        if row.is_early() {
+            self.submissions.look_again(pair);
+            self.take_next(pair);
+            self.submissions.owe_progress(self.cx, self.accounts, pair);
         }
     }
 
@@ -233,6 +249,15 @@ impl Router<'_, '_> {
         }
     }
 
+    /// Its author has left its room while it waited.
+    fn has_left(&self, id: Id<Entry>) -> bool {
+        let Some(entry) = self.cx.messages.get(id) else { return false };
+        match entry.to() {
+            Recipient::Room(room) => !self.rooms.table.may_say(entry.from(), room),
+            Recipient::Account(_) => false,
+        }
+    }
+
     /// Makes room for a submission of which a piece came.
     fn add(
         &mut self,
@@ -249,7 +274,8 @@ impl Router<'_, '_> {
             }
             Recipient::Room(_) => Kind::Line(Line::by(nick)),
         };
-        let waits = self.rooms.is_waited_in(self.cx, self.submissions, submit.to);
+        let is_early = self.submissions.pairs.get(pair).is_some_and(Pair::is_early);
+        let waits = is_early || self.rooms.is_waited_in(self.cx, self.submissions, submit.to);
         self.submissions.add(self.cx, (link, pair), submit, kind, waits)
     }
 

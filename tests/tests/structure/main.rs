@@ -21,7 +21,7 @@ const CORE: &str = "proto-core";
 /// from its own either.
 const LAYERS: [&[&str]; 8] = [
     &["random", "time"],
-    &["id"],
+    &["id", "rate"],
     &["password", "storage", "timers"],
     &["wire"],
     &["host", "record", "session", "violation"],

@@ -23,12 +23,24 @@ pub(in crate::client) struct Author {
     pub(super) kept: Position,
     /// How far the epoch before that of `asked` was taken in.
     before: Position,
+    /// Something came of them, or is on its way.
+    has_written: bool,
 }
 
 impl Author {
     /// The store's inbox has its last message at `head`.
     pub(in crate::client) fn resume(&mut self, head: Position) {
         (self.asked, self.kept) = (head, head);
+    }
+
+    /// Something came of them, or is on its way.
+    pub(in crate::client) fn hear(&mut self) {
+        self.has_written = true;
+    }
+
+    /// Nothing ever came of them.
+    pub(in crate::client) fn is_unheard(&self) -> bool {
+        !self.has_written && self.asked == Position::default()
     }
 
     /// The inbox has this message, or is asked to keep it.

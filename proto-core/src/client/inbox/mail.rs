@@ -67,7 +67,8 @@ impl Inbox<'_> {
         FrameOutcome::Done
     }
 
-    /// Under which key mail was written that follows.
+    /// Under which key mail was written that follows, and by whom. A stranger gives way to them in a
+    /// full table.
     pub(in crate::client) fn former(
         cx: &mut Ctx<'_>,
         link: Id<ClientLink>,
@@ -76,9 +77,15 @@ impl Inbox<'_> {
         let recipient = Recipient::Account(former.account);
         let known = cx.peers.by_recipient(recipient).or_else(|| cx.peers.by_key(&former.key));
         let with = To::Peer(former.nick);
-        let Some(peer) = known.or_else(|| cx.peers.add_nameless(former.key, with)) else {
+        let Some(peer) = known.or_else(|| {
+            cx.make_place();
+            cx.peers.add_nameless(former.key, with)
+        }) else {
             return FrameOutcome::NoRoom;
         };
+        if let Some(found) = cx.peers.get_mut(peer) {
+            found.author.hear();
+        }
         // What stands for a room's key is nobody's: there is no author then.
         let is_person = cx.peers.get(peer).is_some_and(|peer| !peer.is_room());
         if let Some(contact) = cx.contact(link).filter(|_| is_person) {

@@ -116,6 +116,9 @@ impl Messages<'_> {
     }
 
     pub(super) fn insert(&mut self, cx: &mut Ctx<'_>, message: Incoming) -> Option<Id<Incoming>> {
+        if let Some(peer) = cx.peers.get_mut(message.peer) {
+            peer.author.hear();
+        }
         let added = self.all.insert(message);
         added.map_err(|message| cx.bodies.free(message.body)).ok()
     }

@@ -118,6 +118,11 @@ impl Conversation {
         self.has_shelved() && !self.window.blocked && saved.is_durable()
     }
 
+    /// The user never said anything in it.
+    pub(in crate::client) fn is_untouched(&self) -> bool {
+        !self.is_open() && self.last == Position::default() && !self.tell_relayed
+    }
+
     /// Messages are in memory, or at the server, or behind those in memory.
     pub(super) fn is_open(&self) -> bool {
         !self.messages.is_empty() || self.has_shelved() || self.window.has_behind()

@@ -494,16 +494,19 @@ fn joined_room(cx: &Ctx<'_>, room: Room) -> Option<PeerId> {
 }
 
 fn has_place_for(cx: &Ctx<'_>, room: &To) -> bool {
-    !cx.peers.is_full() || cx.peers.by_name(room).is_some()
+    !cx.peers.is_full() || cx.peers.by_name(room).is_some() || cx.peers.has_stranger()
 }
 
-/// The place of a room in the table; `None` if that is full, or someone's key is what stands for
-/// the room's.
+/// The place of a room in the table, where a stranger gives way to it; `None` if there is none, or
+/// someone's key is what stands for the room's.
 fn place(cx: &mut Ctx<'_>, key: PublicKey, with: To) -> Option<PeerId> {
     match cx.peers.by_key(&key) {
         Some(id) => cx.peers.get(id).filter(|peer| peer.is_room()).map(|_| id),
         // Another server's may have had the name.
-        None => cx.peers.add_instead(key, with),
+        None => {
+            cx.make_place();
+            cx.peers.add_instead(key, with)
+        }
     }
 }
 

@@ -294,6 +294,38 @@ mod tests {
     }
 
     #[test]
+    fn a_stranger_gives_way_and_nobody_is_taken_for_them() {
+        let mut fixture = Fixture::new();
+        let (mut cx, mut roster) = (fixture.cx(), Roster::default());
+        let nick = |number: u8| Nick::new(&std::format!("nick{number}")).unwrap();
+        let of = |number: u8| RosterEntry {
+            account: Account(number.into()),
+            nick: nick(number),
+            ..entry(number, 0, number.into())
+        };
+        let mut rows = std::vec::Vec::new();
+        while let Some(id) = roster.take(&mut cx, &of(rows.len() as u8 + 1)) {
+            rows.push(id);
+        }
+        let (count, last) = (rows.len(), *rows.last().unwrap());
+        assert!(cx.peers.is_full() && count > 1);
+        // Whoever is written to stays.
+        cx.peers.get_mut(rows[0]).unwrap().author.hear();
+        cx.make_place();
+        assert!(cx.peers.at(last.slot()).is_none(), "who came last goes first");
+        assert_eq!(cx.peers.by_key(&PublicKey([count as u8; 32])), None);
+        assert_eq!(cx.peers.by_name(&To::Peer(nick(count as u8))), None);
+        assert_eq!(cx.peers.by_recipient(Recipient::Account(Account(count as u32))), None);
+        let room = cx.peers.add(PublicKey([99; 32]), To::Lobby).unwrap();
+        assert!(room.slot() == last.slot() && room != last, "the place is another's now");
+        for _ in 0..count {
+            cx.make_place();
+            cx.peers.add(PublicKey([100; 32]), To::Lobby);
+        }
+        assert!(cx.peers.by_key(&PublicKey([1; 32])) == Some(rows[0]) && !cx.peers.has_stranger());
+    }
+
+    #[test]
     fn what_stands_for_a_rooms_key_becomes_nobody() {
         let mut fixture = Fixture::new();
         let (mut cx, mut roster) = (fixture.cx(), Roster::default());

@@ -188,6 +188,24 @@ impl Peer {
         self.active.is_linked()
     }
 
+    /// Someone with whom nothing was ever exchanged, and whom nothing in memory names.
+    pub(super) fn is_stranger(&self) -> bool {
+        let lists = [
+            self.asking.is_linked(),
+            self.telling.is_linked(),
+            self.querying.is_linked(),
+            self.active.is_linked(),
+            self.reading.is_linked(),
+            self.fetching.is_linked(),
+            self.joined.is_linked(),
+        ];
+        self.person().is_some_and(Person::is_out_of_touch)
+            && self.author.is_unheard()
+            && self.conversation.is_untouched()
+            && self.saved.number().is_none()
+            && !lists.contains(&true)
+    }
+
     /// This client is a member of the room.
     pub(in crate::client) fn is_joined(&self) -> bool {
         self.joined.is_linked()

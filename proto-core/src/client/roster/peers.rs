@@ -4,10 +4,14 @@ use crate::{
     client::{event::To, rooms::membership::Membership},
     id::{PublicKey, Recipient},
     session::{self, Suite},
-    storage::{Id, Index, Slab},
+    storage::{Id, Index, Pool, Slab},
+    wire::Presence,
 };
 
-use super::{id::PeerId, peer::Peer};
+use super::{
+    id::PeerId,
+    peer::{Peer, Who},
+};
 
 /// All people and rooms that the client knows.
 #[derive(Debug)]
@@ -35,17 +39,17 @@ impl<'a> Peers<'a> {
         Self { slab, by_key, by_nick, by_account }
     }
 
-    /// The row of that name: there always is one, since none is ever removed.
+    /// The row of that name: there always is one, since only [`Self::dismiss_stranger`] removes any.
     pub(in crate::client) fn get(&self, id: PeerId) -> Option<&Peer> {
         let peer = self.slab.get(row(id));
-        debug_assert!(peer.is_some(), "nobody is ever removed");
+        debug_assert!(peer.is_some(), "nobody is removed whom anything names");
         peer
     }
 
-    /// The row of that name: there always is one, since none is ever removed.
+    /// The row of that name: there always is one, since only [`Self::dismiss_stranger`] removes any.
     pub(in crate::client) fn get_mut(&mut self, id: PeerId) -> Option<&mut Peer> {
         let peer = self.slab.get_mut(row(id));
-        debug_assert!(peer.is_some(), "nobody is ever removed");
+        debug_assert!(peer.is_some(), "nobody is removed whom anything names");
         peer
     }
 
@@ -111,6 +115,30 @@ impl<'a> Peers<'a> {
         Some(id)
     }
 
+    /// Someone could give way. It looks at all rows.
+    pub(in crate::client) fn has_stranger(&self) -> bool {
+        self.iter().any(Peer::is_stranger)
+    }
+
+    /// Forgets a stranger, someone with whom nothing was ever exchanged: one whose account is no more,
+    /// else the one who came or changed last, so that many who come at once displace each other and
+    /// nobody who was there before. `false` if there is no stranger. It looks at all rows.
+    pub(in crate::client) fn dismiss_stranger(&mut self, pool: &mut Pool<'_>) -> bool {
+        let worth = |(id, peer): (Id<Peer>, &Peer)| {
+            let person = peer.person().filter(|_| peer.is_stranger())?;
+            Some(((person.presence() == Presence::Removed, person.version), id))
+        };
+        let least = self.slab.iter().filter_map(worth).max_by_key(|(worth, _)| *worth);
+        let Some((_, id)) = least else { return false };
+        self.forget_name(name(id));
+        self.clear_recipient(name(id));
+        self.forget_key(name(id));
+        if let Some(Peer { who: Who::Person(person), .. }) = self.slab.remove(id) {
+            pool.free(person.into_away());
+        }
+        true
+    }
+
     /// They go by this name; `true` if they did not before.
     pub(super) fn rename(&mut self, id: PeerId, with: To) -> bool {
         let before = self.by_name(&with);
@@ -131,9 +159,7 @@ impl<'a> Peers<'a> {
 
     /// They go on under another key.
     pub(super) fn set_key(&mut self, id: PeerId, key: PublicKey) {
-        let Some(before) = self.get(id).map(|peer| peer.key) else { return };
-        let slab = &self.slab;
-        self.by_key.remove(&before.0, id.slot(), |slot| Some(slab.get(slab.id_at(slot)?)?.key.0));
+        self.forget_key(id);
         self.index_key(id, &key);
         if let Some(peer) = self.get_mut(id) {
             peer.key = key;
@@ -188,6 +214,12 @@ impl<'a> Peers<'a> {
         if peer.key == session::room_key(suite, &server, room, peer.with.room_name()) {
             self.set_recipient(id, Recipient::Room(room));
         }
+    }
+
+    fn forget_key(&mut self, id: PeerId) {
+        let Some(key) = self.get(id).map(|peer| peer.key) else { return };
+        let slab = &self.slab;
+        self.by_key.remove(&key.0, id.slot(), |slot| Some(slab.get(slab.id_at(slot)?)?.key.0));
     }
 
     fn index_key(&mut self, id: PeerId, key: &PublicKey) {

@@ -104,6 +104,16 @@ impl Person {
         self.dial
     }
 
+    /// There is no session with them, none is being begun, and they had no other key.
+    pub(super) fn is_out_of_touch(&self) -> bool {
+        self.link.is_none() && self.dial.is_none() && self.former.is_none()
+    }
+
+    /// They are forgotten: what they say of being away.
+    pub(super) fn into_away(self) -> Body {
+        self.away
+    }
+
     /// They go on under another key than this one.
     pub(super) fn renew(&mut self, before: PublicKey, number: u32) {
         self.former = self.former.or(Some((before, self.key_number)));

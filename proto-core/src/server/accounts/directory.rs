@@ -10,7 +10,10 @@ use crate::{
 };
 
 use super::{
-    super::{passwords::Penalty, role::ServerLink, rooms::Places, view::AccountView},
+    super::{
+        passwords::Penalty, role::ServerLink, rooms::Places, roster::Pace, submit::Said,
+        view::AccountView,
+    },
     row::AccountSlot,
     table::{Table, TableHead},
 };
@@ -130,6 +133,16 @@ impl<'a> Accounts<'a> {
 
     pub(crate) fn penalty_mut(&mut self, account: Account) -> Option<&mut Penalty> {
         Some(&mut self.table.get_mut(account)?.penalty)
+    }
+
+    /// How often everyone is told of an account, also of one that was removed.
+    pub(crate) fn pace_mut(&mut self, account: Account) -> Option<&mut Pace> {
+        Some(&mut self.table.known_mut(account)?.pace)
+    }
+
+    /// What an account says in rooms.
+    pub(crate) fn said_mut(&mut self, account: Account) -> Option<&mut Said> {
+        Some(&mut self.table.get_mut(account)?.said)
     }
 
     /// What the roster says of the account at a place, or of the one that was removed there; how

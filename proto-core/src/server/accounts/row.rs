@@ -8,7 +8,9 @@ use crate::{
     wire::Presence,
 };
 
-use super::super::{passwords::Penalty, role::ServerLink, rooms::Places};
+use super::super::{
+    passwords::Penalty, role::ServerLink, rooms::Places, roster::Pace, submit::Said,
+};
 
 /// One account's place in the table.
 #[derive(Debug)]
@@ -65,6 +67,10 @@ pub(super) struct Row {
     pub(super) key_number: u32,
     /// For wrong passwords.
     pub(super) penalty: Penalty,
+    /// How often everyone is told of it.
+    pub(super) pace: Pace,
+    /// What it says in rooms.
+    pub(super) said: Said,
 }
 
 impl Row {
@@ -95,6 +101,8 @@ impl Row {
             state: record.state,
             key_number: record.key_number,
             penalty: Penalty::default(),
+            pace: Pace::NEW,
+            said: Said::NOTHING,
         }
     }
 

@@ -45,12 +45,7 @@ impl<'a> Table<'a> {
     }
 
     pub(super) fn get_mut(&mut self, account: Account) -> Option<&mut Row> {
-        match &mut self.rows.get_mut(account.place() as usize)?.0 {
-            Place::Taken(row) => {
-                Some(row).filter(|row| row.account == account && row.state != AccountState::Removed)
-            }
-            Place::Empty => None,
-        }
+        self.known_mut(account).filter(|row| row.state != AccountState::Removed)
     }
 
     /// What is at a place: an account, or, until the next one, the one that was removed last.
@@ -62,6 +57,14 @@ impl<'a> Table<'a> {
     pub(crate) fn at(&self, place: u32) -> Option<Account> {
         let row = self.row_at(place).filter(|row| row.state != AccountState::Removed)?;
         Some(row.account)
+    }
+
+    /// An account, also one that was removed, until the next one has its place.
+    pub(super) fn known_mut(&mut self, account: Account) -> Option<&mut Row> {
+        match &mut self.rows.get_mut(account.place() as usize)?.0 {
+            Place::Taken(row) => Some(row).filter(|row| row.account == account),
+            Place::Empty => None,
+        }
     }
 
     pub(crate) fn by_nick(&self, nick: &Nick) -> Option<Account> {

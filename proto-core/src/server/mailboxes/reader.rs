@@ -111,9 +111,11 @@ impl Reader {
         let Some(entry) = messages.get_mut(id).filter(|entry| entry.is_queued()) else { return };
         let index = entry.index();
         if let Some(mail) = entry.mail_mut() {
-            match piece {
-                Some(run) => mail.lost(run),
-                None => mail.former = true,
+            // It may have found no room since its author has none: a reader that does not know
+            // everyone has to be told. Of the next only, since it keeps one such key at a time.
+            mail.former |= piece.is_none() || self.queue.front() == Some(id);
+            if let Some(run) = piece {
+                mail.lost(run);
             }
         }
         // Ahead of what comes after it: there may be room or credit for what is next only.

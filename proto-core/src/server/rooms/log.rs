@@ -114,7 +114,7 @@ impl Rooms<'_> {
     pub(crate) fn appended(
         &mut self,
         cx: &mut Ctx<'_>,
-        accounts: &Accounts<'_>,
+        accounts: &mut Accounts<'_>,
         submissions: &mut Submissions<'_>,
         id: Id<Entry>,
         saved: bool,
@@ -156,7 +156,7 @@ impl Rooms<'_> {
     fn refuse_from(
         &mut self,
         cx: &mut Ctx<'_>,
-        accounts: &Accounts<'_>,
+        accounts: &mut Accounts<'_>,
         submissions: &mut Submissions<'_>,
         (room, first): (Id<RoomRow>, Id<Entry>),
     ) {

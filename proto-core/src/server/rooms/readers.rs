@@ -58,7 +58,7 @@ impl Rooms<'_> {
     pub(super) fn got_on(
         &mut self,
         cx: &mut Ctx<'_>,
-        accounts: &Accounts<'_>,
+        accounts: &mut Accounts<'_>,
         submissions: &mut Submissions<'_>,
         id: Id<Member>,
     ) {
@@ -99,7 +99,7 @@ impl Rooms<'_> {
     pub(super) fn go_on(
         &mut self,
         cx: &mut Ctx<'_>,
-        accounts: &Accounts<'_>,
+        accounts: &mut Accounts<'_>,
         submissions: &mut Submissions<'_>,
         room: Id<RoomRow>,
     ) {
@@ -114,6 +114,9 @@ impl Rooms<'_> {
             let (number, Some(next)) = (row.number, next) else { continue };
             let author = submissions.pairs.get(pair).map(Pair::author);
             if author.is_some_and(|author| self.table.may_say(author, number)) {
+                if submissions.comes_early(cx, accounts, pair, next) {
+                    continue;
+                }
                 submissions.take(cx, pair, next);
                 self.append(cx, accounts, submissions, next);
             } else {
@@ -150,7 +153,7 @@ impl Rooms<'_> {
     pub(crate) fn timeout(
         &mut self,
         cx: &mut Ctx<'_>,
-        accounts: &Accounts<'_>,
+        accounts: &mut Accounts<'_>,
         submissions: &mut Submissions<'_>,
     ) {
         while self.deadline().is_some_and(|at| at <= cx.now)
@@ -181,7 +184,7 @@ impl Rooms<'_> {
     fn give_up_idle(
         &mut self,
         cx: &mut Ctx<'_>,
-        accounts: &Accounts<'_>,
+        accounts: &mut Accounts<'_>,
         submissions: &mut Submissions<'_>,
         room: Id<RoomRow>,
     ) {

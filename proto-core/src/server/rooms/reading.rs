@@ -86,7 +86,7 @@ impl Rooms<'_> {
     pub(crate) fn leave_all(
         &mut self,
         cx: &mut Ctx<'_>,
-        accounts: &Accounts<'_>,
+        accounts: &mut Accounts<'_>,
         submissions: &mut Submissions<'_>,
         (link, account): (Id<ServerLink>, Account),
     ) {
@@ -104,7 +104,7 @@ impl Rooms<'_> {
     pub(super) fn leave(
         &mut self,
         cx: &mut Ctx<'_>,
-        accounts: &Accounts<'_>,
+        accounts: &mut Accounts<'_>,
         submissions: &mut Submissions<'_>,
         id: Id<Member>,
     ) {
@@ -144,7 +144,7 @@ impl Rooms<'_> {
     pub(crate) fn heard(
         &mut self,
         cx: &mut Ctx<'_>,
-        accounts: &Accounts<'_>,
+        accounts: &mut Accounts<'_>,
         submissions: &mut Submissions<'_>,
         link: Id<ServerLink>,
         read: Read,

@@ -369,7 +369,7 @@ impl<'r, 'a> RoomRequests<'r, 'a> {
     fn quit(
         &mut self,
         cx: &mut Ctx<'_>,
-        accounts: &Accounts<'_>,
+        accounts: &mut Accounts<'_>,
         submissions: &mut Submissions<'_>,
         account: Account,
         name: &RoomName,

@@ -99,7 +99,7 @@ impl Rooms<'_> {
     pub(crate) fn oldest_loaded(
         &mut self,
         cx: &mut Ctx<'_>,
-        accounts: &Accounts<'_>,
+        accounts: &mut Accounts<'_>,
         submissions: &mut Submissions<'_>,
         ticket: Ticket,
         loaded: Option<Records<'_>>,

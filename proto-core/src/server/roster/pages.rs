@@ -37,15 +37,33 @@ pub(crate) struct RosterHead {
     version: u64,
     /// When the collected changes are pushed.
     push_at: Option<Instant>,
+    /// Accounts that everyone is told of later.
+    delayed: Option<Delayed>,
     caught_up: List<ServerLink, CaughtUp>,
     /// Readers that were caught up when the roster moved on.
     moved_on: List<ServerLink, CaughtUp>,
 }
 
+/// A queue of accounts that everyone is told of later, threaded through their rows. Each waits as
+/// long as the others.
+#[derive(Clone, Copy, Debug)]
+struct Delayed {
+    first: Account,
+    last: Account,
+    /// When the first one's turn is.
+    due: Instant,
+}
+
 impl RosterHead {
     /// Of a run whose versions are above `first`.
     pub(crate) fn new(first: u64) -> Self {
-        Self { version: first, push_at: None, caught_up: List::NEW, moved_on: List::NEW }
+        Self {
+            version: first,
+            push_at: None,
+            delayed: None,
+            caught_up: List::NEW,
+            moved_on: List::NEW,
+        }
     }
 }
 
@@ -64,9 +82,18 @@ impl<'a> Roster<'a> {
         !self.head.moved_on.is_empty()
     }
 
-    /// When the collected changes are pushed.
+    /// When the collected changes are pushed, or one is collected that was delayed.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.head.push_at
+        let due = self.head.delayed.map(|delayed| delayed.due);
+        [self.head.push_at, due].into_iter().flatten().min()
+    }
+
+    /// Collects what was delayed until now, and pushes what was collected until now.
+    pub(crate) fn timeout(&mut self, cx: &mut Ctx<'_>, accounts: &mut Accounts<'_>) {
+        self.end_delays(cx, accounts);
+        if self.head.push_at.is_some_and(|at| at <= cx.now) {
+            self.push(cx);
+        }
     }
 
     /// Readers that were caught up go on.
@@ -91,19 +118,64 @@ impl<'a> Roster<'a> {
         List::remove_from_either(lists, cx.links.slab_mut(), link);
     }
 
-    /// What was collected is pushed now, if it is not earlier than `due`.
+    /// What was collected is pushed now.
     pub(crate) fn push_now(&mut self, cx: &mut Ctx<'_>) {
         if self.head.push_at.is_some() {
             self.push(cx);
         }
     }
 
-    /// Something about an account changed that everyone is to know.
+    /// An account's presence changed: everyone is to know, but not too often. Until they are told,
+    /// who reads its entry for another reason gets it as it is, under the version before: that
+    /// changes nothing for who has that version.
+    pub(crate) fn change_presence(
+        &mut self,
+        cx: &Ctx<'_>,
+        accounts: &mut Accounts<'_>,
+        account: Account,
+    ) {
+        let is_new = self.version_of(account) == 0;
+        let Some(pace) = accounts.pace_mut(account) else {
+            debug_assert!(false, "an account whose presence changes is there");
+            return;
+        };
+        if pace.due.is_some() {
+            return;
+        }
+        if pace.allows(cx.now, cx.config.presence) || is_new {
+            return self.change(cx, account);
+        }
+        let due = cx.now + cx.config.presence.interval;
+        pace.due = Some(due);
+        let alone = Delayed { first: account, last: account, due };
+        let delayed = self.head.delayed.map_or(alone, |queue| Delayed { last: account, ..queue });
+        if let Some(before) = self.head.delayed.replace(delayed)
+            && let Some(last) = accounts.pace_mut(before.last)
+        {
+            last.next = Some(account);
+        }
+    }
+
+    /// Something about an account changed that everyone is to know at once.
     pub(crate) fn change(&mut self, cx: &Ctx<'_>, account: Account) {
         self.head.version += 1;
         self.versions.set(account.place(), self.head.version);
         let at = cx.now + cx.config.push;
         self.head.push_at.get_or_insert(at);
+    }
+
+    /// Collects what was delayed until now.
+    fn end_delays(&mut self, cx: &Ctx<'_>, accounts: &mut Accounts<'_>) {
+        while let Some(delayed) = self.head.delayed.take_if(|delayed| delayed.due <= cx.now) {
+            let Some(pace) = accounts.pace_mut(delayed.first) else {
+                debug_assert!(false, "an account that everyone knows keeps its row");
+                return;
+            };
+            let next = pace.end_delay(cx.now, cx.config.presence);
+            self.change(cx, delayed.first);
+            let due = next.and_then(|next| accounts.pace_mut(next)?.due);
+            self.head.delayed = next.zip(due).map(|(first, due)| Delayed { first, due, ..delayed });
+        }
     }
 
     /// Those who were caught up are no longer: one splice, however many they are.
@@ -232,7 +304,67 @@ fn scope(address: IpAddr) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use core::time::Duration;
+
+    use crate::rate::Rate;
+
+    use super::{
+        super::super::{config::Config, fixture::Fixture},
+        *,
+    };
+
+    const PRESENCE: Rate = Rate { burst: 2, interval: Duration::from_secs(5) };
+
+    /// So many changes, 20 ms one after the other, each of both; how often everyone is told of each.
+    fn told(at: &mut Fixture, both: [Account; 2], count: usize) -> [usize; 2] {
+        let mut told = [0; 2];
+        let mut before = both.map(|account| at.roster.version_of(account));
+        for step in 0..count {
+            at.cx.now = at.cx.now + Duration::from_millis(20);
+            at.roster.timeout(&mut at.cx, &mut at.accounts);
+            if step % 2 == 0 {
+                at.roster.change_presence(&at.cx, &mut at.accounts, both[0]);
+            }
+            at.roster.change_presence(&at.cx, &mut at.accounts, both[1]);
+            let now = both.map(|account| at.roster.version_of(account));
+            for (told, (was, is)) in told.iter_mut().zip(before.iter().zip(now)) {
+                *told += usize::from(*was < is);
+            }
+            before = now;
+        }
+        told
+    }
+
+    #[test]
+    fn everyone_is_told_of_a_burst_and_then_of_the_newest_now_and_then() {
+        let mut at = Fixture::new(Config { presence: PRESENCE, ..Config::default() });
+        let both = [at.account("alice"), at.account("bob")];
+        for account in both {
+            at.roster.change_presence(&at.cx, &mut at.accounts, account);
+        }
+        assert_eq!(told(&mut at, both, 1_000), [4, 4], "one more, and one each five seconds");
+        let before = both.map(|account| at.roster.version_of(account));
+        // What is delayed is told all the same, and then there is nothing more to do.
+        while let Some(due) = at.roster.deadline() {
+            at.cx.now = due;
+            at.roster.timeout(&mut at.cx, &mut at.accounts);
+        }
+        let after = both.map(|account| at.roster.version_of(account));
+        assert!(before.iter().zip(after).all(|(before, after)| *before < after));
+        // After a quiet time, the first change is told at once.
+        at.cx.now = at.cx.now + PRESENCE.interval * 2;
+        assert_eq!(told(&mut at, both, 2), [1, 2]);
+    }
+
+    #[test]
+    fn what_is_to_be_known_at_once_is_not_delayed() {
+        let mut at = Fixture::new(Config { presence: PRESENCE, ..Config::default() });
+        let both = [at.account("alice"), at.account("bob")];
+        told(&mut at, both, 10);
+        let before = at.roster.version_of(both[0]);
+        at.roster.change(&at.cx, both[0]);
+        assert!(at.roster.version_of(both[0]) > before);
+    }
 
     #[test]
     fn only_reachable_addresses_are_told() {

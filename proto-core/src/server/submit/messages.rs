@@ -24,7 +24,15 @@ pub(crate) struct Messages<'a> {
     /// Lines of rooms, by room and index.
     by_place: Index<'a>,
     /// Lines of rooms, the oldest there first.
-    recent: &'a mut List<Entry, Queued>,
+    recent: &'a mut Recent,
+}
+
+/// Lines of rooms in memory, and what they take.
+#[derive(Debug)]
+struct Recent {
+    lines: List<Entry, Queued>,
+    count: usize,
+    blocks: usize,
 }
 
 /// What goes with the tables of messages.
@@ -32,11 +40,15 @@ pub(crate) struct Messages<'a> {
 pub(crate) struct MessagesHead {
     rows: SlabHead,
     timers: u32,
-    recent: List<Entry, Queued>,
+    recent: Recent,
 }
 
 impl MessagesHead {
-    pub(crate) const NEW: Self = Self { rows: SlabHead::NEW, timers: 0, recent: List::NEW };
+    pub(crate) const NEW: Self = Self {
+        rows: SlabHead::NEW,
+        timers: 0,
+        recent: Recent { lines: List::NEW, count: 0, blocks: 0 },
+    };
 }
 
 impl<'a> Messages<'a> {
@@ -123,6 +135,18 @@ impl<'a> Messages<'a> {
         }
     }
 
+    /// Whether one more submission leaves as much memory free as it takes, up to a quarter of all, and
+    /// a sixteenth of the places: what is long and was begun must not keep out what is short, nor
+    /// what is read from the store for its readers. A body of `longest` bytes fits all the same.
+    pub(crate) fn leaves_room(&self, pool: &Pool<'_>, bytes: usize, longest: usize) -> bool {
+        let (capacity, needed) = (pool.capacity(), Pool::blocks(bytes));
+        let most = (capacity / 4).min(capacity.saturating_sub(Pool::blocks(longest)));
+        let rows = self.rows.len() - self.recent.count;
+        let blocks = pool.used() - self.recent.blocks;
+        rows < self.rows.capacity() - self.rows.capacity() / 16
+            && blocks + needed + needed.min(most) <= capacity
+    }
+
     /// Whether there is memory for one more submission that waits for readers. The last quarter is
     /// for all others, and nothing that is to be read is driven out for it.
     pub(super) fn is_room_behind_readers(&self, pool: &Pool<'_>, bytes: usize) -> bool {
@@ -188,20 +212,22 @@ impl<'a> Messages<'a> {
         };
         let indexed = self.by_place.insert(&place(room, index), id.slot());
         debug_assert!(indexed, "the index has more buckets than there are messages");
-        self.recent.push_back(&mut self.rows, id);
-        while self.is_crowded(pool) && self.recent.front() != Some(id) && self.forget_oldest(pool) {
-        }
+        self.recent.lines.push_back(&mut self.rows, id);
+        self.recent.count += 1;
+        self.recent.blocks += self.blocks_of(id);
+        while self.is_crowded(pool)
+            && self.recent.lines.front() != Some(id)
+            && self.forget_oldest(pool)
+        {}
     }
 
     /// How many lines of rooms are in memory for their readers, and in how many blocks.
     pub(crate) fn recent(&self) -> (usize, usize) {
-        let (mut count, mut blocks, mut at) = (0, 0, self.recent.front());
-        while let Some(entry) = at.and_then(|id| self.rows.get(id)) {
-            at = entry.next_queued();
-            count += 1;
-            blocks += Pool::blocks(entry.body.len());
-        }
-        (count, blocks)
+        (self.recent.count, self.recent.blocks)
+    }
+
+    fn blocks_of(&self, id: Id<Entry>) -> usize {
+        self.rows.get(id).map_or(0, |entry| Pool::blocks(entry.body.len()))
     }
 
     fn is_crowded(&self, pool: &Pool<'_>) -> bool {
@@ -210,7 +236,9 @@ impl<'a> Messages<'a> {
 
     /// Forgets the line of a room that has been in memory for longest; `false` if there is none.
     fn forget_oldest(&mut self, pool: &mut Pool<'_>) -> bool {
-        let Some(id) = self.recent.pop_front(&mut self.rows) else { return false };
+        let Some(id) = self.recent.lines.pop_front(&mut self.rows) else { return false };
+        self.recent.count -= 1;
+        self.recent.blocks -= self.blocks_of(id);
         let rows = &self.rows;
         let name = |id| {
             let entry: &Entry = rows.get(id)?;

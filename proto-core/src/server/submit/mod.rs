@@ -7,6 +7,7 @@ mod messages;
 mod pair;
 mod pairs;
 mod refusals;
+mod said;
 mod submissions;
 mod submitted;
 
@@ -19,4 +20,5 @@ pub(super) use messages::{Messages, MessagesHead};
 pub(super) use pair::Held;
 pub(super) use pairs::{Pairs, PairsHead};
 pub(super) use refusals::{refuse_new, return_credit, write_refusals};
+pub(super) use said::Said;
 pub(super) use submissions::{Known, Submissions, came_by, put, wait};

@@ -26,6 +26,8 @@ pub struct Pair {
     pub(super) dirty: bool,
     /// A submission is being relayed.
     pub(super) online: bool,
+    /// Its next submission waits until its author may say more in rooms.
+    pub(super) early: bool,
     /// Up to here, entries were ventured at least once.
     pub(super) ventured: Position,
     /// What is neither durable nor delivered, in the order of arrival.
@@ -85,6 +87,7 @@ impl Pair {
             loaded: false,
             dirty: false,
             online: false,
+            early: false,
             ventured: Position::default(),
             entries: List::NEW,
             count: 0,
@@ -121,6 +124,11 @@ impl Pair {
     /// Its next submission waits for readers of its room.
     pub(crate) fn is_held(&self) -> bool {
         self.held.is_linked()
+    }
+
+    /// Its next submission waits until its author may say more in rooms.
+    pub(crate) fn is_early(&self) -> bool {
+        self.early
     }
 
     /// The number of its record among its author's.

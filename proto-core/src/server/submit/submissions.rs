@@ -31,6 +31,10 @@ const PAIR_ENTRIES: u16 = 256;
 /// told nothing, sends it again.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The longest pause between two looks at what comes too early. With each, its author is told where
+/// it stands, or it would send its submissions again.
+const LOOK: Duration = Duration::from_secs(2);
+
 /// What authors have submitted.
 #[derive(Debug)]
 pub(crate) struct Submissions<'a> {
@@ -96,7 +100,7 @@ impl Submissions<'_> {
         let is_room = if behind_readers {
             cx.messages.is_room_behind_readers(&cx.pool, bytes)
         } else {
-            cx.make_room(bytes, early)
+            cx.make_room_to_submit(bytes, early)
         };
         if !is_room {
             return None;
@@ -134,6 +138,43 @@ impl Submissions<'_> {
             at = entry.of_pair.next();
         }
         None
+    }
+
+    /// Whether what is next of a pair must wait, since its author said a lot in rooms lately. It
+    /// is looked at again once its time is over.
+    pub(crate) fn comes_early(
+        &mut self,
+        cx: &mut Ctx<'_>,
+        accounts: &mut Accounts<'_>,
+        pair_id: Id<Pair>,
+        next: Id<Entry>,
+    ) -> bool {
+        let (Some(pair), Some(entry)) =
+            (self.pairs.rows.get_mut(pair_id), cx.messages.get_mut(next))
+        else {
+            debug_assert!(false, "a pair has entries that are there");
+            return false;
+        };
+        pair.early = false;
+        if entry.submitted.counted || matches!(entry.to, Recipient::Account(_)) {
+            return false;
+        }
+        let bytes = entry.body.len() as u32;
+        let said = accounts.said_mut(pair.author).map(|said| said.add(cx.now, cx.config, bytes));
+        if let Some(Err(later)) = said {
+            pair.early = true;
+            cx.messages.set_timer(next, Some(later.min(cx.now + LOOK)));
+            return true;
+        }
+        entry.submitted.counted = true;
+        false
+    }
+
+    /// It is looked again whether what is next of a pair comes too early, if there is anything.
+    pub(crate) fn look_again(&mut self, pair: Id<Pair>) {
+        if let Some(pair) = self.pairs.rows.get_mut(pair) {
+            pair.early = false;
+        }
     }
 
     /// Takes in what is next of a pair.

@@ -14,6 +14,8 @@ pub(crate) struct Submitted {
     /// Where it came in: there its credit is given back.
     pub(super) source: Option<Id<ServerLink>>,
     pub(super) pair: Option<Id<Pair>>,
+    /// Its author may say it in its room now.
+    pub(super) counted: bool,
     /// It was sent to its recipient from memory, or the store may yet save it: to say that it is
     /// not taken might be untrue.
     pub(super) ventured: bool,
@@ -21,6 +23,12 @@ pub(crate) struct Submitted {
 
 impl Submitted {
     /// Nothing of it has come yet, or it comes from the store.
-    pub(crate) const NEW: Self =
-        Self { skip: 0, have: Units::NONE, source: None, pair: None, ventured: false };
+    pub(crate) const NEW: Self = Self {
+        skip: 0,
+        have: Units::NONE,
+        source: None,
+        pair: None,
+        counted: false,
+        ventured: false,
+    };
 }
