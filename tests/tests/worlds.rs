@@ -83,7 +83,7 @@ fn greedy_people_stop_nobody() {
             ("greedy people", counts.greedy, 10_000),
             ("times that the honest got past them", counts.passed, 15_000),
             ("accounts removed", counts.removed, 500),
-            ("accounts in the places of those", counts.reused, 50),
+            ("accounts in the places of those", counts.reused, 20),
         ],
     );
 }

@@ -119,7 +119,7 @@ impl<'a, R: Role> Prefixes<'a, R> {
         interval: Duration,
     ) -> bool {
         let place = self.place(from);
-        let rate = Rate { interval, burst };
+        let rate = Rate { burst, interval };
         self.places.get_mut(place).is_some_and(|at| at.newcomers.take(now, rate))
     }
 

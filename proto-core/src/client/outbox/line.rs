@@ -75,7 +75,10 @@ impl<'s, 'a> Line<'s, 'a> {
         let last = self.conversation.last;
         let (_, first) = self.iter().find(|(_, message)| {
             let is_only = message.position.epoch == last.epoch;
-            is_only || message.stage.is_unsaved() || message.is_being_recorded()
+            is_only
+                || message.stage.is_unsaved()
+                || message.is_being_recorded()
+                || message.news.stored
         })?;
         let epoch = first.position.epoch;
         (!self.conversation.is_left(epoch) || saved.is_durable()).then_some(epoch)

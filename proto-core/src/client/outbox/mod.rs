@@ -114,6 +114,13 @@ impl<'a> Outbox<'a> {
                 && let id = (MessageId { recipient: peer.log(), position: message.position })
                 && let Some(event) = message.next_event(id, peer.with())
             {
+                let (of, next) = (message.peer, message.of_peer.next());
+                let next = next.and_then(|next| self.sending.messages.all.get(next));
+                let is_stored = matches!(event, Event::Verdict { verdict: Verdict::Stored, .. });
+                if is_stored && !peer.is_room() && next.is_none_or(|next| !next.news.stored) {
+                    // What the record says is not told again: it says so once all was told.
+                    cx.save_record(of);
+                }
                 return Some(event);
             }
             self.sending.messages.state.telling.pop_front(&mut self.sending.messages.all);
@@ -365,13 +372,39 @@ pub(super) fn check(cx: &Ctx<'_>, to: &To, text: &str) -> Result<(), SendError> 
 #[cfg(test)]
 mod tests {
     use crate::{
-        client::fixture::{Fixture, ticket},
+        client::{
+            fixture::{Fixture, ticket},
+            saved::Saved,
+        },
         id::{Nick, Position, PublicKey},
     };
 
     use super::*;
 
     const NOBODY: To = To::Lobby;
+
+    #[test]
+    fn that_a_message_is_stored_is_told_before_it_is_on_record() {
+        let (mut fixture, mut state, mut heads) = (Fixture::new(), State::default(), Heads::NEW);
+        let (mut cx, (messages, timers, _)) = fixture.parts();
+        let mut outbox = Outbox::new(&mut state, &mut heads, messages, timers);
+        let (id, row) = said(&mut cx, &mut outbox);
+        let asked = ticket(outbox.request(&mut cx, row));
+        outbox.stored(&mut cx, asked, true);
+        let peer = cx.peers.by_name(&To::Peer(Nick::new("bob").unwrap())).unwrap();
+        while outbox.next_event(&mut cx).is_some() {}
+        outbox.sending.messages.set_stage(&mut cx, row, Stage::Submitted);
+        let link = Id::from_parts(0, core::num::NonZeroU32::MIN);
+        // The record of a new conversation was put.
+        cx.peers.get_mut(peer).unwrap().saved = Saved::restore(2);
+        outbox.stored_upto(&mut cx, peer, link, id.position);
+        let is_owed = |cx: &Ctx<'_>| cx.peers.get(peer).unwrap().saved.is_owed();
+        assert!(!is_owed(&cx), "after a crash now, nobody would say so");
+        let told = outbox.next_event(&mut cx);
+        let is_stored = |event: &Event| matches!(event, Event::Verdict { id: of, verdict: Verdict::Stored, .. } if *of == id);
+        assert!(told.as_ref().is_some_and(is_stored), "{told:?}");
+        assert!(is_owed(&cx));
+    }
 
     /// Says something to a person who is offline; the message and its request.
     fn said(cx: &mut Ctx<'_>, outbox: &mut Outbox<'_>) -> (MessageId, Id<Outgoing>) {

@@ -197,7 +197,7 @@ impl Outbox<'_> {
     }
 
     /// The server has a conversation up to a cursor, it says on a link.
-    fn stored_upto(
+    pub(super) fn stored_upto(
         &mut self,
         cx: &mut Ctx<'_>,
         peer: PeerId,
@@ -244,7 +244,6 @@ impl Outbox<'_> {
         }
         if let (true, Some(found)) = (news, cx.peers.get_mut(peer)) {
             found.conversation.stored = found.conversation.stored.max(cursor);
-            cx.save_record(peer);
             self.sending.move_up(cx, peer);
             self.sending.consider_leaving(cx);
         }
