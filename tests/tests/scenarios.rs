@@ -707,3 +707,28 @@ fn an_own_full_disk_is_not_called_the_servers() {
     chat.run(SHORTLY);
     assert_eq!(chat.hears("bob"), ["alice: there is"]);
 }
+
+#[test]
+fn what_a_slow_store_may_yet_save_is_not_called_refused() {
+    let mut chat = Chat::online(&["alice", "bob"]);
+    chat.deregister("bob");
+    chat.run(SHORTLY);
+    // Longer than the server waits for it.
+    let slow = Manners { slow: 600 * SECOND, ..Manners::default() };
+    chat.world.nodes[SERVER].store.behave(slow);
+    let texts: Vec<_> = (0..5).map(|number| format!("letter {number}")).collect();
+    for text in &texts {
+        chat.say("alice", "bob", text);
+        chat.run(40 * SECOND);
+    }
+    chat.heal();
+    chat.run(700 * SECOND);
+    chat.register("bob");
+    chat.run(30 * SECOND);
+    let told = chat.hears("alice");
+    assert!(!told.iter().any(|line| line.contains("refused")), "{told:?}");
+    let shown = chat.hears("bob");
+    for text in &texts {
+        assert_eq!(shown.iter().filter(|line| line.ends_with(text)).count(), 1, "{shown:?}");
+    }
+}
