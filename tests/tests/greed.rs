@@ -1,6 +1,5 @@
 //! What people with keys can do to others by taking what they can get: with real datagrams, one
-//! test for each way that was found. What the core does not withstand yet is ignored, with what
-//! happens; it is to be taken in as the core is mended.
+//! test for each way that was found.
 
 use proto_core::{
     client::{Event, To, Verdict},
