@@ -26,7 +26,7 @@ use proto_core::{
     host::{Action, Machine, Resume},
     id::{Nick, PublicKey, SecretKey},
     random::Seed,
-    session::{Identity, Portable},
+    session::{Identity, Portable, Suite},
     text_bound,
     time::{Instant, UnixTime, WallClock},
     wire::MAX_DATAGRAM,
@@ -206,6 +206,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     done
 }
 
+/// A key as a server prints it: with a checksum behind it, three bytes of a hash (docs/PROTOCOL.md,
+/// 1.5).
+fn key_of(text: &str) -> Result<PublicKey, Box<dyn Error>> {
+    let bytes = BASE32_NOPAD.decode(text.to_ascii_uppercase().as_bytes())?;
+    let (key, checksum) = bytes.split_first_chunk::<32>().ok_or("the key is too short")?;
+    if !Portable.hash(&[b"udpchat key", key]).starts_with(checksum) || checksum.len() != 3 {
+        return Err("the key is mistyped: copy it again".into());
+    }
+    Ok(PublicKey(*key))
+}
+
 async fn chat() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let (Some(nick), Some(server)) = (arguments.next(), arguments.next()) else {
@@ -217,12 +228,14 @@ async fn chat() -> Result<(), Box<dyn Error>> {
     let (identity, _lock) = identity(&directory)?;
     let server_key = directory.join("server");
     let key = match arguments.next() {
-        Some(key) => Some(BASE32_NOPAD.decode(key.to_ascii_uppercase().as_bytes())?),
+        Some(text) => Some(key_of(&text)?),
         // Whoever answers the first time is believed, and nobody else from then on.
-        None => server_key.exists().then(|| fs::read(&server_key)).transpose()?,
+        None if server_key.exists() => {
+            let key = <[u8; 32]>::try_from(fs::read(&server_key)?);
+            Some(PublicKey(key.map_err(|_| "the server's key is not 32 bytes long")?))
+        }
+        None => None,
     };
-    let key = key.map(<[u8; 32]>::try_from).transpose();
-    let key = key.map_err(|_| "the server's key is not 32 bytes long")?.map(PublicKey);
 
     let (store, file, boot) = Store::open(&directory)?;
     let (batches, to_write) = unbounded_channel();
