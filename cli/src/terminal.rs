@@ -117,14 +117,30 @@ impl Terminal {
         self.owed = true;
     }
 
-    /// Shows what is left and leaves the terminal as it was.
-    pub(crate) fn finish(self) {
+    /// Shows what is left and leaves the terminal as it was; the number of the last line shown.
+    pub(crate) fn finish(self) -> u64 {
         self.set_secret(false);
-        self.screen.finish();
+        let printed = self.screen.finish();
         if let Some(restore) = self.restore {
             restore.restore();
         }
+        printed
     }
+}
+
+/// The columns of the terminal that lines are shown at, if it is one.
+pub(crate) fn columns() -> Option<usize> {
+    if !io::stdout().is_terminal() {
+        return None;
+    }
+    #[cfg(unix)]
+    let columns = rustix::termios::tcgetwinsize(rustix::stdio::stdout())
+        .map(|size| size.ws_col.into())
+        .ok()
+        .filter(|columns| *columns > 0);
+    #[cfg(not(unix))]
+    let columns = None;
+    columns
 }
 
 /// A line that is a password is no line: it is not kept, nor taken for a command.

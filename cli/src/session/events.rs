@@ -63,15 +63,21 @@ impl Session {
                 let text = self.sent.verdict(id, verdict);
                 self.tell(at, Notice::Outcome { to, text: text.as_ref(), outcome });
             }
-            Event::Message { from, time, waited, .. } => {
+            Event::Message { from, position, time, waited, .. } => {
                 let text = SafeText::new(text);
                 self.last_from = Some(from);
                 self.tell(at, Notice::Message(Message { from, time, text, waited }));
+                if let Some(conversation) = chat.conversation(&To::Peer(from)) {
+                    self.display.seen(conversation, position.to_record_number());
+                }
             }
-            Event::RoomMessage { room, from, time, .. } => {
+            Event::RoomMessage { room, index, from, time } => {
                 let text = SafeText::new(text);
                 let message = RoomMessage { room, from, time, text };
                 self.tell(at, Notice::Room(RoomNotice::Message(message)));
+                if let Some(conversation) = chat.conversation(&room) {
+                    self.display.seen(conversation, index);
+                }
             }
             Event::RoomReset { room } => {
                 self.tell(at, Notice::Room(RoomNotice::Reset(room)));
