@@ -1,6 +1,8 @@
 //! The words of `host` and `join` for what was said: day by day, and wrapped so that nothing in a
 //! text can pass for another line.
 
+use std::borrow::Cow;
+
 use jiff::tz::TimeZone;
 use proto_core::client::To;
 use textwrap::Options;
@@ -27,10 +29,10 @@ pub(crate) fn show(
     lines: &mut Vec<String>,
 ) {
     match part {
-        HistoryPart::Lines { lines: past, from_all } => {
+        HistoryPart::Lines { lines: said_before, from_all } => {
             let mut day = String::new();
             let mut has_mark = false;
-            for line in past {
+            for line in said_before {
                 let its_day = words::day(line.time, zone);
                 if day != its_day {
                     lines.push(format!("---- {its_day} ----"));
@@ -81,7 +83,7 @@ pub(crate) fn unread(all: &[UnreadIn]) -> String {
 pub(crate) fn wrap(line: String, columns: Option<usize>, lines: &mut Vec<String>) {
     let Some(columns) = columns else { return lines.push(line) };
     let options = Options::new(columns.max(LEAST_COLUMNS)).subsequent_indent(INDENT);
-    lines.extend(textwrap::wrap(&line, options).into_iter().map(|row| row.into_owned()));
+    lines.extend(textwrap::wrap(&line, options).into_iter().map(Cow::into_owned));
 }
 
 fn said(line: &PastLine, from_all: bool) -> String {

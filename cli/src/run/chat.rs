@@ -1,6 +1,9 @@
 //! A client's endpoint, as a session needs it.
 
-use std::{collections::HashMap, path::PathBuf};
+use std::{
+    collections::{HashMap, HashSet},
+    path::PathBuf,
+};
 
 use proto_core::{
     client::{
@@ -33,6 +36,8 @@ pub(super) struct EndpointChat {
     pub(super) server: String,
     /// The conversations that were looked up since the roster changed.
     pub(super) known: HashMap<String, PublicKey>,
+    /// Those whose names were noted in this run.
+    pub(super) named: HashSet<PublicKey>,
 }
 
 /// A conversation by its name, of which two spellings are one.
@@ -121,17 +126,23 @@ impl Chat for EndpointChat {
     }
 
     fn conversation(&mut self, with: &To) -> Option<PublicKey> {
-        if let Some(known) = self.known.get(&whom(with)) {
-            return Some(*known);
+        let known = self.known.get(&whom(with)).copied();
+        if known.is_some_and(|key| self.named.contains(&key)) {
+            return known;
         }
         // They are gone through once for all that come in a row.
         let peers = self.peers().into_iter().map(|peer| (To::Peer(peer.nick), peer.log));
         let rooms = self.rooms().into_iter().map(|room| (room.room, room.key));
         self.known = peers.chain(rooms).map(|(with, key)| (whom(&with), key)).collect();
-        self.known.get(&whom(with)).copied()
+        let found = self.known.get(&whom(with)).copied();
+        if let Some(key) = found.filter(|key| self.named.insert(*key)) {
+            self.endpoint.store().name(key, *with);
+        }
+        found
     }
 
     fn conversations(&mut self) -> Result<Vec<Correspondent>, String> {
+        let named = self.endpoint.store().named().map_err(|error| error.to_string())?;
         let (mut all, mut from) = (Vec::new(), 0);
         loop {
             let page = self
@@ -143,9 +154,13 @@ impl Chat for EndpointChat {
             all.extend(page.iter().filter_map(|(_, record)| Correspondent::from_record(record)));
             match page.last() {
                 Some((last, _)) if page.len() == PAGE => from = last.saturating_add(1),
-                _ => return Ok(all),
+                _ => break,
             }
         }
+        let recorded: HashSet<_> = all.iter().map(|it| it.log).collect();
+        // Who only ever wrote to this user is in no record of the core's.
+        all.extend(named.into_iter().filter(|it| !recorded.contains(&it.log)));
+        Ok(all)
     }
 
     fn lines(

@@ -1,7 +1,7 @@
 //! A chat: a client's endpoint and someone at a terminal, or a script.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     io,
     net::SocketAddr,
     path::PathBuf,
@@ -70,6 +70,7 @@ pub(super) fn run(options: Options<'_>) -> Result<Exit, RunError> {
         known_servers: known_path,
         server: options.address.name(),
         known: HashMap::new(),
+        named: HashSet::new(),
     };
     let handle = chat.endpoint.handle();
     let wake = move || handle.wake();

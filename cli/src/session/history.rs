@@ -1,5 +1,7 @@
 //! What was said, shown again.
 
+use std::collections::HashSet;
+
 use proto_core::{
     client::{Correspondent, To, Verdict},
     id::{Nick, PublicKey, RoomName},
@@ -158,10 +160,15 @@ struct Names {
 
 impl Names {
     fn read(chat: &mut impl Chat) -> Result<Self, String> {
-        let all = chat.conversations()?;
-        let mut now: Vec<_> = chat.peers().into_iter().map(|peer| peer.log).collect();
-        now.extend(chat.rooms().into_iter().map(|room| room.key));
+        let mut all = chat.conversations()?;
+        let peers = chat.peers().into_iter().map(|peer| (To::Peer(peer.nick), peer.log));
+        let rooms = chat.rooms().into_iter().map(|room| (room.room, room.key));
+        let known: Vec<_> =
+            peers.chain(rooms).map(|(with, log)| Correspondent { log, with }).collect();
+        let mut now: Vec<_> = known.iter().map(|it| it.log).collect();
         now.sort_unstable();
+        let recorded: HashSet<_> = all.iter().map(|it| it.log).collect();
+        all.extend(known.into_iter().filter(|it| !recorded.contains(&it.log)));
         Ok(Self { all, now })
     }
 

@@ -5,7 +5,7 @@
 //! said is kept here, because the outbox forgets it.
 
 use proto_core::{
-    client::Verdict,
+    client::{Correspondent, To, Verdict},
     host::Log,
     id::{Nick, Position, PublicKey},
     record::Said,
@@ -27,11 +27,20 @@ const OPEN: TableDefinition<'_, &Entry, &PlaceName> = TableDefinition::new("line
 /// What came and was not shown.
 const UNREAD: TableDefinition<'_, &Entry, ()> = TableDefinition::new("lines-unread");
 
+/// The time of the last line that came in each conversation.
+const LAST: TableDefinition<'_, &Key, u64> = TableDefinition::new("lines-last");
+
+/// With whom a conversation is.
+const NAMES: TableDefinition<'_, &Key, &[u8]> = TableDefinition::new("line-names");
+
 /// How many lines there ever were, in [`META`].
 const COUNT: &str = "lines";
 
 /// The most bytes of a [`Head`].
 const HEAD_BOUND: usize = 32;
+
+/// The most bytes of a name.
+const NAME_BOUND: usize = 64;
 
 type Key = [u8; 32];
 type PlaceName = [u8; 16];
@@ -54,7 +63,7 @@ pub struct Line {
 /// Where a line stands: in the order of time, and of what is of the same time, as it came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    /// When its author wrote it, but not later than it came.
+    /// When its author wrote it, but not later than it came, nor earlier than what came before it.
     pub time: UnixTime,
     /// Which of all lines it was.
     pub line: u64,
@@ -107,6 +116,8 @@ pub(crate) enum Note {
     Verdict { of: PublicKey, number: u64, verdict: Verdict },
     /// The user saw what came, by its number in the inbox or in a room's log.
     Shown { of: PublicKey, number: u64 },
+    /// With whom a conversation is: the core keeps no record of who was never written to.
+    Named { of: PublicKey, with: To },
 }
 
 /// A new record of an inbox.
@@ -142,6 +153,8 @@ pub(super) struct Lines<'t> {
     times: Table<'t, &'static PlaceName, &'static Key>,
     open: Table<'t, &'static Entry, &'static PlaceName>,
     unread: Table<'t, &'static Entry, ()>,
+    last: Table<'t, &'static Key, u64>,
+    names: Table<'t, &'static Key, &'static [u8]>,
 }
 
 impl<'t> Lines<'t> {
@@ -152,6 +165,8 @@ impl<'t> Lines<'t> {
             times: transaction.open_table(TIMES)?,
             open: transaction.open_table(OPEN)?,
             unread: transaction.open_table(UNREAD)?,
+            last: transaction.open_table(LAST)?,
+            names: transaction.open_table(NAMES)?,
         })
     }
 
@@ -172,6 +187,13 @@ impl<'t> Lines<'t> {
             }
             Note::Verdict { of, number, verdict } => self.verdict(of, *number, *verdict),
             Note::Shown { of, number } => self.shown(of, *number),
+            Note::Named { of, with } => {
+                let mut buffer = [0; NAME_BOUND];
+                let name = postcard::to_slice(with, &mut buffer);
+                let name = name.map_err(|_| StorageError::ValueTooLarge(NAME_BOUND))?;
+                self.names.insert(&of.0, &*name)?;
+                Ok(())
+            }
         }
     }
 
@@ -181,6 +203,10 @@ impl<'t> Lines<'t> {
         of: &LinesOf,
     ) -> Result<Vec<Line>, redb::Error> {
         Ok(find(&self.lines, &self.times, &self.unread, records, of)?)
+    }
+
+    pub(super) fn named(&self) -> Result<Vec<Correspondent>, redb::Error> {
+        Ok(all_names(&self.names)?)
     }
 
     pub(super) fn count_unread(&self) -> Result<Vec<Unread>, redb::Error> {
@@ -194,12 +220,9 @@ impl<'t> Lines<'t> {
         {
             return Ok(());
         }
-        // Whose clock is ahead must not stay the newest for ever.
-        let time = match (*time, *arrived) {
-            (UnixTime::UNKNOWN, arrived) => arrived,
-            (time, UnixTime::UNKNOWN) => time,
-            (time, arrived) => time.min(arrived),
-        };
+        let last = self.last.get(&of.0)?.map_or(UnixTime::UNKNOWN, |last| UnixTime(last.value()));
+        let time = time_of_line(*time, *arrived, last);
+        self.last.insert(&of.0, time.0)?;
         self.append(of, time, &Head::Came { number: *number }, &[])?;
         if own.is_none() {
             self.unread.insert(&entry(of, *number), ())?;
@@ -309,6 +332,18 @@ impl<'t> Lines<'t> {
     }
 }
 
+/// Where what came stands in time: at its author's word, but not later than it arrived, and behind
+/// what came before it in the conversation, whose order all its readers share.
+fn time_of_line(written: UnixTime, arrived: UnixTime, last: UnixTime) -> UnixTime {
+    match (written, arrived) {
+        (UnixTime::UNKNOWN, arrived) => arrived.max(last),
+        (written, UnixTime::UNKNOWN) => written.max(last),
+        (written, arrived) if last <= arrived => written.clamp(last, arrived),
+        // This host's own clock was ahead then.
+        (written, arrived) => written.min(arrived),
+    }
+}
+
 /// As [`Lines::read`], while nothing changes.
 pub(super) fn read(
     transaction: &ReadTransaction,
@@ -324,6 +359,23 @@ pub(super) fn read(
 /// As [`Lines::count_unread`], while nothing changes.
 pub(super) fn count_unread(transaction: &ReadTransaction) -> Result<Vec<Unread>, redb::Error> {
     Ok(count(&transaction.open_table(UNREAD)?)?)
+}
+
+/// As [`Lines::named`], while nothing changes.
+pub(super) fn named(transaction: &ReadTransaction) -> Result<Vec<Correspondent>, redb::Error> {
+    Ok(all_names(&transaction.open_table(NAMES)?)?)
+}
+
+fn all_names(
+    names: &impl ReadableTable<&'static Key, &'static [u8]>,
+) -> Result<Vec<Correspondent>, StorageError> {
+    let mut all = Vec::new();
+    for found in names.iter()? {
+        let (key, name) = found?;
+        let log = PublicKey(*key.value());
+        all.extend(postcard::from_bytes(name.value()).ok().map(|with| Correspondent { log, with }));
+    }
+    Ok(all)
 }
 
 fn find(
@@ -426,4 +478,22 @@ fn entry(of: &PublicKey, number: u64) -> Entry {
 
 fn number_of(entry: &Entry) -> u64 {
     u64::from_be_bytes(entry.last_chunk().copied().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_keeps_its_order_and_is_dated_by_nobody_into_the_future() {
+        let at = |written, arrived, last| {
+            time_of_line(UnixTime(written), UnixTime(arrived), UnixTime(last)).0
+        };
+        assert_eq!(at(50, 100, 0), 50, "it waited");
+        assert_eq!(at(5000, 100, 50), 100, "its author's clock is ahead");
+        assert_eq!(at(3, 100, 50), 50, "its author's clock went back");
+        assert_eq!(at(0, 100, 50), 100, "its author has no clock");
+        assert_eq!(at(60, 0, 50), 60, "this host has no clock");
+        assert_eq!(at(60, 100, 5000), 60, "this host's clock went back");
+    }
 }

@@ -23,6 +23,7 @@ use std::{
 };
 
 use proto_core::{
+    client::{Correspondent, To},
     host::{Log, Machine, Records, StoreError, Ticket},
     id::PublicKey,
     time::Instant,
@@ -195,6 +196,22 @@ impl<T: Send + 'static> Store<T> {
     pub fn unread(&self) -> Result<Vec<Unread>, Failure> {
         match self.wait(Look::Unread)? {
             Outcome::Unread(unread) => Ok(unread),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Notes with whom a conversation is, soon.
+    pub fn name(&self, conversation: PublicKey, with: To) {
+        self.requests().note(Note::Named { of: conversation, with });
+    }
+
+    /// The conversations that were [named](Self::name). It waits for the disk.
+    ///
+    /// # Errors
+    /// [`Failure`] says why they cannot be read.
+    pub fn named(&self) -> Result<Vec<Correspondent>, Failure> {
+        match self.wait(Look::Named)? {
+            Outcome::Named(named) => Ok(named),
             _ => Ok(Vec::new()),
         }
     }

@@ -2,7 +2,10 @@
 
 use std::sync::mpsc::SyncSender;
 
-use proto_core::host::{Log, StoreError};
+use proto_core::{
+    client::Correspondent,
+    host::{Log, StoreError},
+};
 
 use super::{
     Answer, Failure, Found,
@@ -47,6 +50,7 @@ pub(super) enum Look {
     Read(Read),
     Lines(LinesOf),
     Unread,
+    Named,
 }
 
 pub(super) struct Read {
@@ -67,6 +71,7 @@ pub(super) enum Outcome {
     Read(Found),
     Lines(Vec<Line>),
     Unread(Vec<Unread>),
+    Named(Vec<Correspondent>),
 }
 
 impl Ask {

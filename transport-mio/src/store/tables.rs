@@ -61,6 +61,7 @@ pub(super) fn change<'a>(
             Ask::Look(Look::Lines(of)) => {
                 Outcome::Lines(opened(&mut lines, transaction)?.read(&records, of)?)
             }
+            Ask::Look(Look::Named) => Outcome::Named(opened(&mut lines, transaction)?.named()?),
             Ask::Look(Look::Unread) => {
                 Outcome::Unread(opened(&mut lines, transaction)?.count_unread()?)
             }
@@ -79,6 +80,7 @@ pub(super) fn read(
     let answers = asked.iter().map(|look| match look {
         Look::Read(read) => Ok(answer(&records, &lasts, read)?),
         Look::Lines(of) => Ok(Outcome::Lines(lines::read(transaction, &records, of)?)),
+        Look::Named => Ok(Outcome::Named(lines::named(transaction)?)),
         Look::Unread => Ok(Outcome::Unread(lines::count_unread(transaction)?)),
     });
     answers.collect()
