@@ -8,11 +8,14 @@ use std::{
         mpsc::{self, Receiver, Sender},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// How long the last lines may take.
 const FAREWELL: Duration = Duration::from_secs(2);
+
+/// How often it is looked whether all is printed.
+const MOMENT: Duration = Duration::from_millis(2);
 
 /// Shows lines, on a thread of its own: a reader who is slow, or has stopped the
 /// terminal, must not hold up the chat.
@@ -106,12 +109,20 @@ impl Screen {
         self.broken.load(Ordering::Relaxed)
     }
 
-    /// Waits until all is shown, but not for ever; the number of the last line that was.
-    pub(crate) fn finish(self) -> u64 {
+    /// Waits until what was shown so far is printed, but not for ever.
+    pub(crate) fn drain(&self) {
+        let until = Instant::now() + FAREWELL;
+        let sent = self.progress.sent.load(Ordering::SeqCst);
+        while self.printed() < sent && !self.is_broken() && Instant::now() < until {
+            thread::sleep(MOMENT);
+        }
+    }
+
+    /// Waits until all is shown, but not for ever.
+    pub(crate) fn finish(self) {
         drop(self.lines);
         // Either way there is nothing to do about it.
         let _ = self.done.recv_timeout(FAREWELL);
-        self.progress.printed.load(Ordering::SeqCst)
     }
 }
 

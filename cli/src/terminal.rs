@@ -117,14 +117,13 @@ impl Terminal {
         self.owed = true;
     }
 
-    /// Shows what is left and leaves the terminal as it was; the number of the last line shown.
-    pub(crate) fn finish(self) -> u64 {
+    /// Shows what is left and leaves the terminal as it was.
+    pub(crate) fn finish(self) {
         self.set_secret(false);
-        let printed = self.screen.finish();
+        self.screen.finish();
         if let Some(restore) = self.restore {
             restore.restore();
         }
-        printed
     }
 }
 

@@ -97,8 +97,10 @@ pub(super) fn run(options: Options<'_>) -> Result<Exit, RunError> {
     let mut talk = Talk { chat, session, inputs, terminal, seen, notices: options.notices };
     let ended = talk.run(&mut trust, options.form);
     let Talk { chat, terminal, mut seen, .. } = talk;
-    note_seen(&chat, &mut seen, terminal.finish());
+    terminal.screen.drain();
+    note_seen(&chat, &mut seen, terminal.screen.printed());
     let left = chat.endpoint.shut_down(|_, _| ());
+    terminal.finish();
     let exit = ended?;
     left?;
     marker.remove();
