@@ -2,7 +2,7 @@
 
 use proto_core::{
     client::{Refusal, SubmitReason, To},
-    id::RoomName,
+    id::{Nick, RoomName},
     time::UnixTime,
     wire::{RoomAction, RoomRefusal},
 };
@@ -10,7 +10,8 @@ use proto_core::{
 use crate::{
     command::{self, Grammar},
     notice::{
-        Face, HistoryPart, Message, Missing, Notice, Outcome, Registering, RoomMessage, RoomNotice,
+        Face, HistoryPart, Message, Missing, Notice, Outcome, PastLine, Registering, RoomMessage,
+        RoomNotice,
     },
     words,
 };
@@ -64,11 +65,11 @@ impl Face for Classic {
                 last = Some(if silent { exiting } else { "[exiting]".to_owned() });
             }
             Notice::Room(RoomNotice::Message(message)) => {
-                last = Some(self.room_line(&message, message.text.as_str()));
+                let RoomMessage { room, from, text, .. } = &message;
+                last = Some(self.room_line(room, from, text.as_str()));
             }
-            Notice::History(HistoryPart::SaidIn(message)) => {
-                let text = format!("<{}> {}", words::utc(message.time), message.text);
-                last = Some(self.room_line(&message, &text));
+            Notice::History(HistoryPart::Lines { lines: past, .. }) => {
+                lines.extend(past.iter().map(|line| self.past(line)));
             }
             notice => self.tell(notice, &mut said),
         }
@@ -134,8 +135,9 @@ impl Classic {
             Notice::Away(Some(text)) => lines.push(format!("[You are away: {text}]")),
             Notice::Away(None) => lines.push("[You are back.]".to_owned()),
             Notice::Room(notice) => self.room(notice, lines),
-            Notice::History(HistoryPart::Said(message)) => lines.push(saved(&message)),
-            Notice::History(HistoryPart::Nothing) => lines.push("[No messages.]".to_owned()),
+            Notice::History(HistoryPart::Nothing | HistoryPart::NotFound) => {
+                lines.push("[No messages.]".to_owned());
+            }
             Notice::History(HistoryPart::Failed(why)) => lines.push(format!("[{why}]")),
             // The classic client knows no such things; what must be said is said in
             // its manner.
@@ -144,7 +146,8 @@ impl Classic {
             | Notice::ServerClosed { offline: false, .. }
             | Notice::Waiting
             | Notice::Left { .. }
-            | Notice::History(HistoryPart::SaidIn(_)) => {}
+            | Notice::Unread(_)
+            | Notice::History(_) => {}
             other => {
                 lines
                     .extend(words::plain(&other, Grammar::Classic).map(|text| format!("[{text}]")));
@@ -197,13 +200,21 @@ impl Classic {
     }
 
     /// What was said in a room shows that room, entered or not.
-    fn room_line(&self, message: &RoomMessage, text: &str) -> String {
-        let from = message.from;
-        match &message.room {
+    fn room_line(&self, room: &To, from: &Nick, text: &str) -> String {
+        match room {
             To::Room(room) => format!("{}Group_Message {from}: {text}", prompt(Some(room))),
             To::Lobby | To::Peer(_) => {
                 format!("{}[Channel_Message <{from}>: {text}]", prompt(self.inside.as_ref()))
             }
+        }
+    }
+
+    fn past(&self, line: &PastLine) -> String {
+        let PastLine { with, from, stamp, text, .. } = line;
+        let text = format!("<{}> {text}", words::utc(*stamp));
+        match with {
+            To::Peer(_) => format!("{}{from}: {text}", prompt(self.inside.as_ref())),
+            room => self.room_line(room, from, &text),
         }
     }
 

@@ -11,6 +11,7 @@ mod modern;
 mod names;
 mod notice;
 mod password;
+mod past;
 mod run;
 mod safe_text;
 mod screen;

@@ -12,9 +12,10 @@ use proto_core::{
 use crate::{
     command::{self, Grammar},
     notice::{
-        Change, Face, HistoryPart, Message, Notice, Outcome, Person, Registering, RoomMessage,
-        RoomNotice, Someone,
+        Change, Face, Message, Notice, Outcome, Person, Registering, RoomMessage, RoomNotice,
+        Someone,
     },
+    past,
     safe_text::SafeText,
     words,
 };
@@ -29,12 +30,18 @@ pub(crate) struct Modern {
     zone: TimeZone,
     /// The next saved message is the first since the registration.
     announce: bool,
+    wrap: fn() -> Option<usize>,
 }
 
 impl Modern {
-    /// For whoever goes by `own`, with times in `zone`.
-    pub(crate) fn new(own: Nick, zone: TimeZone) -> Self {
-        Self { own, zone, announce: false }
+    /// For whoever goes by `own`, with times in `zone`. `wrap` gives the columns of the screen, if
+    /// lines are to be wrapped.
+    pub(crate) fn new(own: Nick, zone: TimeZone, wrap: fn() -> Option<usize>) -> Self {
+        Self { own, zone, announce: false, wrap }
+    }
+
+    fn wrapped(&self, line: String, lines: &mut Vec<String>) {
+        past::wrap(line, (self.wrap)(), lines);
     }
 }
 
@@ -51,7 +58,7 @@ impl Face for Modern {
                 if message.waited && std::mem::take(&mut self.announce) {
                     lines.push("Messages waited for you:".to_owned());
                 }
-                lines.push(self.said(&message, now));
+                self.wrapped(self.said(&message, now), lines);
             }
             Notice::Submitted { to, first: true, .. } => lines.push(format!(
                 "({to} cannot be reached directly; the server passes on what you say)"
@@ -100,13 +107,9 @@ impl Face for Modern {
             }
             Notice::Away(None) => lines.push("You are back.".to_owned()),
             Notice::Room(notice) => self.room(notice, now, lines),
-            Notice::History(HistoryPart::SaidIn(message)) => {
-                lines.push(self.said_in(&message, now));
-            }
             Notice::Help => lines.extend(command::HELP.map(str::to_owned)),
-            Notice::History(HistoryPart::Said(message)) => lines.push(self.said(&message, now)),
-            Notice::History(HistoryPart::Nothing) => lines.push("Nothing arrived yet.".to_owned()),
-            Notice::History(HistoryPart::Failed(why)) => lines.push(sentence(&why)),
+            Notice::History(part) => past::show(part, &self.zone, (self.wrap)(), lines),
+            Notice::Unread(unread) => lines.push(past::unread(unread)),
             Notice::Waiting => {
                 lines.push("(not connected yet; this is done as soon as you are)".to_owned());
             }
@@ -208,7 +211,7 @@ impl Modern {
                 let nicks: Vec<_> = nicks.iter().map(ToString::to_string).collect();
                 lines.push(format!("In #{of}: {}", nicks.join(", ")));
             }
-            RoomNotice::Message(message) => lines.push(self.said_in(&message, now)),
+            RoomNotice::Message(message) => self.wrapped(self.said_in(&message, now), lines),
             other => {
                 let text = words::plain(&Notice::Room(other), Grammar::Slash);
                 lines.extend(text.map(|text| sentence(&text)));

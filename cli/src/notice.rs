@@ -189,8 +189,10 @@ pub(crate) enum Notice<'a> {
     Room(RoomNotice<'a>),
     /// The answer to `/help`.
     Help,
-    /// The answer to `/history`: all that one author's messages hold follows.
-    History(HistoryPart),
+    /// The answer to `/history` or `/search`.
+    History(HistoryPart<'a>),
+    /// What came in earlier runs and was not shown.
+    Unread(&'a [UnreadIn]),
     /// A line typed before the server answered waits until it does.
     Waiting,
     /// A script goes on once there is room for another message.
@@ -420,15 +422,70 @@ pub(crate) enum Missing<'a> {
     TextForAll,
 }
 
-/// A piece of the answer to `/history`.
+/// A piece of the answer to `/history` or `/search`.
 #[derive(Clone, Debug)]
-pub(crate) enum HistoryPart {
-    /// One message to this client's user.
-    Said(Message),
-    /// One message in a room.
-    SaidIn(RoomMessage),
-    /// There is none, or nobody of that nick.
+pub(crate) enum HistoryPart<'a> {
+    /// Lines, in the order of time.
+    Lines {
+        /// The lines.
+        lines: &'a [PastLine],
+        /// They may be of several conversations.
+        from_all: bool,
+    },
+    /// Lines that were not shown yet are ahead of those that follow.
+    Ahead {
+        /// How many.
+        unread: u64,
+    },
+    /// Others went by that nick.
+    Former {
+        /// Their keys, as text.
+        keys: &'a [String],
+    },
+    /// More was found than follows.
+    NewestOnly {
+        /// How much follows.
+        shown: usize,
+    },
+    /// Nothing was said, or nobody has that nick.
     Nothing,
+    /// Nowhere was that said.
+    NotFound,
     /// It cannot be read: the reason.
     Failed(String),
+}
+
+/// Something that was said.
+#[derive(Clone, Debug)]
+pub(crate) struct PastLine {
+    /// With whom, or in which room.
+    pub(crate) with: To,
+    /// Somebody else has had that name since.
+    pub(crate) former: bool,
+    /// Who said it.
+    pub(crate) from: Nick,
+    /// When.
+    pub(crate) time: UnixTime,
+    /// When, by its author's clock.
+    pub(crate) stamp: UnixTime,
+    /// It was not shown yet.
+    pub(crate) unread: bool,
+    /// The user said it here.
+    pub(crate) own: Option<Fate>,
+    /// What.
+    pub(crate) text: SafeText,
+}
+
+/// What became of something that the user said, as far as that is known.
+pub(crate) type Fate = Option<Outcome>;
+
+/// What came in one conversation and was not shown.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct UnreadIn {
+    /// With whom, or in which room.
+    pub(crate) with: To,
+    /// Somebody else has had that name since.
+    pub(crate) former: bool,
+    /// How many lines.
+    pub(crate) lines: u64,
 }

@@ -4,15 +4,18 @@ use std::{
     io::{self, Write},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc::{self, Receiver, Sender},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// How long the last lines may take.
 const FAREWELL: Duration = Duration::from_secs(2);
+
+/// How often it is looked whether all is printed.
+const MOMENT: Duration = Duration::from_millis(2);
 
 /// Shows lines, on a thread of its own: a reader who is slow, or has stopped the
 /// terminal, must not hold up the chat.
@@ -20,6 +23,16 @@ pub(crate) struct Screen {
     lines: Sender<String>,
     done: Receiver<()>,
     broken: Arc<AtomicBool>,
+    progress: Arc<Progress>,
+}
+
+/// How far the lines are, by their number.
+#[derive(Default)]
+struct Progress {
+    sent: AtomicU64,
+    printed: AtomicU64,
+    /// Once this one is printed, that is to be told.
+    awaited: AtomicU64,
 }
 
 impl Screen {
@@ -35,6 +48,8 @@ impl Screen {
         let (finished, done) = mpsc::channel();
         let broken = Arc::new(AtomicBool::new(false));
         let breaks = Arc::clone(&broken);
+        let progress = Arc::new(Progress::default());
+        let goes_on = Arc::clone(&progress);
         thread::Builder::new().name("udpchat-screen".to_owned()).spawn(move || {
             // It ends, and `finished` with it, when there will be no further line.
             let _finished: Sender<()> = finished;
@@ -44,9 +59,13 @@ impl Screen {
                     wake();
                     return;
                 }
+                let printed = goes_on.printed.fetch_add(1, Ordering::SeqCst) + 1;
+                if printed == goes_on.awaited.load(Ordering::SeqCst) {
+                    wake();
+                }
             }
         })?;
-        Ok(Self { lines, done, broken })
+        Ok(Self { lines, done, broken, progress })
     }
 
     /// Shows lines on standard output, which is no terminal that someone types at:
@@ -67,14 +86,36 @@ impl Screen {
     pub(crate) fn show(&self, lines: impl IntoIterator<Item = String>) {
         for mut line in lines {
             line.push('\n');
+            self.progress.sent.fetch_add(1, Ordering::SeqCst);
             // If nobody can see it any more, `is_broken` says so.
             let _ = self.lines.send(line);
         }
     }
 
+    /// The number of the last line so far; once it is printed there is a wake.
+    pub(crate) fn await_last(&self) -> u64 {
+        let last = self.progress.sent.load(Ordering::SeqCst);
+        self.progress.awaited.store(last, Ordering::SeqCst);
+        last
+    }
+
+    /// The number of the last line that is printed.
+    pub(crate) fn printed(&self) -> u64 {
+        self.progress.printed.load(Ordering::SeqCst)
+    }
+
     /// Whether nobody can see anything any more.
     pub(crate) fn is_broken(&self) -> bool {
         self.broken.load(Ordering::Relaxed)
+    }
+
+    /// Waits until what was shown so far is printed, but not for ever.
+    pub(crate) fn drain(&self) {
+        let until = Instant::now() + FAREWELL;
+        let sent = self.progress.sent.load(Ordering::SeqCst);
+        while self.printed() < sent && !self.is_broken() && Instant::now() < until {
+            thread::sleep(MOMENT);
+        }
     }
 
     /// Waits until all is shown, but not for ever.

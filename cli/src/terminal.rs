@@ -127,6 +127,21 @@ impl Terminal {
     }
 }
 
+/// The columns of the terminal that lines are shown at, if it is one.
+pub(crate) fn columns() -> Option<usize> {
+    if !io::stdout().is_terminal() {
+        return None;
+    }
+    #[cfg(unix)]
+    let columns = rustix::termios::tcgetwinsize(rustix::stdio::stdout())
+        .map(|size| size.ws_col.into())
+        .ok()
+        .filter(|columns| *columns > 0);
+    #[cfg(not(unix))]
+    let columns = None;
+    columns
+}
+
 /// A line that is a password is no line: it is not kept, nor taken for a command.
 fn hide(input: Input, secret: &AtomicBool) -> Input {
     match input {

@@ -41,6 +41,22 @@ pub(crate) fn clock(time: UnixTime, now: UnixTime, zone: &TimeZone) -> String {
     format(time, zone, if is_today { "%H:%M" } else { "%Y-%m-%d %H:%M" })
 }
 
+/// The day of a time.
+pub(crate) fn day(time: UnixTime, zone: &TimeZone) -> String {
+    if time == UnixTime::UNKNOWN {
+        return "on an unknown day".to_owned();
+    }
+    format(time, zone, "%A %Y-%m-%d")
+}
+
+/// The hour of a time.
+pub(crate) fn hour(time: UnixTime, zone: &TimeZone) -> String {
+    if time == UnixTime::UNKNOWN {
+        return UNKNOWN_TIME.to_owned();
+    }
+    format(time, zone, "%H:%M")
+}
+
 /// A time as a log has it: to the second, with the day and the zone.
 pub(crate) fn stamp(time: UnixTime, zone: &TimeZone) -> String {
     format(time, zone, "%Y-%m-%dT%H:%M:%S%:z")

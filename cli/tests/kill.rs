@@ -100,7 +100,7 @@ fn a_killed_recipient_sees_nothing_twice_and_has_everything() {
     x.end_input();
     assert_eq!(x.exit_code(), 0, "{x}");
     y.look(Duration::from_secs(3));
-    y.line("/history x");
+    y.line("/history x all");
     y.line("/quit");
     assert_eq!(y.exit_code(), 0);
 
@@ -169,7 +169,7 @@ fn a_killed_author_loses_nothing_that_was_accepted() {
 /// What `/history lobby` shows to a member: nick and text of each message.
 fn lobby(member: &mut Program) -> Vec<(String, String)> {
     member.seen.clear();
-    member.line("/history lobby");
+    member.line("/history lobby all");
     member.line("/quit");
     assert_eq!(member.exit_code(), 0, "{member}");
     let said = |line: &String| {

@@ -169,7 +169,7 @@ fn shows_once(lines: &[String], from: &str, said: &str, texts: &[String]) {
 /// What `/history` has of one conversation; the person leaves then.
 fn history(mut client: Program, of: &str) -> Vec<String> {
     client.seen.clear();
-    client.line(&format!("/history {of}"));
+    client.line(&format!("/history {of} all"));
     leave(client)
 }
 

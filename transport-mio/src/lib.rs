@@ -15,6 +15,7 @@ mod incoming;
 pub mod key_text;
 pub mod known_servers;
 pub mod memory;
+mod notes;
 mod outgoing;
 mod passwords;
 mod socket;

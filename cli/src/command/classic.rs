@@ -82,7 +82,7 @@ fn slashed(word: &str, rest: &str, own: &Nick) -> Result<Command, Misfit> {
         "away" if rest.trim().is_empty() => Command::Away(AWAY.to_owned()),
         "away" => Command::Away(rest.trim().to_owned()),
         "back" => nothing_after(rest, Command::Back)?,
-        "history" => Command::History(Source::read(rest)?),
+        "history" => Command::History { of: Source::read(rest)?, most: Some(usize::MAX) },
         "wait" => Command::Wait(seconds(rest)?),
         "who" => nothing_after(rest, Command::Who)?,
         "help" => nothing_after(rest, Command::Help)?,

@@ -7,7 +7,8 @@ mod tests;
 
 use std::{fmt, time::Duration};
 
-use proto_core::id::{NameError, Nick, RoomName};
+use proto_core::id::{NameError, Nick, PublicKey, RoomName};
+use transport_mio::key_text;
 
 use crate::names::{WrongName, chosen_room};
 
@@ -69,8 +70,15 @@ pub(crate) enum Command {
     Who,
     /// Show what is known of someone.
     Whois(Result<Nick, NameError>),
-    /// Show what arrived.
-    History(Source),
+    /// Show what was said.
+    History {
+        /// Where.
+        of: Source,
+        /// The most lines, if that is asked for.
+        most: Option<usize>,
+    },
+    /// Show where a text was said.
+    Search(String),
     /// Keep listening before the next line.
     Wait(Duration),
     /// List the commands.
@@ -102,16 +110,18 @@ pub(crate) enum Missing {
     TextForAll,
 }
 
-/// From where the messages of a `/history` came.
+/// Where the messages of a `/history` were said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// From everywhere.
+    /// Everywhere.
     All,
-    /// From whoever has that nick; if nobody has, from the room of that name.
+    /// With whoever has that nick; if nobody has, in the room of that name.
     Named(Nick),
-    /// From a room.
+    /// With whoever has that key.
+    Key(PublicKey),
+    /// In a room.
     Room(RoomName),
-    /// From the lobby.
+    /// In the lobby.
     Lobby,
 }
 
@@ -187,7 +197,8 @@ impl Command {
             Self::Ask(_)
             | Self::Who
             | Self::Whois(_)
-            | Self::History(_)
+            | Self::History { .. }
+            | Self::Search(_)
             | Self::Wait(_)
             | Self::Help
             | Self::Quit => Waits::Never,
@@ -216,9 +227,23 @@ impl Command {
 struct Misfit;
 
 impl Source {
-    /// What follows a `/history`.
+    /// What follows a `/history`: where, and the most lines.
+    fn read_with_most(rest: &str) -> Result<(Self, Option<usize>), Misfit> {
+        let (first, second) = split_word(rest);
+        let second = only_word(second)?;
+        match (most(first), second) {
+            (found @ Some(_), "") => Ok((Self::All, found)),
+            (_, "") => Ok((Self::read(first)?, None)),
+            (_, second) => Ok((Self::read(first)?, Some(most(second).ok_or(Misfit)?))),
+        }
+    }
+
+    /// What follows a `/history` that has no other limit than there is.
     fn read(rest: &str) -> Result<Self, Misfit> {
         let word = only_word(rest)?;
+        if let Ok(key) = key_text::parse(word) {
+            return Ok(Self::Key(key));
+        }
         let (is_room, name) = word.strip_prefix('#').map_or((false, word), |name| (true, name));
         Ok(match name {
             "" if !is_room => Self::All,
@@ -227,6 +252,11 @@ impl Source {
             name => Self::Named(Nick::new(name).map_err(|_| Misfit)?),
         })
     }
+}
+
+/// How many lines, or all.
+fn most(word: &str) -> Option<usize> {
+    if word == "all" { Some(usize::MAX) } else { word.parse().ok().filter(|most| *most > 0) }
 }
 
 impl Whose {

@@ -8,7 +8,7 @@ use super::{
 };
 
 /// What `/help` shows.
-pub(crate) const HELP: [&str; 22] = [
+pub(crate) const HELP: [&str; 24] = [
     "<text>               say it in the current conversation  hi",
     "/msg <nick> [text]   say it to one person; without a     /msg bob are you there?",
     "                     text, make that the conversation",
@@ -21,7 +21,9 @@ pub(crate) const HELP: [&str; 22] = [
     "/members [room]      who is in one                       /members",
     "/who                 who is there, away or gone          /who",
     "/whois <nick>        what is known of someone            /whois bob",
-    "/history [nick|room] what arrived, oldest first          /history #tea",
+    "/history [who] [n]   the last 20 lines there, the last n /history #tea 50",
+    "                     or all, newest last",
+    "/search <text>       where that was said, newest last    /search key",
     "/away [text]         be away from the keyboard           /away at lunch",
     "/back                be back                             /back",
     "/offline             go offline, stay here               /offline",
@@ -38,7 +40,7 @@ const AWAY: &str = "away";
 
 /// How a line can go on after its command's name. Each command that can be meant by a word has its
 /// other names here, too.
-const COMMANDS: [(&[&str], &str); 19] = [
+const COMMANDS: [(&[&str], &str); 20] = [
     (&["msg", "dm", "pm", "query", "send", "tell", "w"], "/msg <nick> [text]"),
     (&["r", "reply"], "/r <text>"),
     (&["all", "send_all"], "/all [text]"),
@@ -50,7 +52,8 @@ const COMMANDS: [(&[&str], &str); 19] = [
     (&["members", "list_members"], "/members [room]"),
     (&["who", "list"], "/who"),
     (&["whois"], "/whois <nick>"),
-    (&["history"], "/history [nick or #room]"),
+    (&["history"], "/history [nick, #room or key] [number or all]"),
+    (&["search", "grep"], "/search <text>"),
     (&["away"], "/away [text]"),
     (&["back"], "/back"),
     (&["offline", "dereg"], "/offline"),
@@ -100,7 +103,11 @@ fn arguments(name: &str, rest: &str, own: &Nick) -> Result<Command, Misfit> {
             "" => return Err(Misfit),
             nick => Command::Whois(Nick::new(nick)),
         },
-        "history" => Command::History(Source::read(rest)?),
+        "history" => {
+            let (of, most) = Source::read_with_most(rest)?;
+            Command::History { of, most }
+        }
+        "search" => Command::Search(text.ok_or(Misfit)?),
         "away" => Command::Away(text.unwrap_or_else(|| AWAY.to_owned())),
         "back" => nothing_after(rest, Command::Back)?,
         "offline" => Command::Deregister(Whose::named(rest, own)?),

@@ -31,10 +31,10 @@ fn commands_are_read() {
         ("reg x ", Command::Register(Whose::Own)),
         ("reg send", Command::Register(Whose::Other)),
         ("/who", Command::Who),
-        ("/history", Command::History(Source::All)),
-        ("/history y", Command::History(Source::Named(nick("y")))),
-        ("/history #y", Command::History(Source::Room(name("y")))),
-        ("/history lobby", Command::History(Source::Lobby)),
+        ("/history", Command::History { of: Source::All, most: Some(usize::MAX) }),
+        ("/history y", Command::History { of: Source::Named(nick("y")), most: Some(usize::MAX) }),
+        ("/history #y", Command::History { of: Source::Room(name("y")), most: Some(usize::MAX) }),
+        ("/history lobby", Command::History { of: Source::Lobby, most: Some(usize::MAX) }),
         ("/wait 1.5", Command::Wait(Duration::from_millis(1500))),
         ("/help", Command::Help),
         (" /quit ", Command::Quit),
@@ -84,8 +84,14 @@ fn a_command_is_one_whatever_others_are_named() {
         ("send all hi", Command::Send { to: Ok(nick("all")), text: say("hi") }),
         ("DM PM hi", Command::Send { to: Ok(nick("PM")), text: say("hi") }),
         ("dereg dereg", Command::Deregister(Whose::Other)),
-        ("/history who", Command::History(Source::Named(nick("who")))),
-        ("/history #who", Command::History(Source::Room(name("who")))),
+        (
+            "/history who",
+            Command::History { of: Source::Named(nick("who")), most: Some(usize::MAX) },
+        ),
+        (
+            "/history #who",
+            Command::History { of: Source::Room(name("who")), most: Some(usize::MAX) },
+        ),
         ("/leave who", Command::Leave(Some(Ok(name("who"))))),
         ("/members #all", Command::Members(Some(Ok(name("all"))))),
     ] {
@@ -163,13 +169,28 @@ fn slash_commands_are_read() {
         ("/offline", Command::Deregister(Whose::Own)),
         ("/reg", Command::Register(Whose::Own)),
         ("/away", Command::Away(say("away"))),
-        ("/history #y", Command::History(Source::Room(name("y")))),
+        ("/history #y", Command::History { of: Source::Room(name("y")), most: None }),
+        ("/history", Command::History { of: Source::All, most: None }),
+        ("/history 7", Command::History { of: Source::All, most: Some(7) }),
+        ("/history y 7", Command::History { of: Source::Named(nick("y")), most: Some(7) }),
+        ("/history lobby all", Command::History { of: Source::Lobby, most: Some(usize::MAX) }),
+        ("/search my  key ", Command::Search(say("my  key"))),
         ("/wait 1.5", Command::Wait(Duration::from_millis(1500))),
         (" /quit ", Command::Quit),
     ] {
         assert_eq!(slash(line), Ok(Some(command)), "{line:?}");
     }
-    for line in ["/r", "/join", "/join a b", "/who y", "/wait -1", "/history a b", "/quit now"] {
+    for line in [
+        "/r",
+        "/join",
+        "/join a b",
+        "/who y",
+        "/wait -1",
+        "/history a b",
+        "/history 0 0",
+        "/search",
+        "/quit now",
+    ] {
         assert!(matches!(slash(line), Err(WrongInput::Usage(_))), "{line:?}");
     }
 }

@@ -1,27 +1,31 @@
 //! A client's endpoint, as a session needs it.
 
-use std::path::PathBuf;
+use std::{
+    collections::{HashMap, HashSet},
+    path::PathBuf,
+};
 
 use proto_core::{
     client::{
-        CommandError, MessageId, OpenMessages, PasswordError, PeerView, RoomView, SendError,
-        Status, To,
+        CommandError, Correspondent, MessageId, OpenMessages, PasswordError, PeerView, RoomView,
+        SendError, Status, To,
     },
     host::Log,
-    id::{Nick, PublicKey},
-    record::Said,
-    time::UnixTime,
+    id::PublicKey,
     wire::RoomAction,
 };
-use transport_mio::endpoint::ClientEndpoint;
+use transport_mio::{
+    endpoint::ClientEndpoint,
+    store::{Line, Place, Unread},
+};
 
 use crate::{
     password::Password,
-    safe_text::SafeText,
     session::{Chat, Moment},
+    words,
 };
 
-/// How many records of a history are read at a time.
+/// How many records are read at a time.
 const PAGE: usize = 256;
 
 /// A client's endpoint, and where its known servers stand.
@@ -30,6 +34,15 @@ pub(super) struct EndpointChat {
     pub(super) directory: PathBuf,
     pub(super) known_servers: PathBuf,
     pub(super) server: String,
+    /// The conversations that were looked up since the roster changed.
+    pub(super) known: HashMap<String, PublicKey>,
+    /// Those whose names were noted in this run.
+    pub(super) named: HashSet<PublicKey>,
+}
+
+/// A conversation by its name, of which two spellings are one.
+fn whom(with: &To) -> String {
+    words::whom(with).to_ascii_lowercase()
 }
 
 impl EndpointChat {
@@ -112,27 +125,54 @@ impl Chat for EndpointChat {
         )
     }
 
-    fn history(
-        &mut self,
-        of: PublicKey,
-        visit: &mut dyn FnMut(Option<Nick>, UnixTime, SafeText),
-    ) -> Result<(), String> {
-        let mut from = 0;
+    fn conversation(&mut self, with: &To) -> Option<PublicKey> {
+        let known = self.known.get(&whom(with)).copied();
+        if known.is_some_and(|key| self.named.contains(&key)) {
+            return known;
+        }
+        // They are gone through once for all that come in a row.
+        let peers = self.peers().into_iter().map(|peer| (To::Peer(peer.nick), peer.log));
+        let rooms = self.rooms().into_iter().map(|room| (room.room, room.key));
+        self.known = peers.chain(rooms).map(|(with, key)| (whom(&with), key)).collect();
+        let found = self.known.get(&whom(with)).copied();
+        if let Some(key) = found.filter(|key| self.named.insert(*key)) {
+            self.endpoint.store().name(key, *with);
+        }
+        found
+    }
+
+    fn conversations(&mut self) -> Result<Vec<Correspondent>, String> {
+        let named = self.endpoint.store().named().map_err(|error| error.to_string())?;
+        let (mut all, mut from) = (Vec::new(), 0);
         loop {
             let page = self
                 .endpoint
                 .store()
-                .history(Log::Inbox(of), from, PAGE)
+                .history(Log::Conversations, from, PAGE)
                 .map_err(|error| error.to_string())?;
             // What is damaged was told of when it was read at the start.
-            let messages = page.iter().filter_map(|(_, record)| Said::from_inbox(record));
-            for Said { author, time, text } in messages {
-                visit(author, time, SafeText::new(text));
-            }
+            all.extend(page.iter().filter_map(|(_, record)| Correspondent::from_record(record)));
             match page.last() {
                 Some((last, _)) if page.len() == PAGE => from = last.saturating_add(1),
-                _ => return Ok(()),
+                _ => break,
             }
         }
+        let recorded: HashSet<_> = all.iter().map(|it| it.log).collect();
+        // Who only ever wrote to this user is in no record of the core's.
+        all.extend(named.into_iter().filter(|it| !recorded.contains(&it.log)));
+        Ok(all)
+    }
+
+    fn lines(
+        &mut self,
+        of: Option<PublicKey>,
+        before: Option<Place>,
+        limit: usize,
+    ) -> Result<Vec<Line>, String> {
+        self.endpoint.store().lines(of, before, limit).map_err(|error| error.to_string())
+    }
+
+    fn unread(&mut self) -> Result<Vec<Unread>, String> {
+        self.endpoint.store().unread().map_err(|error| error.to_string())
     }
 }

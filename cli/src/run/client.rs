@@ -1,6 +1,13 @@
 //! A chat: a client's endpoint and someone at a terminal, or a script.
 
-use std::{io, net::SocketAddr, path::PathBuf, sync::mpsc::Receiver, time::Duration};
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    io,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::mpsc::Receiver,
+    time::Duration,
+};
 
 use jiff::tz::TimeZone;
 use proto_core::{
@@ -21,8 +28,8 @@ use crate::{
     modern::Modern,
     notice::Face,
     password::Password,
-    session::{Chat as _, Exit, Session},
-    terminal::Terminal,
+    session::{Chat as _, Exit, Seen, Session},
+    terminal::{self, Terminal},
 };
 
 use super::{Form, RunError, chat::EndpointChat, marker::Marker};
@@ -62,30 +69,36 @@ pub(super) fn run(options: Options<'_>) -> Result<Exit, RunError> {
         directory: options.directory.clone(),
         known_servers: known_path,
         server: options.address.name(),
+        known: HashMap::new(),
+        named: HashSet::new(),
     };
     let handle = chat.endpoint.handle();
     let wake = move || handle.wake();
 
     let face: Box<dyn Face> = match options.form {
         Form::Classic => Box::new(Classic::default()),
-        Form::Modern => Box::new(Modern::new(options.nick, TimeZone::system())),
+        Form::Modern => Box::new(Modern::new(options.nick, TimeZone::system(), terminal::columns)),
     };
     let mut inputs = Inputs::new();
     inputs.catch_signals(Audience::Person, wake.clone())?;
     let terminal = Terminal::start(&mut inputs, wake)?;
     terminal.screen.show(options.greeting);
     if marker.was_left && options.form == Form::Modern {
-        let hint = "The last run ended abruptly; /history shows everything that arrived.";
+        let hint = "The last run ended abruptly; /history shows what was said.";
         terminal.screen.show([hint.to_owned()]);
     }
     let at = chat.moment();
-    let session = Session::new(options.nick, face, terminal.scripted, options.password, at.now);
+    let mut session = Session::new(options.nick, face, terminal.scripted, options.password, at.now);
+    session.begin(&mut chat, at);
     // It is offline: there is nothing that this could fail by.
     let _ = chat.register();
 
-    let mut talk = Talk { chat, session, inputs, terminal, notices: options.notices };
+    let seen = VecDeque::new();
+    let mut talk = Talk { chat, session, inputs, terminal, seen, notices: options.notices };
     let ended = talk.run(&mut trust, options.form);
-    let Talk { chat, terminal, .. } = talk;
+    let Talk { chat, terminal, mut seen, .. } = talk;
+    terminal.screen.drain();
+    note_seen(&chat, &mut seen, terminal.screen.printed());
     let left = chat.endpoint.shut_down(|_, _| ());
     terminal.finish();
     let exit = ended?;
@@ -100,6 +113,8 @@ struct Talk<'a> {
     session: Session,
     inputs: Inputs,
     terminal: Terminal,
+    /// What will have been seen once the lines up to a number are printed.
+    seen: VecDeque<(u64, Vec<Seen>)>,
     notices: Option<&'a Receiver<String>>,
 }
 
@@ -113,27 +128,41 @@ impl Talk<'_> {
             let limit = self.limit();
             self.chat.endpoint.turn(limit, |event, text| events.push((event, text.to_vec())))?;
             let at = self.chat.moment();
+            note_seen(&self.chat, &mut self.seen, self.terminal.screen.printed());
             for (event, text) in events.drain(..) {
+                if changes_names(&event) {
+                    self.chat.known.clear();
+                }
                 self.session.handle_event(&mut self.chat, at, &event, &text);
                 if let Event::Registered { server, .. } = event {
                     let said = match trust.met(server) {
                         Ok(said) => said.filter(|_| form == Form::Modern),
                         Err(error) => Some(error.to_string()),
                     };
-                    self.terminal.screen.show(self.session.take_lines());
+                    self.show();
                     self.terminal.screen.show(said);
                 }
             }
             self.session.advance(&mut self.chat, at);
             self.take_inputs();
             self.terminal.set_secret(self.session.wants_password());
-            self.terminal.screen.show(self.session.take_lines());
+            self.show();
             if let Some(notices) = self.notices {
                 self.terminal.screen.show(notices.try_iter());
             }
             if let Some(exit) = self.session.exit() {
                 return Ok(exit);
             }
+        }
+    }
+
+    fn show(&mut self) {
+        self.terminal.screen.show(self.session.take_lines());
+        let seen = self.session.take_seen();
+        if !seen.is_empty() {
+            self.seen.push_back((self.terminal.screen.await_last(), seen));
+            // It may all be printed already.
+            note_seen(&self.chat, &mut self.seen, self.terminal.screen.printed());
         }
     }
 
@@ -166,6 +195,26 @@ impl Talk<'_> {
         // A deadline is reached, not come close to.
         Some(deadline.since(now) + Duration::from_micros(1))
     }
+}
+
+/// What was in lines that are printed is read.
+fn note_seen(chat: &EndpointChat, seen: &mut VecDeque<(u64, Vec<Seen>)>, printed: u64) {
+    let count = seen.iter().take_while(|(line, _)| *line <= printed).count();
+    if count > 0 {
+        chat.endpoint.store().shown(seen.drain(..count).flat_map(|(_, seen)| seen));
+    }
+}
+
+/// Whether conversations may have other names than before.
+fn changes_names(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::RosterChanged
+            | Event::KeyChanged { .. }
+            | Event::RoomReset { .. }
+            | Event::RoomResponse { .. }
+            | Event::Registered { .. }
+    )
 }
 
 /// Which key the server must have.

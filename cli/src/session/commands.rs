@@ -117,7 +117,12 @@ impl Session {
                     return self.refuse(at, Notice::NotSent { to, why });
                 }
             },
-            Command::History(of) => history::show(chat, (&mut self.display, at), *of),
+            Command::History { of, most } => {
+                history::show(chat, (&mut self.display, at, self.own), *of, *most);
+            }
+            Command::Search(text) => {
+                history::search(chat, (&mut self.display, at, self.own), text);
+            }
             Command::Wait(span) if self.scripted => self.queue.wait(at.now, *span),
             Command::Wait(_) => self.tell(at, Notice::WaitIsForScripts),
             Command::Help => self.tell(at, Notice::Help),

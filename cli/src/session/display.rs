@@ -1,6 +1,6 @@
 //! What the user sees.
 
-use proto_core::client::To;
+use proto_core::{client::To, id::PublicKey};
 
 use crate::{
     command::Grammar,
@@ -13,11 +13,15 @@ use super::Moment;
 pub(super) struct Display {
     face: Box<dyn Face>,
     lines: Vec<String>,
+    seen: Vec<Seen>,
 }
+
+/// Something that came: the conversation, and its number there.
+pub(crate) type Seen = (PublicKey, u64);
 
 impl Display {
     pub(super) fn new(face: Box<dyn Face>) -> Self {
-        Self { face, lines: Vec::new() }
+        Self { face, lines: Vec::new(), seen: Vec::new() }
     }
 
     pub(super) fn show(&mut self, at: Moment, notice: Notice<'_>) {
@@ -27,6 +31,16 @@ impl Display {
     /// Takes the lines to show.
     pub(super) fn take_lines(&mut self) -> Vec<String> {
         std::mem::take(&mut self.lines)
+    }
+
+    /// The lines show something that came.
+    pub(super) fn seen(&mut self, conversation: PublicKey, number: u64) {
+        self.seen.push((conversation, number));
+    }
+
+    /// Takes what has been seen once the lines are shown.
+    pub(super) fn take_seen(&mut self) -> Vec<Seen> {
+        std::mem::take(&mut self.seen)
     }
 
     /// The prompt of someone whose lines are said there.

@@ -63,15 +63,16 @@ impl Session {
                 let text = self.sent.verdict(id, verdict);
                 self.tell(at, Notice::Outcome { to, text: text.as_ref(), outcome });
             }
-            Event::Message { from, time, waited, .. } => {
-                let text = SafeText::new(text);
+            Event::Message { from, position, time, waited, .. } => {
                 self.last_from = Some(from);
-                self.tell(at, Notice::Message(Message { from, time, text, waited }));
-            }
-            Event::RoomMessage { room, from, time, .. } => {
                 let text = SafeText::new(text);
-                let message = RoomMessage { room, from, time, text };
-                self.tell(at, Notice::Room(RoomNotice::Message(message)));
+                let notice = Notice::Message(Message { from, time, text, waited });
+                self.came(chat, at, (To::Peer(from), position.to_record_number()), notice);
+            }
+            Event::RoomMessage { room, index, from, time } => {
+                let text = SafeText::new(text);
+                let notice = RoomNotice::Message(RoomMessage { room, from, time, text });
+                self.came(chat, at, (room, index), Notice::Room(notice));
             }
             Event::RoomReset { room } => {
                 self.tell(at, Notice::Room(RoomNotice::Reset(room)));
@@ -122,6 +123,20 @@ impl Session {
             Event::Damaged => self.tell(at, Notice::Damaged),
             // Nothing to show; so with submissions in a room, which the server is the only way into.
             _ => {}
+        }
+    }
+
+    /// Something came, and has been seen once it is shown.
+    fn came(
+        &mut self,
+        chat: &mut impl Chat,
+        at: Moment,
+        (with, number): (To, u64),
+        notice: Notice<'_>,
+    ) {
+        self.tell(at, notice);
+        if let Some(conversation) = chat.conversation(&with) {
+            self.display.seen(conversation, number);
         }
     }
 

@@ -18,20 +18,22 @@ use std::time::Duration;
 
 use proto_core::{
     client::{
-        CommandError, MessageId, OpenMessages, PasswordError, PeerView, RoomView, SendError,
-        Status, To,
+        CommandError, Correspondent, MessageId, OpenMessages, PasswordError, PeerView, RoomView,
+        SendError, Status, To,
     },
     id::{Nick, PublicKey},
     time::{Instant, UnixTime},
     wire::RoomAction,
 };
+use transport_mio::store::{Line, Place, Unread};
 
 use crate::{
-    command::{Command, Waits},
+    command::{Command, Grammar, Waits},
     notice::{Face, Notice, Registering},
     password::Password,
-    safe_text::SafeText,
 };
+
+pub(crate) use display::Seen;
 
 use display::Display;
 use passwords::Passwords;
@@ -102,15 +104,28 @@ pub(crate) trait Chat {
     fn data_directory(&self) -> String;
     /// What to do when the server has another key, for people to read.
     fn key_advice(&self) -> String;
-    /// All that came from a peer or in a room, oldest first; in a room with who said it.
+    /// The conversation with someone, or in a room.
+    fn conversation(&mut self, with: &To) -> Option<PublicKey>;
+    /// Every conversation there ever was, in the order in which they began.
     ///
     /// # Errors
-    /// Why it cannot be read, for people to read.
-    fn history(
+    /// Why they cannot be read, for people to read.
+    fn conversations(&mut self) -> Result<Vec<Correspondent>, String>;
+    /// The newest lines of one conversation, or of all, ahead of a place; in the order of time.
+    ///
+    /// # Errors
+    /// As for [`Self::conversations`].
+    fn lines(
         &mut self,
-        of: PublicKey,
-        visit: &mut dyn FnMut(Option<Nick>, UnixTime, SafeText),
-    ) -> Result<(), String>;
+        of: Option<PublicKey>,
+        before: Option<Place>,
+        limit: usize,
+    ) -> Result<Vec<Line>, String>;
+    /// How much came in each conversation and was not shown.
+    ///
+    /// # Errors
+    /// As for [`Self::conversations`].
+    fn unread(&mut self) -> Result<Vec<Unread>, String>;
 }
 
 /// Both clocks.
@@ -198,6 +213,13 @@ impl Session {
             told_failure: None,
             refused: false,
             exit: None,
+        }
+    }
+
+    /// Tells what an earlier run left unread. To be called first.
+    pub(crate) fn begin(&mut self, chat: &mut impl Chat, at: Moment) {
+        if self.display.grammar() == Grammar::Slash {
+            history::unread(chat, (&mut self.display, at));
         }
     }
 
@@ -294,6 +316,11 @@ impl Session {
     /// Takes the lines to show.
     pub(crate) fn take_lines(&mut self) -> Vec<String> {
         self.display.take_lines()
+    }
+
+    /// Takes what has been seen once the lines are shown.
+    pub(crate) fn take_seen(&mut self) -> Vec<Seen> {
+        self.display.take_seen()
     }
 
     /// Whether it is on its way out of the program.

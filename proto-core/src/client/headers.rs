@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     id::{Account, Epoch, Position, PublicKey, Room},
+    record::{Said, decode},
     wire::SubmitRefusal,
 };
 
@@ -86,6 +87,30 @@ pub(crate) struct SelfRecord {
 pub(crate) struct OutboxRecord {
     /// What became of it, once that is known, and in which boot that was told.
     pub(crate) verdict: Option<(Verdict, u64)>,
+}
+
+/// A conversation, as a host reads it in the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Correspondent {
+    /// What its logs are named by.
+    pub log: PublicKey,
+    /// The name of the other side, or the last one that it had.
+    pub with: To,
+}
+
+impl Correspondent {
+    /// Reads a record of `Log::Conversations`; `None` if it is damaged, or about the client itself.
+    pub fn from_record(record: &[u8]) -> Option<Self> {
+        let (ConversationRecord { log, with, .. }, _) = decode(record)?;
+        Some(Self { log, with })
+    }
+}
+
+/// Reads a record of `Log::Outbox`: what the user said. `None` if it is damaged, or has only what
+/// became of that.
+pub fn said_from_outbox(record: &[u8]) -> Option<Said<'_>> {
+    let (OutboxRecord { verdict }, body) = decode(record)?;
+    Said::from_body(body).filter(|_| verdict.is_none())
 }
 
 #[cfg(test)]

@@ -42,6 +42,7 @@ pub use config::Config;
 pub use error::{CommandError, PasswordError, SendError};
 pub use event::{Event, Failure, MessageId, Refusal, SubmitReason, To, Verdict};
 pub use fixed::Fixed;
+pub use headers::{Correspondent, said_from_outbox};
 pub use inbox::message::Incoming;
 pub use memory::{Storage, Tables};
 pub use outbox::message::Outgoing;

@@ -24,6 +24,7 @@ use proto_core::{
 use crate::{
     clock::Clock,
     memory::{ClientMemory, ServerMemory},
+    notes::Notes,
     outgoing::Outgoing,
     passwords::Passwords,
     store::Store,
@@ -59,6 +60,8 @@ pub struct Endpoint<M: Machine + 'static> {
     store: Store,
     /// The store may have answered.
     has_answers: bool,
+    /// What is noted in the store of what the role does.
+    notes: Notes<M>,
     passwords: Passwords,
     is_stopping: bool,
 }

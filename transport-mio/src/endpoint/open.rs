@@ -22,8 +22,9 @@ use crate::{
     clock::Clock,
     identity::{self, IdentityError},
     memory::{ClientMemory, ClientSizes, ServerMemory, ServerSizes},
+    notes::{self, Notes},
     passwords::Passwords,
-    store::{OpenError, Store},
+    store::{Failure, OpenError, Store},
 };
 
 /// How many events one poll tells of: there are two sources.
@@ -48,6 +49,9 @@ pub enum StartError {
     /// The store.
     #[error(transparent)]
     Store(#[from] OpenError),
+    /// What was read in the store, or saved to it, at the start.
+    #[error(transparent)]
+    History(#[from] Failure),
     /// The system gives no poll to wait with.
     #[error("cannot wait for events: {0}; close some programs and try again")]
     Poll(io::Error),
@@ -69,7 +73,7 @@ impl ServerEndpoint {
         config: server::Config,
     ) -> Result<Self, StartError> {
         let memory = ServerMemory::new(sizes);
-        Self::start(directory, bind, |start| {
+        Self::start(directory, bind, notes::none(), |start| {
             let Start { identity, seed, resume, now } = start;
             Server::new(config, identity, seed, resume, now, memory)
         })
@@ -89,10 +93,13 @@ impl ClientEndpoint {
         config: client::Config,
     ) -> Result<Self, StartError> {
         let memory = ClientMemory::new(sizes);
-        Self::start(directory, bind, |start| {
+        let nick = config.nick;
+        let endpoint = Self::start(directory, bind, notes::of_client(nick), |start| {
             let Start { identity, seed, resume, now } = start;
             Client::new(config, identity, seed, resume, now, memory)
-        })
+        })?;
+        notes::begin(&endpoint.store, &nick, endpoint.unix())?;
+        Ok(endpoint)
     }
 }
 
@@ -109,6 +116,7 @@ impl<M: Machine + 'static> Endpoint<M> {
     pub(super) fn start(
         directory: &Path,
         bind: SocketAddr,
+        notes: Notes<M>,
         role: impl FnOnce(Start) -> Result<M, proto_core::StartError>,
     ) -> Result<Self, StartError> {
         let poll = Poll::new().map_err(StartError::Poll)?;
@@ -146,6 +154,7 @@ impl<M: Machine + 'static> Endpoint<M> {
             handle: Handle::new(sender, waker),
             store,
             has_answers: false,
+            notes,
             passwords,
             is_stopping: false,
         })

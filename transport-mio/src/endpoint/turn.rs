@@ -161,16 +161,19 @@ impl<M: Machine + 'static> Endpoint<M> {
     /// Does what the role owes, or some of it when it is much.
     fn act(&mut self, mut on_event: impl FnMut(M::Event, &[u8])) {
         let now = self.clock.now();
+        let unix = self.clock.wall().unix(now);
         let mut requests = self.store.requests();
         let Port { outgoing, socket, .. } = &mut self.port;
         while let Some(scratch) = outgoing.scratch() {
-            match self.machine.poll(now, scratch) {
+            let action = self.machine.poll(now, scratch);
+            let note = action.as_ref().and_then(|action| (self.notes)(action, unix));
+            match action {
                 Some(Action::Send { to, datagram }) => {
                     let length = datagram.len();
                     outgoing.push(to, length, socket);
                 }
                 Some(Action::Put { ticket, log, number, record }) => {
-                    requests.put(ticket, log, number, record);
+                    requests.put_noted(ticket, (log, number, record), note);
                 }
                 Some(Action::Trim { ticket, log, upto }) => requests.trim(ticket, log, upto),
                 Some(Action::Read { ticket, log, from, most }) => {
@@ -179,7 +182,13 @@ impl<M: Machine + 'static> Endpoint<M> {
                 Some(Action::CheckPassword { ticket, password, hash }) => {
                     self.passwords.judge(ticket, password, hash);
                 }
-                Some(Action::Event { event, text }) => on_event(event, text),
+                Some(Action::Event { event, text }) => {
+                    // Ahead of what the role asks for once this is told.
+                    if let Some(note) = note {
+                        requests.note(note);
+                    }
+                    on_event(event, text);
+                }
                 None => break,
             }
         }

@@ -10,7 +10,7 @@ use redb::{Builder, Database, ReadableDatabase, ReadableTable, TableHandle, Writ
 
 use super::{
     Failure, OpenError,
-    request::{Ask, Outcome, Read},
+    request::{Ask, Look, Outcome},
     tables::{self, META, SCHEMA},
 };
 use crate::files;
@@ -91,9 +91,9 @@ impl Engine {
             return Err(Failure::Reopen(format!("{} is closed", self.path.display())));
         };
         let done = contained(|| {
-            let only_reads: Option<Vec<&Read>> = asked.clone().map(Ask::as_read).collect();
-            if let Some(reads) = only_reads {
-                return tables::read(&database.begin_read()?, &reads);
+            let only_looks: Option<Vec<&Look>> = asked.clone().map(Ask::as_look).collect();
+            if let Some(looks) = only_looks {
+                return tables::read(&database.begin_read()?, &looks);
             }
             let transaction = begin_write(database)?;
             let outcomes = tables::change(&transaction, asked)?;

@@ -8,6 +8,7 @@
 
 mod engine;
 mod error;
+mod lines;
 mod request;
 mod tables;
 #[cfg(test)]
@@ -22,14 +23,20 @@ use std::{
 };
 
 use proto_core::{
+    client::{Correspondent, To},
     host::{Log, Machine, Records, StoreError, Ticket},
+    id::PublicKey,
     time::Instant,
 };
 
 pub use error::{Failure, OpenError};
+pub use lines::{Line, Place, Spoken, Unread};
+
+pub(crate) use lines::{Came, Note};
 
 use engine::Engine;
-use request::{Ask, Asker, Read, Request, Wanted};
+use lines::LinesOf;
+use request::{Ask, Asker, Look, Outcome, Read, Request, Wanted};
 use tables::SCHEMA;
 use worker::Shared;
 
@@ -164,9 +171,70 @@ impl<T: Send + 'static> Store<T> {
         self.wait_for(read(log, 0, Wanted::Newest(limit)))
     }
 
-    fn wait_for(&self, ask: Ask) -> Result<Vec<Record>, Failure> {
+    /// The newest `limit` lines ahead of a place, or of all, in the order of time: of one
+    /// conversation, or of all of them. It waits for the disk.
+    ///
+    /// # Errors
+    /// [`Failure`] says why they cannot be read.
+    pub fn lines(
+        &self,
+        conversation: Option<PublicKey>,
+        before: Option<Place>,
+        limit: usize,
+    ) -> Result<Vec<Line>, Failure> {
+        match self.wait(Look::Lines(LinesOf { conversation, before, limit }))? {
+            Outcome::Lines(lines) => Ok(lines),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// How many lines of each conversation came and were not [shown](Self::shown). It waits for
+    /// the disk.
+    ///
+    /// # Errors
+    /// [`Failure`] says why they cannot be counted.
+    pub fn unread(&self) -> Result<Vec<Unread>, Failure> {
+        match self.wait(Look::Unread)? {
+            Outcome::Unread(unread) => Ok(unread),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Notes with whom a conversation is, soon.
+    pub fn name(&self, conversation: PublicKey, with: To) {
+        self.requests().note(Note::Named { of: conversation, with });
+    }
+
+    /// The conversations that were [named](Self::name). It waits for the disk.
+    ///
+    /// # Errors
+    /// [`Failure`] says why they cannot be read.
+    pub fn named(&self) -> Result<Vec<Correspondent>, Failure> {
+        match self.wait(Look::Named)? {
+            Outcome::Named(named) => Ok(named),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// The user has seen what has these numbers in the conversations' inboxes; of a room's entry,
+    /// the number may be its index in the room's log. It becomes durable soon.
+    pub fn shown(&self, seen: impl IntoIterator<Item = (PublicKey, u64)>) {
+        let mut requests = self.requests();
+        for (of, number) in seen {
+            requests.note(Note::Shown { of, number });
+        }
+    }
+
+    fn wait_for(&self, look: Look) -> Result<Vec<Record>, Failure> {
+        match self.wait(look)? {
+            Outcome::Read(found) => Ok(found.records),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    fn wait(&self, look: Look) -> Result<Outcome, Failure> {
         let (caller, answer) = mpsc::sync_channel(1);
-        self.shared.ask(Request { ask, asker: Asker::Caller(caller) });
+        self.shared.ask(Request { ask: Ask::Look(look), asker: Asker::Caller(caller) });
         self.shared.work();
         answer.recv().unwrap_or_else(|_| Err(Failure::Ended { path: self.path.clone() }))
     }
@@ -183,24 +251,42 @@ impl<T: Send + 'static> Requests<'_, T> {
     /// Puts a record; [`Answer::Stored`] follows when it is durable. A record
     /// that has the number already is replaced.
     pub fn put(&mut self, ticket: T, log: Log, number: u64, record: &[u8]) {
-        let ask = Ask::Put { log: log.to_bytes(), number, record: record.to_vec() };
-        self.ask(ask, ticket);
+        self.put_noted(ticket, (log, number, record), None);
+    }
+
+    /// The same; if the log has no record of that number yet, what is to be noted becomes durable
+    /// with it.
+    pub(crate) fn put_noted(
+        &mut self,
+        ticket: T,
+        (log, number, record): (Log, u64, &[u8]),
+        note: Option<Note>,
+    ) {
+        let ask = Ask::Put { log: log.to_bytes(), number, record: record.to_vec(), note };
+        self.ask(ask, Asker::Loop(ticket));
+    }
+
+    /// Notes something: without an answer, ahead of what is asked for later, and again if it
+    /// fails.
+    pub(crate) fn note(&mut self, note: Note) {
+        self.ask(Ask::Note(note), Asker::Nobody);
     }
 
     /// Forgets the records up to and including `upto`; [`Answer::Stored`]
     /// follows when that is durable.
     pub fn trim(&mut self, ticket: T, log: Log, upto: u64) {
-        self.ask(Ask::Trim { log: log.to_bytes(), upto }, ticket);
+        self.ask(Ask::Trim { log: log.to_bytes(), upto }, Asker::Loop(ticket));
     }
 
     /// Reads up to `most` records from the number `from` upwards; [`Answer::Read`] follows.
     /// It sees what was put before.
     pub fn read(&mut self, ticket: T, log: Log, from: u64, most: usize) {
-        self.ask(read(log, from, Wanted::Oldest(most)), ticket);
+        let look = read(log, from, Wanted::Oldest(most));
+        self.ask(Ask::Look(look), Asker::Loop(ticket));
     }
 
-    fn ask(&mut self, ask: Ask, ticket: T) {
-        self.store.shared.ask(Request { ask, asker: Asker::Loop(ticket) });
+    fn ask(&mut self, ask: Ask, asker: Asker<T>) {
+        self.store.shared.ask(Request { ask, asker });
         self.is_empty = false;
     }
 }
@@ -232,6 +318,6 @@ impl<T> fmt::Debug for Store<T> {
     }
 }
 
-fn read(log: Log, from: u64, wanted: Wanted) -> Ask {
-    Ask::Read(Read { log: log.to_bytes(), from, wanted })
+fn read(log: Log, from: u64, wanted: Wanted) -> Look {
+    Look::Read(Read { log: log.to_bytes(), from, wanted })
 }

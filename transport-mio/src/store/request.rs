@@ -2,9 +2,15 @@
 
 use std::sync::mpsc::SyncSender;
 
-use proto_core::host::{Log, StoreError};
+use proto_core::{
+    client::Correspondent,
+    host::{Log, StoreError},
+};
 
-use super::{Answer, Failure, Found, Record};
+use super::{
+    Answer, Failure, Found,
+    lines::{Line, LinesOf, Note, Unread},
+};
 
 pub(super) type LogName = [u8; Log::LENGTH];
 
@@ -18,13 +24,33 @@ pub(super) enum Asker<T> {
     /// The event loop, by an answer that names the ticket.
     Loop(T),
     /// A caller who waits.
-    Caller(SyncSender<Result<Vec<Record>, Failure>>),
+    Caller(SyncSender<Result<Outcome, Failure>>),
+    /// Nobody: it is done with the next that succeeds, if not at once.
+    Nobody,
 }
 
 pub(super) enum Ask {
-    Put { log: LogName, number: u64, record: Vec<u8> },
-    Trim { log: LogName, upto: u64 },
+    /// With the note that goes with it, if the record is new.
+    Put {
+        log: LogName,
+        number: u64,
+        record: Vec<u8>,
+        note: Option<Note>,
+    },
+    Trim {
+        log: LogName,
+        upto: u64,
+    },
+    Note(Note),
+    Look(Look),
+}
+
+/// What only reads.
+pub(super) enum Look {
     Read(Read),
+    Lines(LinesOf),
+    Unread,
+    Named,
 }
 
 pub(super) struct Read {
@@ -43,13 +69,16 @@ pub(super) enum Wanted {
 pub(super) enum Outcome {
     Done,
     Read(Found),
+    Lines(Vec<Line>),
+    Unread(Vec<Unread>),
+    Named(Vec<Correspondent>),
 }
 
 impl Ask {
-    pub(super) fn as_read(&self) -> Option<&Read> {
+    pub(super) fn as_look(&self) -> Option<&Look> {
         match self {
-            Self::Read(read) => Some(read),
-            Self::Put { .. } | Self::Trim { .. } => None,
+            Self::Look(look) => Some(look),
+            Self::Put { .. } | Self::Trim { .. } | Self::Note(_) => None,
         }
     }
 }
@@ -63,20 +92,17 @@ impl<T> Request<T> {
             }
             (Asker::Loop(ticket), _) => Some(Answer::Stored { ticket, result: Ok(()) }),
             (Asker::Caller(caller), outcome) => {
-                let records = match outcome {
-                    Outcome::Read(found) => found.records,
-                    Outcome::Done => Vec::new(),
-                };
-                tell(&caller, Ok(records));
+                tell(&caller, Ok(outcome));
                 None
             }
+            (Asker::Nobody, _) => None,
         }
     }
 
     /// As [`Self::succeed`], when it could not be done.
     pub(super) fn fail(self, why: &Failure) -> Option<Answer<T>> {
         match (self.asker, self.ask) {
-            (Asker::Loop(ticket), Ask::Read(_)) => {
+            (Asker::Loop(ticket), Ask::Look(_)) => {
                 Some(Answer::Read { ticket, result: Err(StoreError) })
             }
             (Asker::Loop(ticket), _) => Some(Answer::Stored { ticket, result: Err(StoreError) }),
@@ -84,11 +110,12 @@ impl<T> Request<T> {
                 tell(&caller, Err(why.clone()));
                 None
             }
+            (Asker::Nobody, _) => None,
         }
     }
 }
 
-fn tell(caller: &SyncSender<Result<Vec<Record>, Failure>>, result: Result<Vec<Record>, Failure>) {
+fn tell(caller: &SyncSender<Result<Outcome, Failure>>, result: Result<Outcome, Failure>) {
     // A caller who is gone need not be told.
     let _ = caller.send(result);
 }

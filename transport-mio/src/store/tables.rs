@@ -8,23 +8,25 @@ use redb::{
 
 use super::{
     Found, Record,
-    request::{Ask, LogName, Outcome, Read, Wanted},
+    lines::{self, Lines},
+    request::{Ask, LogName, Look, Outcome, Read, Wanted},
 };
 
 /// The meaning of the bytes in these tables; [`META`] says which one a file has.
 pub(super) const SCHEMA: u64 = 2;
 pub(super) const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 
-const RECORDS: TableDefinition<'_, &RecordName, &[u8]> = TableDefinition::new("records");
+pub(super) const RECORDS: TableDefinition<'_, &RecordName, &[u8]> = TableDefinition::new("records");
 const LASTS: TableDefinition<'_, &LogName, u64> = TableDefinition::new("lasts");
 
 /// A log's name and a number, so that a log's records stand together and in order.
-type RecordName = [u8; Log::LENGTH + 8];
+pub(super) type RecordName = [u8; Log::LENGTH + 8];
 
 /// Makes the tables, so that whoever reads finds them.
 pub(super) fn create(transaction: &WriteTransaction) -> Result<(), redb::Error> {
     transaction.open_table(RECORDS)?;
     transaction.open_table(LASTS)?;
+    Lines::open(transaction)?;
     Ok(())
 }
 
@@ -35,18 +37,34 @@ pub(super) fn change<'a>(
 ) -> Result<Vec<Outcome>, redb::Error> {
     let mut records = transaction.open_table(RECORDS)?;
     let mut lasts = transaction.open_table(LASTS)?;
+    // A server has none.
+    let mut lines = None;
     let mut outcomes = Vec::new();
     for ask in asked {
         outcomes.push(match ask {
-            Ask::Put { log, number, record } => {
-                put(&mut records, &mut lasts, log, *number, record)?;
+            Ask::Put { log, number, record, note } => {
+                let is_new = put(&mut records, &mut lasts, log, *number, record)?;
+                if let Some(note) = note.as_ref().filter(|_| is_new) {
+                    opened(&mut lines, transaction)?.take(note)?;
+                }
+                Outcome::Done
+            }
+            Ask::Note(note) => {
+                opened(&mut lines, transaction)?.take(note)?;
                 Outcome::Done
             }
             Ask::Trim { log, upto } => {
                 trim(&mut records, log, *upto)?;
                 Outcome::Done
             }
-            Ask::Read(read) => answer(&records, &lasts, read)?,
+            Ask::Look(Look::Read(read)) => answer(&records, &lasts, read)?,
+            Ask::Look(Look::Lines(of)) => {
+                Outcome::Lines(opened(&mut lines, transaction)?.read(&records, of)?)
+            }
+            Ask::Look(Look::Named) => Outcome::Named(opened(&mut lines, transaction)?.named()?),
+            Ask::Look(Look::Unread) => {
+                Outcome::Unread(opened(&mut lines, transaction)?.count_unread()?)
+            }
         });
     }
     Ok(outcomes)
@@ -55,27 +73,43 @@ pub(super) fn change<'a>(
 /// Answers what only reads.
 pub(super) fn read(
     transaction: &ReadTransaction,
-    asked: &[&Read],
+    asked: &[&Look],
 ) -> Result<Vec<Outcome>, redb::Error> {
     let records = transaction.open_table(RECORDS)?;
     let lasts = transaction.open_table(LASTS)?;
-    let answers = asked.iter().map(|read| answer(&records, &lasts, read));
-    Ok(answers.collect::<Result<_, _>>()?)
+    let answers = asked.iter().map(|look| match look {
+        Look::Read(read) => Ok(answer(&records, &lasts, read)?),
+        Look::Lines(of) => Ok(Outcome::Lines(lines::read(transaction, &records, of)?)),
+        Look::Named => Ok(Outcome::Named(lines::named(transaction)?)),
+        Look::Unread => Ok(Outcome::Unread(lines::count_unread(transaction)?)),
+    });
+    answers.collect()
 }
 
+fn opened<'l, 't>(
+    lines: &'l mut Option<Lines<'t>>,
+    transaction: &'t WriteTransaction,
+) -> Result<&'l mut Lines<'t>, redb::Error> {
+    match lines {
+        Some(lines) => Ok(lines),
+        None => Ok(lines.insert(Lines::open(transaction)?)),
+    }
+}
+
+/// Whether there was no such record before.
 fn put(
     records: &mut Table<'_, &'static RecordName, &'static [u8]>,
     lasts: &mut Table<'_, &'static LogName, u64>,
     log: &LogName,
     number: u64,
     record: &[u8],
-) -> Result<(), StorageError> {
-    records.insert(&record_name(log, number), record)?;
+) -> Result<bool, StorageError> {
+    let is_new = records.insert(&record_name(log, number), record)?.is_none();
     let last = lasts.get(log)?.map(|last| last.value());
     if last.is_none_or(|last| last < number) {
         lasts.insert(log, number)?;
     }
-    Ok(())
+    Ok(is_new)
 }
 
 fn trim(
@@ -107,7 +141,7 @@ fn answer(
     Ok(Outcome::Read(Found { records, last }))
 }
 
-fn record_name(log: &LogName, number: u64) -> RecordName {
+pub(super) fn record_name(log: &LogName, number: u64) -> RecordName {
     let mut name = [0; size_of::<RecordName>()];
     let (front, back) = name.split_at_mut(Log::LENGTH);
     front.copy_from_slice(log);

@@ -26,6 +26,8 @@ pub(super) struct Shared<T> {
 
 struct State<T> {
     queue: VecDeque<Request<T>>,
+    /// What nobody waits for and failed: it goes with the next batch.
+    again: VecDeque<Request<T>>,
     answers: Vec<Answer<T>>,
     /// The newest failure.
     failure: Option<Failure>,
@@ -41,6 +43,7 @@ impl<T> Shared<T> {
         Self {
             state: Mutex::new(State {
                 queue: VecDeque::new(),
+                again: VecDeque::new(),
                 answers: Vec::new(),
                 failure: None,
                 untold: None,
@@ -80,8 +83,9 @@ impl<T> Shared<T> {
         if state.has_ended {
             return Some(Failure::Ended { path: path() });
         }
-        // A caller who waits asks one thing at a time and relies on nothing.
-        if matches!(request.asker, Asker::Caller(_)) {
+        // A caller who waits asks one thing at a time and relies on nothing; nor does what nobody
+        // waits for.
+        if matches!(request.asker, Asker::Caller(_) | Asker::Nobody) {
             return None;
         }
         let waiting = state.queue.len();
@@ -122,7 +126,13 @@ impl<T> Shared<T> {
     fn next_batch(&self) -> VecDeque<Request<T>> {
         let is_idle = |state: &mut State<T>| state.queue.is_empty() && !state.is_closing;
         let waited = self.work.wait_while(self.lock(), is_idle);
-        mem::take(&mut waited.unwrap_or_else(PoisonError::into_inner).queue)
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
+        if state.queue.is_empty() {
+            return VecDeque::new();
+        }
+        let mut batch = mem::take(&mut state.again);
+        batch.append(&mut state.queue);
+        batch
     }
 
     fn publish(&self, batch: VecDeque<Request<T>>, done: Result<Vec<Outcome>, Failure>) {
@@ -136,6 +146,10 @@ impl<T> Shared<T> {
                 // What was asked after what failed may rely on it.
                 let later = mem::take(&mut state.queue);
                 let failed = batch.into_iter().chain(later);
+                let (again, failed): (Vec<_>, Vec<_>) =
+                    failed.partition(|request| matches!(request.asker, Asker::Nobody));
+                state.again.extend(again);
+                let failed = failed.into_iter();
                 state.answers.extend(failed.filter_map(|request| request.fail(&failure)));
                 state.untold = Some(failure.clone());
                 state.failure = Some(failure);
@@ -156,5 +170,6 @@ impl<T> Drop for End<'_, T> {
         let mut state = self.0.lock();
         state.has_ended = true;
         state.queue.clear();
+        state.again.clear();
     }
 }

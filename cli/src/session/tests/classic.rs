@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proto_core::{
-    client::{Event, Failure, Refusal, SendError, SubmitReason, Verdict},
+    client::{Event, Failure, Refusal, SendError, SubmitReason, To, Verdict},
     wire::RegisterRefusal,
 };
 
@@ -11,7 +11,7 @@ use crate::classic::Classic;
 
 use super::{
     super::{Exit, PATIENCE, SETTLE},
-    world::{World, nick},
+    world::{World, came, nick, said},
 };
 
 fn world() -> World {
@@ -244,6 +244,10 @@ fn what_is_no_command_is_wrong() {
     assert_eq!(world.seen(), [">>> [only your own nick can be registered or deregistered]"]);
     world.line("/who");
     assert_eq!(world.seen(), [">>> y online"]);
+    world.chat.past = vec![
+        (To::Peer(nick("y")), came(None, "old\u{1b}[2J", false)),
+        (To::Peer(nick("y")), said(Some(Verdict::Delivered), "an answer")),
+    ];
     world.line("/history y");
     assert_eq!(world.seen(), [">>> y: <2017-06-14 02:40:17.501063> old\\u{1b}[2J"]);
     assert!(world.asked().is_empty());

@@ -1,4 +1,5 @@
 mod classic;
+mod history;
 mod modern;
 mod passwords;
 mod rooms;

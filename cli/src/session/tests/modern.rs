@@ -16,11 +16,11 @@ use super::{
 };
 
 fn world() -> World {
-    World::new(Box::new(Modern::new(nick("x"), TimeZone::UTC)), false)
+    World::new(Box::new(Modern::new(nick("x"), TimeZone::UTC, || None)), false)
 }
 
 fn script() -> World {
-    World::new(Box::new(Modern::new(nick("x"), TimeZone::UTC)), true)
+    World::new(Box::new(Modern::new(nick("x"), TimeZone::UTC, || None)), true)
 }
 
 fn any(lines: &[String], part: &str) -> bool {

@@ -8,7 +8,7 @@ use crate::{modern::Modern, password::Password, session::Exit};
 
 fn world(scripted: bool, password: Option<&str>) -> World {
     let given = password.map(|text| Password::new(text.to_owned()));
-    World::with_password(Box::new(Modern::new(nick("x"), TimeZone::UTC)), scripted, given)
+    World::with_password(Box::new(Modern::new(nick("x"), TimeZone::UTC, || None)), scripted, given)
 }
 
 fn wanted(world: &mut World, why: PasswordWant, seconds: u64) {

@@ -21,7 +21,7 @@ fn classic() -> World {
 }
 
 fn modern(scripted: bool) -> World {
-    let face = Modern::new(nick("x"), TimeZone::UTC);
+    let face = Modern::new(nick("x"), TimeZone::UTC, || None);
     World::new(Box::new(face), scripted).online(&[("y", true)])
 }
 
@@ -259,7 +259,7 @@ fn a_server_that_grants_nothing_ends_the_classic_client() {
 
 #[test]
 fn whoever_comes_back_is_told_their_rooms_with_the_table() {
-    let mut world = World::new(Box::new(Modern::new(nick("x"), TimeZone::UTC)), false);
+    let mut world = World::new(Box::new(Modern::new(nick("x"), TimeZone::UTC, || None)), false);
     world.chat.rooms.clear();
     world.registered(false);
     world.roster(&[("y", true)]);

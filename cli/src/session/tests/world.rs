@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use proto_core::{
     client::{
-        CommandError, Event, MessageId, OpenMessages, PasswordError, PeerView, RoomView, SendError,
-        Status, SubmitReason, To, Verdict,
+        CommandError, Correspondent, Event, MessageId, OpenMessages, PasswordError, PeerView,
+        RoomView, SendError, Status, SubmitReason, To, Verdict,
     },
     id::{Epoch, Nick, Number, Position, PublicKey},
     time::{Instant, UnixTime},
     wire::{Limits, Presence, Retention, RoomAction, RoomRefusal},
 };
 
-use crate::{notice::Face, password::Password, safe_text::SafeText, words};
+use transport_mio::store::{Line, Place, Spoken, Unread};
+
+use crate::{notice::Face, password::Password, words};
 
 use super::super::{Chat, Exit, Moment, Session};
 
@@ -41,7 +43,20 @@ pub(super) struct FakeChat {
     pub(super) open: OpenMessages,
     /// Which rooms x is in.
     pub(super) rooms: Vec<To>,
+    /// What was said before, 20 hours between any two.
+    pub(super) past: Vec<(To, Spoken)>,
     said: u64,
+}
+
+/// Something that came.
+pub(super) fn came(author: Option<&str>, text: &str, unread: bool) -> Spoken {
+    let (author, text) = (author.map(nick), text.as_bytes().to_vec());
+    Spoken::Came { number: 7, author, time: TIME, text, unread }
+}
+
+/// Something that x said.
+pub(super) fn said(verdict: Option<Verdict>, text: &str) -> Spoken {
+    Spoken::Said { verdict, text: text.as_bytes().to_vec() }
 }
 
 impl Chat for FakeChat {
@@ -132,18 +147,50 @@ impl Chat for FakeChat {
         "Ask its operator".to_owned()
     }
 
-    fn history(
+    fn conversation(&mut self, with: &To) -> Option<PublicKey> {
+        Some(key(&words::whom(with)))
+    }
+
+    fn conversations(&mut self) -> Result<Vec<Correspondent>, String> {
+        let with = self.past.iter().map(|(with, _)| *with);
+        let of = |with: To| Correspondent { log: key(&words::whom(&with)), with };
+        let mut all: Vec<_> = with.map(of).collect();
+        all.dedup();
+        Ok(all)
+    }
+
+    fn lines(
         &mut self,
-        of: PublicKey,
-        visit: &mut dyn FnMut(Option<Nick>, UnixTime, SafeText),
-    ) -> Result<(), String> {
-        if of == key("y") {
-            visit(None, TIME, SafeText::new(b"old\x1b[2J"));
+        of: Option<PublicKey>,
+        before: Option<Place>,
+        limit: usize,
+    ) -> Result<Vec<Line>, String> {
+        let line = |(number, (with, spoken)): (usize, &(To, Spoken))| {
+            let (hours, line) = (Duration::from_hours(20 * number as u64), number as u64);
+            let place = Place { time: TIME + hours, line };
+            Line { conversation: key(&words::whom(with)), place, spoken: spoken.clone() }
+        };
+        let lines = self.past.iter().enumerate().map(line);
+        let mut lines: Vec<_> = lines
+            .filter(|it| of.is_none_or(|of| of == it.conversation))
+            .filter(|it| before.is_none_or(|before| it.place < before))
+            .collect();
+        lines.drain(..lines.len().saturating_sub(limit));
+        Ok(lines)
+    }
+
+    fn unread(&mut self) -> Result<Vec<Unread>, String> {
+        let mut unread: Vec<Unread> = Vec::new();
+        for (with, spoken) in &self.past {
+            let conversation = key(&words::whom(with));
+            if matches!(spoken, Spoken::Came { unread: true, .. }) {
+                match unread.iter_mut().find(|it| it.conversation == conversation) {
+                    Some(it) => it.lines += 1,
+                    None => unread.push(Unread { conversation, lines: 1 }),
+                }
+            }
         }
-        if of == key("#g") {
-            visit(Some(nick("y")), TIME, SafeText::new(b"older"));
-        }
-        Ok(())
+        Ok(unread)
     }
 }
 

@@ -1,5 +1,6 @@
 mod disk;
 mod faults;
+mod lines;
 mod opening;
 mod semantics;
 
