@@ -8,7 +8,7 @@ use proto_core::{
 };
 
 use crate::{
-    command::{self, Grammar},
+    command::{self, Grammar, Origin},
     notice::{
         Face, HistoryPart, Message, Missing, Notice, Outcome, Registering, RoomMessage, RoomNotice,
     },
@@ -44,7 +44,7 @@ pub(crate) struct Classic {
 }
 
 impl Face for Classic {
-    fn show(&mut self, _: UnixTime, notice: Notice<'_>, lines: &mut Vec<String>) {
+    fn show(&mut self, now: UnixTime, notice: Notice<'_>, lines: &mut Vec<String>) {
         let mut said = Vec::new();
         let before = self.inside;
         let mut last = None;
@@ -63,7 +63,8 @@ impl Face for Classic {
                 let exiting = format!("{PROMPT}[Exiting]");
                 last = Some(if silent { exiting } else { "[exiting]".to_owned() });
             }
-            Notice::Room(RoomNotice::Message(message)) => {
+            Notice::NotDone { why, .. } => return self.show(now, why.clone(), lines),
+            Notice::Room(RoomNotice::Message(message, _)) => {
                 last = Some(self.room_line(&message, message.text.as_str()));
             }
             Notice::History(HistoryPart::SaidIn(message)) => {
@@ -75,6 +76,10 @@ impl Face for Classic {
         // What is said on entering is said outside still, and on leaving outside again.
         let prefix = prompt(before.filter(|_| self.inside.is_some()).as_ref());
         lines.extend(said.into_iter().map(|line| prefix.clone() + &line).chain(last));
+    }
+
+    fn explain(&mut self, _: UnixTime, _: &Origin, _: &Notice<'_>) -> Option<String> {
+        None
     }
 
     fn prompt(&self, here: Option<&To>) -> String {
@@ -99,7 +104,7 @@ impl Classic {
         match notice {
             Notice::Registered { why, mail, .. } => self.registered(why, mail, lines),
             Notice::Table { first, changes, .. } => self.table(first, !changes.is_empty(), lines),
-            Notice::Message(message) => match &mut self.held {
+            Notice::Message(message, _) => match &mut self.held {
                 Some(held) => held.messages.push(message),
                 None => self.message(message, lines),
             },

@@ -3,7 +3,7 @@
 use proto_core::client::To;
 
 use crate::{
-    command::Grammar,
+    command::{Grammar, Origin},
     notice::{Face, Notice},
 };
 
@@ -13,15 +13,29 @@ use super::Moment;
 pub(super) struct Display {
     face: Box<dyn Face>,
     lines: Vec<String>,
+    /// For standard error.
+    reports: Vec<String>,
 }
 
 impl Display {
     pub(super) fn new(face: Box<dyn Face>) -> Self {
-        Self { face, lines: Vec::new() }
+        Self { face, lines: Vec::new(), reports: Vec::new() }
     }
 
     pub(super) fn show(&mut self, at: Moment, notice: Notice<'_>) {
-        self.face.show(at.unix, notice, &mut self.lines);
+        let is_report = self.face.is_report(&notice);
+        let lines = if is_report { &mut self.reports } else { &mut self.lines };
+        self.face.show(at.unix, notice, lines);
+    }
+
+    /// A line of a script was not carried out, as is shown or told already.
+    pub(super) fn report(&mut self, at: Moment, origin: &Origin, why: &Notice<'_>) {
+        self.reports.extend(self.face.explain(at.unix, origin, why));
+    }
+
+    /// Takes the lines for standard error.
+    pub(super) fn take_reports(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.reports)
     }
 
     /// Takes the lines to show.

@@ -27,7 +27,7 @@ use proto_core::{
 };
 
 use crate::{
-    command::{Command, Waits},
+    command::{self, Command, Grammar, Origin, Waits},
     notice::{Face, Notice, Registering},
     password::Password,
     safe_text::SafeText,
@@ -35,7 +35,7 @@ use crate::{
 
 use display::Display;
 use passwords::Passwords;
-use queue::Queue;
+use queue::{Line, Queue};
 use rooms::Rooms;
 use roster::Roster;
 use sent::Sent;
@@ -48,6 +48,9 @@ const MAILBOX: Duration = Duration::from_secs(5);
 
 /// How long a server that is needed may be silent: five tries of 500 ms.
 const PATIENCE: Duration = Duration::from_millis(2500);
+
+/// The same, of a script that is through: nobody waits at it.
+const SCRIPTS_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How often a store that goes on failing is told of.
 const REMINDER: Duration = Duration::from_mins(1);
@@ -67,6 +70,25 @@ pub(crate) enum Exit {
     ServerSilent = 5,
     /// The nick is not to be had.
     NickRefused = 6,
+}
+
+/// Which verdict a script waits for. In a room, nothing follows the first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Await {
+    /// The recipient has it, or the server.
+    #[default]
+    Stored,
+    /// The recipient has it.
+    Delivered,
+}
+
+/// How a script ends.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Script {
+    /// Once all that it said has this verdict.
+    pub(crate) wait: Await,
+    /// At this time, if not before.
+    pub(crate) give_up: Option<Instant>,
 }
 
 /// The client, as a session needs it.
@@ -143,7 +165,17 @@ pub(crate) struct Session {
     own: Nick,
     display: Display,
     /// Input is no terminal: lines are done one after the other.
-    scripted: bool,
+    script: Option<Script>,
+    /// How many lines were read.
+    lines: u64,
+    /// The line that is carried out.
+    current: Origin,
+    /// The line that the server is to answer.
+    asked: Option<Origin>,
+    /// A script's time is over.
+    gave_up: bool,
+    /// The server may yet save something of the outbox.
+    is_owing: bool,
     phase: Phase,
     /// The nick was had once.
     was_online: bool,
@@ -175,14 +207,19 @@ impl Session {
     pub(crate) fn new(
         own: Nick,
         face: Box<dyn Face>,
-        scripted: bool,
+        script: Option<Script>,
         password: Option<Password>,
         now: Instant,
     ) -> Self {
         Self {
             own,
             display: Display::new(face),
-            scripted,
+            script,
+            lines: 0,
+            current: Origin::default(),
+            asked: None,
+            gave_up: false,
+            is_owing: true,
             phase: Phase::Registering { since: now, why: Registering::Start },
             was_online: false,
             silent: None,
@@ -219,13 +256,10 @@ impl Session {
 
     /// A line was typed or read.
     pub(crate) fn handle_line(&mut self, chat: &mut impl Chat, at: Moment, line: &str) {
-        let line = match Command::parse(line, &self.own, self.display.grammar()) {
-            Ok(None) => return,
-            Ok(Some(command)) => Ok(command),
-            Err(wrong) => Err(wrong),
-        };
+        self.lines += 1;
+        let Some(line) = self.read(line) else { return };
         let is_registering = matches!(self.phase, Phase::Registering { .. });
-        let waits = line.as_ref().is_ok_and(|command| match command.waits() {
+        let waits = line.command.as_ref().is_ok_and(|command| match command.waits() {
             Waits::Always => true,
             Waits::WhileRegistering => is_registering || self.rooms.wished_since().is_none(),
             Waits::InsideRooms => {
@@ -233,8 +267,8 @@ impl Session {
             }
             Waits::Never => false,
         });
-        if self.scripted || waits {
-            if !self.scripted && is_registering {
+        if self.script.is_some() || waits {
+            if self.script.is_none() && is_registering {
                 self.tell(at, Notice::Waiting);
             }
             self.queue.push(line);
@@ -242,6 +276,29 @@ impl Session {
             self.run(chat, at, &line);
         }
         self.advance(chat, at);
+    }
+
+    /// What the next line holds; `None` for one that is blank or a remark.
+    fn read(&self, line: &str) -> Option<Line> {
+        let grammar = self.display.grammar();
+        let is_remark = grammar == Grammar::Slash
+            && self.script.is_some()
+            && line.trim_start().starts_with('#');
+        if line.trim().is_empty() || is_remark {
+            return None;
+        }
+        let (id, command) = if grammar == Grammar::Json {
+            let read = command::read_json(line);
+            (read.id, read.command)
+        } else {
+            (None, Command::parse(line, &self.own, grammar).transpose()?)
+        };
+        Some(Line { origin: Origin { line: self.lines, id }, command })
+    }
+
+    /// There is something to tell of the program.
+    pub(crate) fn handle_hint(&mut self, at: Moment, text: &str) {
+        self.tell(at, Notice::Hint(text));
     }
 
     /// A password was typed.
@@ -252,7 +309,7 @@ impl Session {
 
     /// There will be no further line: the end of a script, or ctrl-D.
     pub(crate) fn handle_end(&mut self, chat: &mut impl Chat, at: Moment) {
-        if self.queue.end(at.now) && !self.scripted {
+        if self.queue.end(at.now) && self.script.is_none() {
             self.leave(chat, at);
         }
         self.advance(chat, at);
@@ -288,12 +345,19 @@ impl Session {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let silence = self.silent.and_then(|_| self.patience_ends());
         let (queue, rooms) = (self.queue.deadline(), self.rooms.deadline());
-        [self.settling, self.mailbox, silence, queue, rooms].into_iter().flatten().min()
+        let give_up = self.script.and_then(|script| script.give_up);
+        let give_up = give_up.filter(|_| !self.is_leaving());
+        [self.settling, self.mailbox, silence, queue, rooms, give_up].into_iter().flatten().min()
     }
 
     /// Takes the lines to show.
     pub(crate) fn take_lines(&mut self) -> Vec<String> {
         self.display.take_lines()
+    }
+
+    /// Takes the lines for standard error.
+    pub(crate) fn take_reports(&mut self) -> Vec<String> {
+        self.display.take_reports()
     }
 
     /// Whether it is on its way out of the program.

@@ -4,22 +4,28 @@ use std::{collections::VecDeque, time::Duration};
 
 use proto_core::time::Instant;
 
-use crate::command::{Command, WrongInput};
+use crate::command::{Command, Origin, WrongInput};
 
 use super::PATIENCE;
 
 /// How many lines are read ahead.
 const READ_AHEAD: usize = 4096;
 
-/// A line that was read: a command, or none.
-pub(super) type Line = Result<Command, WrongInput>;
+/// A line that was read.
+#[derive(Debug)]
+pub(super) struct Line {
+    /// Where it stands.
+    pub(super) origin: Origin,
+    /// A command, or why it is none.
+    pub(super) command: Result<Command, WrongInput>,
+}
 
 /// The lines that wait, and how the input stands.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     lines: VecDeque<Line>,
     /// Lines that an interruption has left undone.
-    undone: usize,
+    undone: Vec<u64>,
     /// `/wait` holds the script up until then.
     waiting: Option<Instant>,
     crowded: Option<Crowded>,
@@ -78,13 +84,14 @@ impl Queue {
 
     /// The same, since something broke in.
     pub(super) fn interrupt(&mut self) {
-        self.undone += self.lines.len();
-        self.lines.clear();
+        let lines = self.lines.drain(..).map(|line| line.origin.line);
+        self.undone.extend(lines);
     }
 
-    /// How many lines were never carried out.
-    pub(super) fn undone(&self) -> usize {
-        self.undone + self.lines.len()
+    /// Which lines were never carried out.
+    pub(super) fn undone(&self) -> Vec<u64> {
+        let waiting = self.lines.iter().map(|line| line.origin.line);
+        self.undone.iter().copied().chain(waiting).collect()
     }
 
     /// Nothing is carried out for so long.

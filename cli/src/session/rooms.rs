@@ -172,7 +172,8 @@ impl Rooms {
         display.show(at, Notice::Room(RoomNotice::Gap { room, missing, why, retention }));
     }
 
-    fn answered(&mut self) {
+    /// Nothing is asked for any more.
+    pub(super) fn answered(&mut self) {
         self.wished = None;
         self.hold = None;
     }

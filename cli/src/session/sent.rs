@@ -8,7 +8,9 @@ use proto_core::{
     time::Instant,
 };
 
-use crate::safe_text::SafeText;
+use crate::{command::Origin, safe_text::SafeText};
+
+use super::Await;
 
 /// Columns of a message that its receipts repeat.
 const EXCERPT: usize = 40;
@@ -30,6 +32,8 @@ pub(super) struct Sent {
 struct Message {
     to: To,
     text: SafeText,
+    /// The line of a script that it is from.
+    origin: Option<Origin>,
     /// It is in the outbox, durably.
     kept: bool,
     /// When it went to the server, if that has not answered yet.
@@ -39,11 +43,18 @@ struct Message {
 
 impl Sent {
     /// The client took a message.
-    pub(super) fn said(&mut self, id: MessageId, to: To, text: &str, now: Instant) {
+    pub(super) fn said(
+        &mut self,
+        (id, to): (MessageId, To),
+        text: &str,
+        origin: Option<Origin>,
+        now: Instant,
+    ) {
         let text = SafeText::new(text.as_bytes()).excerpt(EXCERPT);
         // What is said in a room needs the server at once.
         let submitted = to.is_room().then_some(now);
-        self.messages.insert(id, Message { to, text, kept: false, submitted, stored: false });
+        let message = Message { to, text, origin, kept: false, submitted, stored: false };
+        self.messages.insert(id, message);
     }
 
     /// It is in the outbox.
@@ -60,10 +71,15 @@ impl Sent {
         }
     }
 
-    /// What became of it is known. The beginning of what was said, if it was said in this run.
-    pub(super) fn verdict(&mut self, id: MessageId, verdict: Verdict) -> Option<SafeText> {
+    /// What became of it is known. The beginning of what was said and the line of the script that
+    /// it is from, if it was said in this run.
+    pub(super) fn verdict(
+        &mut self,
+        id: MessageId,
+        verdict: Verdict,
+    ) -> Option<(SafeText, Option<Origin>)> {
         let message = self.messages.remove(&id)?;
-        let text = message.text.clone();
+        let said = (message.text.clone(), message.origin.clone());
         if let (Verdict::Delivered, To::Peer(to)) = (verdict, message.to)
             && message.submitted.is_none()
             && !message.stored
@@ -74,7 +90,7 @@ impl Sent {
             // Another verdict follows.
             self.messages.insert(id, Message { submitted: None, stored: true, ..message });
         }
-        Some(text)
+        Some(said)
     }
 
     /// Whether the user was not told yet that someone is out of direct reach.
@@ -99,9 +115,12 @@ impl Sent {
         self.told_relayed.clear();
     }
 
-    /// Whether the server has not saved some of it.
-    pub(super) fn is_open(&self) -> bool {
-        self.messages.values().any(|message| !message.stored)
+    /// Whether some of it has not the verdict that is waited for.
+    pub(super) fn is_open(&self, wait: Await) -> bool {
+        self.messages.values().any(|message| match wait {
+            Await::Stored => !message.stored,
+            Await::Delivered => true,
+        })
     }
 
     /// Whether something said to `to` has no last word.

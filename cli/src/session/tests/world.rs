@@ -14,7 +14,7 @@ use proto_core::{
 
 use crate::{notice::Face, password::Password, safe_text::SafeText, words};
 
-use super::super::{Chat, Exit, Moment, Session};
+use super::super::{Chat, Exit, Moment, Script, Session};
 
 /// 2017-06-14 02:40:17.501063.
 pub(super) const TIME: UnixTime = UnixTime(1_497_408_017_501_063);
@@ -170,7 +170,8 @@ impl World {
         scripted: bool,
         password: Option<Password>,
     ) -> Self {
-        let session = Session::new(nick("x"), face, scripted, password, Instant::default());
+        let script = scripted.then(Script::default);
+        let session = Session::new(nick("x"), face, script, password, Instant::default());
         let chat = FakeChat { online: true, rooms: vec![To::Lobby], ..FakeChat::default() };
         Self { chat, session, millis: 0 }
     }
