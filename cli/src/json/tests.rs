@@ -131,7 +131,7 @@ fn told() -> BTreeSet<String> {
         Notice::NotDone { origin, why: &unknown },
         Notice::NotDone { origin, why: &refused },
         Notice::NotDone { origin: nameless, why: &wrong },
-        Notice::Room(RoomNotice::StillIn(&[tea])),
+        Notice::Room(RoomNotice::StillIn(std::slice::from_ref(&tea))),
         Notice::Room(RoomNotice::Created(tea)),
         Notice::Room(RoomNotice::Entered {
             room: tea,

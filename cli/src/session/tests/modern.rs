@@ -11,7 +11,7 @@ use proto_core::{
 use crate::modern::Modern;
 
 use super::{
-    super::{Exit, PATIENCE},
+    super::{Await, Exit, PATIENCE, SCRIPTS_PATIENCE, Script},
     world::{World, nick},
 };
 
@@ -119,7 +119,7 @@ fn a_script_gives_a_silent_server_up_at_its_end() {
     world.pass(Duration::from_mins(1));
     assert_eq!(world.exit(), None);
     world.end();
-    world.pass(PATIENCE);
+    world.pass(SCRIPTS_PATIENCE);
     assert_eq!(world.exit(), Some(Exit::ServerSilent));
     assert_eq!(
         world.seen(),
@@ -147,6 +147,7 @@ fn what_the_server_did_not_take_stays_and_is_told_of() {
     world.pass(Duration::from_mins(10));
     assert_eq!(world.exit(), None, "a server that answers is waited for");
     world.event(Event::ServerSilent);
+    world.pass(SCRIPTS_PATIENCE);
     assert_eq!(world.exit(), Some(Exit::ServerSilent));
     assert_eq!(
         world.seen(),
