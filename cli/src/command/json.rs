@@ -25,7 +25,6 @@ pub(crate) struct Tagged {
 #[serde(deny_unknown_fields)]
 struct Object {
     v: Option<u64>,
-    id: Option<Value>,
     send: Option<Send>,
     create: Option<String>,
     join: Option<String>,
@@ -56,12 +55,12 @@ struct Nothing {}
 
 /// Reads a line that is not blank.
 pub(crate) fn read(line: &str) -> Tagged {
-    let value = match serde_json::from_str::<Value>(line) {
+    let mut value = match serde_json::from_str::<Value>(line) {
         Ok(value) => value,
         Err(why) => return Tagged { id: None, command: Err(wrong(why)) },
     };
     let is_tag = |id: &&Value| id.is_number() || id.is_string();
-    let given = value.get("id").cloned();
+    let given = value.as_object_mut().and_then(|object| object.remove("id"));
     let id = given.as_ref().filter(is_tag).cloned();
     let command = match given {
         Some(_) if id.is_none() => Err(wrong("its id is neither a number nor a string")),
@@ -75,7 +74,7 @@ fn wrong(why: impl ToString) -> WrongInput {
 }
 
 fn command(object: Object) -> Result<Command, WrongInput> {
-    let Object { v, id: _, send, create, join, leave, members, whois, away, wait, .. } = object;
+    let Object { v, send, create, join, leave, members, whois, away, wait, .. } = object;
     if v.is_some_and(|v| v != VERSION) {
         return Err(wrong("this program speaks version 1 only"));
     }

@@ -2,4 +2,5 @@ mod classic;
 mod modern;
 mod passwords;
 mod rooms;
+mod scripts;
 mod world;

@@ -11,7 +11,7 @@ use proto_core::{
 use crate::modern::Modern;
 
 use super::{
-    super::{Await, Exit, PATIENCE, SCRIPTS_PATIENCE, Script},
+    super::{Exit, PATIENCE, SCRIPTS_PATIENCE},
     world::{World, nick},
 };
 

@@ -170,7 +170,15 @@ impl World {
         scripted: bool,
         password: Option<Password>,
     ) -> Self {
-        let script = scripted.then(Script::default);
+        Self::with_script(face, scripted.then(Script::default), password)
+    }
+
+    /// With a script that ends as it says.
+    pub(super) fn with_script(
+        face: Box<dyn Face>,
+        script: Option<Script>,
+        password: Option<Password>,
+    ) -> Self {
         let session = Session::new(nick("x"), face, script, password, Instant::default());
         let chat = FakeChat { online: true, rooms: vec![To::Lobby], ..FakeChat::default() };
         Self { chat, session, millis: 0 }
@@ -287,6 +295,11 @@ impl World {
     /// The lines since the last time.
     pub(super) fn seen(&mut self) -> Vec<String> {
         self.session.take_lines()
+    }
+
+    /// The lines for standard error since the last time.
+    pub(super) fn reports(&mut self) -> Vec<String> {
+        self.session.take_reports()
     }
 
     /// What was asked of the client since the last time.
