@@ -44,7 +44,12 @@ pub(crate) struct Classic {
 }
 
 impl Face for Classic {
-    fn show(&mut self, now: UnixTime, notice: Notice<'_>, lines: &mut Vec<String>) {
+    fn show(&mut self, _: UnixTime, notice: Notice<'_>, lines: &mut Vec<String>) {
+        let mut notice = notice;
+        // Its scripts are told what people are.
+        while let Notice::NotDone { why, .. } = notice {
+            notice = why.clone();
+        }
         let mut said = Vec::new();
         let before = self.inside;
         let mut last = None;
@@ -63,7 +68,6 @@ impl Face for Classic {
                 let exiting = format!("{PROMPT}[Exiting]");
                 last = Some(if silent { exiting } else { "[exiting]".to_owned() });
             }
-            Notice::NotDone { why, .. } => return self.show(now, why.clone(), lines),
             Notice::Room(RoomNotice::Message(message, _)) => {
                 last = Some(self.room_line(&message, message.text.as_str()));
             }

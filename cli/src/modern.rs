@@ -192,7 +192,7 @@ impl Modern {
             0 => {}
             1 => lines.push("NOT DONE, and not kept: the last line of the input.".to_owned()),
             more => {
-                lines.push(format!("NOT DONE, and not kept: the last {more} lines of the input."))
+                lines.push(format!("NOT DONE, and not kept: the last {more} lines of the input."));
             }
         }
     }

@@ -11,6 +11,7 @@ use crate::{
     command::Origin,
     names::conversation_text,
     notice::{AskedPassword, Change, Notice, Outcome, Registering, RoomNotice, Someone},
+    safe_text::SafeText,
     words::rfc3339,
 };
 
@@ -239,7 +240,7 @@ pub(super) fn of<'a>(notice: &'a Notice<'a>, text: String) -> Vec<Event<'a>> {
             Event::ByServer { conversation: to.to_string(), reason: code(why) }
         }
         Notice::Outcome { id, to, origin, outcome, .. } => {
-            let (verdict, reason) = verdict(outcome);
+            let (verdict, reason) = verdict(*outcome);
             let (message, conversation) = (message(id), conversation_text(to));
             let origin = origin_of(*origin);
             Event::Verdict { message, conversation, origin, verdict, reason, text }
@@ -250,7 +251,7 @@ pub(super) fn of<'a>(notice: &'a Notice<'a>, text: String) -> Vec<Event<'a>> {
         Notice::NotDone { origin, why } => {
             Event::Error { origin: origin_of(Some(origin)), reason: reason(why), text }
         }
-        Notice::Away(away) => Event::Away { text: away.as_ref().map(|text| text.exact()) },
+        Notice::Away(away) => Event::Away { text: away.as_ref().map(SafeText::exact) },
         Notice::ServerSilent { unsaved, .. } => {
             Event::Server { state: "silent", reason: None, unsaved: Some(*unsaved), text }
         }
@@ -305,10 +306,9 @@ fn room<'a>(notice: &'a RoomNotice<'a>, text: String) -> Option<Event<'a>> {
             };
             Event::Rooms { rooms: rooms.iter().map(listed).collect() }
         }
-        RoomNotice::Members { of, nicks } => Event::Members {
-            room: named(of),
-            nicks: nicks.iter().map(|nick| nick.exact()).collect(),
-        },
+        RoomNotice::Members { of, nicks } => {
+            Event::Members { room: named(of), nicks: nicks.iter().map(SafeText::exact).collect() }
+        }
         RoomNotice::Created(room) => Event::Created { room: named(room) },
         RoomNotice::Entered { room, retention } => Event::Joined {
             room: named(room),
@@ -343,13 +343,13 @@ fn reason(why: &Notice<'_>) -> String {
     }
 }
 
-fn verdict(outcome: &Outcome) -> (&'static str, Option<String>) {
+fn verdict(outcome: Outcome) -> (&'static str, Option<String>) {
     match outcome {
         Outcome::Delivered => ("delivered", None),
         Outcome::Stored => ("stored", None),
         Outcome::Expired => ("expired", None),
-        Outcome::Refused(why) => ("refused", Some(code(why))),
-        Outcome::Failed(why) => ("failed", Some(code(why))),
+        Outcome::Refused(why) => ("refused", Some(code(&why))),
+        Outcome::Failed(why) => ("failed", Some(code(&why))),
     }
 }
 

@@ -60,6 +60,7 @@ fn shown(face: &mut Json, notice: Notice<'_>) -> Vec<String> {
 }
 
 /// One of each.
+#[expect(clippy::too_many_lines, reason = "it is a list")]
 fn told() -> BTreeSet<String> {
     let mut face = Json::new(Modern::new(nick("ci"), TimeZone::UTC), Vec::new());
     let id =

@@ -23,7 +23,7 @@ use crate::{
     json::Json,
     listening::Listening,
     modern::Modern,
-    notice::Face,
+    notice::{Face, Notice},
     password::Password,
     sending::Sending,
     session::{self, Chat as _, Exit, Script, Session},
@@ -149,7 +149,7 @@ pub(super) fn run(options: Options<'_>) -> Result<Exit, RunError> {
     let has_hints = !matches!(options.manner, Manner::Classic);
     if marker.was_left && has_hints {
         let hint = "The last run ended abruptly; /history shows everything that arrived.";
-        session.handle_hint(at, hint);
+        session.tell(at, Notice::Hint(hint));
     }
     // It is offline: there is nothing that this could fail by.
     let _ = chat.register();
@@ -192,16 +192,17 @@ impl Talk<'_> {
                         Err(error) => Some(error.to_string()),
                     };
                     if let Some(said) = said {
-                        self.session.handle_hint(at, &said);
+                        self.session.tell(at, Notice::Hint(&said));
                     }
                 }
             }
             self.session.advance(&mut self.chat, at);
             self.take_inputs();
             self.terminal.set_secret(self.session.wants_password());
-            self.terminal.screen.show(self.session.take_lines());
-            let reports = self.session.take_reports().into_iter();
-            self.terminal.errors.show(reports.map(|report| format!("udpchat: {report}")));
+            let (lines, reports) = self.session.take_lines();
+            self.terminal.screen.show(lines);
+            let reports = reports.into_iter().map(|report| format!("udpchat: {report}"));
+            self.terminal.errors.show(reports);
             if let Some(notices) = self.notices {
                 self.terminal.screen.show(notices.try_iter());
             }

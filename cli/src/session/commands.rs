@@ -2,7 +2,7 @@
 
 use proto_core::{
     client::{CommandError, MessageId, SendError, To},
-    id::{Account, Room, RoomName},
+    id::{Account, Nick, Room, RoomName},
     time::Instant,
     wire::RoomAction,
 };
@@ -13,7 +13,9 @@ use crate::{
     safe_text::SafeText,
 };
 
-use super::{Chat, Moment, Phase, Session, history, queue::Line, rooms::name_of, roster};
+use super::{
+    Chat, Moment, Phase, Session, display::Display, history, queue::Line, rooms::name_of, roster,
+};
 
 /// Whether a command is done with.
 #[derive(Debug, PartialEq, Eq)]
@@ -92,7 +94,7 @@ impl Session {
             Command::Send { to: Ok(nick), text } => {
                 return self.say(chat, at, To::Peer(*nick), text);
             }
-            Command::Send { .. } if self.phase == Phase::Offline => {
+            Command::Send { .. } | Command::Who if self.phase == Phase::Offline => {
                 return self.refuse(at, Notice::YouAreOffline);
             }
             Command::Send { to: Err(why), .. }
@@ -121,7 +123,9 @@ impl Session {
             Command::Talk(Partner::Everyone) => {
                 self.rooms.turn_to((&mut self.display, at), Some(To::Lobby));
             }
-            Command::Ask(missing) => self.ask(chat, at, *missing),
+            Command::Ask(missing) => {
+                ask(chat, (&mut self.display, at), &self.own, *missing);
+            }
             Command::Create(room) => return self.request_in(chat, at, *room, RoomAction::Create),
             Command::Rooms => return self.request(chat, at, RoomAction::Rooms { from: Room(0) }),
             Command::Join(room) => return self.request_in(chat, at, *room, RoomAction::Join),
@@ -137,9 +141,6 @@ impl Session {
             }
             Command::Deregister(Whose::Own) => return self.deregister(chat, at),
             Command::Register(Whose::Own) => return self.register(chat, at),
-            Command::Who if self.phase == Phase::Offline => {
-                return self.refuse(at, Notice::YouAreOffline);
-            }
             Command::Who => {
                 let everyone = roster::everyone(chat, &self.own);
                 self.tell(at, Notice::Who(&everyone));
@@ -256,18 +257,6 @@ impl Session {
         Done::No
     }
 
-    fn ask(&mut self, chat: &mut impl Chat, at: Moment, missing: command::Missing) {
-        match missing {
-            command::Missing::Recipient => {
-                let mut online = roster::everyone(chat, &self.own);
-                online.retain(Someone::is_online);
-                self.tell(at, Notice::Missing(Missing::Recipient { online: &online }));
-            }
-            command::Missing::Text(nick) => self.tell(at, Notice::Missing(Missing::Text(nick))),
-            command::Missing::TextForAll => self.tell(at, Notice::Missing(Missing::TextForAll)),
-        }
-    }
-
     fn set_away(&mut self, chat: &mut impl Chat, at: Moment, text: &str) -> Done {
         if self.phase == Phase::Offline {
             return self.refuse(at, Notice::YouAreOffline);
@@ -310,4 +299,21 @@ impl Session {
         }
         Done::Yes
     }
+}
+
+/// Asks for what is missing.
+fn ask(
+    chat: &mut impl Chat,
+    (display, at): (&mut Display, Moment),
+    own: &Nick,
+    missing: command::Missing,
+) {
+    let mut online = roster::everyone(chat, own);
+    online.retain(Someone::is_online);
+    let missing = match missing {
+        command::Missing::Recipient => Missing::Recipient { online: &online },
+        command::Missing::Text(nick) => Missing::Text(nick),
+        command::Missing::TextForAll => Missing::TextForAll,
+    };
+    display.show(at, Notice::Missing(missing));
 }

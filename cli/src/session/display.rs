@@ -33,14 +33,9 @@ impl Display {
         self.reports.extend(self.face.explain(at.unix, origin, why));
     }
 
-    /// Takes the lines for standard error.
-    pub(super) fn take_reports(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.reports)
-    }
-
-    /// Takes the lines to show.
-    pub(super) fn take_lines(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.lines)
+    /// Takes the lines to show, and those for standard error.
+    pub(super) fn take_lines(&mut self) -> (Vec<String>, Vec<String>) {
+        (std::mem::take(&mut self.lines), std::mem::take(&mut self.reports))
     }
 
     /// The prompt of someone whose lines are said there.

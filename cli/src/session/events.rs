@@ -7,7 +7,7 @@ use proto_core::{
 };
 
 use crate::{
-    notice::{Message, Notice, Outcome, RoomMessage, RoomNotice},
+    notice::{Message, Notice, RoomMessage, RoomNotice},
     safe_text::SafeText,
 };
 
@@ -53,52 +53,33 @@ impl Session {
                 let first = is_about_reach && self.sent.is_first_unreachable(&to);
                 self.tell(at, Notice::Submitted { to, why, is_offline, first });
             }
-            Event::Accepted { id, to } => {
-                self.sent.kept(&id);
-                self.tell(at, Notice::Kept { id, to });
-            }
+            Event::Accepted { id, to } => self.sent.kept((&mut self.display, at), (id, to)),
             Event::Relayed { to } => {
                 let first = self.sent.is_first_relayed(&to);
                 self.tell(at, Notice::Relayed { to, first });
             }
             Event::Verdict { id, to, verdict } => {
-                let outcome = Outcome::from(verdict);
-                let has_failed =
-                    matches!(outcome, Outcome::Expired | Outcome::Refused(_) | Outcome::Failed(_));
-                self.refused |= has_failed;
-                let (text, origin) = self.sent.verdict(id, verdict).unzip();
-                let (text, origin) = (text.as_ref(), origin.flatten());
-                let origin = origin.as_ref();
-                let notice = Notice::Outcome { id, to, text, origin, outcome };
-                if let Some(origin) = origin.filter(|_| has_failed) {
-                    self.display.report(at, origin, &notice);
-                }
-                self.tell(at, notice);
+                self.refused |= self.sent.judged((&mut self.display, at), (id, to), verdict);
             }
             Event::Message { from, position, time, waited, .. } => {
-                let text = SafeText::new(text);
                 self.last_from = Some(from);
-                self.tell(at, Notice::Message(Message { from, time, text, waited }, position));
+                let said = Message { from, time, text: SafeText::new(text), waited };
+                self.tell(at, Notice::Message(said, position));
             }
             Event::RoomMessage { room, index, from, time } => {
-                let text = SafeText::new(text);
-                let message = RoomMessage { room, from, time, text };
-                self.tell(at, Notice::Room(RoomNotice::Message(message, index)));
+                let said = RoomMessage { room, from, time, text: SafeText::new(text) };
+                self.tell(at, Notice::Room(RoomNotice::Message(said, index)));
             }
-            Event::RoomReset { room } => {
-                self.tell(at, Notice::Room(RoomNotice::Reset(room)));
-            }
+            Event::RoomReset { room } => self.tell(at, Notice::Room(RoomNotice::Reset(room))),
             Event::RoomGap { room, missing, why } => {
                 self.rooms.gap((&mut self.display, at), room, missing, why);
             }
             Event::RoomResponse { action, result } => {
-                let refusal = |why| Notice::Room(RoomNotice::Refused { action, why });
-                if self.asked.is_some() && result.is_err() {
-                    self.rooms.answered();
-                } else {
-                    self.rooms.outcome(chat, (&mut self.display, at), action, result);
-                }
-                self.answered(at, result.map_err(refusal));
+                let is_told = self.asked.is_none() || result.is_ok();
+                let display = is_told.then_some((&mut self.display, at));
+                self.rooms.outcome(chat, display, action, result);
+                let refused = |why| Notice::Room(RoomNotice::Refused { action, why });
+                self.answered(at, result.map_err(refused));
             }
             Event::Names { action, last } => {
                 self.rooms.names(chat, (&mut self.display, at), (action, last), text);

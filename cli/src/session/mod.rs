@@ -27,7 +27,7 @@ use proto_core::{
 };
 
 use crate::{
-    command::{self, Command, Grammar, Origin, Waits},
+    command::{Origin, Waits},
     notice::{Face, Notice, Registering},
     password::Password,
     safe_text::SafeText,
@@ -257,7 +257,11 @@ impl Session {
     /// A line was typed or read.
     pub(crate) fn handle_line(&mut self, chat: &mut impl Chat, at: Moment, line: &str) {
         self.lines += 1;
-        let Some(line) = self.read(line) else { return };
+        let grammar = self.display.grammar();
+        let is_script = self.script.is_some();
+        let Some(line) = Line::read(line, self.lines, (&self.own, grammar), is_script) else {
+            return;
+        };
         let is_registering = matches!(self.phase, Phase::Registering { .. });
         let waits = line.command.as_ref().is_ok_and(|command| match command.waits() {
             Waits::Always => true,
@@ -276,29 +280,6 @@ impl Session {
             self.run(chat, at, &line);
         }
         self.advance(chat, at);
-    }
-
-    /// What the next line holds; `None` for one that is blank or a remark.
-    fn read(&self, line: &str) -> Option<Line> {
-        let grammar = self.display.grammar();
-        let is_remark = grammar == Grammar::Slash
-            && self.script.is_some()
-            && line.trim_start().starts_with('#');
-        if line.trim().is_empty() || is_remark {
-            return None;
-        }
-        let (id, command) = if grammar == Grammar::Json {
-            let read = command::read_json(line);
-            (read.id, read.command)
-        } else {
-            (None, Command::parse(line, &self.own, grammar).transpose()?)
-        };
-        Some(Line { origin: Origin { line: self.lines, id }, command })
-    }
-
-    /// There is something to tell of the program.
-    pub(crate) fn handle_hint(&mut self, at: Moment, text: &str) {
-        self.tell(at, Notice::Hint(text));
     }
 
     /// A password was typed.
@@ -350,14 +331,9 @@ impl Session {
         [self.settling, self.mailbox, silence, queue, rooms, give_up].into_iter().flatten().min()
     }
 
-    /// Takes the lines to show.
-    pub(crate) fn take_lines(&mut self) -> Vec<String> {
+    /// Takes the lines to show, and those for standard error.
+    pub(crate) fn take_lines(&mut self) -> (Vec<String>, Vec<String>) {
         self.display.take_lines()
-    }
-
-    /// Takes the lines for standard error.
-    pub(crate) fn take_reports(&mut self) -> Vec<String> {
-        self.display.take_reports()
     }
 
     /// Whether it is on its way out of the program.
@@ -370,7 +346,8 @@ impl Session {
         self.exit
     }
 
-    fn tell(&mut self, at: Moment, notice: Notice<'_>) {
+    /// Tells whoever is at the screen.
+    pub(crate) fn tell(&mut self, at: Moment, notice: Notice<'_>) {
         self.display.show(at, notice);
     }
 

@@ -2,9 +2,9 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use proto_core::time::Instant;
+use proto_core::{id::Nick, time::Instant};
 
-use crate::command::{Command, Origin, WrongInput};
+use crate::command::{self, Command, Grammar, Origin, WrongInput};
 
 use super::PATIENCE;
 
@@ -18,6 +18,30 @@ pub(super) struct Line {
     pub(super) origin: Origin,
     /// A command, or why it is none.
     pub(super) command: Result<Command, WrongInput>,
+}
+
+impl Line {
+    /// Reads line `number`, which was typed by whoever goes by `own`; `None` if it is blank, or
+    /// a remark in a script.
+    pub(super) fn read(
+        line: &str,
+        number: u64,
+        (own, grammar): (&Nick, Grammar),
+        is_script: bool,
+    ) -> Option<Self> {
+        let is_remark =
+            is_script && grammar == Grammar::Slash && line.trim_start().starts_with('#');
+        if line.trim().is_empty() || is_remark {
+            return None;
+        }
+        let (id, command) = if grammar == Grammar::Json {
+            let read = command::read_json(line);
+            (read.id, read.command)
+        } else {
+            (None, Command::parse(line, own, grammar).transpose()?)
+        };
+        Some(Self { origin: Origin { line: number, id }, command })
+    }
 }
 
 /// The lines that wait, and how the input stands.

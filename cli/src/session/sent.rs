@@ -8,9 +8,13 @@ use proto_core::{
     time::Instant,
 };
 
-use crate::{command::Origin, safe_text::SafeText};
+use crate::{
+    command::Origin,
+    notice::{Notice, Outcome},
+    safe_text::SafeText,
+};
 
-use super::Await;
+use super::{Await, Moment, display::Display};
 
 /// Columns of a message that its receipts repeat.
 const EXCERPT: usize = 40;
@@ -58,10 +62,35 @@ impl Sent {
     }
 
     /// It is in the outbox.
-    pub(super) fn kept(&mut self, id: &MessageId) {
-        if let Some(message) = self.messages.get_mut(id) {
+    pub(super) fn kept(
+        &mut self,
+        (display, at): (&mut Display, Moment),
+        (id, to): (MessageId, To),
+    ) {
+        if let Some(message) = self.messages.get_mut(&id) {
             message.kept = true;
         }
+        display.show(at, Notice::Kept { id, to });
+    }
+
+    /// What became of it is known, and is told. Whether it was refused or given up.
+    pub(super) fn judged(
+        &mut self,
+        (display, at): (&mut Display, Moment),
+        (id, to): (MessageId, To),
+        verdict: Verdict,
+    ) -> bool {
+        let outcome = Outcome::from(verdict);
+        let has_failed =
+            matches!(outcome, Outcome::Expired | Outcome::Refused(_) | Outcome::Failed(_));
+        let (text, origin) = self.verdict(id, verdict).unzip();
+        let (text, origin) = (text.as_ref(), origin.as_ref().and_then(Option::as_ref));
+        let notice = Notice::Outcome { id, to, text, origin, outcome };
+        if let Some(origin) = origin.filter(|_| has_failed) {
+            display.report(at, origin, &notice);
+        }
+        display.show(at, notice);
+        has_failed
     }
 
     /// It goes to the server.
@@ -71,13 +100,9 @@ impl Sent {
         }
     }
 
-    /// What became of it is known. The beginning of what was said and the line of the script that
-    /// it is from, if it was said in this run.
-    pub(super) fn verdict(
-        &mut self,
-        id: MessageId,
-        verdict: Verdict,
-    ) -> Option<(SafeText, Option<Origin>)> {
+    /// The beginning of what was said and the line of the script that it is from, if it was said in
+    /// this run.
+    fn verdict(&mut self, id: MessageId, verdict: Verdict) -> Option<(SafeText, Option<Origin>)> {
         let message = self.messages.remove(&id)?;
         let said = (message.text.clone(), message.origin.clone());
         if let (Verdict::Delivered, To::Peer(to)) = (verdict, message.to)

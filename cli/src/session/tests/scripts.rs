@@ -83,6 +83,7 @@ fn every_line_that_was_not_carried_out_is_named() {
     world.interrupt();
     world.event(Event::Deregistered { answered: true });
     assert_eq!(world.exit(), Some(Exit::Refused));
+    world.seen();
     let named: Vec<_> = world
         .reports()
         .into_iter()
@@ -143,16 +144,16 @@ fn at_the_timeout_it_is_said_what_stays_and_what_does_not() {
     assert_eq!(world.exit(), None, "it goes offline first");
     world.event(Event::Deregistered { answered: true });
     assert_eq!(world.exit(), Some(Exit::Unfinished));
+    assert_eq!(world.seen(), [""; 0], "standard output is not for that");
     let said = world.reports();
     assert!(said.iter().any(|line| line.contains("stays in the outbox")), "{said:?}");
-    assert_eq!(world.seen(), [""; 0], "standard output is not for that");
 
     // Never online.
     let mut world = sending(Await::Stored);
     world.line("one");
     world.end();
     world.event(Event::ServerSilent);
-    world.pass(TIMEOUT - Duration::from_secs(1));
+    world.pass(TIMEOUT.saturating_sub(Duration::from_secs(1)));
     assert_eq!(world.exit(), None, "it has the time that it was given");
     world.pass(Duration::from_secs(1));
     world.pass(PATIENCE);
@@ -190,6 +191,7 @@ fn each_command_has_one_answer_that_names_it() {
     assert_eq!(told(&mut world), answers);
     world.end();
     world.event(Event::Deregistered { answered: true });
+    assert_eq!(told(&mut world), ["end"]);
     assert_eq!((world.exit(), world.reports().len()), (Some(Exit::Refused), 2));
 }
 

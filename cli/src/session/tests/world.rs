@@ -157,6 +157,7 @@ pub(super) struct World {
     pub(super) chat: FakeChat,
     pub(super) session: Session,
     pub(super) millis: u64,
+    reported: Vec<String>,
 }
 
 impl World {
@@ -181,7 +182,7 @@ impl World {
     ) -> Self {
         let session = Session::new(nick("x"), face, script, password, Instant::default());
         let chat = FakeChat { online: true, rooms: vec![To::Lobby], ..FakeChat::default() };
-        Self { chat, session, millis: 0 }
+        Self { chat, session, millis: 0, reported: Vec::new() }
     }
 
     /// Online, with these on the roster, and nothing left to read on the screen.
@@ -294,12 +295,17 @@ impl World {
 
     /// The lines since the last time.
     pub(super) fn seen(&mut self) -> Vec<String> {
-        self.session.take_lines()
+        let (lines, reports) = self.session.take_lines();
+        self.reported.extend(reports);
+        lines
     }
 
     /// The lines for standard error since the last time.
     pub(super) fn reports(&mut self) -> Vec<String> {
-        self.session.take_reports()
+        let (lines, mut reports) = self.session.take_lines();
+        assert_eq!(lines, [""; 0], "look at the others first");
+        reports.splice(..0, self.reported.drain(..));
+        reports
     }
 
     /// What was asked of the client since the last time.
