@@ -260,14 +260,15 @@ pub(crate) struct Account {
 #[derive(Clone, Debug, PartialEq, Args)]
 pub(crate) struct Send {
     /// To whom, and what: without a text each line of the standard input, with - all of it at once
-    #[arg(value_name = "NICK|#ROOM [TEXT|-", num_args = 0..=2)]
+    #[arg(value_names = ["NICK|#ROOM", "TEXT|-"], num_args = 0..)]
     words: Vec<String>,
     /// To everyone
     #[arg(long)]
     all: bool,
     #[command(flatten)]
     pub(crate) account: Account,
-    /// When to give up; what is in the outbox then goes out with the next run
+    /// How long a message may take from when it was read; what is in the outbox then goes out
+    /// with the next run
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = span)]
     pub(crate) timeout: Duration,
     /// What to wait for: that the server has it, or that the recipient has
@@ -618,6 +619,21 @@ mod tests {
             panic!()
         };
         assert_eq!(client.secret, Secret { descriptor: Some(3) });
+        let account = "--as ci --server 10.0.0.1";
+        let said = |line: &str| {
+            let Role::Send(send) = role(&format!("send {line} {account}")) else { panic!() };
+            send.message().unwrap()
+        };
+        let bob = || To::Peer(named("bob"));
+        assert_eq!(said("bob hi"), (bob(), What::Text("hi".to_owned())));
+        assert_eq!(said("bob -"), (bob(), What::Input));
+        assert_eq!(said("--all"), (To::Lobby, What::Lines));
+        assert_eq!(said("--all hi"), (To::Lobby, What::Text("hi".to_owned())));
+        let Role::Listen(listen) = role(&format!("listen {account} --from bob --from #lobby"))
+        else {
+            panic!()
+        };
+        assert_eq!((listen.account.nick, listen.from), (named("ci"), vec![bob(), To::Lobby]));
         let Role::Join(join) = role("join bob 10.0.0.1 --port 2000") else { panic!() };
         assert_eq!((join.nick, join.port, join.bind), (named("bob"), Some(2000), None));
     }
@@ -639,6 +655,13 @@ mod tests {
             ("host a;b", "letters"),
             ("join NICK 10.0.0.1", "your own"),
             ("join bob", "ADDRESS"),
+            ("send --as ci --server 10.0.0.1", "to whom"),
+            ("send bob a b --as ci --server 10.0.0.1", "one word too many"),
+            ("send --all a b --as ci --server 10.0.0.1", "one word too many"),
+            ("send a;b hi --as ci --server 10.0.0.1", "neither a nick nor"),
+            ("send bob hi --as ci --server 10.0.0.1 --timeout soon", "number of seconds"),
+            ("send bob hi", "--as"),
+            ("listen --as ci", "--server"),
             ("server --port 0", "65535"),
             ("-s", "PORT"),
             ("-s 80", "1024"),

@@ -11,6 +11,7 @@ use std::{fmt, time::Duration};
 use proto_core::{
     client::To,
     id::{NameError, Nick, RoomName},
+    time::Instant,
 };
 use serde_json::Value;
 
@@ -41,6 +42,8 @@ pub(crate) struct Origin {
     pub(crate) line: u64,
     /// By what its author knows it again.
     pub(crate) id: Option<Value>,
+    /// When it was read.
+    pub(crate) read: Instant,
 }
 
 /// A line that was understood.

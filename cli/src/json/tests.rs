@@ -66,8 +66,8 @@ fn told() -> BTreeSet<String> {
     let id =
         MessageId { recipient: PublicKey([7; 32]), position: Position::new(Epoch(3), Number(17)) };
     let (bob, tea) = (To::Peer(nick("bob")), room("tea"));
-    let origin = &Origin { line: 4, id: Some(Value::from(7)) };
-    let nameless = &Origin { line: 5, id: None };
+    let origin = &Origin { line: 4, id: Some(Value::from(7)), ..Origin::default() };
+    let nameless = &Origin { line: 5, ..Origin::default() };
     let text = safe("hi");
     let text = Some(&text);
     let said = |from, text| Message { from, time: TIME, text: safe(text), waited: true };

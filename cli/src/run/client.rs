@@ -6,7 +6,6 @@ use jiff::tz::TimeZone;
 use proto_core::{
     client::{Config, Event, To},
     id::{Nick, PublicKey},
-    time::Instant,
 };
 use transport_mio::{
     endpoint::ClientEndpoint,
@@ -106,14 +105,14 @@ impl Manner {
         Ok(terminal)
     }
 
-    fn script(&self, now: Instant) -> Script {
+    fn script(&self) -> Script {
         match self {
             Self::Send { wait, timeout, .. } => {
                 let wait = match wait {
                     Await::Stored => session::Await::Stored,
                     Await::Delivered => session::Await::Delivered,
                 };
-                Script { wait, give_up: Some(now + *timeout) }
+                Script { wait, timeout: Some(*timeout) }
             }
             _ => Script::default(),
         }
@@ -144,7 +143,7 @@ pub(super) fn run(options: Options<'_>) -> Result<Exit, RunError> {
     let terminal = options.manner.terminal(&mut inputs, wake)?;
     terminal.screen.show(options.greeting);
     let at = chat.moment();
-    let script = terminal.scripted.then(|| options.manner.script(at.now));
+    let script = terminal.scripted.then(|| options.manner.script());
     let mut session = Session::new(options.nick, face, script, options.password, at.now);
     let has_hints = !matches!(options.manner, Manner::Classic);
     if marker.was_left && has_hints {

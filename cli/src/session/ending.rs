@@ -4,7 +4,7 @@ use proto_core::time::Instant;
 
 use crate::{command::Origin, notice::Notice};
 
-use super::{Await, Chat, Exit, Moment, PATIENCE, Phase, SCRIPTS_PATIENCE, Session};
+use super::{Await, Chat, Exit, Moment, PATIENCE, Phase, SCRIPTS_PATIENCE, Script, Session};
 
 impl Session {
     /// Begins to leave the program: deregisters first.
@@ -48,7 +48,7 @@ impl Session {
         let left = Notice::Left { kept, elsewhere, unkept, directory, undone, exit, silent };
         if self.script.is_some() {
             for line in undone {
-                let origin = Origin { line: *line, id: None };
+                let origin = Origin { line: *line, ..Origin::default() };
                 self.display.report(at, &origin, &Notice::Undone);
             }
         }
@@ -68,7 +68,7 @@ impl Session {
             return;
         }
         let Some(script) = self.script else { return };
-        if script.give_up.is_some_and(|until| until <= at.now) && !self.is_leaving() {
+        if self.gives_up().is_some_and(|until| until <= at.now) && !self.is_leaving() {
             self.gave_up = true;
             self.queue.end(at.now);
             self.queue.interrupt();
@@ -89,6 +89,13 @@ impl Session {
         }
     }
 
+    /// When a script's time is over.
+    pub(super) fn gives_up(&self) -> Option<Instant> {
+        let Script { wait, timeout } = self.script?;
+        let open = self.queue.waits_since().into_iter().chain(self.sent.open_since(wait)).min();
+        Some(open.or(self.queue.ended())? + timeout?)
+    }
+
     /// When a silent server has been waited for long enough to give up, if
     /// anything that is waited for has an end.
     pub(super) fn patience_ends(&self) -> Option<Instant> {
@@ -97,7 +104,7 @@ impl Session {
             self.script.filter(|_| !is_leaving && !self.display.ends_with_the_server())
         {
             // One that says itself how long it has is not given up before.
-            let since = self.queue.ended().filter(|_| script.give_up.is_none())?;
+            let since = self.queue.ended().filter(|_| script.timeout.is_none())?;
             return Some(since.max(self.silent?) + SCRIPTS_PATIENCE);
         }
         let since = match self.phase {

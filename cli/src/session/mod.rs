@@ -87,8 +87,8 @@ pub(crate) enum Await {
 pub(crate) struct Script {
     /// Once all that it said has this verdict.
     pub(crate) wait: Await,
-    /// At this time, if not before.
-    pub(crate) give_up: Option<Instant>,
+    /// When something it was to say had so long since it was read, if not before.
+    pub(crate) timeout: Option<Duration>,
 }
 
 /// The client, as a session needs it.
@@ -259,7 +259,8 @@ impl Session {
         self.lines += 1;
         let grammar = self.display.grammar();
         let is_script = self.script.is_some();
-        let Some(line) = Line::read(line, self.lines, (&self.own, grammar), is_script) else {
+        let Some(line) = Line::read(line, (self.lines, at.now), (&self.own, grammar), is_script)
+        else {
             return;
         };
         let is_registering = matches!(self.phase, Phase::Registering { .. });
@@ -326,8 +327,7 @@ impl Session {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let silence = self.silent.and_then(|_| self.patience_ends());
         let (queue, rooms) = (self.queue.deadline(), self.rooms.deadline());
-        let give_up = self.script.and_then(|script| script.give_up);
-        let give_up = give_up.filter(|_| !self.is_leaving());
+        let give_up = self.gives_up().filter(|_| !self.is_leaving());
         [self.settling, self.mailbox, silence, queue, rooms, give_up].into_iter().flatten().min()
     }
 

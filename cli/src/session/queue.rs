@@ -25,7 +25,7 @@ impl Line {
     /// a remark in a script.
     pub(super) fn read(
         line: &str,
-        number: u64,
+        (number, now): (u64, Instant),
         (own, grammar): (&Nick, Grammar),
         is_script: bool,
     ) -> Option<Self> {
@@ -40,7 +40,7 @@ impl Line {
         } else {
             (None, Command::parse(line, own, grammar).transpose()?)
         };
-        Some(Self { origin: Origin { line: number, id }, command })
+        Some(Self { origin: Origin { line: number, id, read: now }, command })
     }
 }
 
@@ -83,6 +83,11 @@ impl Queue {
     /// A line could not be carried out yet.
     pub(super) fn put_back(&mut self, line: Line) {
         self.lines.push_front(line);
+    }
+
+    /// When the first that waits was read.
+    pub(super) fn waits_since(&self) -> Option<Instant> {
+        self.lines.front().map(|line| line.origin.read)
     }
 
     pub(super) fn is_empty(&self) -> bool {

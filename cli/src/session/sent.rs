@@ -45,6 +45,15 @@ struct Message {
     stored: bool,
 }
 
+impl Message {
+    fn is_open(&self, wait: Await) -> bool {
+        match wait {
+            Await::Stored => !self.stored,
+            Await::Delivered => true,
+        }
+    }
+}
+
 impl Sent {
     /// The client took a message.
     pub(super) fn said(
@@ -142,10 +151,13 @@ impl Sent {
 
     /// Whether some of it has not the verdict that is waited for.
     pub(super) fn is_open(&self, wait: Await) -> bool {
-        self.messages.values().any(|message| match wait {
-            Await::Stored => !message.stored,
-            Await::Delivered => true,
-        })
+        self.messages.values().any(|message| message.is_open(wait))
+    }
+
+    /// When the first line was read that has not the verdict that is waited for.
+    pub(super) fn open_since(&self, wait: Await) -> Option<Instant> {
+        let open = self.messages.values().filter(|message| message.is_open(wait));
+        open.filter_map(|message| Some(message.origin.as_ref()?.read)).min()
     }
 
     /// Whether something said to `to` has no last word.

@@ -6,7 +6,6 @@ use jiff::tz::TimeZone;
 use proto_core::{
     client::{Event, OpenMessages, Refusal, SendError, To, Verdict},
     id::RoomName,
-    time::Instant,
     wire::{RoomAction, RoomRefusal},
 };
 use serde_json::Value;
@@ -35,7 +34,7 @@ fn json() -> World {
 /// As `udpchat send y` with lines to say.
 fn sending(wait: Await) -> World {
     let face = Sending::new(words(), To::Peer(nick("y")), true);
-    let script = Script { wait, give_up: Some(Instant::default() + TIMEOUT) };
+    let script = Script { wait, timeout: Some(TIMEOUT) };
     World::with_script(Box::new(face), Some(script), None)
 }
 
@@ -147,6 +146,17 @@ fn at_the_timeout_it_is_said_what_stays_and_what_does_not() {
     assert_eq!(world.seen(), [""; 0], "standard output is not for that");
     let said = world.reports();
     assert!(said.iter().any(|line| line.contains("stays in the outbox")), "{said:?}");
+
+    // An input that goes on is not given up while there is nothing to say.
+    let mut world = sending(Await::Stored).online(&[("y", true)]);
+    for number in 1..4 {
+        world.pass(TIMEOUT * 2);
+        world.line("more");
+        world.verdict("y", number, Verdict::Delivered);
+    }
+    world.line("last");
+    world.pass(TIMEOUT);
+    assert_eq!(world.asked().last().unwrap(), "deregister");
 
     // Never online.
     let mut world = sending(Await::Stored);
