@@ -8,7 +8,7 @@ use proto_core::{
 };
 
 use crate::{
-    command::{self, Grammar},
+    command::{self, Grammar, Origin},
     notice::{
         Face, HistoryPart, Message, Missing, Notice, Outcome, PastLine, Registering, RoomMessage,
         RoomNotice,
@@ -46,6 +46,11 @@ pub(crate) struct Classic {
 
 impl Face for Classic {
     fn show(&mut self, _: UnixTime, notice: Notice<'_>, lines: &mut Vec<String>) {
+        let mut notice = notice;
+        // Its scripts are told what people are.
+        while let Notice::NotDone { why, .. } = notice {
+            notice = why.clone();
+        }
         let mut said = Vec::new();
         let before = self.inside;
         let mut last = None;
@@ -64,7 +69,7 @@ impl Face for Classic {
                 let exiting = format!("{PROMPT}[Exiting]");
                 last = Some(if silent { exiting } else { "[exiting]".to_owned() });
             }
-            Notice::Room(RoomNotice::Message(message)) => {
+            Notice::Room(RoomNotice::Message(message, _)) => {
                 let RoomMessage { room, from, text, .. } = &message;
                 last = Some(self.room_line(room, from, text.as_str()));
             }
@@ -76,6 +81,10 @@ impl Face for Classic {
         // What is said on entering is said outside still, and on leaving outside again.
         let prefix = prompt(before.filter(|_| self.inside.is_some()).as_ref());
         lines.extend(said.into_iter().map(|line| prefix.clone() + &line).chain(last));
+    }
+
+    fn explain(&mut self, _: UnixTime, _: &Origin, _: &Notice<'_>) -> Option<String> {
+        None
     }
 
     fn prompt(&self, here: Option<&To>) -> String {
@@ -100,7 +109,7 @@ impl Classic {
         match notice {
             Notice::Registered { why, mail, .. } => self.registered(why, mail, lines),
             Notice::Table { first, changes, .. } => self.table(first, !changes.is_empty(), lines),
-            Notice::Message(message) => match &mut self.held {
+            Notice::Message(message, _) => match &mut self.held {
                 Some(held) => held.messages.push(message),
                 None => self.message(message, lines),
             },

@@ -1,7 +1,7 @@
 //! Input: lines from a terminal, a pipe or a file, and signals to end.
 
 use std::{
-    io::{self, BufRead},
+    io::{self, BufRead, Read},
     sync::mpsc::{self, Receiver, Sender, SyncSender, TryRecvError},
     thread,
 };
@@ -130,6 +130,18 @@ impl Inputs {
         _: impl Fn() + Send + 'static,
     ) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// Reads all of `source` as one line, then its end. What is no text in it is replaced.
+pub(crate) fn read_whole(source: &mut impl Read) -> Input {
+    let mut text = Vec::new();
+    match source.read_to_end(&mut text) {
+        Ok(0) | Err(_) => Input::End,
+        Ok(_) => {
+            let text = String::from_utf8_lossy(&text);
+            Input::Line(text.trim_end_matches(['\r', '\n']).to_owned())
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use proto_core::{
 };
 
 use crate::{
-    command::{self, Grammar},
+    command::{self, Grammar, Origin},
     notice::{
         Change, Face, Message, Notice, Outcome, Person, Registering, RoomMessage, RoomNotice,
         Someone,
@@ -54,7 +54,7 @@ impl Face for Modern {
             }
             Notice::Table { first: true, everyone, .. } => lines.extend(present(everyone)),
             Notice::Table { changes, .. } => lines.extend(changed(changes)),
-            Notice::Message(message) => {
+            Notice::Message(message, _) => {
                 if message.waited && std::mem::take(&mut self.announce) {
                     lines.push("Messages waited for you:".to_owned());
                 }
@@ -66,7 +66,10 @@ impl Face for Modern {
             Notice::Relayed { to, first: true } => {
                 lines.push(format!("({to} is online; the server relays)"));
             }
-            Notice::Outcome { to, text, outcome } => lines.push(outcome_of(&to, text, outcome)),
+            Notice::NotDone { why, .. } => self.show(now, why.clone(), lines),
+            Notice::Undone => lines.push("Not done, and not kept: it ended before.".to_owned()),
+            Notice::Hint(text) => lines.push(text.to_owned()),
+            Notice::Outcome { to, text, outcome, .. } => lines.push(outcome_of(&to, text, outcome)),
             Notice::Offline { answered: true } => {
                 lines.push(
                     "You are offline; nothing reaches you. /online brings you back.".to_owned(),
@@ -113,7 +116,10 @@ impl Face for Modern {
             Notice::Waiting => {
                 lines.push("(not connected yet; this is done as soon as you are)".to_owned());
             }
-            left @ Notice::Left { .. } => self::left(self.own, &left, lines),
+            left @ Notice::Left { .. } => {
+                self.left(&left, lines);
+                lines.push("Bye.".to_owned());
+            }
             // What is missing is asked for in the classic form only.
             Notice::Missing(_)
             | Notice::MailboxEmpty
@@ -121,6 +127,12 @@ impl Face for Modern {
             | Notice::Relayed { .. } => {}
             other => lines.extend(words::plain(&other, Grammar::Slash).map(|text| sentence(&text))),
         }
+    }
+
+    fn explain(&mut self, now: UnixTime, origin: &Origin, why: &Notice<'_>) -> Option<String> {
+        let mut words = Vec::new();
+        self.show(now, why.clone(), &mut words);
+        Some(format!("line {}: {}", origin.line, words.join(" ")))
     }
 
     fn prompt(&self, here: Option<&To>) -> String {
@@ -146,6 +158,45 @@ impl Modern {
             )
         } else {
             format!("Welcome back, {own}. You are online.")
+        }
+    }
+
+    /// What is not done at the end, and what becomes of it.
+    pub(crate) fn left(&self, notice: &Notice<'_>, lines: &mut Vec<String>) {
+        let own = self.own;
+        let Notice::Left { kept, elsewhere, unkept, directory, undone, silent, .. } = *notice
+        else {
+            return;
+        };
+        if silent {
+            lines.push("Given up: the server does not answer.".to_owned());
+        }
+        let (messages, they_stay, go) = match kept {
+            1 => ("message", "It stays", "goes"),
+            _ => ("messages", "They stay", "go"),
+        };
+        if kept > 0 && elsewhere {
+            lines.push(format!(
+                "In the outbox in {directory}: {kept} {messages} to people whom this server does not \
+                 know; {they_wait} for the server that does.",
+                they_wait = if kept == 1 { "it waits" } else { "they wait" }
+            ));
+        } else if kept > 0 {
+            lines.push(format!(
+                "NOT DELIVERED yet, nor saved at the server: {kept} {messages}. {they_stay} in the \
+                 outbox in {directory} and {go} out the next time {own} is online."
+            ));
+        }
+        if unkept > 0 {
+            let messages = if unkept == 1 { "message" } else { "messages" };
+            lines.push(format!("NOT KEPT: {unkept} {messages} that your disk had not taken yet."));
+        }
+        match undone.len() {
+            0 => {}
+            1 => lines.push("NOT DONE, and not kept: the last line of the input.".to_owned()),
+            more => {
+                lines.push(format!("NOT DONE, and not kept: the last {more} lines of the input."));
+            }
         }
     }
 
@@ -211,7 +262,7 @@ impl Modern {
                 let nicks: Vec<_> = nicks.iter().map(ToString::to_string).collect();
                 lines.push(format!("In #{of}: {}", nicks.join(", ")));
             }
-            RoomNotice::Message(message) => self.wrapped(self.said_in(&message, now), lines),
+            RoomNotice::Message(message, _) => self.wrapped(self.said_in(&message, now), lines),
             other => {
                 let text = words::plain(&Notice::Room(other), Grammar::Slash);
                 lines.extend(text.map(|text| sentence(&text)));
@@ -283,32 +334,4 @@ fn outcome_of(to: &To, text: Option<&SafeText>, outcome: Outcome) -> String {
             format!("NOT SENT, {whom} does not get {what}: {}", words::failure(why))
         }
     }
-}
-
-/// What is not done at the end, and what becomes of it.
-fn left(own: Nick, notice: &Notice<'_>, lines: &mut Vec<String>) {
-    let Notice::Left { kept, unkept, directory, undone, silent } = *notice else { return };
-    if silent {
-        lines.push("Given up: the server does not answer.".to_owned());
-    }
-    let (messages, they_stay, go) = match kept {
-        1 => ("message", "It stays", "goes"),
-        _ => ("messages", "They stay", "go"),
-    };
-    if kept > 0 {
-        lines.push(format!(
-            "NOT DELIVERED yet, nor saved at the server: {kept} {messages}. {they_stay} in the \
-             outbox in {directory} and {go} out the next time {own} is online."
-        ));
-    }
-    if unkept > 0 {
-        let messages = if unkept == 1 { "message" } else { "messages" };
-        lines.push(format!("NOT KEPT: {unkept} {messages} that your disk had not taken yet."));
-    }
-    match undone {
-        0 => {}
-        1 => lines.push("NOT DONE, and not kept: the last line of the input.".to_owned()),
-        more => lines.push(format!("NOT DONE, and not kept: the last {more} lines of the input.")),
-    }
-    lines.push("Bye.".to_owned());
 }

@@ -1,7 +1,10 @@
 //! The names that a user chooses: of these, no word of a command is one. Other programs may
 //! have given such a name all the same.
 
-use proto_core::id::{NameError, Nick, RoomName};
+use proto_core::{
+    client::To,
+    id::{NameError, Nick, RoomName},
+};
 
 /// Words of commands, and of what commands speak of.
 const RESERVED: [&str; 32] = [
@@ -72,6 +75,27 @@ pub(crate) fn chosen_room(text: &str) -> Result<RoomName, WrongName> {
     if is_reserved(text) { Err(WrongName::Reserved) } else { Ok(room) }
 }
 
+/// The room that everyone is in.
+const LOBBY: &str = "#lobby";
+
+/// Reads a conversation as scripts name it: `bob`, `#tea`, and `#lobby` for everyone.
+pub(crate) fn conversation(text: &str) -> Result<To, NameError> {
+    match text.strip_prefix('#') {
+        _ if text.eq_ignore_ascii_case(LOBBY) => Ok(To::Lobby),
+        Some(room) => RoomName::new(room).map(To::Room),
+        None => Nick::new(text).map(To::Peer),
+    }
+}
+
+/// The inverse of [`conversation`].
+pub(crate) fn conversation_text(of: &To) -> String {
+    match of {
+        To::Peer(nick) => nick.to_string(),
+        To::Lobby => LOBBY.to_owned(),
+        To::Room(room) => format!("#{room}"),
+    }
+}
+
 fn is_reserved(text: &str) -> bool {
     RESERVED.iter().any(|word| word.eq_ignore_ascii_case(text))
 }
@@ -79,6 +103,14 @@ fn is_reserved(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn conversations_are_read_as_they_are_written() {
+        for text in ["bob", "#tea", "#lobby"] {
+            assert_eq!(conversation(text).map(|of| conversation_text(&of)).as_deref(), Ok(text));
+        }
+        assert!(conversation("#").is_err() && conversation("a b").is_err());
+    }
 
     #[test]
     fn words_of_commands_are_not_chosen() {

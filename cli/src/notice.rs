@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 
 use proto_core::{
     Violation,
-    client::{Failure, PasswordError, Refusal, SendError, SubmitReason, To, Verdict},
-    id::{NameError, Nick, RoomName},
+    client::{Failure, MessageId, PasswordError, Refusal, SendError, SubmitReason, To, Verdict},
+    id::{NameError, Nick, Position, PublicKey, RoomName},
     time::UnixTime,
     wire::{
         CloseReason, PasswordWant, Presence, RegisterRefusal, Retention, RoomAction, RoomRefusal,
@@ -16,7 +16,7 @@ use proto_core::{
 };
 
 use crate::{
-    command::{Grammar, WrongInput},
+    command::{Grammar, Origin, WrongInput},
     names::WrongName,
     safe_text::SafeText,
 };
@@ -25,6 +25,15 @@ use crate::{
 pub(crate) trait Face {
     /// Adds the lines, if any, that tell of `notice` at `now`.
     fn show(&mut self, now: UnixTime, notice: Notice<'_>, lines: &mut Vec<String>);
+
+    /// Whether what it says of `notice` belongs on standard error.
+    fn is_report(&self, _notice: &Notice<'_>) -> bool {
+        false
+    }
+
+    /// For standard error, why a line of a script was not carried out; `None` where nothing else
+    /// than the lines that are shown is due.
+    fn explain(&mut self, now: UnixTime, origin: &Origin, why: &Notice<'_>) -> Option<String>;
 
     /// The prompt of someone whose lines are said there.
     fn prompt(&self, here: Option<&To>) -> String;
@@ -43,6 +52,8 @@ pub(crate) enum Notice<'a> {
     Registered {
         /// What led to it.
         why: Registering,
+        /// The server's key.
+        server: PublicKey,
         /// The nick was this key's before.
         returning: bool,
         /// Saved messages follow, then [`Notice::MailboxEmpty`].
@@ -62,8 +73,8 @@ pub(crate) enum Notice<'a> {
         /// What is different from the table before.
         changes: &'a [Change],
     },
-    /// A message came.
-    Message(Message),
+    /// A message came, with its place among all that its author wrote.
+    Message(Message, Position),
     /// Messages of an author are missing before the next.
     Gap {
         /// The author.
@@ -92,8 +103,19 @@ pub(crate) enum Notice<'a> {
         /// That was not told yet, since anything about the way to them changed.
         first: bool,
     },
+    /// A message is durable in the outbox.
+    Kept {
+        /// Which.
+        id: MessageId,
+        /// To whom.
+        to: To,
+    },
     /// What became of a message.
     Outcome {
+        /// Which.
+        id: MessageId,
+        /// The line of a script that said it.
+        origin: Option<&'a Origin>,
         /// To whom.
         to: To,
         /// The beginning of what was said, if it was said in this run.
@@ -185,6 +207,24 @@ pub(crate) enum Notice<'a> {
         /// The longest, in bytes.
         limit: u32,
     },
+    /// A line of a script was carried out.
+    Done {
+        /// Which.
+        origin: &'a Origin,
+        /// What it said.
+        message: Option<MessageId>,
+    },
+    /// A line of a script was not carried out.
+    NotDone {
+        /// Which.
+        origin: &'a Origin,
+        /// Why.
+        why: &'a Notice<'a>,
+    },
+    /// A line of a script had no turn before the end.
+    Undone,
+    /// Something about the program, in words.
+    Hint(&'a str),
     /// Something about rooms.
     Room(RoomNotice<'a>),
     /// The answer to `/help`.
@@ -208,8 +248,12 @@ pub(crate) enum Notice<'a> {
         unkept: usize,
         /// Where the outbox is.
         directory: &'a str,
-        /// Lines that were never carried out.
-        undone: usize,
+        /// Those are for people whom this server does not know: they were met at another.
+        elsewhere: bool,
+        /// The lines that were never carried out.
+        undone: &'a [u64],
+        /// How the program ends.
+        exit: u8,
         /// The server did not answer at the end.
         silent: bool,
     },
@@ -350,8 +394,8 @@ pub(crate) enum RoomNotice<'a> {
         /// Their nicks, as the server wrote them.
         nicks: &'a [SafeText],
     },
-    /// Somebody said something.
-    Message(RoomMessage),
+    /// Somebody said something, at this place of the room's log.
+    Message(RoomMessage, u64),
     /// The server's log of a room is another than the one from before.
     Reset(To),
     /// Entries were gone before they could be read.

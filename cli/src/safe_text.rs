@@ -15,7 +15,11 @@ const MAX_MARKS: usize = 8;
 /// invisible is shown as its number, such as `\u{1b}`; a byte that is no UTF-8 as
 /// `\x80`. So one text is one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct SafeText(String);
+pub(crate) struct SafeText {
+    shown: String,
+    /// What came, if it is shown as anything else.
+    exact: Option<String>,
+}
 
 impl SafeText {
     /// Takes in text as it came.
@@ -27,28 +31,35 @@ impl SafeText {
                 push(&mut shown, format_args!("\\x{byte:02x}"));
             }
         }
-        Self(shown)
+        let came = String::from_utf8_lossy(received);
+        let exact = (came != shown).then(|| came.into_owned());
+        Self { shown, exact }
+    }
+
+    /// The text as it came, for programs: bytes that are no UTF-8 are replaced.
+    pub(crate) fn exact(&self) -> &str {
+        self.exact.as_ref().unwrap_or(&self.shown)
     }
 
     /// Whether there is none.
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.shown.is_empty()
     }
 
     /// The text.
     pub(crate) fn as_str(&self) -> &str {
-        &self.0
+        &self.shown
     }
 
     /// The beginning of the text, up to `width` columns of a screen.
     pub(crate) fn excerpt(&self, width: usize) -> Self {
         let mut columns = 0;
-        let cut = self.0.char_indices().find(|(_, c)| {
+        let cut = self.shown.char_indices().find(|(_, c)| {
             columns += c.width().unwrap_or_default();
             columns > width
         });
-        match cut.and_then(|(at, _)| self.0.get(..at)) {
-            Some(front) => Self(format!("{front}…")),
+        match cut.and_then(|(at, _)| self.shown.get(..at)) {
+            Some(front) => Self { shown: format!("{front}…"), exact: None },
             None => self.clone(),
         }
     }
@@ -56,7 +67,7 @@ impl SafeText {
 
 impl fmt::Display for SafeText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.shown)
     }
 }
 
@@ -109,7 +120,7 @@ fn is_picture_selector(c: char) -> bool {
 
 /// Whether a character is a control or format character, breaks lines, or is
 /// ignored by whoever does not know it (`Default_Ignorable_Code_Point`).
-fn is_hidden(c: char) -> bool {
+pub(crate) fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}'

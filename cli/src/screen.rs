@@ -74,8 +74,22 @@ impl Screen {
     /// # Errors
     /// As for [`Self::new`].
     pub(crate) fn plain(wake: impl Fn() + Send + 'static) -> io::Result<Self> {
-        let print = |line: String| {
-            let mut out = io::stdout().lock();
+        Self::to(io::stdout(), wake)
+    }
+
+    /// Shows lines on standard error.
+    ///
+    /// # Errors
+    /// As for [`Self::new`].
+    pub(crate) fn errors() -> io::Result<Self> {
+        Self::to(io::stderr(), || ())
+    }
+
+    fn to(
+        mut out: impl Write + Send + 'static,
+        wake: impl Fn() + Send + 'static,
+    ) -> io::Result<Self> {
+        let print = move |line: String| {
             out.write_all(line.as_bytes())?;
             out.flush()
         };

@@ -31,6 +31,8 @@ use crate::{
 pub(crate) struct Terminal {
     /// Shows lines.
     pub(crate) screen: Screen,
+    /// Shows lines on standard error.
+    pub(crate) errors: Screen,
     /// Nobody edits lines: a pipe or a file.
     pub(crate) scripted: bool,
     /// What is typed is a password.
@@ -55,20 +57,11 @@ impl Terminal {
         let someone_types = io::stdin().is_terminal() && io::stdout().is_terminal();
         let editing = if someone_types { Editing::new() } else { None };
         let Some(Editing { mut editor, mut printer, secret }) = editing else {
-            let screen = Screen::plain(wake.clone())?;
-            let secret = Arc::new(AtomicBool::new(false));
-            let is_secret = Arc::clone(&secret);
+            let this = Self { scripted: !someone_types, ..Self::plain(wake.clone())? };
+            let is_secret = Arc::clone(&this.secret);
             let read = move || hide(read_line(&mut io::stdin().lock()), &is_secret);
             inputs.read_lines(read, wake)?;
-            let scripted = !someone_types;
-            return Ok(Self {
-                screen,
-                scripted,
-                secret,
-                prompts: None,
-                owed: false,
-                restore: None,
-            });
+            return Ok(this);
         };
         let restore = Restore::new();
         let reading = Arc::clone(&restore.reading);
@@ -91,7 +84,24 @@ impl Terminal {
         };
         inputs.read_lines(read, wake)?;
         let (prompts, restore) = (Some(prompts), Some(restore));
-        Ok(Self { screen, scripted: false, secret, prompts, owed: true, restore })
+        let errors = Screen::errors()?;
+        Ok(Self { screen, errors, scripted: false, secret, prompts, owed: true, restore })
+    }
+
+    /// For a program that speaks to others, not to who types: nothing is read yet.
+    ///
+    /// # Errors
+    /// If the system gives no thread.
+    pub(crate) fn plain(wake: impl Fn() + Send + 'static) -> io::Result<Self> {
+        Ok(Self {
+            screen: Screen::plain(wake)?,
+            errors: Screen::errors()?,
+            scripted: true,
+            secret: Arc::new(AtomicBool::new(false)),
+            prompts: None,
+            owed: false,
+            restore: None,
+        })
     }
 
     /// Shows what is typed from now on, or does not.
@@ -121,6 +131,7 @@ impl Terminal {
     pub(crate) fn finish(self) {
         self.set_secret(false);
         self.screen.finish();
+        self.errors.finish();
         if let Some(restore) = self.restore {
             restore.restore();
         }

@@ -62,6 +62,13 @@ pub(crate) fn stamp(time: UnixTime, zone: &TimeZone) -> String {
     format(time, zone, "%Y-%m-%dT%H:%M:%S%:z")
 }
 
+/// A time as programs read it, in UTC (RFC 3339); none for one that nobody knows or no calendar has.
+pub(crate) fn rfc3339(time: UnixTime) -> Option<String> {
+    let micros = i64::try_from(time.0).ok().filter(|_| time != UnixTime::UNKNOWN)?;
+    let timestamp = Timestamp::from_microsecond(micros).ok()?;
+    Some(format!("{timestamp:.6}"))
+}
+
 fn format(time: UnixTime, zone: &TimeZone, pattern: &str) -> String {
     let timestamp =
         i64::try_from(time.0).ok().and_then(|micros| Timestamp::from_microsecond(micros).ok());
@@ -141,8 +148,8 @@ pub(crate) fn failure(why: Failure) -> &'static str {
 /// What both forms say in the same words; `None` for what has words of its own.
 pub(crate) fn plain(notice: &Notice<'_>, grammar: Grammar) -> Option<String> {
     let back = match grammar {
-        Grammar::Slash => "/online",
         Grammar::Classic => "`reg`",
+        Grammar::Slash | Grammar::Json | Grammar::Text(_) => "/online",
     };
     let text = match notice {
         Notice::RegisterRefused(why) => register_refusal(*why),

@@ -138,6 +138,115 @@ fn who_interrupts_a_script_sees_what_is_not_done() {
 }
 
 #[test]
+fn send_says_what_became_of_what_and_keeps_what_it_says_it_keeps() {
+    let directory = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let (server, address) = self::server(directory.path(), port);
+    let send = |words: &[&str], input: &str| {
+        let account = ["--as", "ci", "--server", &address];
+        run(directory.path(), &[&["send"], words, &account].concat(), input)
+    };
+    let (code, ..) = run(directory.path(), &["join", "bob", &address], "");
+    assert_eq!(code, 0);
+    let (code, out, error) = send(&["bob", "/quit #1"], "not read");
+    assert_eq!((code, &*out), (0, ""), "{error}");
+    assert!(error.contains("saved for bob") && error.contains("/quit #1"), "{error}");
+    let (code, _, error) = send(&["bob"], "two\n\nthree\n");
+    assert_eq!(code, 0, "{error}");
+    let (code, _, error) = send(&["--all", "-"], "four\nfive\n");
+    assert_eq!(code, 0, "{error}");
+    let (code, _, error) = send(&["eve"], "hi\n");
+    assert!(code == 4 && error.contains("line 1: Nobody here goes by eve"), "{error}");
+    // Nobody has it in that time, but the server keeps it.
+    let (code, _, error) = send(&["bob", "six", "--wait", "delivered", "--timeout", "1"], "");
+    assert_eq!(code, 3, "{error}");
+    server.kill();
+    let (code, _, error) = send(&["bob", "seven", "--timeout", "3"], "");
+    assert_eq!(code, 5, "{error}");
+    assert!(error.contains("not kept") && !error.contains("outbox"), "{error}");
+
+    // A server that stops answering once it is reached: what was taken is kept.
+    let (server, _) = self::server(directory.path(), port);
+    let arguments = ["send", "bob", "--timeout", "6", "--as", "ci", "--server", &address];
+    let mut ci = Program::start(directory.path(), &arguments);
+    ci.line("eight");
+    let mut bob = Program::start(directory.path(), &["join", "bob", &address]);
+    bob.expect_where("the message", |line| line.ends_with(" ci: eight"));
+    bob.end_input();
+    assert_eq!(bob.exit_code(), 0);
+    server.kill();
+    ci.line("nine");
+    ci.end_input();
+    assert_eq!(ci.exit_code(), 5, "{ci}");
+    let (_server, _) = self::server(directory.path(), port);
+    let (code, _, error) = send(&["--all", "ten"], "");
+    assert_eq!(code, 0, "{error}");
+    let (_, _, _) = run(directory.path(), &["join", "bob", &address], "");
+    let (_, out, _) = run(directory.path(), &["join", "bob", &address], "/history\n");
+    for text in ["/quit #1", "two", "three", "four\\nfive", "six", "eight", "nine", "ten"] {
+        assert_eq!(out.lines().filter(|line| line.ends_with(text)).count(), 1, "{text}: {out}");
+    }
+    assert!(!out.contains("seven"), "{out}");
+}
+
+#[test]
+fn a_bot_hears_and_answers_in_objects() {
+    let directory = tempfile::tempdir().unwrap();
+    let (_server, address) = server(directory.path(), free_port());
+    let mut bot = Program::start(directory.path(), &["join", "bot", &address, "--json"]);
+    bot.expect_where("the start", |line| line.contains(r#""event":"roster""#));
+    let account = ["--as", "ear", "--server", &address];
+    let mut ear = Program::start(directory.path(), &[&["listen"], &account[..]].concat());
+    bot.expect_where("the ear", |line| line.contains(r#""nick":"ear","presence":"online""#));
+    bot.line(r#"{"id":1,"send":{"to":"ear","text":"psst"}}"#);
+    bot.line(r##"{"id":2,"send":{"to":"#lobby","text":"to all\tof you"}}"##);
+    bot.line("{}");
+    for event in [
+        r#""event":"done","id":1,"line":1"#,
+        r#""event":"done","id":2,"line":2"#,
+        r#""event":"error","id":null,"line":3"#,
+    ] {
+        bot.expect_where(event, |line| {
+            line.starts_with(r#"{"v":1,"at":""#) && line.contains(event)
+        });
+    }
+    let heard = [ear.expect_where("a line", |_| true), ear.expect_where("another", |_| true)];
+    for said in ["\tbot\tbot\tpsst", "\t#lobby\tbot\tto all\\tof you"] {
+        assert!(heard.iter().any(|line| line.ends_with(said)), "{heard:?}");
+    }
+    ear.signal(Signal::TERM);
+    assert_eq!(ear.exit_code(), 0, "{ear}");
+    bot.end_input();
+    assert_eq!(bot.exit_code(), 4, "{bot}");
+    assert!(bot.seen.last().unwrap().contains(r#""event":"end","exit":4"#), "{bot}");
+}
+
+#[test]
+fn what_waits_for_another_server_neither_holds_a_script_up_nor_warns() {
+    let directory = tempfile::tempdir().unwrap();
+    let (first, second) = (directory.path().join("first"), directory.path().join("second"));
+    let own = directory.path();
+    let (here, address) = server(&first, free_port());
+    let (code, ..) = run(&first, &["join", "bob", &address], "");
+    assert_eq!(code, 0);
+    // Something is open for the first server.
+    let mut alice = Program::start(own, &["join", "alice", &address]);
+    alice.expect_where("the table", |line| line.contains("Offline: bob."));
+    here.kill();
+    alice.line("/msg bob hello");
+    alice.end_input();
+    assert_eq!(alice.exit_code(), 5, "{alice}");
+    // At the second, bob is somebody else.
+    let (_there, address) = server(&second, free_port());
+    let (code, ..) = run(&second, &["join", "bob", &address], "");
+    assert_eq!(code, 0);
+    let (code, out, _) = run(own, &["join", "alice", &address], "/msg bob hi\n");
+    assert_eq!(code, 0, "{out}");
+    assert!(!out.contains("CAUTION"), "{out}");
+    assert!(out.contains("1 message to people whom this server does not know"), "{out}");
+}
+
+#[test]
 fn another_key_is_a_loud_stop() {
     let directory = tempfile::tempdir().unwrap();
     let port = free_port();
@@ -177,7 +286,7 @@ fn help_shows_every_command_with_an_example_and_the_exit_codes() {
     ] {
         assert!(out.contains(part), "{part}: {out}");
     }
-    for command in ["host", "join", "server"] {
+    for command in ["host", "join", "send", "listen", "server"] {
         let (code, out, _) = run(directory.path(), &[command, "--help"], "");
         assert!(code == 0 && out.contains("Example"), "{out}");
     }

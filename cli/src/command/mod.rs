@@ -1,18 +1,24 @@
 //! What a person can type: one line, one command.
 
 mod classic;
+mod json;
 mod slash;
 #[cfg(test)]
 mod tests;
 
 use std::{fmt, time::Duration};
 
-use proto_core::id::{NameError, Nick, PublicKey, RoomName};
+use proto_core::{
+    client::To,
+    id::{NameError, Nick, PublicKey, RoomName},
+    time::Instant,
+};
+use serde_json::Value;
 use transport_mio::key_text;
 
 use crate::names::{WrongName, chosen_room};
 
-pub(crate) use {classic::HELP as CLASSIC_HELP, slash::HELP};
+pub(crate) use {classic::HELP as CLASSIC_HELP, json::read as read_json, slash::HELP};
 
 /// The longest wait: a day.
 const MAX_WAIT: u64 = 24 * 60 * 60;
@@ -24,6 +30,21 @@ pub(crate) enum Grammar {
     Slash,
     /// Some words are commands without a slash; only in a room is any other line said.
     Classic,
+    /// Each line is one JSON object, a command.
+    Json,
+    /// Each line is said there, whatever it is.
+    Text(To),
+}
+
+/// Where a command of a script stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// In which line, counted from 1.
+    pub(crate) line: u64,
+    /// By what its author knows it again.
+    pub(crate) id: Option<Value>,
+    /// When it was read.
+    pub(crate) read: Instant,
 }
 
 /// A line that was understood.
@@ -38,6 +59,8 @@ pub(crate) enum Command {
     },
     /// Say it to everyone.
     SendAll(String),
+    /// Say it in a room.
+    SendIn(RoomName, String),
     /// Say it to whoever wrote last.
     Reply(String),
     /// Say it in the room that is entered.
@@ -146,6 +169,8 @@ pub(crate) enum WrongInput {
     },
     /// The command wants something else after it.
     Usage(&'static str),
+    /// It is no object that is a command: why.
+    Json(String),
 }
 
 impl fmt::Display for WrongInput {
@@ -158,6 +183,7 @@ impl fmt::Display for WrongInput {
                 write!(f, "there is no command {word}; /help lists all")
             }
             Self::Usage(usage) => write!(f, "it is: {usage}"),
+            Self::Json(why) => write!(f, "the line is no command: {why}"),
         }
     }
 }
@@ -181,6 +207,7 @@ impl Command {
         match self {
             Self::Send { .. }
             | Self::SendAll(_)
+            | Self::SendIn(..)
             | Self::Reply(_)
             | Self::SayHere(_)
             | Self::Talk(_)
@@ -217,8 +244,20 @@ impl Command {
         match grammar {
             Grammar::Slash => slash::read(line, own),
             Grammar::Classic => classic::read(line, own),
+            Grammar::Json => json::read(line).command,
+            Grammar::Text(to) => Ok(said(to, line)),
         }
         .map(Some)
+    }
+}
+
+/// The command to say something there.
+fn said(to: To, text: &str) -> Command {
+    let text = text.to_owned();
+    match to {
+        To::Peer(nick) => Command::Send { to: Ok(nick), text },
+        To::Lobby => Command::SendAll(text),
+        To::Room(room) => Command::SendIn(room, text),
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
 
 use jiff::tz::TimeZone;
 use proto_core::{
-    client::{Config, Event},
+    client::{Config, Event, To},
     id::{Nick, PublicKey},
 };
 use transport_mio::{
@@ -23,16 +23,20 @@ use transport_mio::{
 
 use crate::{
     address::Address,
+    arguments::{Await, What},
     classic::Classic,
-    input::{Audience, Input, Inputs},
+    input::{Audience, Input, Inputs, read_line, read_whole},
+    json::Json,
+    listening::Listening,
     modern::Modern,
-    notice::Face,
+    notice::{Face, Notice},
     password::Password,
-    session::{Chat as _, Exit, Seen, Session},
+    sending::Sending,
+    session::{self, Chat as _, Exit, Script, Seen, Session},
     terminal::{self, Terminal},
 };
 
-use super::{Form, RunError, chat::EndpointChat, marker::Marker};
+use super::{RunError, chat::EndpointChat, marker::Marker};
 
 const KNOWN_SERVERS: &str = "known_servers";
 
@@ -44,7 +48,7 @@ pub(super) struct Options<'a> {
     pub(super) address: Address,
     pub(super) bind: SocketAddr,
     pub(super) directory: PathBuf,
-    pub(super) form: Form,
+    pub(super) manner: Manner,
     /// The first lines.
     pub(super) greeting: Vec<String>,
     /// Further lines to show when they come.
@@ -53,6 +57,73 @@ pub(super) struct Options<'a> {
     pub(super) password: Option<Password>,
     /// The server's key is taken on trust, or checked against what was.
     pub(super) remember: bool,
+}
+
+/// How it speaks, and with whom.
+pub(super) enum Manner {
+    /// With a person or a script, in the classic form.
+    Classic,
+    /// With a person or a script.
+    Chat,
+    /// With a program.
+    Json,
+    /// With nobody: it says something.
+    Send { to: To, what: What, wait: Await, timeout: Duration },
+    /// With nobody: it prints what comes from there, or from everywhere.
+    Listen { json: bool, from: Vec<To> },
+}
+
+impl Manner {
+    fn face(&self, own: Nick) -> Box<dyn Face> {
+        let words = Modern::new(own, TimeZone::system(), terminal::columns);
+        match self {
+            Self::Classic => Box::new(Classic::default()),
+            Self::Chat => Box::new(words),
+            Self::Json => Box::new(Json::new(words, Vec::new())),
+            Self::Send { to, what, .. } => Box::new(Sending::new(words, *to, *what == What::Lines)),
+            Self::Listen { json: true, from } => Box::new(Json::new(words, from.clone())),
+            Self::Listen { json: false, from } => Box::new(Listening::new(words, from.clone())),
+        }
+    }
+
+    /// Starts to read what it is to read.
+    fn terminal(
+        &self,
+        inputs: &mut Inputs,
+        wake: impl Fn() + Clone + Send + 'static,
+    ) -> io::Result<Terminal> {
+        if matches!(self, Self::Classic | Self::Chat) {
+            return Terminal::start(inputs, wake);
+        }
+        let terminal = Terminal::plain(wake.clone())?;
+        match self {
+            Self::Send { what: What::Text(text), .. } => {
+                let mut text = Some(text.clone());
+                inputs.read_lines(move || text.take().map_or(Input::End, Input::Line), wake)?;
+            }
+            Self::Send { what: What::Input, .. } => {
+                inputs.read_lines(|| read_whole(&mut io::stdin().lock()), wake)?;
+            }
+            Self::Send { what: What::Lines, .. } | Self::Json => {
+                inputs.read_lines(|| read_line(&mut io::stdin().lock()), wake)?;
+            }
+            Self::Listen { .. } | Self::Classic | Self::Chat => {}
+        }
+        Ok(terminal)
+    }
+
+    fn script(&self) -> Script {
+        match self {
+            Self::Send { wait, timeout, .. } => {
+                let wait = match wait {
+                    Await::Stored => session::Await::Stored,
+                    Await::Delivered => session::Await::Delivered,
+                };
+                Script { wait, timeout: Some(*timeout) }
+            }
+            _ => Script::default(),
+        }
+    }
 }
 
 /// Chats until it ends.
@@ -75,27 +146,26 @@ pub(super) fn run(options: Options<'_>) -> Result<Exit, RunError> {
     let handle = chat.endpoint.handle();
     let wake = move || handle.wake();
 
-    let face: Box<dyn Face> = match options.form {
-        Form::Classic => Box::new(Classic::default()),
-        Form::Modern => Box::new(Modern::new(options.nick, TimeZone::system(), terminal::columns)),
-    };
+    let face = options.manner.face(options.nick);
     let mut inputs = Inputs::new();
     inputs.catch_signals(Audience::Person, wake.clone())?;
-    let terminal = Terminal::start(&mut inputs, wake)?;
+    let terminal = options.manner.terminal(&mut inputs, wake)?;
     terminal.screen.show(options.greeting);
-    if marker.was_left && options.form == Form::Modern {
-        let hint = "The last run ended abruptly; /history shows what was said.";
-        terminal.screen.show([hint.to_owned()]);
-    }
     let at = chat.moment();
-    let mut session = Session::new(options.nick, face, terminal.scripted, options.password, at.now);
+    let script = terminal.scripted.then(|| options.manner.script());
+    let mut session = Session::new(options.nick, face, script, options.password, at.now);
+    let has_hints = !matches!(options.manner, Manner::Classic);
+    if marker.was_left && has_hints {
+        let hint = "The last run ended abruptly; /history shows what was said.";
+        session.tell(at, Notice::Hint(hint));
+    }
     session.begin(&mut chat, at);
     // It is offline: there is nothing that this could fail by.
     let _ = chat.register();
 
     let seen = VecDeque::new();
     let mut talk = Talk { chat, session, inputs, terminal, seen, notices: options.notices };
-    let ended = talk.run(&mut trust, options.form);
+    let ended = talk.run(&mut trust, has_hints);
     let Talk { chat, terminal, mut seen, .. } = talk;
     terminal.screen.drain();
     note_seen(&chat, &mut seen, terminal.screen.printed());
@@ -119,7 +189,7 @@ struct Talk<'a> {
 }
 
 impl Talk<'_> {
-    fn run(&mut self, trust: &mut Trust, form: Form) -> io::Result<Exit> {
+    fn run(&mut self, trust: &mut Trust, has_hints: bool) -> io::Result<Exit> {
         let mut events = Vec::new();
         loop {
             if let Some(prompt) = self.session.prompt() {
@@ -136,11 +206,12 @@ impl Talk<'_> {
                 self.session.handle_event(&mut self.chat, at, &event, &text);
                 if let Event::Registered { server, .. } = event {
                     let said = match trust.met(server) {
-                        Ok(said) => said.filter(|_| form == Form::Modern),
+                        Ok(said) => said.filter(|_| has_hints),
                         Err(error) => Some(error.to_string()),
                     };
-                    self.show();
-                    self.terminal.screen.show(said);
+                    if let Some(said) = said {
+                        self.session.tell(at, Notice::Hint(&said));
+                    }
                 }
             }
             self.session.advance(&mut self.chat, at);
@@ -157,7 +228,10 @@ impl Talk<'_> {
     }
 
     fn show(&mut self) {
-        self.terminal.screen.show(self.session.take_lines());
+        let (lines, reports) = self.session.take_lines();
+        self.terminal.screen.show(lines);
+        let reports = reports.into_iter().map(|report| format!("udpchat: {report}"));
+        self.terminal.errors.show(reports);
         let seen = self.session.take_seen();
         if !seen.is_empty() {
             self.seen.push_back((self.terminal.screen.await_last(), seen));

@@ -27,13 +27,14 @@ use crate::{
     accounts,
     address::{self, Address},
     arguments::{
-        AccountsForm, AccountsTool, Arguments, ClassicClient, Host, Join, Role, Secret, Sure, Whom,
+        Account, AccountsForm, AccountsTool, Arguments, ClassicClient, Host, Join, Listen, Role,
+        Secret, Send, Sure, Whom,
     },
     password::Password,
     session::Exit,
 };
 
-use client::Options;
+use client::{Manner, Options};
 
 /// In whose words the program speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +98,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, RunError> {
     match &arguments.role {
         Role::Host(host) => run_host(&directories, host),
         Role::Join(join) => run_join(&directories, join),
+        Role::Send(send) => run_send(&directories, send),
+        Role::Listen(listen) => run_listen(&directories, listen),
         Role::Server(server) => server::run(&directories, *server, Form::Modern),
         Role::ClassicServer(server) => server::run(&directories, *server, Form::Classic),
         Role::ClassicClient(client) => run_classic(&directories, client),
@@ -119,7 +122,7 @@ fn run_host(directories: &Directories, host: &Host) -> Result<Exit, RunError> {
         address: Address::new(server, Some(hosted.key)),
         bind: (side, 0).into(),
         directory: directories.client(&host.nick)?,
-        form: Form::Modern,
+        manner: Manner::Chat,
         greeting,
         notices: Some(&hosted.notices),
         password: password(host.secret)?,
@@ -130,21 +133,59 @@ fn run_host(directories: &Directories, host: &Host) -> Result<Exit, RunError> {
 }
 
 fn run_join(directories: &Directories, join: &Join) -> Result<Exit, RunError> {
-    let server = join
-        .address
-        .resolve()
-        .map_err(|cause| RunError::Resolve { address: join.address.name(), cause })?;
-    let side = join.bind.unwrap_or_else(|| address::client_side(server.ip()));
+    let Join { nick, address, port, bind, json, secret } = join.clone();
+    let manner = if json { Manner::Json } else { Manner::Chat };
+    let own = Own { nick, port: port.unwrap_or_default(), bind, secret };
+    run_client(directories, own, address, manner)
+}
+
+fn run_send(directories: &Directories, send: &Send) -> Result<Exit, RunError> {
+    let (to, what) = send.message().map_err(io::Error::other)?;
+    let manner = Manner::Send { to, what, wait: send.wait, timeout: send.timeout };
+    run_account(directories, &send.account, manner)
+}
+
+fn run_listen(directories: &Directories, listen: &Listen) -> Result<Exit, RunError> {
+    let manner = Manner::Listen { json: listen.json, from: listen.from.clone() };
+    run_account(directories, &listen.account, manner)
+}
+
+fn run_account(
+    directories: &Directories,
+    account: &Account,
+    manner: Manner,
+) -> Result<Exit, RunError> {
+    let Account { nick, address, secret } = account.clone();
+    run_client(directories, Own { nick, port: 0, bind: None, secret }, address, manner)
+}
+
+/// Who speaks, and from where.
+struct Own {
+    nick: Nick,
+    port: u16,
+    bind: Option<IpAddr>,
+    secret: Secret,
+}
+
+fn run_client(
+    directories: &Directories,
+    own: Own,
+    address: Address,
+    manner: Manner,
+) -> Result<Exit, RunError> {
+    let server =
+        address.resolve().map_err(|cause| RunError::Resolve { address: address.name(), cause })?;
+    let side = own.bind.unwrap_or_else(|| address::client_side(server.ip()));
     client::run(Options {
-        nick: join.nick,
+        nick: own.nick,
         server,
-        address: join.address.clone(),
-        bind: (side, join.port.unwrap_or_default()).into(),
-        directory: directories.client(&join.nick)?,
-        form: Form::Modern,
+        address,
+        bind: (side, own.port).into(),
+        directory: directories.client(&own.nick)?,
+        manner,
         greeting: Vec::new(),
         notices: None,
-        password: password(join.secret)?,
+        password: password(own.secret)?,
         remember: true,
     })
 }
@@ -157,7 +198,7 @@ fn run_classic(directories: &Directories, client: &ClassicClient) -> Result<Exit
         address: Address::new(server, None),
         bind: (address::client_side(server.ip()), port).into(),
         directory: directories.client(&nick)?,
-        form: Form::Classic,
+        manner: Manner::Classic,
         greeting: classic_greeting(&nick, server, port),
         notices: None,
         password: password(secret)?,

@@ -1,8 +1,8 @@
 //! Carrying out what was typed.
 
 use proto_core::{
-    client::{CommandError, SendError, To},
-    id::{Account, Room, RoomName},
+    client::{CommandError, MessageId, SendError, To},
+    id::{Account, Nick, Room, RoomName},
     time::Instant,
     wire::RoomAction,
 };
@@ -13,12 +13,20 @@ use crate::{
     safe_text::SafeText,
 };
 
-use super::{Chat, Moment, Phase, Session, history, queue::Line, rooms::name_of, roster};
+use super::{
+    Chat, Moment, Phase, Session, display::Display, history, queue::Line, rooms::name_of, roster,
+};
 
 /// Whether a command is done with.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Done {
     Yes,
+    /// It said something.
+    Said(MessageId),
+    /// The server is asked.
+    Asked,
+    /// It is not carried out, as was told.
+    No,
     /// There is no room now: again when there is.
     NotYet,
 }
@@ -28,9 +36,33 @@ impl Session {
     pub(super) fn run_commands(&mut self, chat: &mut impl Chat, at: Moment) {
         while self.exit.is_none() && !self.is_busy(at.now) {
             let Some(line) = self.queue.pop() else { break };
-            if self.run(chat, at, &line) == Done::NotYet {
-                self.queue.put_back(line);
-                break;
+            let message = match self.run(chat, at, &line) {
+                Done::NotYet => {
+                    self.queue.put_back(line);
+                    break;
+                }
+                Done::Asked => {
+                    self.asked = self.script.is_some().then_some(line.origin);
+                    continue;
+                }
+                Done::No => continue,
+                Done::Yes => None,
+                Done::Said(message) => Some(message),
+            };
+            if self.script.is_some() {
+                self.tell(at, Notice::Done { origin: &line.origin, message });
+            }
+        }
+    }
+
+    /// The server has answered a line of a script.
+    pub(super) fn answered(&mut self, at: Moment, result: Result<(), Notice<'_>>) {
+        let Some(origin) = self.asked.take() else { return };
+        match result {
+            Ok(()) => self.tell(at, Notice::Done { origin: &origin, message: None }),
+            Err(why) => {
+                self.current = origin;
+                self.refuse(at, why);
             }
         }
     }
@@ -48,7 +80,8 @@ impl Session {
     }
 
     pub(super) fn run(&mut self, chat: &mut impl Chat, at: Moment, line: &Line) -> Done {
-        let command = match line {
+        self.current = line.origin.clone();
+        let command = match &line.command {
             Ok(command) => command,
             // The classic client takes no notice of it in the end.
             Err(wrong) if self.display.grammar() == Grammar::Classic => {
@@ -61,13 +94,14 @@ impl Session {
             Command::Send { to: Ok(nick), text } => {
                 return self.say(chat, at, To::Peer(*nick), text);
             }
-            Command::Send { .. } if self.phase == Phase::Offline => {
+            Command::Send { .. } | Command::Who if self.phase == Phase::Offline => {
                 return self.refuse(at, Notice::YouAreOffline);
             }
             Command::Send { to: Err(why), .. }
             | Command::Talk(Partner::One(Err(why)))
             | Command::Whois(Err(why)) => return self.refuse(at, Notice::NoNick(*why)),
             Command::SendAll(text) => return self.say(chat, at, To::Lobby, text),
+            Command::SendIn(room, text) => return self.say(chat, at, To::Room(*room), text),
             Command::Reply(text) => match self.last_from {
                 Some(nick) => return self.say(chat, at, To::Peer(nick), text),
                 None => return self.refuse(at, Notice::NobodyWrote),
@@ -89,7 +123,9 @@ impl Session {
             Command::Talk(Partner::Everyone) => {
                 self.rooms.turn_to((&mut self.display, at), Some(To::Lobby));
             }
-            Command::Ask(missing) => self.ask(chat, at, *missing),
+            Command::Ask(missing) => {
+                ask(chat, (&mut self.display, at), &self.own, *missing);
+            }
             Command::Create(room) => return self.request_in(chat, at, *room, RoomAction::Create),
             Command::Rooms => return self.request(chat, at, RoomAction::Rooms { from: Room(0) }),
             Command::Join(room) => return self.request_in(chat, at, *room, RoomAction::Join),
@@ -101,11 +137,10 @@ impl Session {
             Command::Away(text) => return self.set_away(chat, at, text),
             Command::Back => return self.set_away(chat, at, ""),
             Command::Deregister(Whose::Other) | Command::Register(Whose::Other) => {
-                self.tell(at, Notice::NotYours);
+                return self.refuse(at, Notice::NotYours);
             }
-            Command::Deregister(Whose::Own) => self.deregister(chat, at),
-            Command::Register(Whose::Own) => self.register(chat, at),
-            Command::Who if self.phase == Phase::Offline => self.tell(at, Notice::YouAreOffline),
+            Command::Deregister(Whose::Own) => return self.deregister(chat, at),
+            Command::Register(Whose::Own) => return self.register(chat, at),
             Command::Who => {
                 let everyone = roster::everyone(chat, &self.own);
                 self.tell(at, Notice::Who(&everyone));
@@ -123,14 +158,14 @@ impl Session {
             Command::Search(text) => {
                 history::search(chat, (&mut self.display, at, self.own), text);
             }
-            Command::Wait(span) if self.scripted => self.queue.wait(at.now, *span),
+            Command::Wait(span) if self.script.is_some() => self.queue.wait(at.now, *span),
             Command::Wait(_) => self.tell(at, Notice::WaitIsForScripts),
             Command::Help => self.tell(at, Notice::Help),
             Command::Quit => {
                 // In a script as the end of the input: what is said is waited for.
                 self.queue.end(at.now);
                 self.queue.clear();
-                if !self.scripted {
+                if self.script.is_none() {
                     self.leave(chat, at);
                 }
             }
@@ -144,18 +179,19 @@ impl Session {
         }
         match chat.say(to, text) {
             Ok(id) => {
-                self.sent.said(id, to, text, at.now);
+                let origin = self.script.map(|_| self.current.clone());
+                self.sent.said((id, to), text, origin, at.now);
                 self.queue.is_crowded_no_more();
+                Done::Said(id)
             }
             // A script has time.
-            Err(SendError::Full) if self.scripted => {
+            Err(SendError::Full) if self.script.is_some() => {
                 self.queue.is_crowded(at.now);
-                return Done::NotYet;
+                Done::NotYet
             }
-            Err(why) if self.rooms.may_be_member_soon(&to, why) => return Done::NotYet,
-            Err(why) => return self.refuse(at, Notice::NotSent { to, why }),
+            Err(why) if self.rooms.may_be_member_soon(&to, why) => Done::NotYet,
+            Err(why) => self.refuse(at, Notice::NotSent { to, why }),
         }
-        Done::Yes
     }
 
     fn leave_room(&mut self, chat: &mut impl Chat, at: Moment, room: Option<RoomWord>) -> Done {
@@ -209,27 +245,21 @@ impl Session {
             Err(CommandError::Full) => return self.refuse(at, Notice::Room(RoomNotice::Full)),
             Err(_) => return self.refuse(at, Notice::YouAreOffline),
         }
-        self.rooms.request(at.now, !self.scripted);
-        Done::Yes
+        self.rooms.request(at.now, self.script.is_none());
+        Done::Asked
     }
 
     /// What was typed cannot be carried out.
     fn refuse(&mut self, at: Moment, why: Notice<'_>) -> Done {
-        self.refused |= self.scripted;
-        self.tell(at, why);
-        Done::Yes
-    }
-
-    fn ask(&mut self, chat: &mut impl Chat, at: Moment, missing: command::Missing) {
-        match missing {
-            command::Missing::Recipient => {
-                let mut online = roster::everyone(chat, &self.own);
-                online.retain(Someone::is_online);
-                self.tell(at, Notice::Missing(Missing::Recipient { online: &online }));
-            }
-            command::Missing::Text(nick) => self.tell(at, Notice::Missing(Missing::Text(nick))),
-            command::Missing::TextForAll => self.tell(at, Notice::Missing(Missing::TextForAll)),
+        if self.script.is_some() {
+            self.refused = true;
+            let origin = &self.current;
+            self.display.report(at, origin, &why);
+            self.display.show(at, Notice::NotDone { origin, why: &why });
+        } else {
+            self.tell(at, why);
         }
+        Done::No
     }
 
     fn set_away(&mut self, chat: &mut impl Chat, at: Moment, text: &str) -> Done {
@@ -249,21 +279,22 @@ impl Session {
         Done::Yes
     }
 
-    fn register(&mut self, chat: &mut impl Chat, at: Moment) {
+    fn register(&mut self, chat: &mut impl Chat, at: Moment) -> Done {
         if self.phase != Phase::Offline {
             self.tell(at, Notice::YouAreOnline);
-            return;
+            return Done::Yes;
         }
         match chat.register() {
             Ok(()) => {
                 self.silent = None;
                 self.phase = Phase::Registering { since: at.now, why: Registering::Asked };
             }
-            Err(why) => self.tell(at, Notice::CannotRegister(&why)),
+            Err(why) => return self.refuse(at, Notice::CannotRegister(&why)),
         }
+        Done::Yes
     }
 
-    fn deregister(&mut self, chat: &mut impl Chat, at: Moment) {
+    fn deregister(&mut self, chat: &mut impl Chat, at: Moment) -> Done {
         match (self.phase, chat.deregister()) {
             (Phase::Offline, _) | (_, Err(_)) => {
                 self.phase = Phase::Offline;
@@ -271,5 +302,23 @@ impl Session {
             }
             (_, Ok(())) => self.phase = Phase::Leaving { since: at.now, exit: false },
         }
+        Done::Yes
     }
+}
+
+/// Asks for what is missing.
+fn ask(
+    chat: &mut impl Chat,
+    (display, at): (&mut Display, Moment),
+    own: &Nick,
+    missing: command::Missing,
+) {
+    let mut online = roster::everyone(chat, own);
+    online.retain(Someone::is_online);
+    let missing = match missing {
+        command::Missing::Recipient => Missing::Recipient { online: &online },
+        command::Missing::Text(nick) => Missing::Text(nick),
+        command::Missing::TextForAll => Missing::TextForAll,
+    };
+    display.show(at, Notice::Missing(missing));
 }

@@ -3,7 +3,7 @@
 use proto_core::{client::To, id::PublicKey};
 
 use crate::{
-    command::Grammar,
+    command::{Grammar, Origin},
     notice::{Face, Notice},
 };
 
@@ -14,6 +14,8 @@ pub(super) struct Display {
     face: Box<dyn Face>,
     lines: Vec<String>,
     seen: Vec<Seen>,
+    /// For standard error.
+    reports: Vec<String>,
 }
 
 /// Something that came: the conversation, and its number there.
@@ -21,16 +23,23 @@ pub(crate) type Seen = (PublicKey, u64);
 
 impl Display {
     pub(super) fn new(face: Box<dyn Face>) -> Self {
-        Self { face, lines: Vec::new(), seen: Vec::new() }
+        Self { face, lines: Vec::new(), seen: Vec::new(), reports: Vec::new() }
     }
 
     pub(super) fn show(&mut self, at: Moment, notice: Notice<'_>) {
-        self.face.show(at.unix, notice, &mut self.lines);
+        let is_report = self.face.is_report(&notice);
+        let lines = if is_report { &mut self.reports } else { &mut self.lines };
+        self.face.show(at.unix, notice, lines);
     }
 
-    /// Takes the lines to show.
-    pub(super) fn take_lines(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.lines)
+    /// A line of a script was not carried out, as is shown or told already.
+    pub(super) fn report(&mut self, at: Moment, origin: &Origin, why: &Notice<'_>) {
+        self.reports.extend(self.face.explain(at.unix, origin, why));
+    }
+
+    /// Takes the lines to show, and those for standard error.
+    pub(super) fn take_lines(&mut self) -> (Vec<String>, Vec<String>) {
+        (std::mem::take(&mut self.lines), std::mem::take(&mut self.reports))
     }
 
     /// The lines show something that came.

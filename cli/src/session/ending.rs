@@ -2,13 +2,16 @@
 
 use proto_core::time::Instant;
 
-use crate::notice::Notice;
+use crate::{command::Origin, notice::Notice};
 
-use super::{Chat, Exit, Moment, PATIENCE, Phase, Session};
+use super::{Await, Chat, Exit, Moment, PATIENCE, Phase, SCRIPTS_PATIENCE, Script, Session};
 
 impl Session {
     /// Begins to leave the program: deregisters first.
     pub(super) fn leave(&mut self, chat: &mut impl Chat, at: Moment) {
+        if self.phase == Phase::Online {
+            self.is_owing = chat.open_messages().may_be_saved;
+        }
         match self.phase {
             Phase::Offline => self.end(chat, at, None),
             Phase::Leaving { since, .. } => self.phase = Phase::Leaving { since, exit: true },
@@ -24,12 +27,16 @@ impl Session {
         if self.exit.is_some() {
             return;
         }
-        let unsaved = chat.open_messages().unsaved;
+        let open = chat.open_messages();
+        let unsaved = open.unsaved;
         let undone = self.queue.undone();
         let unkept = self.sent.unkept().min(unsaved);
-        let done = match (self.refused, unsaved + undone) {
+        // What is for another server is not this run's to do.
+        let elsewhere = !self.is_owing && !self.sent.is_open(Await::Stored);
+        let is_done = (unsaved == 0 || elsewhere) && undone.is_empty() && !self.gave_up;
+        let done = match (self.refused, is_done) {
             (true, _) => Exit::Refused,
-            (false, 0) if self.was_online => Exit::Done,
+            (false, true) if self.was_online => Exit::Done,
             (false, _) => Exit::Unfinished,
         };
         let exit = exit.unwrap_or(done);
@@ -37,7 +44,15 @@ impl Session {
         let silent = exit == Exit::ServerSilent;
         let directory = &chat.data_directory();
         let kept = unsaved - unkept;
-        self.tell(at, Notice::Left { kept, unkept, directory, undone, silent });
+        let (undone, exit) = (&undone[..], exit as u8);
+        let left = Notice::Left { kept, elsewhere, unkept, directory, undone, exit, silent };
+        if self.script.is_some() {
+            for line in undone {
+                let origin = Origin { line: *line, ..Origin::default() };
+                self.display.report(at, &origin, &Notice::Undone);
+            }
+        }
+        self.tell(at, left);
     }
 
     /// Ends a script that is through, and whatever waits in vain for the server.
@@ -52,22 +67,46 @@ impl Session {
             self.end(chat, at, Some(Exit::ServerSilent));
             return;
         }
-        let through = self.scripted
-            && self.queue.ended().is_some()
+        let Some(script) = self.script else { return };
+        if self.gives_up().is_some_and(|until| until <= at.now) && !self.is_leaving() {
+            self.gave_up = true;
+            self.queue.end(at.now);
+            self.queue.interrupt();
+            self.leave(chat, at);
+            return;
+        }
+        // Mail that waited at the server is shown first.
+        let through = self.queue.ended().is_some()
             && self.queue.is_empty()
-            && !self.is_busy(at.now);
+            && !self.is_busy(at.now)
+            && self.mailbox.is_none();
         if !through {
             return;
         }
-        let open = self.sent.is_open() || chat.open_messages().unsaved > 0;
+        let open = self.sent.is_open(script.wait) || chat.open_messages().may_be_saved;
         if self.phase == Phase::Offline || !open {
             self.leave(chat, at);
         }
     }
 
+    /// When a script's time is over.
+    pub(super) fn gives_up(&self) -> Option<Instant> {
+        let Script { wait, timeout } = self.script?;
+        let open = self.queue.waits_since().into_iter().chain(self.sent.open_since(wait)).min();
+        Some(open.or(self.queue.ended())? + timeout?)
+    }
+
     /// When a silent server has been waited for long enough to give up, if
     /// anything that is waited for has an end.
     pub(super) fn patience_ends(&self) -> Option<Instant> {
+        let is_leaving = matches!(self.phase, Phase::Leaving { exit: true, .. });
+        if let Some(script) =
+            self.script.filter(|_| !is_leaving && !self.display.ends_with_the_server())
+        {
+            // One that says itself how long it has is not given up before.
+            let since = self.queue.ended().filter(|_| script.timeout.is_none())?;
+            return Some(since.max(self.silent?) + SCRIPTS_PATIENCE);
+        }
         let since = match self.phase {
             Phase::Leaving { since, exit: true } => Some(since),
             _ if !self.display.ends_with_the_server() => self.queue.ended(),

@@ -2,11 +2,12 @@
 
 use proto_core::{
     client::{Event, Status, SubmitReason, To},
+    id::PublicKey,
     wire::CloseReason,
 };
 
 use crate::{
-    notice::{Message, Notice, Outcome, RoomMessage, RoomNotice},
+    notice::{Message, Notice, RoomMessage, RoomNotice},
     safe_text::SafeText,
 };
 
@@ -23,18 +24,19 @@ impl Session {
         text: &[u8],
     ) {
         match *event {
-            Event::Registered { returning, mail, limits, .. } => {
+            Event::Registered { returning, mail, limits, server } => {
                 self.rooms.registered(at.now, limits.room);
-                self.registered(at, returning, mail);
+                self.registered(at, server, returning, mail);
             }
             Event::RegisterRefused(why) => {
-                self.offline(chat);
+                self.offline(chat, at);
                 self.tell(at, Notice::RegisterRefused(why));
                 self.lost_nick(chat, at);
             }
             Event::PasswordWanted { why, wait } => {
                 let display = (&mut self.display, at);
-                if self.passwords.wanted(chat, display, (why, wait), self.scripted) == Err(GivesUp)
+                if self.passwords.wanted(chat, display, (why, wait), self.script.is_some())
+                    == Err(GivesUp)
                 {
                     self.give_up_nick(chat, at);
                 }
@@ -51,41 +53,41 @@ impl Session {
                 let first = is_about_reach && self.sent.is_first_unreachable(&to);
                 self.tell(at, Notice::Submitted { to, why, is_offline, first });
             }
-            Event::Accepted { id, .. } => self.sent.kept(&id),
+            Event::Accepted { id, to } => self.sent.kept((&mut self.display, at), (id, to)),
             Event::Relayed { to } => {
                 let first = self.sent.is_first_relayed(&to);
                 self.tell(at, Notice::Relayed { to, first });
             }
             Event::Verdict { id, to, verdict } => {
-                let outcome = Outcome::from(verdict);
-                self.refused |=
-                    matches!(outcome, Outcome::Expired | Outcome::Refused(_) | Outcome::Failed(_));
-                let text = self.sent.verdict(id, verdict);
-                self.tell(at, Notice::Outcome { to, text: text.as_ref(), outcome });
+                self.refused |= self.sent.judged((&mut self.display, at), (id, to), verdict);
             }
             Event::Message { from, position, time, waited, .. } => {
                 self.last_from = Some(from);
-                let text = SafeText::new(text);
-                let notice = Notice::Message(Message { from, time, text, waited });
+                let said = Message { from, time, text: SafeText::new(text), waited };
+                let notice = Notice::Message(said, position);
                 self.came(chat, at, (To::Peer(from), position.to_record_number()), notice);
             }
             Event::RoomMessage { room, index, from, time } => {
-                let text = SafeText::new(text);
-                let notice = RoomNotice::Message(RoomMessage { room, from, time, text });
-                self.came(chat, at, (room, index), Notice::Room(notice));
+                let said = RoomMessage { room, from, time, text: SafeText::new(text) };
+                let notice = Notice::Room(RoomNotice::Message(said, index));
+                self.came(chat, at, (room, index), notice);
             }
-            Event::RoomReset { room } => {
-                self.tell(at, Notice::Room(RoomNotice::Reset(room)));
-            }
+            Event::RoomReset { room } => self.tell(at, Notice::Room(RoomNotice::Reset(room))),
             Event::RoomGap { room, missing, why } => {
                 self.rooms.gap((&mut self.display, at), room, missing, why);
             }
             Event::RoomResponse { action, result } => {
-                self.refused |= self.scripted && result.is_err();
-                self.rooms.outcome(chat, (&mut self.display, at), action, result);
+                let is_told = self.asked.is_none() || result.is_ok();
+                let display = is_told.then_some((&mut self.display, at));
+                self.rooms.outcome(chat, display, action, result);
+                let refused = |why| Notice::Room(RoomNotice::Refused { action, why });
+                self.answered(at, result.map_err(refused));
             }
             Event::Names { action, last } => {
                 self.rooms.names(chat, (&mut self.display, at), (action, last), text);
+                if last {
+                    self.answered(at, Ok(()));
+                }
             }
             Event::Gap { from, missing } => self.tell(at, Notice::Gap { from, missing }),
             Event::MailboxEmpty if self.mailbox.take().is_some() => {
@@ -102,11 +104,11 @@ impl Session {
             Event::WrongServerKey => {
                 let advice = chat.key_advice();
                 self.tell(at, Notice::WrongServerKey { advice: &advice });
-                self.offline(chat);
+                self.offline(chat, at);
                 self.end(chat, at, Some(Exit::Failed));
             }
             Event::Displaced => {
-                self.offline(chat);
+                self.offline(chat, at);
                 self.tell(at, Notice::Displaced);
                 self.lost_nick(chat, at);
             }
@@ -140,7 +142,7 @@ impl Session {
         }
     }
 
-    fn registered(&mut self, at: Moment, returning: bool, mail: bool) {
+    fn registered(&mut self, at: Moment, server: PublicKey, returning: bool, mail: bool) {
         let why = match self.phase {
             Phase::Registering { why, .. } => why,
             // It came while the user was leaving already.
@@ -152,7 +154,7 @@ impl Session {
         self.was_online = true;
         self.settling = Some(at.now + SETTLE);
         self.mailbox = mail.then(|| at.now + MAILBOX);
-        self.tell(at, Notice::Registered { why, returning, mail });
+        self.tell(at, Notice::Registered { why, server, returning, mail });
     }
 
     fn server_back(&mut self, at: Moment) {
@@ -163,14 +165,14 @@ impl Session {
 
     /// At the start, and in a script, there is no going on without a nick.
     fn lost_nick(&mut self, chat: &mut impl Chat, at: Moment) {
-        if self.scripted || !self.was_online {
+        if self.script.is_some() || !self.was_online {
             self.end(chat, at, Some(Exit::NickRefused));
         }
     }
 
     fn deregistered(&mut self, chat: &mut impl Chat, at: Moment, answered: bool) {
         let exit = matches!(self.phase, Phase::Leaving { exit: true, .. });
-        self.offline(chat);
+        self.offline(chat, at);
         if !answered && self.display.ends_with_the_server() {
             self.tell(at, Notice::ServerSilent { fatal: true, unsaved: 0 });
             self.end(chat, at, Some(Exit::ServerSilent));
@@ -188,13 +190,13 @@ impl Session {
             self.tell(at, Notice::ServerClosed { why, offline });
         }
         if offline {
-            self.offline(chat);
+            self.offline(chat, at);
             self.lost_nick(chat, at);
         }
     }
 
     /// The client is offline now.
-    fn offline(&mut self, chat: &mut impl Chat) {
+    fn offline(&mut self, chat: &mut impl Chat, at: Moment) {
         chat.release();
         self.passwords.forget_question();
         self.phase = Phase::Offline;
@@ -203,6 +205,7 @@ impl Session {
         self.mailbox = None;
         self.sent.all_ways_changed();
         self.rooms.offline();
+        self.answered(at, Err(Notice::YouAreOffline));
     }
 
     /// There is nobody who could give a better password.

@@ -25,10 +25,10 @@ use proto_core::{
     time::{Instant, UnixTime},
     wire::RoomAction,
 };
-use transport_mio::store::{Line, Place, Unread};
+use transport_mio::store::{self, Place, Unread};
 
 use crate::{
-    command::{Command, Grammar, Waits},
+    command::{Grammar, Origin, Waits},
     notice::{Face, Notice, Registering},
     password::Password,
 };
@@ -37,7 +37,7 @@ pub(crate) use display::Seen;
 
 use display::Display;
 use passwords::Passwords;
-use queue::Queue;
+use queue::{Line, Queue};
 use rooms::Rooms;
 use roster::Roster;
 use sent::Sent;
@@ -50,6 +50,9 @@ const MAILBOX: Duration = Duration::from_secs(5);
 
 /// How long a server that is needed may be silent: five tries of 500 ms.
 const PATIENCE: Duration = Duration::from_millis(2500);
+
+/// The same, of a script that is through: nobody waits at it.
+const SCRIPTS_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How often a store that goes on failing is told of.
 const REMINDER: Duration = Duration::from_mins(1);
@@ -69,6 +72,25 @@ pub(crate) enum Exit {
     ServerSilent = 5,
     /// The nick is not to be had.
     NickRefused = 6,
+}
+
+/// Which verdict a script waits for. In a room, nothing follows the first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Await {
+    /// The recipient has it, or the server.
+    #[default]
+    Stored,
+    /// The recipient has it.
+    Delivered,
+}
+
+/// How a script ends.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Script {
+    /// Once all that it said has this verdict.
+    pub(crate) wait: Await,
+    /// When something it was to say had so long since it was read, if not before.
+    pub(crate) timeout: Option<Duration>,
 }
 
 /// The client, as a session needs it.
@@ -120,7 +142,7 @@ pub(crate) trait Chat {
         of: Option<PublicKey>,
         before: Option<Place>,
         limit: usize,
-    ) -> Result<Vec<Line>, String>;
+    ) -> Result<Vec<store::Line>, String>;
     /// How much came in each conversation and was not shown.
     ///
     /// # Errors
@@ -158,7 +180,17 @@ pub(crate) struct Session {
     own: Nick,
     display: Display,
     /// Input is no terminal: lines are done one after the other.
-    scripted: bool,
+    script: Option<Script>,
+    /// How many lines were read.
+    lines: u64,
+    /// The line that is carried out.
+    current: Origin,
+    /// The line that the server is to answer.
+    asked: Option<Origin>,
+    /// A script's time is over.
+    gave_up: bool,
+    /// The server may yet save something of the outbox.
+    is_owing: bool,
     phase: Phase,
     /// The nick was had once.
     was_online: bool,
@@ -190,14 +222,19 @@ impl Session {
     pub(crate) fn new(
         own: Nick,
         face: Box<dyn Face>,
-        scripted: bool,
+        script: Option<Script>,
         password: Option<Password>,
         now: Instant,
     ) -> Self {
         Self {
             own,
             display: Display::new(face),
-            scripted,
+            script,
+            lines: 0,
+            current: Origin::default(),
+            asked: None,
+            gave_up: false,
+            is_owing: true,
             phase: Phase::Registering { since: now, why: Registering::Start },
             was_online: false,
             silent: None,
@@ -241,13 +278,15 @@ impl Session {
 
     /// A line was typed or read.
     pub(crate) fn handle_line(&mut self, chat: &mut impl Chat, at: Moment, line: &str) {
-        let line = match Command::parse(line, &self.own, self.display.grammar()) {
-            Ok(None) => return,
-            Ok(Some(command)) => Ok(command),
-            Err(wrong) => Err(wrong),
+        self.lines += 1;
+        let grammar = self.display.grammar();
+        let is_script = self.script.is_some();
+        let Some(line) = Line::read(line, (self.lines, at.now), (&self.own, grammar), is_script)
+        else {
+            return;
         };
         let is_registering = matches!(self.phase, Phase::Registering { .. });
-        let waits = line.as_ref().is_ok_and(|command| match command.waits() {
+        let waits = line.command.as_ref().is_ok_and(|command| match command.waits() {
             Waits::Always => true,
             Waits::WhileRegistering => is_registering || self.rooms.wished_since().is_none(),
             Waits::InsideRooms => {
@@ -255,8 +294,8 @@ impl Session {
             }
             Waits::Never => false,
         });
-        if self.scripted || waits {
-            if !self.scripted && is_registering {
+        if self.script.is_some() || waits {
+            if self.script.is_none() && is_registering {
                 self.tell(at, Notice::Waiting);
             }
             self.queue.push(line);
@@ -274,7 +313,7 @@ impl Session {
 
     /// There will be no further line: the end of a script, or ctrl-D.
     pub(crate) fn handle_end(&mut self, chat: &mut impl Chat, at: Moment) {
-        if self.queue.end(at.now) && !self.scripted {
+        if self.queue.end(at.now) && self.script.is_none() {
             self.leave(chat, at);
         }
         self.advance(chat, at);
@@ -310,11 +349,12 @@ impl Session {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let silence = self.silent.and_then(|_| self.patience_ends());
         let (queue, rooms) = (self.queue.deadline(), self.rooms.deadline());
-        [self.settling, self.mailbox, silence, queue, rooms].into_iter().flatten().min()
+        let give_up = self.gives_up().filter(|_| !self.is_leaving());
+        [self.settling, self.mailbox, silence, queue, rooms, give_up].into_iter().flatten().min()
     }
 
-    /// Takes the lines to show.
-    pub(crate) fn take_lines(&mut self) -> Vec<String> {
+    /// Takes the lines to show, and those for standard error.
+    pub(crate) fn take_lines(&mut self) -> (Vec<String>, Vec<String>) {
         self.display.take_lines()
     }
 
@@ -333,7 +373,8 @@ impl Session {
         self.exit
     }
 
-    fn tell(&mut self, at: Moment, notice: Notice<'_>) {
+    /// Tells whoever is at the screen.
+    pub(crate) fn tell(&mut self, at: Moment, notice: Notice<'_>) {
         self.display.show(at, notice);
     }
 

@@ -2,24 +2,54 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use proto_core::time::Instant;
+use proto_core::{id::Nick, time::Instant};
 
-use crate::command::{Command, WrongInput};
+use crate::command::{self, Command, Grammar, Origin, WrongInput};
 
 use super::PATIENCE;
 
 /// How many lines are read ahead.
 const READ_AHEAD: usize = 4096;
 
-/// A line that was read: a command, or none.
-pub(super) type Line = Result<Command, WrongInput>;
+/// A line that was read.
+#[derive(Debug)]
+pub(super) struct Line {
+    /// Where it stands.
+    pub(super) origin: Origin,
+    /// A command, or why it is none.
+    pub(super) command: Result<Command, WrongInput>,
+}
+
+impl Line {
+    /// Reads line `number`, which was typed by whoever goes by `own`; `None` if it is blank, or
+    /// a remark in a script.
+    pub(super) fn read(
+        line: &str,
+        (number, now): (u64, Instant),
+        (own, grammar): (&Nick, Grammar),
+        is_script: bool,
+    ) -> Option<Self> {
+        let is_remark =
+            is_script && grammar == Grammar::Slash && line.trim_start().starts_with('#');
+        if line.trim().is_empty() || is_remark {
+            return None;
+        }
+        let (id, command) = if grammar == Grammar::Json {
+            let read = command::read_json(line);
+            (read.id, read.command)
+        } else {
+            (None, Command::parse(line, own, grammar).transpose()?)
+        };
+        Some(Self { origin: Origin { line: number, id, read: now }, command })
+    }
+}
 
 /// The lines that wait, and how the input stands.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     lines: VecDeque<Line>,
     /// Lines that an interruption has left undone.
-    undone: usize,
+    undone: Vec<u64>,
     /// `/wait` holds the script up until then.
     waiting: Option<Instant>,
     crowded: Option<Crowded>,
@@ -55,6 +85,11 @@ impl Queue {
         self.lines.push_front(line);
     }
 
+    /// When the first that waits was read.
+    pub(super) fn waits_since(&self) -> Option<Instant> {
+        self.lines.front().map(|line| line.origin.read)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.lines.is_empty()
     }
@@ -78,13 +113,14 @@ impl Queue {
 
     /// The same, since something broke in.
     pub(super) fn interrupt(&mut self) {
-        self.undone += self.lines.len();
-        self.lines.clear();
+        let lines = self.lines.drain(..).map(|line| line.origin.line);
+        self.undone.extend(lines);
     }
 
-    /// How many lines were never carried out.
-    pub(super) fn undone(&self) -> usize {
-        self.undone + self.lines.len()
+    /// Which lines were never carried out.
+    pub(super) fn undone(&self) -> Vec<u64> {
+        let waiting = self.lines.iter().map(|line| line.origin.line);
+        self.undone.iter().copied().chain(waiting).collect()
     }
 
     /// Nothing is carried out for so long.

@@ -101,11 +101,11 @@ impl Rooms {
         why == SendError::NotMember && to.is_room() && self.coming.is_some()
     }
 
-    /// A request was answered: it was refused, or done.
+    /// A request was answered: it was refused, or done. Without a display, that is told otherwise.
     pub(super) fn outcome(
         &mut self,
         chat: &mut impl Chat,
-        (display, at): (&mut Display, Moment),
+        display: Option<(&mut Display, Moment)>,
         action: RoomAction,
         result: Result<(), RoomRefusal>,
     ) {
@@ -128,7 +128,9 @@ impl Rooms {
             // These are answered by names.
             (RoomAction::Rooms { .. } | RoomAction::Members { .. }, Ok(())) => return,
         };
-        display.show(at, Notice::Room(notice));
+        if let Some((display, at)) = display {
+            display.show(at, Notice::Room(notice));
+        }
     }
 
     /// Names came, one in each line of `page`.

@@ -8,7 +8,13 @@ use proto_core::{
     time::Instant,
 };
 
-use crate::safe_text::SafeText;
+use crate::{
+    command::Origin,
+    notice::{Notice, Outcome},
+    safe_text::SafeText,
+};
+
+use super::{Await, Moment, display::Display};
 
 /// Columns of a message that its receipts repeat.
 const EXCERPT: usize = 40;
@@ -30,6 +36,8 @@ pub(super) struct Sent {
 struct Message {
     to: To,
     text: SafeText,
+    /// The line of a script that it is from.
+    origin: Option<Origin>,
     /// It is in the outbox, durably.
     kept: bool,
     /// When it went to the server, if that has not answered yet.
@@ -37,20 +45,61 @@ struct Message {
     stored: bool,
 }
 
+impl Message {
+    fn is_open(&self, wait: Await) -> bool {
+        match wait {
+            Await::Stored => !self.stored,
+            Await::Delivered => true,
+        }
+    }
+}
+
 impl Sent {
     /// The client took a message.
-    pub(super) fn said(&mut self, id: MessageId, to: To, text: &str, now: Instant) {
+    pub(super) fn said(
+        &mut self,
+        (id, to): (MessageId, To),
+        text: &str,
+        origin: Option<Origin>,
+        now: Instant,
+    ) {
         let text = SafeText::new(text.as_bytes()).excerpt(EXCERPT);
         // What is said in a room needs the server at once.
         let submitted = to.is_room().then_some(now);
-        self.messages.insert(id, Message { to, text, kept: false, submitted, stored: false });
+        let message = Message { to, text, origin, kept: false, submitted, stored: false };
+        self.messages.insert(id, message);
     }
 
     /// It is in the outbox.
-    pub(super) fn kept(&mut self, id: &MessageId) {
-        if let Some(message) = self.messages.get_mut(id) {
+    pub(super) fn kept(
+        &mut self,
+        (display, at): (&mut Display, Moment),
+        (id, to): (MessageId, To),
+    ) {
+        if let Some(message) = self.messages.get_mut(&id) {
             message.kept = true;
         }
+        display.show(at, Notice::Kept { id, to });
+    }
+
+    /// What became of it is known, and is told. Whether it was refused or given up.
+    pub(super) fn judged(
+        &mut self,
+        (display, at): (&mut Display, Moment),
+        (id, to): (MessageId, To),
+        verdict: Verdict,
+    ) -> bool {
+        let outcome = Outcome::from(verdict);
+        let has_failed =
+            matches!(outcome, Outcome::Expired | Outcome::Refused(_) | Outcome::Failed(_));
+        let (text, origin) = self.verdict(id, verdict).unzip();
+        let (text, origin) = (text.as_ref(), origin.as_ref().and_then(Option::as_ref));
+        let notice = Notice::Outcome { id, to, text, origin, outcome };
+        if let Some(origin) = origin.filter(|_| has_failed) {
+            display.report(at, origin, &notice);
+        }
+        display.show(at, notice);
+        has_failed
     }
 
     /// It goes to the server.
@@ -60,10 +109,11 @@ impl Sent {
         }
     }
 
-    /// What became of it is known. The beginning of what was said, if it was said in this run.
-    pub(super) fn verdict(&mut self, id: MessageId, verdict: Verdict) -> Option<SafeText> {
+    /// The beginning of what was said and the line of the script that it is from, if it was said in
+    /// this run.
+    fn verdict(&mut self, id: MessageId, verdict: Verdict) -> Option<(SafeText, Option<Origin>)> {
         let message = self.messages.remove(&id)?;
-        let text = message.text.clone();
+        let said = (message.text.clone(), message.origin.clone());
         if let (Verdict::Delivered, To::Peer(to)) = (verdict, message.to)
             && message.submitted.is_none()
             && !message.stored
@@ -74,7 +124,7 @@ impl Sent {
             // Another verdict follows.
             self.messages.insert(id, Message { submitted: None, stored: true, ..message });
         }
-        Some(text)
+        Some(said)
     }
 
     /// Whether the user was not told yet that someone is out of direct reach.
@@ -99,9 +149,15 @@ impl Sent {
         self.told_relayed.clear();
     }
 
-    /// Whether the server has not saved some of it.
-    pub(super) fn is_open(&self) -> bool {
-        self.messages.values().any(|message| !message.stored)
+    /// Whether some of it has not the verdict that is waited for.
+    pub(super) fn is_open(&self, wait: Await) -> bool {
+        self.messages.values().any(|message| message.is_open(wait))
+    }
+
+    /// When the first line was read that has not the verdict that is waited for.
+    pub(super) fn open_since(&self, wait: Await) -> Option<Instant> {
+        let open = self.messages.values().filter(|message| message.is_open(wait));
+        open.filter_map(|message| Some(message.origin.as_ref()?.read)).min()
     }
 
     /// Whether something said to `to` has no last word.

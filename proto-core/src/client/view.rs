@@ -60,6 +60,9 @@ pub struct RoomView {
 pub struct OpenMessages {
     /// How many are neither delivered nor refused nor expired, and not saved by the server either.
     pub unsaved: usize,
+    /// This server may yet save some of those: not if it is known to know none of their recipients,
+    /// as another server than the one that they were met at.
+    pub may_be_saved: bool,
     /// The server has saved others, which wait there for their recipients.
     pub stored: bool,
 }

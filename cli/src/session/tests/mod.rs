@@ -3,4 +3,5 @@ mod history;
 mod modern;
 mod passwords;
 mod rooms;
+mod scripts;
 mod world;

@@ -11,7 +11,7 @@ use proto_core::{
 use crate::modern::Modern;
 
 use super::{
-    super::{Exit, PATIENCE},
+    super::{Exit, PATIENCE, SCRIPTS_PATIENCE},
     world::{World, nick},
 };
 
@@ -119,7 +119,7 @@ fn a_script_gives_a_silent_server_up_at_its_end() {
     world.pass(Duration::from_mins(1));
     assert_eq!(world.exit(), None);
     world.end();
-    world.pass(PATIENCE);
+    world.pass(SCRIPTS_PATIENCE);
     assert_eq!(world.exit(), Some(Exit::ServerSilent));
     assert_eq!(
         world.seen(),
@@ -135,7 +135,7 @@ fn a_script_gives_a_silent_server_up_at_its_end() {
 #[test]
 fn what_the_server_did_not_take_stays_and_is_told_of() {
     let mut world = script().online(&[("y", false)]);
-    world.chat.open = OpenMessages { unsaved: 3, stored: false };
+    world.chat.open = OpenMessages { unsaved: 3, may_be_saved: true, stored: false };
     for number in 1..4 {
         world.line("/msg y hello");
         if number < 3 {
@@ -147,6 +147,7 @@ fn what_the_server_did_not_take_stays_and_is_told_of() {
     world.pass(Duration::from_mins(10));
     assert_eq!(world.exit(), None, "a server that answers is waited for");
     world.event(Event::ServerSilent);
+    world.pass(SCRIPTS_PATIENCE);
     assert_eq!(world.exit(), Some(Exit::ServerSilent));
     assert_eq!(
         world.seen(),
@@ -167,7 +168,7 @@ fn whoever_ends_it_with_messages_unsent_is_told_and_so_is_who_called_it() {
     let mut world = world().online(&[("y", true)]);
     world.line("/msg y hello");
     world.accepted("y", 1);
-    world.chat.open = OpenMessages { unsaved: 1, stored: false };
+    world.chat.open = OpenMessages { unsaved: 1, may_be_saved: true, stored: false };
     world.interrupt();
     assert_eq!(world.exit(), None);
     world.interrupt();
@@ -203,7 +204,7 @@ fn a_script_waits_for_room() {
 fn a_script_that_waits_for_room_says_so() {
     let mut world = script().online(&[("y", true)]);
     world.chat.refuse_say = Some(SendError::Full);
-    world.chat.open = OpenMessages { unsaved: 768, stored: false };
+    world.chat.open = OpenMessages { unsaved: 768, may_be_saved: true, stored: false };
     world.line("/msg y hello");
     world.pass(Duration::from_mins(1));
     assert_eq!(

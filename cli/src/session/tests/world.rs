@@ -16,7 +16,7 @@ use transport_mio::store::{Line, Place, Spoken, Unread};
 
 use crate::{notice::Face, password::Password, words};
 
-use super::super::{Chat, Exit, Moment, Session};
+use super::super::{Chat, Exit, Moment, Script, Session};
 
 /// 2017-06-14 02:40:17.501063.
 pub(super) const TIME: UnixTime = UnixTime(1_497_408_017_501_063);
@@ -204,6 +204,7 @@ pub(super) struct World {
     pub(super) chat: FakeChat,
     pub(super) session: Session,
     pub(super) millis: u64,
+    reported: Vec<String>,
 }
 
 impl World {
@@ -217,9 +218,18 @@ impl World {
         scripted: bool,
         password: Option<Password>,
     ) -> Self {
-        let session = Session::new(nick("x"), face, scripted, password, Instant::default());
+        Self::with_script(face, scripted.then(Script::default), password)
+    }
+
+    /// With a script that ends as it says.
+    pub(super) fn with_script(
+        face: Box<dyn Face>,
+        script: Option<Script>,
+        password: Option<Password>,
+    ) -> Self {
+        let session = Session::new(nick("x"), face, script, password, Instant::default());
         let chat = FakeChat { online: true, rooms: vec![To::Lobby], ..FakeChat::default() };
-        Self { chat, session, millis: 0 }
+        Self { chat, session, millis: 0, reported: Vec::new() }
     }
 
     /// Online, with these on the roster, and nothing left to read on the screen.
@@ -332,7 +342,17 @@ impl World {
 
     /// The lines since the last time.
     pub(super) fn seen(&mut self) -> Vec<String> {
-        self.session.take_lines()
+        let (lines, reports) = self.session.take_lines();
+        self.reported.extend(reports);
+        lines
+    }
+
+    /// The lines for standard error since the last time.
+    pub(super) fn reports(&mut self) -> Vec<String> {
+        let (lines, mut reports) = self.session.take_lines();
+        assert_eq!(lines, [""; 0], "look at the others first");
+        reports.splice(..0, self.reported.drain(..));
+        reports
     }
 
     /// What was asked of the client since the last time.

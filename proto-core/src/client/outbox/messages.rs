@@ -515,7 +515,8 @@ impl<'a> Messages<'a> {
             at = PeerList::<Active>::after(&mut cx.peers, id);
             stored |= self.of(cx, id).is_some_and(Line::has_stored);
         }
-        OpenMessages { unsaved: self.state.unsaved, stored }
+        let may_be_saved = self.may_be_saved(cx);
+        OpenMessages { unsaved: self.state.unsaved, may_be_saved, stored }
     }
 
     /// The server may save something that it does not have yet. For whom it does not know, as

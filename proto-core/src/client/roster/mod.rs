@@ -8,7 +8,7 @@ pub(super) mod person;
 pub(super) mod reach;
 
 use crate::{
-    id::{Incarnation, Recipient},
+    id::{Account, Incarnation, Recipient},
     wire::{Presence, Roster as Page, RosterEntry},
 };
 
@@ -142,11 +142,15 @@ fn update(cx: &mut Ctx<'_>, entry: &RosterEntry<'_>) -> Option<(PeerId, bool)> {
             id
         }
         (None, None) => {
-            // A nick that another key held before is another person now.
-            let is_new = cx.peers.by_name(&with).is_none();
+            // A nick that another key held before is another person now. So it may be at another
+            // server without anything having changed.
+            let before = cx.peers.by_name(&with).and_then(|id| cx.peers.get(id)?.person());
+            let is_from_elsewhere = |(_, its): (Account, u32)| its != server;
+            let key_changed =
+                before.is_some_and(|before| !before.account().is_some_and(is_from_elsewhere));
             let id = cx.peers.add_instead(entry.key, with)?;
             if let Some(person) = cx.peers.get_mut(id)?.person_mut() {
-                person.key_changed = !is_new;
+                person.key_changed = key_changed;
             }
             id
         }
@@ -252,6 +256,23 @@ mod tests {
         assert!(peer.has_former(), "what is sealed to the first key is asked after");
         let nick = Nick::new("bob").unwrap();
         assert_eq!(peer.next_event(), Some(Event::KeyChanged { nick }));
+    }
+
+    #[test]
+    fn who_took_a_nick_over_is_told_of_but_not_who_has_it_at_another_server() {
+        let changed = |other: bool| {
+            let mut fixture = Fixture::new();
+            let (mut cx, mut roster) = (fixture.cx(), Roster::default());
+            cx.config.server_key = Some(PublicKey([8; 32]));
+            roster.take(&mut cx, &entry(1, 0, 1)).unwrap();
+            if other {
+                cx.config.server_key = Some(PublicKey([9; 32]));
+            }
+            let taken = RosterEntry { account: Account(8), ..entry(2, 0, 2) };
+            let now = roster.take(&mut cx, &taken).unwrap();
+            cx.peers.get_mut(now).unwrap().next_event().is_some()
+        };
+        assert!(changed(false) && !changed(true));
     }
 
     #[test]

@@ -1,0 +1,81 @@
+//! The words of `udpchat listen`: a message a line, its parts set apart by tabs.
+
+use proto_core::{client::To, time::UnixTime};
+
+use crate::{
+    command::{Grammar, Origin},
+    modern::Modern,
+    names::conversation_text,
+    notice::{Face, Notice, RoomNotice},
+    safe_text::SafeText,
+    words,
+};
+
+/// What stands for the time of who has no clock.
+const NO_TIME: &str = "-";
+
+/// The words of `udpchat listen`: messages, and on standard error what keeps them from coming.
+#[derive(Debug)]
+pub(crate) struct Listening {
+    words: Modern,
+    from: Vec<To>,
+}
+
+impl Listening {
+    /// For what comes `from` these conversations; without any, from all.
+    pub(crate) fn new(words: Modern, from: Vec<To>) -> Self {
+        Self { words, from }
+    }
+
+    fn said(
+        &self,
+        with: To,
+        from: impl ToString,
+        time: UnixTime,
+        text: &SafeText,
+    ) -> Option<String> {
+        let is_wanted = self.from.is_empty() || self.from.contains(&with);
+        is_wanted.then(|| {
+            let time = words::rfc3339(time).unwrap_or_else(|| NO_TIME.to_owned());
+            [&*time, &conversation_text(&with), &from.to_string(), text.as_str()].join("\t")
+        })
+    }
+}
+
+impl Face for Listening {
+    fn show(&mut self, now: UnixTime, notice: Notice<'_>, lines: &mut Vec<String>) {
+        match notice {
+            Notice::Message(said, _) => {
+                lines.extend(self.said(To::Peer(said.from), said.from, said.time, &said.text));
+            }
+            Notice::Room(RoomNotice::Message(said, _)) => {
+                lines.extend(self.said(said.room, said.from, said.time, &said.text));
+            }
+            Notice::Registered { .. }
+            | Notice::Table { .. }
+            | Notice::Room(RoomNotice::StillIn(_)) => {}
+            left @ Notice::Left { .. } => self.words.left(&left, lines),
+            notice => self.words.show(now, notice, lines),
+        }
+    }
+
+    fn is_report(&self, notice: &Notice<'_>) -> bool {
+        !matches!(notice, Notice::Message(..) | Notice::Room(RoomNotice::Message(..)))
+    }
+
+    fn explain(&mut self, _: UnixTime, _: &Origin, _: &Notice<'_>) -> Option<String> {
+        None
+    }
+
+    fn prompt(&self, _: Option<&To>) -> String {
+        String::new()
+    }
+
+    fn grammar(&self) -> Grammar {
+        Grammar::Slash
+    }
+
+    fn ends_with_the_server(&self) -> bool {
+        false
+    }
+}
