@@ -72,7 +72,10 @@ impl Session {
             self.gave_up = true;
             self.queue.end(at.now);
             self.queue.interrupt();
-            self.leave(chat, at);
+            match self.silent {
+                Some(_) => self.end(chat, at, Some(Exit::ServerSilent)),
+                None => self.leave(chat, at),
+            }
             return;
         }
         // Mail that waited at the server is shown first.
