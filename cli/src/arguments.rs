@@ -1,18 +1,23 @@
 //! What the program is started with.
 
+mod scripts;
+
 use std::{
     net::{IpAddr, SocketAddr},
     path::PathBuf,
-    time::Duration,
 };
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
-use proto_core::{client::To, id::Nick, server::Config};
+use proto_core::{id::Nick, server::Config};
 
 use crate::{
     address::{Address, DEFAULT_PORT},
-    names::{conversation, own_nick},
+    names::own_nick,
 };
+
+pub(crate) use scripts::{Account, Await, Listen, Message, What};
+
+use scripts::{LISTEN_EXAMPLES, SEND_EXAMPLES, Send};
 
 /// The longest that a room's messages can be kept: a hundred years.
 const MAX_DAYS: i64 = 36_500;
@@ -66,24 +71,6 @@ Exit codes:
   4  a message was refused, failed or expired; in a script, also anything else that was refused
   5  the server does not answer
   6  the nick is refused, or was taken over from elsewhere";
-
-const SEND_EXAMPLES: &str = "\
-Examples:
-  udpchat send bob 'the build is red' --as ci --server 192.168.1.5
-  udpchat send '#tea' - --as ci --server 192.168.1.5 < report.txt     all of it as one message
-  tail -f log | udpchat send --all --as ci --server 192.168.1.5       each line as one message
-
-What became of it goes to standard error. The exit code is 0 once everything has the verdict
-that is waited for, 3 if the time was over before, 5 if the server did not answer then, and 4 if a
-message was refused. What is in the outbox by then stays there, and goes out with the next run.";
-
-const LISTEN_EXAMPLES: &str = "\
-Examples:
-  udpchat listen --as ci --server 192.168.1.5 --from bob --from '#tea'
-  udpchat listen --as ci --server 192.168.1.5 --json
-
-A line is a message: time (RFC 3339), conversation, author and text, with tabs between. With
---json it is one of the objects of docs/SCRIPTS.md. Others see the nick online meanwhile.";
 
 #[derive(Debug, Parser)]
 #[command(
@@ -243,92 +230,6 @@ pub(crate) struct Join {
     pub(crate) secret: Secret,
 }
 
-/// Who speaks, and where.
-#[derive(Clone, Debug, PartialEq, Eq, Args)]
-pub(crate) struct Account {
-    /// Your nick
-    #[arg(long = "as", value_name = "NICK", value_parser = own_nick)]
-    pub(crate) nick: Nick,
-    /// The server, as for `join`
-    #[arg(long = "server", value_name = "ADDRESS[#KEY]")]
-    pub(crate) address: Address,
-    #[command(flatten)]
-    pub(crate) secret: Secret,
-}
-
-/// `send`.
-#[derive(Clone, Debug, PartialEq, Args)]
-pub(crate) struct Send {
-    /// To whom, and what: without a text each line of the standard input, with - all of it at once
-    #[arg(value_names = ["NICK|#ROOM", "TEXT|-"], num_args = 0..)]
-    words: Vec<String>,
-    /// To everyone
-    #[arg(long)]
-    all: bool,
-    #[command(flatten)]
-    pub(crate) account: Account,
-    /// How long a message may take from when it was read; what is in the outbox then goes out
-    /// with the next run
-    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = span)]
-    pub(crate) timeout: Duration,
-    /// What to wait for: that the server has it, or that the recipient has
-    #[arg(long, value_name = "VERDICT", value_enum, default_value_t)]
-    pub(crate) wait: Await,
-}
-
-/// What is to be said.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum What {
-    /// This.
-    Text(String),
-    /// All of the standard input.
-    Input,
-    /// Each of its lines.
-    Lines,
-}
-
-impl Send {
-    /// To whom, and what.
-    pub(crate) fn message(&self) -> Result<(To, What), clap::Error> {
-        let wrong = |why: String| CommandLine::command().error(ErrorKind::ValueValidation, why);
-        let mut words = self.words.iter();
-        let to = if self.all {
-            To::Lobby
-        } else {
-            let to = words.next().ok_or_else(|| {
-                wrong("say to whom: a nick, a #room (in quotes), or --all".to_owned())
-            })?;
-            conversation(to)
-                .map_err(|why| wrong(format!("{to:?} is neither a nick nor a #room: {why}")))?
-        };
-        let what = match words.next().map(String::as_str) {
-            None => What::Lines,
-            Some("-") => What::Input,
-            Some(text) => What::Text(text.to_owned()),
-        };
-        match words.next() {
-            None => Ok((to, what)),
-            Some(more) => {
-                Err(wrong(format!("{more:?} is one word too many; put the text in quotes")))
-            }
-        }
-    }
-}
-
-/// `listen`.
-#[derive(Clone, Debug, PartialEq, Eq, Args)]
-pub(crate) struct Listen {
-    #[command(flatten)]
-    pub(crate) account: Account,
-    /// Print JSON objects, one in a line: docs/SCRIPTS.md
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// Only what comes from there: a nick, a #room (in quotes), or #lobby for what is said to
-    /// everyone; may be given several times
-    #[arg(long, value_name = "NICK|#ROOM", value_parser = conversation)]
-    pub(crate) from: Vec<To>,
-}
-
 /// `server`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Args)]
 pub(crate) struct Server {
@@ -423,14 +324,14 @@ pub(crate) struct ClassicClient {
 }
 
 /// What the program is to be.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     /// A server and a chat.
     Host(Host),
     /// A chat.
     Join(Join),
     /// A few messages.
-    Send(Send),
+    Send(Message),
     /// An ear.
     Listen(Listen),
     /// A server.
@@ -444,7 +345,7 @@ pub(crate) enum Role {
 }
 
 /// What the program is started with.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Arguments {
     /// What it is to be.
     pub(crate) role: Role,
@@ -475,8 +376,8 @@ impl Arguments {
             (Some(Form::Host(host)), None, None) => Role::Host(host),
             (Some(Form::Join(join)), None, None) => Role::Join(join),
             (Some(Form::Send(send)), None, None) => {
-                send.message()?;
-                Role::Send(send)
+                let wrong = |why| CommandLine::command().error(ErrorKind::ValueValidation, why);
+                Role::Send(send.message().map_err(wrong)?)
             }
             (Some(Form::Listen(listen)), None, None) => Role::Listen(listen),
             (Some(Form::Server(server)), None, None) => Role::Server(server),
@@ -524,23 +425,6 @@ fn classic_client(words: &[String], secret: Secret) -> Result<ClassicClient, cla
     })
 }
 
-/// Which verdict is waited for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Await {
-    /// The recipient has it, or the server keeps it for them
-    #[default]
-    Stored,
-    /// The recipient has it; in a room, as stored
-    Delivered,
-}
-
-/// A number of seconds, up to a day.
-fn span(text: &str) -> Result<Duration, String> {
-    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    let is_short = |span: &Duration| span.as_secs() <= u64::from(DAY);
-    seconds.filter(is_short).ok_or_else(|| "it is a number of seconds, up to a day".to_owned())
-}
-
 fn any_port() -> clap::builder::RangedI64ValueParser<u16> {
     clap::value_parser!(u16).range(1..)
 }
@@ -552,6 +436,8 @@ fn port() -> clap::builder::RangedI64ValueParser<u16> {
 
 #[cfg(test)]
 mod tests {
+    use proto_core::client::To;
+
     use super::*;
 
     fn parse(line: &str) -> Result<Arguments, clap::Error> {
@@ -622,7 +508,7 @@ mod tests {
         let account = "--as ci --server 10.0.0.1";
         let said = |line: &str| {
             let Role::Send(send) = role(&format!("send {line} {account}")) else { panic!() };
-            send.message().unwrap()
+            (send.to, send.what)
         };
         let bob = || To::Peer(named("bob"));
         assert_eq!(said("bob hi"), (bob(), What::Text("hi".to_owned())));

@@ -40,7 +40,11 @@ impl Face for Sending {
             | Notice::Registered { .. }
             | Notice::Table { .. }
             | Notice::Room(_) => {}
-            left @ Notice::Left { .. } => {
+            Notice::Left { kept, elsewhere, unkept, directory, exit, silent, .. } => {
+                // What was not done was explained.
+                let undone = &[];
+                let left =
+                    Notice::Left { kept, elsewhere, unkept, directory, undone, exit, silent };
                 self.words.left(&left, lines);
                 if self.came > 0 {
                     let came = self.came;

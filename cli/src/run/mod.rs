@@ -27,8 +27,8 @@ use crate::{
     accounts,
     address::{self, Address},
     arguments::{
-        Account, AccountsForm, AccountsTool, Arguments, ClassicClient, Host, Join, Listen, Role,
-        Secret, Send, Sure, Whom,
+        Account, AccountsForm, AccountsTool, Arguments, ClassicClient, Host, Join, Listen, Message,
+        Role, Secret, Sure, Whom,
     },
     password::Password,
     session::Exit,
@@ -98,7 +98,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, RunError> {
     match &arguments.role {
         Role::Host(host) => run_host(&directories, host),
         Role::Join(join) => run_join(&directories, join),
-        Role::Send(send) => run_send(&directories, send),
+        Role::Send(message) => run_send(&directories, message),
         Role::Listen(listen) => run_listen(&directories, listen),
         Role::Server(server) => server::run(&directories, *server, Form::Modern),
         Role::ClassicServer(server) => server::run(&directories, *server, Form::Classic),
@@ -139,10 +139,9 @@ fn run_join(directories: &Directories, join: &Join) -> Result<Exit, RunError> {
     run_client(directories, own, address, manner)
 }
 
-fn run_send(directories: &Directories, send: &Send) -> Result<Exit, RunError> {
-    let (to, what) = send.message().map_err(io::Error::other)?;
-    let manner = Manner::Send { to, what, wait: send.wait, timeout: send.timeout };
-    run_account(directories, &send.account, manner)
+fn run_send(directories: &Directories, message: &Message) -> Result<Exit, RunError> {
+    let Message { to, what, account, timeout, wait } = message.clone();
+    run_account(directories, &account, Manner::Send { to, what, wait, timeout })
 }
 
 fn run_listen(directories: &Directories, listen: &Listen) -> Result<Exit, RunError> {

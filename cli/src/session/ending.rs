@@ -4,7 +4,10 @@ use proto_core::time::Instant;
 
 use crate::{command::Origin, notice::Notice};
 
-use super::{Await, Chat, Exit, Moment, PATIENCE, Phase, SCRIPTS_PATIENCE, Script, Session};
+use super::{
+    Await, Chat, Exit, Moment, PATIENCE, Phase, SCRIPTS_PATIENCE, Script, Session, queue::Queue,
+    sent::Sent,
+};
 
 impl Session {
     /// Begins to leave the program: deregisters first.
@@ -68,11 +71,16 @@ impl Session {
             return;
         }
         let Some(script) = self.script else { return };
-        if self.gives_up().is_some_and(|until| until <= at.now) && !self.is_leaving() {
+        if script.gives_up(&self.queue, &self.sent).is_some_and(|until| until <= at.now)
+            && !self.is_leaving()
+        {
             self.gave_up = true;
             self.queue.end(at.now);
             self.queue.interrupt();
-            self.leave(chat, at);
+            match self.silent {
+                Some(_) => self.end(chat, at, Some(Exit::ServerSilent)),
+                None => self.leave(chat, at),
+            }
             return;
         }
         // Mail that waited at the server is shown first.
@@ -87,13 +95,6 @@ impl Session {
         if self.phase == Phase::Offline || !open {
             self.leave(chat, at);
         }
-    }
-
-    /// When a script's time is over.
-    pub(super) fn gives_up(&self) -> Option<Instant> {
-        let Script { wait, timeout } = self.script?;
-        let open = self.queue.waits_since().into_iter().chain(self.sent.open_since(wait)).min();
-        Some(open.or(self.queue.ended())? + timeout?)
     }
 
     /// When a silent server has been waited for long enough to give up, if
@@ -118,5 +119,13 @@ impl Session {
         };
         // A script that has ended is given up in either form.
         since.or(self.queue.ended()).map(|since| since + PATIENCE)
+    }
+}
+
+impl Script {
+    /// When its time is over.
+    pub(super) fn gives_up(self, queue: &Queue, sent: &Sent) -> Option<Instant> {
+        let open = queue.waits_since().into_iter().chain(sent.open_since(self.wait)).min();
+        Some(open.or(queue.ended())? + self.timeout?)
     }
 }

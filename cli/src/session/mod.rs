@@ -349,7 +349,8 @@ impl Session {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let silence = self.silent.and_then(|_| self.patience_ends());
         let (queue, rooms) = (self.queue.deadline(), self.rooms.deadline());
-        let give_up = self.gives_up().filter(|_| !self.is_leaving());
+        let give_up = self.script.and_then(|script| script.gives_up(&self.queue, &self.sent));
+        let give_up = give_up.filter(|_| !self.is_leaving());
         [self.settling, self.mailbox, silence, queue, rooms, give_up].into_iter().flatten().min()
     }
 

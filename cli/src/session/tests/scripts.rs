@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::{json::Json, modern::Modern, sending::Sending};
 
 use super::{
-    super::{Await, Exit, PATIENCE, Script},
+    super::{Await, Exit, Script},
     world::{World, nick},
 };
 
@@ -166,7 +166,6 @@ fn at_the_timeout_it_is_said_what_stays_and_what_does_not() {
     world.pass(TIMEOUT.saturating_sub(Duration::from_secs(1)));
     assert_eq!(world.exit(), None, "it has the time that it was given");
     world.pass(Duration::from_secs(1));
-    world.pass(PATIENCE);
     assert_eq!(world.exit(), Some(Exit::ServerSilent));
     let said = world.reports();
     assert!(said.contains(&"line 1: Not done, and not kept: it ended before.".to_owned()));
