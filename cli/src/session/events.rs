@@ -31,14 +31,14 @@ impl Session {
             Event::RegisterRefused(why) => {
                 self.offline(chat, at);
                 self.tell(at, Notice::RegisterRefused(why));
-                self.lost_nick(chat, at);
+                lost_nick(self, chat, at);
             }
             Event::PasswordWanted { why, wait } => {
                 let display = (&mut self.display, at);
                 if self.passwords.wanted(chat, display, (why, wait), self.script.is_some())
                     == Err(GivesUp)
                 {
-                    self.give_up_nick(chat, at);
+                    give_up_nick(self, chat, at);
                 }
             }
             Event::Deregistered { answered } => self.deregistered(chat, at, answered),
@@ -65,12 +65,11 @@ impl Session {
                 self.last_from = Some(from);
                 let said = Message { from, time, text: SafeText::new(text), waited };
                 let notice = Notice::Message(said, position);
-                self.came(chat, at, (To::Peer(from), position.to_record_number()), notice);
+                came(self, chat, at, (To::Peer(from), position.to_record_number()), notice);
             }
             Event::RoomMessage { room, index, from, time } => {
                 let said = RoomMessage { room, from, time, text: SafeText::new(text) };
-                let notice = Notice::Room(RoomNotice::Message(said, index));
-                self.came(chat, at, (room, index), notice);
+                came(self, chat, at, (room, index), Notice::Room(RoomNotice::Message(said, index)));
             }
             Event::RoomReset { room } => self.tell(at, Notice::Room(RoomNotice::Reset(room))),
             Event::RoomGap { room, missing, why } => {
@@ -110,7 +109,7 @@ impl Session {
             Event::Displaced => {
                 self.offline(chat, at);
                 self.tell(at, Notice::Displaced);
-                self.lost_nick(chat, at);
+                lost_nick(self, chat, at);
             }
             Event::ServerClosed(why) => self.server_closed(chat, at, why),
             Event::KeyChanged { nick } => self.tell(at, Notice::KeyChanged(nick)),
@@ -125,20 +124,6 @@ impl Session {
             Event::Damaged => self.tell(at, Notice::Damaged),
             // Nothing to show; so with submissions in a room, which the server is the only way into.
             _ => {}
-        }
-    }
-
-    /// Something came, and has been seen once it is shown.
-    fn came(
-        &mut self,
-        chat: &mut impl Chat,
-        at: Moment,
-        (with, number): (To, u64),
-        notice: Notice<'_>,
-    ) {
-        self.tell(at, notice);
-        if let Some(conversation) = chat.conversation(&with) {
-            self.display.seen(conversation, number);
         }
     }
 
@@ -163,13 +148,6 @@ impl Session {
         }
     }
 
-    /// At the start, and in a script, there is no going on without a nick.
-    fn lost_nick(&mut self, chat: &mut impl Chat, at: Moment) {
-        if self.script.is_some() || !self.was_online {
-            self.end(chat, at, Some(Exit::NickRefused));
-        }
-    }
-
     fn deregistered(&mut self, chat: &mut impl Chat, at: Moment, answered: bool) {
         let exit = matches!(self.phase, Phase::Leaving { exit: true, .. });
         self.offline(chat, at);
@@ -191,7 +169,7 @@ impl Session {
         }
         if offline {
             self.offline(chat, at);
-            self.lost_nick(chat, at);
+            lost_nick(self, chat, at);
         }
     }
 
@@ -207,13 +185,34 @@ impl Session {
         self.rooms.offline();
         self.answered(at, Err(Notice::YouAreOffline));
     }
+}
 
-    /// There is nobody who could give a better password.
-    fn give_up_nick(&mut self, chat: &mut impl Chat, at: Moment) {
-        // It is not registered, so there is nothing to wait for.
-        let _ = chat.deregister();
-        chat.release();
-        self.phase = Phase::Offline;
-        self.end(chat, at, Some(Exit::NickRefused));
+/// Something came, and has been seen once it is shown.
+fn came(
+    session: &mut Session,
+    chat: &mut impl Chat,
+    at: Moment,
+    (with, number): (To, u64),
+    notice: Notice<'_>,
+) {
+    session.tell(at, notice);
+    if let Some(conversation) = chat.conversation(&with) {
+        session.display.seen(conversation, number);
     }
+}
+
+/// At the start, and in a script, there is no going on without a nick.
+fn lost_nick(session: &mut Session, chat: &mut impl Chat, at: Moment) {
+    if session.script.is_some() || !session.was_online {
+        session.end(chat, at, Some(Exit::NickRefused));
+    }
+}
+
+/// There is nobody who could give a better password.
+fn give_up_nick(session: &mut Session, chat: &mut impl Chat, at: Moment) {
+    // It is not registered, so there is nothing to wait for.
+    let _ = chat.deregister();
+    chat.release();
+    session.phase = Phase::Offline;
+    session.end(chat, at, Some(Exit::NickRefused));
 }
