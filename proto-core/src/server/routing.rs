@@ -165,7 +165,14 @@ impl Router<'_, '_> {
         let Some(entry) = self.cx.messages.get(id) else { return };
         let (stage, pair) = (entry.stage(), entry.pair());
         match stage {
-            Stage::Relaying => self.mailboxes.store(self.cx, self.accounts, id),
+            Stage::Relaying => {
+                // A mailbox is read in its order: what its author said before goes ahead of it.
+                let first = |router: &Self| router.submissions.first_relayed(router.cx, pair?);
+                while let Some(before) = first(self).filter(|first| *first != id) {
+                    self.mailboxes.store(self.cx, self.accounts, before);
+                }
+                self.mailboxes.store(self.cx, self.accounts, id);
+            }
             Stage::Storing => {
                 // The store may yet do what it was asked.
                 self.submissions.venture(self.cx, id);

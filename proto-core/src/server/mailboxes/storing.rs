@@ -170,6 +170,7 @@ pub(crate) fn stored(
                     entry.set_stage(Stage::Relaying);
                 }
                 cx.messages.set_timer(id, Some(cx.now + cx.config.relay));
+                submissions.withdraw_after(cx, id);
             } else {
                 submissions.failed(cx, accounts, id);
             }

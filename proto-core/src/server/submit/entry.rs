@@ -187,6 +187,11 @@ impl Entry {
         (self.stage, self.ask) = (Stage::Storing, Ask::Owed);
     }
 
+    /// The store is to be asked to save it.
+    pub(super) fn is_owed(&self) -> bool {
+        self.ask == Ask::Owed
+    }
+
     /// The store was asked to save it.
     pub(crate) fn asked(&mut self, ticket: Ticket) {
         self.ask = Ask::Asked(ticket.serial);
