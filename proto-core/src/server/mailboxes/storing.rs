@@ -16,7 +16,7 @@ use super::{
         ctx::Ctx,
         event::Event,
         role::ServerLink,
-        submit::{Entry, Stage, Submissions},
+        submit::{self, Entry, Stage, Submissions},
     },
     reader::Reader,
     reading::{handed_over, read_on},
@@ -170,7 +170,7 @@ pub(crate) fn stored(
                     entry.set_stage(Stage::Relaying);
                 }
                 cx.messages.set_timer(id, Some(cx.now + cx.config.relay));
-                submissions.withdraw_after(cx, id);
+                submit::withdraw_after(cx, id);
             } else {
                 submissions.failed(cx, accounts, id);
             }

@@ -21,4 +21,4 @@ pub(super) use pair::Held;
 pub(super) use pairs::{Pairs, PairsHead};
 pub(super) use refusals::{refuse_new, return_credit, write_refusals};
 pub(super) use said::Said;
-pub(super) use submissions::{Known, Submissions, came_by, put, wait};
+pub(super) use submissions::{Known, Submissions, came_by, put, wait, withdraw_after};

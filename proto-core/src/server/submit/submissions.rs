@@ -213,22 +213,6 @@ impl Submissions<'_> {
         None
     }
 
-    /// The store failed at a submission: those after it of the same pair, which it was not asked
-    /// to save yet, are not to be saved ahead of it.
-    pub(crate) fn withdraw_after(&mut self, cx: &mut Ctx<'_>, id: Id<Entry>) {
-        let Some(mut at) = cx.messages.get(id).map(|entry| entry.of_pair.next()) else { return };
-        while let Some((id, entry)) = at.and_then(|id| Some((id, cx.messages.get_mut(id)?))) {
-            at = entry.of_pair.next();
-            if !(entry.stage == Stage::Storing && entry.is_owed() && entry.is_queued()) {
-                continue;
-            }
-            entry.give_up();
-            entry.stage = Stage::Relaying;
-            cx.requests.settle(cx.messages.rows(), id);
-            cx.messages.set_timer(id, Some(cx.now + cx.config.relay));
-        }
-    }
-
     /// The store may yet do what it was asked for a submission: that it is not taken might be
     /// untrue.
     pub(crate) fn venture(&mut self, cx: &mut Ctx<'_>, id: Id<Entry>) {
@@ -592,4 +576,20 @@ pub(crate) fn put(
         wait(cx, id);
     }
     true
+}
+
+/// The store failed at a submission: those after it of the same pair, which it was not asked
+/// to save yet, are not to be saved ahead of it.
+pub(crate) fn withdraw_after(cx: &mut Ctx<'_>, id: Id<Entry>) {
+    let Some(mut at) = cx.messages.get(id).map(|entry| entry.of_pair.next()) else { return };
+    while let Some((id, entry)) = at.and_then(|id| Some((id, cx.messages.get_mut(id)?))) {
+        at = entry.of_pair.next();
+        if !(entry.stage == Stage::Storing && entry.is_owed() && entry.is_queued()) {
+            continue;
+        }
+        entry.give_up();
+        entry.stage = Stage::Relaying;
+        cx.requests.settle(cx.messages.rows(), id);
+        cx.messages.set_timer(id, Some(cx.now + cx.config.relay));
+    }
 }
