@@ -284,6 +284,7 @@ fn outcome_of(to: &To, outcome: Outcome) -> String {
         Outcome::Stored if to.is_room() => "[Message received by Server.]".to_owned(),
         Outcome::Stored => "[Messages received by the server and saved.]".to_owned(),
         Outcome::Expired => format!("[Message to {whom} expired.]"),
+        Outcome::Unconfirmed => format!("[Message to {whom} not confirmed.]"),
         Outcome::Refused(why @ Refusal::Superseded) => {
             format!("[Message to {whom} not sent again: {}.]", words::refusal(why))
         }

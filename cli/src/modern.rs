@@ -324,6 +324,9 @@ fn outcome_of(to: &To, text: Option<&SafeText>, outcome: Outcome) -> String {
         Outcome::Stored if to.is_room() => format!("(said in {whom}: {what})"),
         Outcome::Stored => format!("(saved for {whom}, who gets it on return: {what})"),
         Outcome::Expired => format!("NOT DELIVERED to {whom} in the time it had, given up: {what}"),
+        Outcome::Unconfirmed => format!(
+            "NOT CONFIRMED by {whom}, who has later messages of yours: the server may have lost it; ask, or write it again: {what}"
+        ),
         Outcome::Refused(why @ Refusal::Superseded) => {
             format!("NOT SENT AGAIN to {whom}, {what}: {}", words::refusal(why))
         }

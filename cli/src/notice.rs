@@ -82,6 +82,11 @@ pub(crate) enum Notice<'a> {
         /// How many.
         missing: u64,
     },
+    /// Mail in someone's name cannot be read.
+    Unreadable {
+        /// Whose it is said to be.
+        from: Nick,
+    },
     /// All that waited at registration was shown.
     MailboxEmpty,
     /// A message goes by way of the server.
@@ -344,6 +349,8 @@ pub(crate) enum Outcome {
     Stored,
     /// It was given up.
     Expired,
+    /// Its recipient has later ones, and does not say that it has this one.
+    Unconfirmed,
     /// It was refused.
     Refused(Refusal),
     /// This client's own disk failed it.
@@ -356,6 +363,7 @@ impl From<Verdict> for Outcome {
             Verdict::Delivered => Self::Delivered,
             Verdict::Stored => Self::Stored,
             Verdict::Expired => Self::Expired,
+            Verdict::Unconfirmed => Self::Unconfirmed,
             Verdict::Refused(why) => Self::Refused(why),
             Verdict::Failed(why) => Self::Failed(why),
         }

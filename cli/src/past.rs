@@ -113,6 +113,7 @@ fn fate_of(fate: Fate, with: &To) -> &'static str {
         Some(Outcome::Stored) if with.is_room() => "said",
         Some(Outcome::Stored) => "saved for them",
         Some(Outcome::Expired) => "NOT DELIVERED",
+        Some(Outcome::Unconfirmed) => "NOT CONFIRMED",
         Some(Outcome::Refused(_)) => "REFUSED",
         Some(Outcome::Failed(_)) => "NOT SENT",
     }

@@ -33,7 +33,8 @@ impl Face for Sending {
             // It was explained.
             Notice::Outcome {
                 origin: Some(_),
-                outcome: Outcome::Expired | Outcome::Refused(_) | Outcome::Failed(_),
+                outcome:
+                    Outcome::Expired | Outcome::Unconfirmed | Outcome::Refused(_) | Outcome::Failed(_),
                 ..
             }
             | Notice::NotDone { .. }

@@ -164,6 +164,11 @@ pub(crate) fn plain(notice: &Notice<'_>, grammar: Grammar) -> Option<String> {
                 "{missing} messages from {from} are missing here; ask them to send them again"
             ));
         }
+        Notice::Unreadable { from } => {
+            return Some(format!(
+                "mail that is said to be from {from} cannot be read: {from} did not write it so; ask them whether they wrote"
+            ));
+        }
         Notice::NotSent { to, why: SendError::Unknown } => {
             return Some(format!(
                 "nobody here goes by {}; nothing was sent, /who lists the nicks",

@@ -314,6 +314,9 @@ pub struct Position {
 }
 
 impl Position {
+    /// Of no message; as a cursor, ahead of all.
+    pub const NONE: Self = Self::new(Epoch(0), Number(0));
+
     /// Of `number` in `epoch`.
     pub const fn new(epoch: Epoch, number: Number) -> Self {
         Self { epoch, number }

@@ -129,6 +129,7 @@ pub mod link;
 pub mod password;
 pub mod random;
 mod rate;
+mod received;
 pub mod record;
 mod role;
 pub mod server;
@@ -141,5 +142,6 @@ pub mod timers;
 mod violation;
 pub mod wire;
 
+pub use received::Received;
 pub use role::{StartError, text_bound};
 pub use violation::Violation;

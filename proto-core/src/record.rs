@@ -8,6 +8,7 @@ use siphasher::sip::SipHasher13;
 
 use crate::{
     id::{Account, Epoch, Incarnation, Nick, Number, Position, PublicKey, RoomName},
+    received::Received,
     storage::{Body, Pool},
     time::UnixTime,
     wire::MAX_BODY,
@@ -17,7 +18,7 @@ use crate::{
 const SCHEMA: u8 = 1;
 
 /// The most bytes that a header takes.
-const HEADER_BOUND: usize = 400;
+const HEADER_BOUND: usize = 450;
 
 /// The most bytes of a record with the longest body.
 pub const MAX_RECORD: usize = record_bound(MAX_BODY);
@@ -181,9 +182,12 @@ pub(crate) struct PairRecord {
     pub(crate) key: u32,
     /// Saved up to here; in the newest epoch that was taken in since the key was renewed.
     pub(crate) stored: Position,
+    /// Handed over up to here.
     pub(crate) delivered: Position,
-    pub(crate) expired: (Position, Position),
+    /// What the recipient had then, by its own word, and its receipt for that.
+    pub(crate) received: Received,
     pub(crate) receipt: [u8; 16],
+    pub(crate) expired: (Position, Position),
 }
 
 impl PairRecord {
@@ -199,6 +203,8 @@ impl PairRecord {
 pub(crate) struct InboxRecord {
     /// It came by way of the server.
     pub(crate) saved: bool,
+    /// Of a person: what the inbox has of theirs once it has this one.
+    pub(crate) received: Received,
     /// Who said it, in a room.
     pub(crate) author: Option<Nick>,
 }
@@ -292,10 +298,12 @@ pub(crate) mod tests {
             key: u32::MAX,
             stored: last,
             delivered: last,
-            expired: (last, last),
+            received: Received { first: last, gap: (last, last), last },
             receipt: [255; 16],
+            expired: (last, last),
         }));
-        assert!(fits(&InboxRecord { saved: true, author: Some(nick) }));
+        let received = Received { first: last, gap: (last, last), last };
+        assert!(fits(&InboxRecord { saved: true, received, author: Some(nick) }));
     }
 
     #[test]

@@ -20,6 +20,7 @@ use crate::{
     host::{Action, Log, Machine, Records, Resume, Ticket},
     id::{Account, Epoch, Incarnation, Nick, Number, Position, PublicKey, RoomName, SecretKey},
     random::{Random, Seed},
+    received::Received,
     record::{
         Access, AccountRecord, AccountState, EntryRecord, InboxRecord, MailRecord, MemberRecord,
         PairRecord, PlaceRecord, RoomRecord, encode, record_bound,
@@ -165,7 +166,14 @@ fn extreme(log: Log, dice: &mut Random) -> Vec<u8> {
         }
         Log::Pairs(_) if one_in(2, dice) => record!(PlaceRecord { epoch, number }),
         Log::Pairs(_) => {
-            record!(PairRecord { key, stored: a, delivered: b, expired: (c, d), receipt: [0; 16] })
+            record!(PairRecord {
+                key,
+                stored: a,
+                delivered: b,
+                received: Received { first: c, gap: (a, d), last: b },
+                receipt: [0; 16],
+                expired: (c, d),
+            })
         }
         Log::Rooms => record!(RoomRecord {
             name: room,
@@ -195,7 +203,11 @@ fn extreme(log: Log, dice: &mut Random) -> Vec<u8> {
             home: Some((account, key)),
             room: None,
             stored: a,
-            settled: Settled { delivered: b, expired: (c, d), refused: a },
+            settled: Settled {
+                received: Received { first: c, gap: (a, d), last: b },
+                expired: (c, d),
+                refused: a,
+            },
             history: History {
                 spans: (0..dice.u32() % 4)
                     .map(|_| Span {
@@ -208,7 +220,11 @@ fn extreme(log: Log, dice: &mut Random) -> Vec<u8> {
             },
         }),
         Log::Outbox(_) => record!(OutboxRecord { verdict: Some((Verdict::Stored, any(dice))) }),
-        Log::Inbox(_) | Log::Passwords => record!(InboxRecord { saved: true, author: None }),
+        Log::Inbox(_) | Log::Passwords => record!(InboxRecord {
+            saved: true,
+            received: Received { first: c, gap: (a, d), last: b },
+            author: None,
+        }),
     };
     out.truncate(length.unwrap());
     out

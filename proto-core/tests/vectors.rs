@@ -13,6 +13,7 @@ use std::{
 };
 
 use proto_core::{
+    Received,
     id::{
         Account, Epoch, Incarnation, MessageName, Nick, Number, Position, PublicKey, Recipient,
         Room, RoomName, SecretKey, SessionId,
@@ -523,13 +524,18 @@ fn sealed_mail_and_its_receipt() {
     let prologue = [b"udpchat 1 mail", &named[..]].concat();
     file.add("prologue", &prologue);
     file.add("body", &body);
+    file.remark("Inside the seal: the open message before was epoch 3, number 5; then the body.");
+    let previous = Position::new(Epoch(3), Number(5));
+    let inside = [&[5, 0, 0, 0, 3, 0, 0, 0][..], &body].concat();
+    file.add("inside", &inside);
 
     let seed = count(0x40);
     let mut sealed = [&body[..], &[0; MAIL_OVERHEAD]].concat();
-    let length = seal_mail(&author, &name, &mut generator(seed), BOOT, &mut sealed, body.len());
+    let length =
+        seal_mail(&author, &name, previous, &mut generator(seed), BOOT, &mut sealed, body.len());
     assert_eq!(length, Some(sealed.len()));
     let mut state = Noise::new(X.as_bytes(), &prologue, &name.recipient.0);
-    let one_time = ephemeral(&author_secret, seed, &state.hash, &name.recipient.0, &body);
+    let one_time = ephemeral(&author_secret, seed, &state.hash, &name.recipient.0, &inside);
     let public = Portable.public(&one_time);
     file.add("ephemeral.secret", one_time);
     file.add("ephemeral.public", public);
@@ -537,28 +543,36 @@ fn sealed_mail_and_its_receipt() {
     state.mix_key(&one_time, &name.recipient.0);
     let sealed_key = state.encrypt(&name.author.0);
     state.mix_key(&author_secret, &name.recipient.0);
-    assert_eq!(sealed, [&public[..], &sealed_key, &state.encrypt(&body)].concat());
+    assert_eq!(sealed, [&public[..], &sealed_key, &state.encrypt(&inside)].concat());
     let mut by_snow = vec![0; sealed.len()];
     let mut writer = snow(X, &author_secret, &one_time, Some(&name.recipient.0), &prologue);
-    let length = writer.write_message(&body, &mut by_snow).unwrap();
+    let length = writer.write_message(&inside, &mut by_snow).unwrap();
     assert_eq!(sealed, by_snow[..length]);
     file.add("sealed", &sealed);
 
-    file.remark("The receipt: the recipient has all of the author's messages of epoch 3 up to 7.");
+    file.remark(
+        "The receipt: of the author's messages the recipient has all from epoch 2, number 4 to",
+    );
+    file.remark("epoch 3, number 7, but for those between (3, 2) and (3, 5).");
     file.remark("Agreed is the DH of the two static keys, key what the MAC is made with.");
     let shared = Portable.agree(&recipient_secret, &name.author.0).unwrap();
     let key = hash(&[b"udpchat 1 pair key", &shared]);
-    let made = mac(&key, &[b"udpchat 1 receipt", &named[..]].concat());
-    assert_eq!(receipt(&recipient, &name.author, &name), Some(made));
+    let at = |epoch, number| Position::new(Epoch(epoch), Number(number));
+    let received = Received { first: at(2, 4), gap: (at(3, 2), at(3, 5)), last: at(3, 7) };
+    let spelled = [4, 2, 2, 3, 5, 3, 7, 3].map(u32::to_le_bytes).concat();
+    let between = [name.author.0, name.recipient.0].concat();
+    let made = mac(&key, &[b"udpchat 1 receipt", &between[..], &spelled].concat());
+    assert_eq!(receipt(&recipient, &name.author, &name.recipient, &received), Some(made));
     file.add("receipt.agreed", shared);
     file.add("receipt.key", key);
     file.add("receipt", made);
 
     let mut read = file.check();
     let mut bytes = read.remove("sealed").unwrap();
-    assert_eq!(open_mail(&recipient, &name, &mut bytes).unwrap(), body);
+    let (found, opened) = open_mail(&recipient, &name, &mut bytes).unwrap();
+    assert_eq!((found, &opened[..]), (previous, &body[..]));
     let found = read["receipt"].clone().try_into().unwrap();
-    assert!(check_receipt(&author, &name.recipient, &name, &found));
+    assert!(check_receipt(&author, &name.author, &name.recipient, &received, &found));
 }
 
 // ---------------------------------------------------------------------- frames
@@ -821,11 +835,14 @@ fn message_samples() -> Vec<Sample> {
     let key = PublicKey(count(0x20)).tag();
     let submit =
         Submit { to, epoch, number, key: 2, skip: 6, total: 350, offset: 320, piece: SEALED };
+    let at = |epoch, number| Position::new(Epoch(epoch), Number(number));
+    let received = Received { first: at(2, 4), gap: (at(3, 2), at(3, 5)), last: at(3, 7) };
+    let spelled = [2, 4, 3, 2, 3, 5, 3, 7].map(n).concat();
     let progress = DeliveryStatus {
         to,
         key: 2,
         stored: Position::new(epoch, Number(9)),
-        delivered: Position::new(epoch, number),
+        received,
         expired: (Position::new(Epoch(2), Number(4)), Position::new(epoch, Number(5))),
         online: true,
         receipt,
@@ -853,9 +870,9 @@ fn message_samples() -> Vec<Sample> {
         ),
         sample(
             "receipt",
-            "Receipt: epoch 3, all up to 7",
-            Frame::Receipt(Receipt { epoch, number }),
-            &[n(3), n(7)],
+            "Receipt: epoch 3, the five up to 7",
+            Frame::Receipt(Receipt { epoch, number, run: 5 }),
+            &[n(3), n(7), n(5)],
         ),
         sample(
             "submit",
@@ -865,7 +882,7 @@ fn message_samples() -> Vec<Sample> {
         ),
         sample(
             "delivery_status",
-            "DeliveryStatus: to account 1, key number 2; by epoch and number, stored up to (3, 9), delivered up to (3, 7), expired from (2, 4) to (3, 5); online, a receipt",
+            "DeliveryStatus: to account 1, key number 2; by epoch and number, stored up to (3, 9), received from (2, 4) to (3, 7) but for those between (3, 2) and (3, 5), expired from (2, 4) to (3, 5); online, a receipt",
             Frame::DeliveryStatus(progress),
             &[
                 n(0),
@@ -873,8 +890,7 @@ fn message_samples() -> Vec<Sample> {
                 n(2),
                 n(3),
                 n(9),
-                n(3),
-                n(7),
+                spelled.clone(),
                 n(2),
                 n(4),
                 n(3),
@@ -890,12 +906,12 @@ fn message_samples() -> Vec<Sample> {
                 to,
                 key: 0,
                 stored: Position::default(),
-                delivered: Position::default(),
+                received: Received::default(),
                 expired: (Position::default(), Position::default()),
                 online: false,
                 receipt: [0; 16],
             }),
-            &[n(0), n(1), vec![0; 10], vec![0; 16]],
+            &[n(0), n(1), vec![0; 16], vec![0; 16]],
         ),
         not(
             "entry-refused.no-recipient",
@@ -936,9 +952,9 @@ fn message_samples() -> Vec<Sample> {
         ),
         sample(
             "mail-ack",
-            "MailAck: place 2^40 + 9, a receipt",
-            Frame::MailAck(MailAck { index: RUN + 9, receipt }),
-            &[n(RUN + 9), receipt.to_vec()],
+            "MailAck: place 2^40 + 9, received from (2, 4) to (3, 7) but for those between (3, 2) and (3, 5), a receipt",
+            Frame::MailAck(MailAck { index: RUN + 9, received, receipt }),
+            &[n(RUN + 9), spelled, receipt.to_vec()],
         ),
         sample(
             "status_query",

@@ -262,6 +262,7 @@ impl Chat {
                 Verdict::Delivered => format!("delivered: {}", mine(id)),
                 Verdict::Stored => format!("stored: {}", mine(id)),
                 Verdict::Expired => format!("expired: {}", mine(id)),
+                Verdict::Unconfirmed => format!("unconfirmed: {}", mine(id)),
                 Verdict::Refused(why) => format!("refused ({why:?}): {}", mine(id)),
                 Verdict::Failed(why) => format!("failed ({why:?}): {}", mine(id)),
             },
@@ -269,6 +270,7 @@ impl Chat {
             Event::Message { from, by_server: true, .. } => format!("{from} (relayed): {text}"),
             Event::Message { from, .. } => format!("{from}: {text}"),
             Event::Gap { from, missing } => format!("{missing} of {from} missing"),
+            Event::Unreadable { from } => format!("unreadable mail of {from}"),
             Event::RoomMessage { room, from, .. } => format!("{} {from}: {text}", name(&room)),
             Event::RoomReset { room } => format!("the log of {} is another", name(&room)),
             Event::RoomGap { room, missing, why } => {

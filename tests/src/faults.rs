@@ -65,9 +65,31 @@ pub struct Faults {
     pub brief: bool,
     /// Stores are put back to what they were, begun anew, and copied with their identities.
     pub restores: bool,
+    /// The server has its keys and says what it likes.
+    pub dishonest: bool,
+}
+
+/// Which laws hold in a world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Regime {
+    /// All who have keys are honest, and no store goes back.
+    Honest,
+    /// Stores go back.
+    Restores,
+    /// The server says what it likes.
+    Dishonest,
 }
 
 impl Faults {
+    /// Which laws hold.
+    pub(crate) fn regime(&self) -> Regime {
+        match self {
+            Self { dishonest: true, .. } => Regime::Dishonest,
+            Self { restores: true, .. } => Regime::Restores,
+            _ => Regime::Honest,
+        }
+    }
+
     /// Nothing goes wrong.
     pub fn none() -> Self {
         Self { delay: 10_000, ..Self::default() }
@@ -117,6 +139,7 @@ impl Faults {
             expiry: on(),
             brief: on(),
             restores: false,
+            dishonest: false,
         }
     }
 

@@ -2,6 +2,7 @@
 //! judge by what is durable, not by what a role believes.
 
 use proto_core::{
+    Received,
     id::{Account, Epoch, Incarnation, Nick, Number, Position, PublicKey, RoomName},
     record::{Access, AccountState},
     time::UnixTime,
@@ -114,18 +115,14 @@ impl MailRecord {
 /// How far a recipient has an author's messages by way of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub struct PairRecord {
-    /// The author's epoch.
-    pub epoch: Epoch,
     /// The number of the recipient's key that `stored` is about.
     pub key: u32,
     /// All up to here are durable at the server.
-    pub stored: Number,
-    /// The recipient has all up to here.
-    pub delivered: Number,
-    /// The first and the last that expired.
-    pub expired: (Number, Number),
-    /// The recipient's word for `delivered`.
-    pub receipt: [u8; 16],
+    pub stored: Position,
+    /// Handed over up to here.
+    pub delivered: Position,
+    /// What the recipient has, by its word.
+    pub received: Received,
 }
 
 /// The header of a message in an outbox.

@@ -231,8 +231,8 @@ fn brief(frame: &Frame<'_>) -> String {
         ),
         Frame::MailAck(ack) => format!("MailAck {}", ack.index),
         Frame::DeliveryStatus(p) => format!(
-            "DeliveryStatus to {:?} stored {:?} delivered {:?} expired {:?} online {}",
-            p.to, p.stored, p.delivered, p.expired, p.online
+            "DeliveryStatus to {:?} stored {:?} received {:?} expired {:?} online {}",
+            p.to, p.stored, p.received, p.expired, p.online
         ),
         other => format!("{other:?}"),
     }

@@ -71,7 +71,7 @@ impl World {
         let mut world = Self {
             nodes: Vec::new(),
             network: Network::default(),
-            judges: Judges::new(laws, faults.restores),
+            judges: Judges::new(laws, faults.regime()),
             cx: Ctx::new(setup.seed, faults, setup.telling),
             requests: None,
             crowd: Crowd::default(),

@@ -1,10 +1,11 @@
 //! A server that has all its keys and says what it likes: what it cannot know is not believed.
 
 use proto_core::{
+    Received,
     client::{Event, Verdict},
-    id::{Number, Position},
+    id::{Nick, Number, Position},
     server::Logins,
-    wire::{DeliveryStatus, Frame},
+    wire::{DeliveryStatus, Frame, Mail},
 };
 use simulation::{
     clock::{Moment, SECOND},
@@ -24,7 +25,7 @@ const BOB: Place = 2;
 fn without_bob() -> World {
     let mut world = World::new(&Setup {
         seed: 1,
-        faults: Faults::none(),
+        faults: Faults { dishonest: true, ..Faults::none() },
         nicks: ["alice", "bob"].map(String::from).into(),
         real: false,
         logins: Logins::Open,
@@ -84,7 +85,7 @@ fn delivered_is_the_recipients_word_only() {
     let honest = world.intercepted();
     let lie = honest.with_lies(|frame| match frame {
         Frame::DeliveryStatus(progress) => Some(Frame::DeliveryStatus(DeliveryStatus {
-            delivered: progress.stored,
+            received: Received::only(progress.stored),
             receipt: [7; 16],
             ..*progress
         })),
@@ -112,7 +113,7 @@ fn a_receipt_is_for_what_it_names() {
     hold(
         &mut world,
         ALICE,
-        |frame| matches!(frame, Frame::DeliveryStatus(p) if p.delivered.number != Number(0)),
+        |frame| matches!(frame, Frame::DeliveryStatus(p) if !p.received.is_none()),
     );
     world.register(BOB);
     let honest = world.intercepted();
@@ -125,7 +126,7 @@ fn a_receipt_is_for_what_it_names() {
     let lie = honest.with_lies(|frame| match frame {
         Frame::DeliveryStatus(progress) => Some(Frame::DeliveryStatus(DeliveryStatus {
             stored: after(progress.stored),
-            delivered: after(progress.delivered),
+            received: Received { last: after(progress.received.last), ..progress.received },
             ..*progress
         })),
         _ => None,
@@ -137,6 +138,31 @@ fn a_receipt_is_for_what_it_names() {
     world.run(SHORTLY);
     assert_eq!(shown(&world, BOB).last().unwrap().1, "two");
     assert_eq!(verdicts(&world, ALICE).last(), Some(&Verdict::Delivered));
+}
+
+/// What the server leaves out is a gap to its reader, and nothing that its author is told was delivered.
+#[test]
+fn what_is_left_out_is_delivered_to_nobody() {
+    let mut world = without_bob();
+    for text in ["one", "two", "three"] {
+        say(&mut world, ALICE, BOB, text);
+    }
+    world.run(SHORTLY);
+    hold(&mut world, BOB, |frame| matches!(frame, Frame::Mail(_)));
+    world.register(BOB);
+    let lie = world.intercepted().with_lies(|frame| match frame {
+        Frame::Mail(mail) if mail.number < Number(3) => Some(Frame::Ping(())),
+        Frame::Mail(mail) => Some(Frame::Mail(Mail { previous: 0, ..*mail })),
+        _ => None,
+    });
+    world.deliver(&lie);
+    world.run(SHORTLY);
+    assert_eq!(shown(&world, BOB), [("alice".into(), "three".into())]);
+    let from = Nick::new("alice").expect("a nick");
+    let gap = Event::Gap { from, missing: 2 };
+    assert!(world.nodes[BOB].user.told().iter().any(|told| told.event == gap));
+    let last = &verdicts(&world, ALICE)[3..];
+    assert_eq!(last, [Verdict::Unconfirmed, Verdict::Unconfirmed, Verdict::Delivered]);
 }
 
 /// A cursor that no message can have is not believed: written down, it would make the whole

@@ -75,6 +75,7 @@ fn faults() -> impl Strategy<Value = Faults> {
             expiry,
             brief,
             restores: false,
+            dishonest: false,
         }
     })
 }

@@ -348,6 +348,7 @@ fn verdict(outcome: Outcome) -> (&'static str, Option<String>) {
         Outcome::Delivered => ("delivered", None),
         Outcome::Stored => ("stored", None),
         Outcome::Expired => ("expired", None),
+        Outcome::Unconfirmed => ("unconfirmed", None),
         Outcome::Refused(why) => ("refused", Some(code(&why))),
         Outcome::Failed(why) => ("failed", Some(code(&why))),
     }

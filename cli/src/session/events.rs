@@ -16,6 +16,7 @@ use super::{Chat, Exit, MAILBOX, Moment, Phase, REMINDER, SETTLE, Session, passw
 impl Session {
     /// The client tells of `event`; `text` is what it lends: what was said, or names.
     /// [`Self::advance`] is to be called after the last one of a batch.
+    #[allow(clippy::too_many_lines)] // one arm an event
     pub(crate) fn handle_event(
         &mut self,
         chat: &mut impl Chat,
@@ -89,6 +90,7 @@ impl Session {
                 }
             }
             Event::Gap { from, missing } => self.tell(at, Notice::Gap { from, missing }),
+            Event::Unreadable { from } => self.tell(at, Notice::Unreadable { from }),
             Event::MailboxEmpty if self.mailbox.take().is_some() => {
                 self.tell(at, Notice::MailboxEmpty);
             }

@@ -90,8 +90,7 @@ impl Sent {
         verdict: Verdict,
     ) -> bool {
         let outcome = Outcome::from(verdict);
-        let has_failed =
-            matches!(outcome, Outcome::Expired | Outcome::Refused(_) | Outcome::Failed(_));
+        let has_failed = !matches!(outcome, Outcome::Delivered | Outcome::Stored);
         let (text, origin) = self.verdict(id, verdict).unzip();
         let (text, origin) = (text.as_ref(), origin.as_ref().and_then(Option::as_ref));
         let notice = Notice::Outcome { id, to, text, origin, outcome };

@@ -5,6 +5,7 @@
 use std::{fs, io, path::Path};
 
 use proto_core::{
+    Received,
     id::{
         Account, Epoch, Incarnation, MessageName, Nick, Number, Position, PublicKey, Recipient,
         Room, RoomName, RunTag, SessionId,
@@ -117,7 +118,11 @@ fn stories(seeds: &Seeds<'_>) -> io::Result<()> {
         offset: 0,
         piece,
     }));
-    let ack = plaintext(&Frame::MailAck(MailAck { index: FIRST_MAIL, receipt: [1; 16] }));
+    let ack = plaintext(&Frame::MailAck(MailAck {
+        index: FIRST_MAIL,
+        received: Received::only(Position::new(Epoch(1), Number(1))),
+        receipt: [1; 16],
+    }));
     let register = plaintext(&returns(nick(End::Second), 2));
     let deregister = plaintext(&Frame::Deregister(()));
     let ping = plaintext(&Frame::Ping(()));
@@ -565,7 +570,7 @@ fn rooms_at_client(seeds: &Seeds<'_>) -> io::Result<()> {
             to: Recipient::Room(to),
             key: 0,
             stored: Position::new(Epoch(1), Number(stored)),
-            delivered: none,
+            received: Received::default(),
             expired: (none, none),
             online,
             receipt: [0; 16],
@@ -744,7 +749,7 @@ fn passwords(seeds: &Seeds<'_>) -> io::Result<()> {
         to: Recipient::Account(Account(1)),
         key: 0,
         stored: at(1),
-        delivered: none,
+        received: Received::default(),
         expired: (none, none),
         online: false,
         receipt: [0; 16],
@@ -860,12 +865,13 @@ fn frames() -> Vec<Vec<u8>> {
     let body = [7; 160];
     let (role, peer) = (role_identity(), end_identity(End::Second));
     let position = Position::new(epoch, number);
-    // What the peer seals for the client, and says of what the client sealed.
+    // What the peer seals for the client, and says of what the client said.
     let from_peer = MessageName { author: peer.public(), recipient: role.public(), position };
-    let to_peer = MessageName { author: role.public(), recipient: peer.public(), position };
     let mut sealed = [7; 20 + MAIL_OVERHEAD];
-    seal_mail(&peer, &from_peer, &mut Random::new(seed(8)), 1, &mut sealed, 20).expect("sound");
-    let taken = receipt(&peer, &role.public(), &to_peer).expect("sound");
+    let random = &mut Random::new(seed(8));
+    seal_mail(&peer, &from_peer, Position::NONE, random, 1, &mut sealed, 20).expect("sound");
+    let received = Received::only(position);
+    let taken = receipt(&peer, &role.public(), &peer.public(), &received).expect("sound");
     let mut entry = [0; RosterEntry::SIZE_BOUND];
     let entries = RosterEntry {
         account: Account(3),
@@ -886,7 +892,7 @@ fn frames() -> Vec<Vec<u8>> {
         to,
         key: 0,
         stored: position,
-        delivered: Position::default(),
+        received: Received::default(),
         expired: (Position::default(), Position::default()),
         online: true,
         receipt: [0; 16],
@@ -952,7 +958,7 @@ fn frames() -> Vec<Vec<u8>> {
             entries,
         }),
         Frame::Message(Message { epoch, number, skip: 0, total: 160, offset: 0, piece: &body }),
-        Frame::Receipt(Receipt { epoch, number }),
+        Frame::Receipt(Receipt { epoch, number, run: 1 }),
         Frame::Submit(submit),
         Frame::Submit(Submit { to: Recipient::Account(Account(0)), ..submit }),
         Frame::Submit(Submit { to: Recipient::Account(Account(9)), ..submit }),
@@ -961,7 +967,11 @@ fn frames() -> Vec<Vec<u8>> {
         Frame::Submit(Submit { key: 7, ..submit }),
         Frame::Submit(Submit { number: Number(2), total: 320, ..submit }),
         Frame::DeliveryStatus(progress),
-        Frame::DeliveryStatus(DeliveryStatus { delivered: position, receipt: taken, ..progress }),
+        Frame::DeliveryStatus(DeliveryStatus {
+            received: Received::only(position),
+            receipt: taken,
+            ..progress
+        }),
         Frame::DeliveryStatus(DeliveryStatus { expired: (position, position), ..progress }),
         Frame::DeliveryStatus(DeliveryStatus { key: 1, ..progress }),
         Frame::DeliveryStatus(DeliveryStatus { to: Recipient::Room(room), ..progress }),
@@ -985,7 +995,11 @@ fn frames() -> Vec<Vec<u8>> {
         }),
         Frame::Mail(mail),
         Frame::Mail(Mail { total: 160, piece: &body, ..mail }),
-        Frame::MailAck(MailAck { index: FIRST_MAIL, receipt: [1; 16] }),
+        Frame::MailAck(MailAck {
+        index: FIRST_MAIL,
+        received: Received::only(Position::new(Epoch(1), Number(1))),
+        receipt: [1; 16],
+    }),
         Frame::StatusQuery(StatusQuery { to, epoch }),
         Frame::StatusQuery(StatusQuery { to: Recipient::Room(room), epoch }),
         Frame::MailboxEmpty(()),

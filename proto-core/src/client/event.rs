@@ -180,13 +180,19 @@ pub enum Event {
         /// It waited in the mailbox when this client registered.
         waited: bool,
     },
-    /// Messages of an author are missing before the next: they were refused, expired
-    /// or cannot be read.
+    /// Messages of an author are missing before the next, which says so: they expired, or were
+    /// left out by the server.
     Gap {
         /// The author.
         from: Nick,
-        /// How many.
+        /// How many, at the least.
         missing: u64,
+    },
+    /// Mail in someone's name does not open: somebody else made it, or it was damaged. It is passed
+    /// over.
+    Unreadable {
+        /// Whose it is said to be.
+        from: Nick,
     },
     /// Someone else said something in a room; it is durable in the inbox. Its text is lent
     /// by the drain.
@@ -279,6 +285,9 @@ pub enum Verdict {
     Stored,
     /// It was not delivered in the time it had.
     Expired,
+    /// Its recipient has later messages, and does not say that it has this one: the server left it
+    /// out, or lost it.
+    Unconfirmed,
     /// It was refused.
     Refused(Refusal),
     /// This client's own store failed it: nobody gets it, and nobody else is to blame.

@@ -25,9 +25,9 @@
 //! | capacity | bytes | one for |
 //! |---|---|---|
 //! | [`Links`] | 1,120 | each session, with the server or a peer; 4 at least |
-//! | [`Peers`] | 900 | each person and room that is known |
+//! | [`Peers`] | 1,048 | each person and room that is known |
 //! | [`Outgoing`] | 180 | each message on its way out; 2 at least |
-//! | [`Incoming`] | 290 | each message on its way in; 4 at least |
+//! | [`Incoming`] | 368 | each message on its way in; 4 at least |
 //! | [`Blocks`] | 260 | each 256 bytes of those messages |
 //! | [`Packets`] | 190 | each packet in flight |
 //! | [`Work`] | 1 | each byte of the longest record |

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     id::{Account, Epoch, Position, PublicKey, Room},
+    received::Received,
     record::{Said, decode},
     wire::SubmitRefusal,
 };
@@ -36,17 +37,17 @@ pub(crate) struct ConversationRecord {
 impl ConversationRecord {
     /// Its cursors are such that a message can have them.
     pub(crate) fn fits(&self) -> bool {
-        let Settled { delivered, expired, refused } = self.settled;
-        let cursors = [self.stored, delivered, expired.0, expired.1, refused];
-        cursors.into_iter().all(Position::fits)
+        let Settled { received, expired, refused } = self.settled;
+        let cursors = [self.stored, expired.0, expired.1, refused];
+        received.fits() && cursors.into_iter().all(Position::fits)
     }
 }
 
-/// What became of the messages of a conversation that are in its outbox only, by cursors.
+/// What became of the messages of a conversation that are in its outbox only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Settled {
-    /// All up to here are delivered, but for those in `expired`.
-    pub(crate) delivered: Position,
+    /// What their recipient has, by its own word.
+    pub(crate) received: Received,
     /// The first and the last of those that expired.
     pub(crate) expired: (Position, Position),
     /// What is open up to here is refused: its recipient is no more.
@@ -57,11 +58,14 @@ impl Settled {
     /// What became of the message at `position`; `None` while that is not known.
     pub(crate) fn verdict(&self, position: Position) -> Option<Verdict> {
         let (first, last) = self.expired;
+        if self.received.covers(position) {
+            return Some(Verdict::Delivered);
+        }
         if (first..=last).contains(&position) {
             return Some(Verdict::Expired);
         }
-        if position <= self.delivered {
-            return Some(Verdict::Delivered);
+        if self.received.passed_over(position) {
+            return Some(Verdict::Unconfirmed);
         }
         if position <= last {
             // The oldest go first: what is open up to there was not delivered in time.
@@ -72,7 +76,7 @@ impl Settled {
 
     /// All up to here are settled.
     pub(crate) fn upto(&self) -> Position {
-        self.delivered.max(self.expired.1).max(self.refused)
+        self.received.last.max(self.expired.1).max(self.refused)
     }
 }
 
@@ -137,7 +141,11 @@ mod tests {
             home: Some((account, u32::MAX)),
             room: Some(Room(u32::MAX)),
             stored: last,
-            settled: Settled { delivered: last, expired: (last, last), refused: last },
+            settled: Settled {
+                received: Received { first: last, gap: (last, last), last },
+                expired: (last, last),
+                refused: last,
+            },
             history: History { spans: [span; SPANS].into() },
         }));
         assert!(fits(&SelfRecord { epoch }));

@@ -4,6 +4,7 @@ use crate::client::headers::{ConversationRecord, SelfRecord};
 use crate::{
     host::{Log, Records, Request, Ticket},
     id::Position,
+    received::Received,
     record,
     storage::Body,
 };
@@ -11,6 +12,7 @@ use crate::{
 use super::{
     ctx::Ctx,
     event::Event,
+    inbox::received_by,
     outbox::{Outbox, READ_AHEAD},
     requests::Asker,
     roster::{id::PeerId, peer::Peer},
@@ -27,6 +29,12 @@ pub(super) enum Loading {
     Inbox {
         of: PeerId,
         number: u64,
+    },
+    /// What a person's inbox has, which its last record says.
+    Received {
+        of: PeerId,
+        number: u64,
+        last: Position,
     },
     /// The next message in a conversation's outbox.
     Outbox {
@@ -52,6 +60,7 @@ impl Loading {
         let (log, from, most) = match *self {
             Self::Conversation { from } => (Log::Conversations, from, 1),
             Self::Inbox { of, .. } => (Log::Inbox(key(of)), u64::MAX, 1),
+            Self::Received { of, last, .. } => (Log::Inbox(key(of)), last.to_record_number(), 1),
             Self::Outbox { of, from, .. } => (Log::Outbox(key(of)), from, READ_AHEAD),
             Self::Done => (Log::Conversations, u64::MAX, 1),
         };
@@ -71,6 +80,7 @@ impl Loading {
         }
         let from = match *self {
             Self::Conversation { from } | Self::Outbox { from, .. } => from,
+            Self::Received { last, .. } => last.to_record_number(),
             Self::Inbox { .. } | Self::Done => 0,
         };
         let next = loaded
@@ -100,11 +110,19 @@ impl Loading {
             }
             (Self::Conversation { .. } | Self::Done, _) => Self::Done,
             (Self::Inbox { of, number }, _) => {
+                let peer = cx.peers.get_mut(of)?;
+                if let Some(room) = peer.room_mut() {
+                    room.resume(head);
+                    peer.author.resume(Received::only(head));
+                } else if head != Position::NONE {
+                    return Some(Self::Received { of, number, last: head });
+                }
+                Self::Outbox { of, number, from: 1 }
+            }
+            (Self::Received { of, number, last }, _) => {
+                let record = loaded.at(last.to_record_number()).unwrap_or_default();
                 if let Some(peer) = cx.peers.get_mut(of) {
-                    peer.author.resume(head);
-                    if let Some(room) = peer.room_mut() {
-                        room.resume(head);
-                    }
+                    peer.author.resume(received_by(record, last));
                 }
                 Self::Outbox { of, number, from: 1 }
             }

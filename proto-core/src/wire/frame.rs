@@ -12,6 +12,7 @@ use crate::{
         RunTag,
     },
     password::MAX_PASSWORD,
+    received::Received,
     time::UnixTime,
 };
 
@@ -40,6 +41,8 @@ mod bound {
     pub(super) const ADDRESS: usize = 1 + 16 + U16;
     pub(super) const NAME: usize = 1 + crate::id::MAX_NAME;
     pub(super) const RECIPIENT: usize = TAG + U32;
+    pub(super) const POSITION: usize = U32 + U64;
+    pub(super) const RECEIVED: usize = 4 * POSITION;
     pub(super) const REGISTER: usize = NAME + TAG + U32 + 2 * RUN + U64;
 }
 
@@ -116,17 +119,17 @@ frames! {
     /// A piece of a message from its author to its recipient, in their own session.
     Message(Message<'a>) = 0x20, bound bound::U32 + bound::U64 + bound::U32 + 3 * bound::U16 + super::FRAGMENT_UNIT;
     /// How far the recipient has the author's messages, durably.
-    Receipt(Receipt) = 0x21, bound bound::U32 + bound::U64;
+    Receipt(Receipt) = 0x21, bound 2 * bound::U32 + bound::U64;
     /// A piece of a sealed message that the server takes in the recipient's stead.
     Submit(Submit<'a>) = 0x22, bound bound::RECIPIENT + 3 * bound::U32 + bound::U64 + 3 * bound::U16 + super::FRAGMENT_UNIT;
     /// What became of the submissions for one recipient.
-    DeliveryStatus(DeliveryStatus) = 0x23, bound bound::RECIPIENT + 5 * bound::U32 + 4 * bound::U64 + bound::TAG + 16;
+    DeliveryStatus(DeliveryStatus) = 0x23, bound bound::RECIPIENT + bound::U32 + 3 * bound::POSITION + bound::RECEIVED + bound::TAG + 16;
     /// A submission that the server did not take.
     SubmitRefused(SubmitRefused) = 0x24, bound bound::RECIPIENT + bound::U32 + bound::U64 + bound::TAG;
     /// A piece of an entry of the reader's mailbox.
     Mail(Mail<'a>) = 0x25, bound 2 * bound::U64 + 3 * bound::U32 + bound::U64 + 3 * bound::U16 + super::FRAGMENT_UNIT;
     /// The reader has a mailbox entry durably.
-    MailAck(MailAck) = 0x26, bound bound::U64 + 16;
+    MailAck(MailAck) = 0x26, bound bound::U64 + bound::RECEIVED + 16;
     /// An author asks what became of its submissions for one recipient.
     StatusQuery(StatusQuery) = 0x27, bound bound::RECIPIENT + bound::U32;
     /// All mail that waited at the registration was handed over.
@@ -431,13 +434,15 @@ pub struct CreditLimit {
     pub messages: u64,
 }
 
-/// The recipient has every message up to `number`, durably.
+/// The recipient has a run of messages, durably.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
     /// The author's epoch.
     pub epoch: Epoch,
-    /// The cursor.
+    /// The last one.
     pub number: Number,
+    /// How many they are, that one included.
+    pub run: u32,
 }
 
 /// A piece of a message for the server to hand over: sealed to its recipient, or,
@@ -476,13 +481,13 @@ pub struct DeliveryStatus {
     /// All of its epoch up to here are saved durably or delivered; of earlier epochs, nothing is
     /// taken any more. Of epoch 0 if the server has nothing of this author's.
     pub stored: Position,
-    /// All up to here are delivered, but for those in `expired`.
-    pub delivered: Position,
+    /// What the recipient has, by its own word.
+    pub received: Received,
     /// The first and the last of those that expired at the server; of epoch 0 for none.
     pub expired: (Position, Position),
     /// The recipient is online: the submission is being relayed.
     pub online: bool,
-    /// The recipient's receipt for `delivered`; see [`crate::session`].
+    /// The recipient's receipt for `received`; see [`crate::session`].
     pub receipt: [u8; 16],
 }
 
@@ -558,7 +563,9 @@ pub struct Mail<'a> {
 pub struct MailAck {
     /// The entry's place in the mailbox.
     pub index: u64,
-    /// The receipt for the author; see [`crate::session`].
+    /// What the reader has of its author's messages.
+    pub received: Received,
+    /// The receipt for that, for the author to check; see [`crate::session`].
     pub receipt: [u8; 16],
 }
 

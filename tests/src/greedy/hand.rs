@@ -7,6 +7,7 @@ use std::{
 };
 
 use proto_core::{
+    Received,
     id::{Account, Incarnation, Nick, Number, PublicKey, Recipient},
     random::{Random, Seed},
     session::Suite,
@@ -349,8 +350,8 @@ impl Hand {
                 Frame::Mail(mail)
                     if usize::from(mail.offset) + mail.piece.len() == mail.total.into() =>
                 {
-                    let (index, receipt) = (mail.index, [0; 16]);
-                    answers.push(Frame::MailAck(MailAck { index, receipt }));
+                    let (index, received, receipt) = (mail.index, Received::default(), [0; 16]);
+                    answers.push(Frame::MailAck(MailAck { index, received, receipt }));
                 }
                 _ => {}
             }

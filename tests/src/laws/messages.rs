@@ -319,11 +319,15 @@ impl Laws {
                 }
                 Verdict::Delivered => Err(format!("delivered to {room:?}: {id:?}")),
                 Verdict::Expired => Ok(()),
+                Verdict::Unconfirmed => Err(format!("unconfirmed in {room:?}: {id:?}")),
             };
         }
         match verdict {
             Verdict::Delivered => law(arrived.is_some(), || {
                 format!("S1: delivered, but not in the recipient's durable inbox: {id:?}")
+            }),
+            Verdict::Unconfirmed => law(arrived.is_none(), || {
+                format!("unconfirmed, but in the recipient's inbox: {id:?}")
             }),
             // What one device had under way when another took over it may have to say again.
             Verdict::Refused(Refusal::Superseded) if self.passwords => Ok(()),
@@ -444,7 +448,12 @@ impl Laws {
         for ((author, _), letters) in self.outboxes.iter().filter(|((_, to), _)| *to == recipient) {
             for (position, written) in letters {
                 let explained = match written.verdict {
-                    Some(Verdict::Expired | Verdict::Refused(_) | Verdict::Failed(_)) => true,
+                    Some(
+                        Verdict::Expired
+                        | Verdict::Unconfirmed
+                        | Verdict::Refused(_)
+                        | Verdict::Failed(_),
+                    ) => true,
                     // Its author is not there to send it.
                     None => !written.stored && absent(*author),
                     Some(_) => false,
@@ -651,14 +660,14 @@ impl Laws {
         let Some((pair, _)) = records::read::<PairRecord>(record) else {
             return Err("a pair's record is damaged".into());
         };
-        let position = Position::new(pair.epoch, pair.delivered).to_record_number();
         let letters = self.outboxes.get(&(self.first(from), self.first(to)));
-        let is_letter = letters.is_some_and(|letters| letters.contains_key(&position));
-        // A receipt of zeros is for what nobody can read.
-        let claimed = is_letter && pair.receipt != [0; 16];
-        law(!claimed || self.kept(to, from, position).is_some(), || {
-            format!("S1: the server has a receipt of {to:?} for {position:#x}, which it has not")
-        })
+        for position in letters.into_iter().flat_map(BTreeMap::keys) {
+            let claimed = pair.received.covers(Position::from_record_number(*position));
+            law(!claimed || self.kept(to, from, *position).is_some(), || {
+                format!("M3: the server has the word of {to:?} for {position:#x}, which it has not")
+            })?;
+        }
+        Ok(())
     }
 
     fn mail_put(&mut self, to: Account, record: &[u8]) -> Judgement {

@@ -5,6 +5,7 @@ pub mod messages;
 pub mod progress;
 pub(crate) mod restored;
 pub mod rooms;
+pub(crate) mod trust;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,6 +24,7 @@ use proto_core::{
 
 use crate::{
     clock::Moment,
+    faults::Regime,
     judgement::{Judgement, Party, law},
     place::{Place, SERVER},
     store::{Change, Store},
@@ -32,6 +34,7 @@ use self::{
     conduct::{Conduct, Turn},
     messages::{Laws, Run},
     restored::{Letters, RestoredLaws},
+    trust::TrustLaws,
 };
 
 /// All laws of a world.
@@ -44,17 +47,20 @@ pub(crate) struct Judges {
     started: u64,
     /// Those that hold instead, where stores go back.
     restored: Option<RestoredLaws>,
+    /// Those that hold instead, where the server is dishonest.
+    trust: Option<TrustLaws>,
     conduct: Conduct,
 }
 
 impl Judges {
-    /// Where stores go back or do not.
-    pub(crate) fn new(laws: Laws, restores: bool) -> Self {
+    /// Of a world of this regime.
+    pub(crate) fn new(laws: Laws, regime: Regime) -> Self {
         Self {
             laws,
             runs: BTreeMap::new(),
             started: 0,
-            restored: restores.then(RestoredLaws::default),
+            restored: (regime == Regime::Restores).then(RestoredLaws::default),
+            trust: (regime == Regime::Dishonest).then(TrustLaws::default),
             conduct: Conduct::default(),
         }
     }
@@ -160,6 +166,10 @@ impl Judges {
     /// # Errors
     /// A number was given twice in one run.
     pub(crate) fn said(&mut self, at: &Party<'_>, id: &MessageId, to: To, text: &str) -> Judgement {
+        if let Some(laws) = &mut self.trust {
+            laws.said(at, id, text);
+            return Ok(());
+        }
         match &mut self.restored {
             Some(laws) => laws.said(at, id, to, text),
             None => self.runs.entry(at.place).or_default().said(id, text),
@@ -176,6 +186,10 @@ impl Judges {
     /// # Errors
     /// A law was broken.
     pub(crate) fn changed(&mut self, at: &Party<'_>, time: UnixTime, change: &Change) -> Judgement {
+        if let Some(laws) = &mut self.trust {
+            laws.changed(at, change);
+            return Ok(());
+        }
         if at.place == SERVER {
             self.laws.rooms_mut().set_time(time);
         }
@@ -201,6 +215,9 @@ impl Judges {
         (server, time): (&Store, UnixTime),
         now: Moment,
     ) -> Judgement {
+        if let Some(laws) = &mut self.trust {
+            return laws.told(at, event, text);
+        }
         match &mut self.restored {
             Some(laws) => laws.told(at, server, event, text, now),
             None => {

@@ -547,6 +547,10 @@ impl RestoredLaws {
                 self.refused.insert(text);
                 Ok(())
             }
+            // Its recipient had it once, or its server lost it.
+            (Verdict::Unconfirmed, room) => law(room.is_none() && !self.rewound.is_empty(), || {
+                format!("unconfirmed, and nobody went back: {}", show(&text))
+            }),
             (Verdict::Expired, _) => Ok(()),
         }
     }

@@ -22,7 +22,7 @@ const CORE: &str = "proto-core";
 const LAYERS: [&[&str]; 8] = [
     &["random", "time"],
     &["id", "rate"],
-    &["password", "storage", "timers"],
+    &["password", "received", "storage", "timers"],
     &["wire"],
     &["host", "record", "session", "violation"],
     &["link"],

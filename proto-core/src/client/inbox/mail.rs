@@ -10,7 +10,8 @@ use crate::{
     host::{Ask, Records},
     id::{Account, MessageName, Position, PublicKey, Recipient},
     link::Piece,
-    record::BODY_HEADER,
+    received::Received,
+    record::{self, BODY_HEADER, InboxRecord},
     role::{FrameOutcome, overrun},
     session,
     storage::Id,
@@ -107,16 +108,19 @@ impl Inbox<'_> {
         }
     }
 
-    /// A receipt that the author can check, for an entry that was read; zeros for one
-    /// that could not be.
+    /// That an entry is in the inbox, or cannot be read, and what of its author's is in the inbox, by a
+    /// receipt that the author can check: it speaks for no message that could not be read.
     pub(super) fn mail_ack(&self, cx: &Ctx<'_>, id: Id<Incoming>) -> Option<MailAck> {
         let message = self.messages.all.get(id)?;
-        let author = message.by.or_else(|| Some(cx.peers.get(message.peer)?.key()))?;
+        let peer = cx.peers.get(message.peer)?;
+        let (author, kept) = (message.by.unwrap_or(peer.key()), peer.author.kept());
+        // What is of an epoch that is over speaks for itself: an outbox that was put back to then does
+        // not know those that follow.
+        let is_over = message.position.epoch < kept.last.epoch && !message.received.is_none();
+        let received = if is_over { message.received } else { kept };
         let identity = cx.links.identity();
-        let name = MessageName { author, recipient: identity.public(), position: message.position };
-        let receipt =
-            if message.unreadable { [0; 16] } else { session::receipt(identity, &author, &name)? };
-        Some(MailAck { index: message.mail?.index, receipt })
+        let receipt = session::receipt(identity, &author, &identity.public(), &received)?;
+        Some(MailAck { index: message.mail?.index, received, receipt })
     }
 
     /// The inbox's first record at or after the place of a mailbox entry of an epoch that is
@@ -132,13 +136,23 @@ impl Inbox<'_> {
             return;
         };
         let number = message.position.to_record_number();
+        let author = cx.peers.get(message.peer).map(|peer| &peer.author);
+        let is_passed = author.is_some_and(|author| author.has_kept(message.position));
         match loaded {
-            Some(loaded) if loaded.at(number).is_some() => self.messages.keep_quietly(cx, id),
-            Some(_) => {
-                // Another copy of it may be on its way into the inbox: it is settled with that one.
-                message.stage = Stage::Whole;
-                self.take_new_mail(cx, id);
-            }
+            Some(loaded) => match loaded.at(number) {
+                Some(record) => {
+                    message.received = received_by(record, message.position);
+                    self.messages.keep_quietly(cx, id);
+                }
+                // Its reader heard of a gap, and reads nothing out of order.
+                None if is_passed => self.messages.keep_quietly(cx, id),
+                None => {
+                    // Another copy of it may be on its way into the inbox: it is settled with that
+                    // one.
+                    message.stage = Stage::Whole;
+                    self.take_new_mail(cx, id);
+                }
+            },
             None => {
                 cx.news.tell(Event::StoreFailed);
                 cx.store.incoming_failed(&mut self.messages.all, id);
@@ -202,10 +216,10 @@ impl Inbox<'_> {
         let Some(message) = self.messages.get_mut(id) else { return };
         let position = message.position;
         let Some(Peer { author, .. }) = cx.peers.get(message.peer) else { return };
-        if author.has_kept(position) {
+        if position.epoch == author.epoch() && author.kept().covers(position) {
             self.messages.keep_quietly(cx, id);
-        } else if position.epoch < author.asked.epoch {
-            // One cursor says nothing of the epochs before it: the inbox knows.
+        } else if position.epoch < author.epoch() || author.has_kept(position) {
+            // Whether it was passed over, or what there is of an epoch that is over, the inbox knows.
             message.stage = Stage::Looking;
             message.ask = Ask::Owed;
             cx.store.owe_incoming(&mut self.messages.all, id);
@@ -219,59 +233,50 @@ impl Inbox<'_> {
         let Some(message) = self.messages.get(id) else { return };
         let (peer_id, position) = (message.peer, message.position);
         let Some(peer) = cx.peers.get_mut(peer_id) else { return };
-        if peer.author.has_asked(position) {
-            if self.unseal(cx, id) {
-                // It came directly too, and is on its way into the inbox.
-                self.messages.await_inbox(cx, peer_id, id);
-                if let Some(peer) = cx.peers.get_mut(peer_id) {
-                    peer.author.has_copies = true;
-                }
-            } else {
-                // It was passed over before, and nothing of it will ever be in the inbox.
-                self.pass_over(cx, id);
-            }
-            return;
-        }
-        let missing = peer.author.take(position);
-        let opened = self.unseal(cx, id);
-        let Some(message) = self.messages.get_mut(id) else { return };
-        message.missing = missing + u64::from(!opened);
-        if opened {
-            self.messages.await_inbox(cx, peer_id, id);
-            self.messages.keep(cx, id);
-        } else {
-            message.came = true;
+        let was_asked = peer.author.has_asked(position);
+        let Some(previous) = self.unseal(cx, id) else {
+            // Who does not hold the author's key moves no cursor.
+            let Some(message) = self.messages.get_mut(id) else { return };
+            (message.came, message.unreadable) = (true, true);
             self.messages.tell(id);
-            self.pass_over(cx, id);
+            return self.messages.keep_quietly(cx, id);
+        };
+        let Some(peer) = cx.peers.get_mut(peer_id) else { return };
+        if was_asked {
+            // It came directly too, and is on its way into the inbox.
+            peer.author.has_copies = true;
+            return self.messages.await_inbox(cx, peer_id, id);
         }
+        let Some(message) = self.messages.get_mut(id) else { return };
+        (message.received, message.missing) = peer.author.take(position, previous);
+        self.messages.await_inbox(cx, peer_id, id);
+        self.messages.keep(cx, id);
     }
 
-    /// Acknowledges mail that cannot be read.
-    fn pass_over(&mut self, cx: &mut Ctx<'_>, id: Id<Incoming>) {
-        if let Some(message) = self.messages.all.get_mut(id) {
-            message.unreadable = true;
-        }
-        self.messages.keep_quietly(cx, id);
-    }
-
-    /// Puts the plaintext in the place of the sealed body.
-    fn unseal(&mut self, cx: &mut Ctx<'_>, id: Id<Incoming>) -> bool {
-        let Some(message) = self.messages.get_mut(id) else { return false };
-        let by = message.by.or_else(|| Some(cx.peers.get(message.peer)?.key()));
-        let Some(author) = by else { return false };
+    /// Puts the plaintext in the place of the sealed body: what its author called open before it.
+    /// `None` if that author did not seal it so, or there is no text in it.
+    fn unseal(&mut self, cx: &mut Ctx<'_>, id: Id<Incoming>) -> Option<Position> {
+        let message = self.messages.get_mut(id)?;
+        let author = message.by.or_else(|| Some(cx.peers.get(message.peer)?.key()))?;
         let identity = cx.links.identity();
         let name = MessageName { author, recipient: identity.public(), position: message.position };
-        let total = usize::from(message.total);
-        let Some(sealed) = cx.work.get_mut(..total) else { return false };
+        let sealed = cx.work.get_mut(..message.total.into())?;
         cx.bodies.read(&message.body, 0, sealed);
-        let Some(plain) = session::open_mail(identity, &name, sealed) else { return false };
+        let (previous, plain) = session::open_mail(identity, &name, sealed)?;
         if plain.len() <= BODY_HEADER {
-            return false;
+            return None;
         }
         cx.bodies.write(&mut message.body, 0, plain);
         message.total = plain.len() as u16;
-        true
+        Some(previous)
     }
+}
+
+/// What the inbox had of an author once it had the message at `at`, by its record. If that is damaged,
+/// it is still known that it was there.
+pub(in crate::client) fn received_by(record: &[u8], at: Position) -> Received {
+    let header = record::decode(record).map(|(InboxRecord { received, .. }, _)| received);
+    header.filter(|it| it.fits() && it.last == at).unwrap_or(Received::only(at))
 }
 
 /// Who wrote mail from an account with a key of this tag; `None` if that is not known yet.

@@ -5,6 +5,7 @@ use crate::{
     host::Ask,
     id::{Incarnation, Nick, Position, PublicKey, RunTag},
     link::{Piece, Units},
+    received::Received,
     storage::{Body, Id, Linked, Node, Pool},
     time::Instant,
 };
@@ -30,6 +31,8 @@ pub struct Incoming {
     pub(super) came: bool,
     /// Numbers right before it that do not count.
     pub(super) skip: u32,
+    /// What the inbox has of its author once it has this one.
+    pub(super) received: Received,
     /// Numbers right before it that are missing.
     pub(super) missing: u64,
     pub(super) mail: Option<Mail>,
@@ -98,6 +101,7 @@ impl Incoming {
             ask: Ask::Idle,
             came: false,
             skip: 0,
+            received: Received::default(),
             missing: 0,
             mail: None,
             by_server: false,

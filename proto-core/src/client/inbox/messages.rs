@@ -214,8 +214,12 @@ impl Messages<'_> {
         }
     }
 
-    /// Asks the inbox to keep a message, behind all that it was asked to keep before.
+    /// Asks the inbox to keep a message, behind all that it was asked to keep before, and behind the
+    /// record that says whose it is.
     pub(super) fn keep(&mut self, cx: &mut Ctx<'_>, id: Id<Incoming>) {
+        if let Some(message) = self.all.get(id) {
+            cx.begin_record(message.peer);
+        }
         if cx.store.first_failed_incoming().is_some() {
             self.keep_later(cx, id);
         } else if let Some(message) = self.all.get_mut(id) {

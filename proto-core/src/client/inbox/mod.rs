@@ -10,7 +10,7 @@ use core::time::Duration;
 
 use crate::{
     host::{Ask, Log, Records, Request, Ticket},
-    id::Position,
+    id::{Number, Position},
     link::{Fate, Packet, Piece},
     record::{self, BODY_HEADER, InboxRecord},
     role::{FrameOutcome, overrun},
@@ -30,6 +30,7 @@ use super::{
     roster::{id::PeerId, peer::Peer},
     sent::SentFrame,
 };
+pub(super) use mail::received_by;
 use message::{Chained, Incoming, Stage, Telling};
 use messages::Messages;
 
@@ -161,7 +162,7 @@ impl<'a> Inbox<'a> {
             return Some(Request::Read { ticket, log, from: number, most: 1 });
         }
         let author = message.said.map(|said| said.author);
-        let header = InboxRecord { saved: message.by_server, author };
+        let header = InboxRecord { saved: message.by_server, received: message.received, author };
         let total = message.total.into();
         let length = record::encode(cx.work, &header, &cx.bodies, &message.body, total)?;
         Some(Request::Put { ticket, log, number, length })
@@ -302,8 +303,9 @@ impl<'a> Inbox<'a> {
         if found.role.inbox.receipt
             && let Some(peer) = found.role.peer().and_then(|id| cx.peers.get(id))
         {
-            let Position { epoch, number } = peer.author.kept;
-            let receipt = Frame::Receipt(Receipt { epoch, number });
+            let kept = peer.author.kept();
+            let Position { epoch, number } = kept.last;
+            let receipt = Frame::Receipt(Receipt { epoch, number, run: kept.run() });
             found.role.inbox.receipt = !packet.push(&receipt, SentFrame::Receipt);
         }
         while let Some(id) = cx.links.get(link).and_then(|link| link.role.inbox.acks.front()) {
@@ -382,14 +384,14 @@ impl<'a> Inbox<'a> {
         }
         message.stage = Stage::Kept;
         message.came = true;
-        let (peer_id, position, is_mail) = (message.peer, message.position, message.mail.is_some());
+        let (peer_id, received, is_mail) = (message.peer, message.received, message.mail.is_some());
         self.messages.forget_arriving(cx, id);
         self.messages.tell(id);
         let peer = cx.peers.get_mut(peer_id)?;
         if peer.is_room() {
             return Some(peer_id);
         }
-        peer.author.kept = peer.author.kept.max(position);
+        peer.author.keep(received);
         match (is_mail, peer.link()) {
             (true, _) => self.messages.owe_mail_ack(cx, id),
             (false, Some(link)) => owe_receipt(cx, link),
@@ -418,8 +420,11 @@ impl<'a> Inbox<'a> {
             return Some((Event::Gap { from, missing }, 0));
         }
         let own = message.said.is_some_and(|said| said.own);
-        if !core::mem::take(&mut message.came) || message.unreadable || own {
+        if !core::mem::take(&mut message.came) || own {
             return None;
+        }
+        if let (true, To::Peer(from)) = (message.unreadable, with) {
+            return Some((Event::Unreadable { from }, 0));
         }
         let mut time = [0; BODY_HEADER];
         cx.bodies.read(&message.body, 0, &mut time);
@@ -465,7 +470,11 @@ impl<'a> Inbox<'a> {
                 self.messages.discard(cx, id);
                 continue;
             }
-            message.missing = author.take(message.position);
+            let Position { epoch, number } = message.position;
+            let before = number.0.saturating_sub(1).saturating_sub(message.skip.into());
+            let previous = Position::new(epoch, Number(before));
+            let previous = if before == 0 { Position::NONE } else { previous };
+            (message.received, message.missing) = author.take(message.position, previous);
             self.messages.wait_no_more(id);
             self.messages.keep(cx, id);
         }

@@ -106,6 +106,27 @@ impl<'s, 'a> Line<'s, 'a> {
         cursor != Position::default() && (shelved || waiting)
     }
 
+    /// The last message before this one whose author still waits for a word of it: one that is
+    /// settled for good, its reader is not to miss.
+    pub(super) fn open_before(self, id: Id<Outgoing>, saved: &Saved) -> Position {
+        let before = |id: Id<Outgoing>| {
+            let message = self.all.get(id)?;
+            let id = self.conversation.messages.before(id, &message.of_peer)?;
+            Some((id, self.all.get(id)?))
+        };
+        let mut at = before(id);
+        while let Some((id, earlier)) = at {
+            if earlier.stage.is_open() || earlier.is_being_recorded() {
+                return earlier.position;
+            }
+            at = before(id);
+        }
+        let window = &self.conversation.window;
+        let is_settled = window.settled.upto() >= window.shelved && saved.is_durable();
+        let is_open = self.conversation.has_shelved() && !is_settled;
+        if is_open { window.shelved } else { Position::NONE }
+    }
+
     /// How many numbers right before a message its reader must not wait for.
     pub(super) fn skip(self, id: Id<Outgoing>) -> u32 {
         let Some(message) = self.all.get(id) else { return 0 };

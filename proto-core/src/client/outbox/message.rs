@@ -80,7 +80,12 @@ impl Stage {
 
     /// Its number is passed over.
     pub(super) fn is_given_up(self) -> bool {
-        matches!(self, Self::Done(Verdict::Refused(_) | Verdict::Failed(_) | Verdict::Expired))
+        matches!(
+            self,
+            Self::Done(
+                Verdict::Refused(_) | Verdict::Failed(_) | Verdict::Expired | Verdict::Unconfirmed
+            )
+        )
     }
 }
 

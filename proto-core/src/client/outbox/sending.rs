@@ -397,11 +397,12 @@ impl Sending<'_> {
         {
             contact.role.outbox.sending.remove(&mut self.messages.all, id);
         }
-        let Some(message) = self.messages.get_mut(id) else { return };
         if peer.is_room() {
             // Its members are many: the server reads it.
             return self.messages.set_stage(cx, id, Stage::Submitted);
         }
+        let previous = self.messages.line(&peer.conversation).open_before(id, &peer.saved);
+        let Some(message) = self.messages.get_mut(id) else { return };
         let total = usize::from(message.total);
         let (identity, random) = cx.links.identity_and_random();
         let name = MessageName {
@@ -411,7 +412,7 @@ impl Sending<'_> {
         };
         let plain = cx.work.get_mut(..total).unwrap_or_default();
         cx.bodies.read(&message.body, 0, plain);
-        let sealed = session::seal_mail(identity, &name, random, cx.boot, cx.work, total);
+        let sealed = session::seal_mail(identity, &name, previous, random, cx.boot, cx.work, total);
         let Some(sealed) = sealed.and_then(|length| cx.work.get(..length)) else {
             self.done(cx, id, Verdict::Refused(SubmitRefusal::NoRecipient));
             return;

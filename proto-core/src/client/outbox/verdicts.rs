@@ -8,7 +8,8 @@ use crate::{
         role::ClientLink,
         roster::{id::PeerId, peer::Peer, person::Person},
     },
-    id::{MessageName, Position, PublicKey, Recipient},
+    id::{Position, PublicKey, Recipient},
+    received::Received,
     role::FrameOutcome,
     session,
     storage::Id,
@@ -30,10 +31,12 @@ impl Outbox<'_> {
         receipt: &Receipt,
     ) -> FrameOutcome {
         let Some(id) = cx.peer_of(link) else { return FrameOutcome::Done };
-        let cursor = Position::new(receipt.epoch, receipt.number);
-        // In the peers' own session, a cursor says nothing of other epochs.
-        self.settle_upto(cx, id, cursor, |message| {
-            cursor.covers(message.position).then_some(Verdict::Delivered)
+        let Receipt { epoch, number: last, run } = *receipt;
+        // In the peers' own session, a receipt says nothing of other epochs.
+        self.settle_upto(cx, id, Position::new(epoch, last), |message| {
+            let Position { epoch: its, number } = message.position;
+            let is_in_run = its == epoch && last.0 - number.0 < run.into();
+            is_in_run.then_some(Verdict::Delivered)
         });
         FrameOutcome::Done
     }
@@ -48,8 +51,9 @@ impl Outbox<'_> {
         link: Id<ClientLink>,
         progress: &DeliveryStatus,
     ) -> FrameOutcome {
-        let DeliveryStatus { stored, delivered, expired, .. } = progress;
-        if ![stored, delivered, &expired.0, &expired.1].into_iter().all(|cursor| cursor.fits()) {
+        let DeliveryStatus { stored, received, expired, .. } = progress;
+        let cursors = [stored, &expired.0, &expired.1];
+        if !received.fits() || !cursors.into_iter().all(|cursor| cursor.fits()) {
             return FrameOutcome::Broken(Violation::BadCursor);
         }
         // Who is not on the roster yet is asked after once they are.
@@ -64,15 +68,15 @@ impl Outbox<'_> {
             let is_foreign = peer.conversation.is_foreign(cursor, now);
             if is_foreign { Position::default() } else { cursor }
         };
-        let (delivered, stored) = (own(progress.delivered), own(progress.stored));
+        let (delivered, stored) = (own(progress.received.last), own(progress.stored));
         let expired = (own(progress.expired.0), own(progress.expired.1));
         let is_news = |outbox: &Self, cx: &Ctx<'_>, cursor| {
             outbox.sending.messages.of(cx, id).is_some_and(|line| line.is_news(cursor))
         };
         // The recipient's own word counts, not the server's. It costs a Diffie-Hellman, so it is
         // asked for only where it settles something.
-        if is_news(self, cx, delivered) && is_receipt(cx, id, delivered, &progress.receipt) {
-            self.settle(cx, id, Settled { delivered, expired, refused: Position::default() });
+        if is_news(self, cx, delivered) && is_receipt(cx, id, received, &progress.receipt) {
+            self.settle(cx, id, Settled { received: *received, expired, refused: Position::NONE });
         }
         if delivered < expired.1 && is_news(self, cx, expired.1) {
             self.settle(cx, id, Settled { expired, ..Settled::default() });
@@ -152,7 +156,7 @@ impl Outbox<'_> {
     fn settle(&mut self, cx: &mut Ctx<'_>, id: PeerId, news: Settled) {
         // The server hands over what it has saved in its order: that speaks for what it has saved
         // of earlier epochs as well.
-        let epochs = [news.delivered.epoch, news.expired.1.epoch];
+        let epochs = [news.received.last.epoch, news.expired.1.epoch];
         self.settle_upto(cx, id, news.upto(), |message| {
             let meant = message.stage == Stage::Stored || epochs.contains(&message.position.epoch);
             news.verdict(message.position).filter(|_| meant)
@@ -161,7 +165,9 @@ impl Outbox<'_> {
             return;
         };
         let settled = &mut peer.conversation.window.settled;
-        settled.delivered = settled.delivered.max(news.delivered);
+        if settled.received.last < news.received.last {
+            settled.received = news.received;
+        }
         if settled.expired.1 < news.expired.1 {
             settled.expired = news.expired;
         }
@@ -258,13 +264,11 @@ fn forget_former(cx: &mut Ctx<'_>, id: PeerId) {
     }
 }
 
-/// A recipient says, in its own hand, that it has all up to a position.
-fn is_receipt(cx: &Ctx<'_>, id: PeerId, position: Position, receipt: &[u8; 16]) -> bool {
+/// A recipient says, in its own hand, what it has.
+fn is_receipt(cx: &Ctx<'_>, id: PeerId, received: &Received, receipt: &[u8; 16]) -> bool {
     let identity = cx.links.identity();
     let is_from = |key: &PublicKey| {
-        let (author, recipient) = (identity.public(), *key);
-        let name = MessageName { author, recipient, position };
-        session::check_receipt(identity, key, &name, receipt)
+        session::check_receipt(identity, &identity.public(), key, received, receipt)
     };
     cx.peers.get(id).is_some_and(|peer| {
         let former = peer.person().and_then(Person::former);

@@ -7,6 +7,7 @@ use crate::{
     role::FrameOutcome,
     storage::Id,
     time::UnixTime,
+    violation::Violation,
     wire::MailAck,
 };
 
@@ -140,6 +141,9 @@ pub(crate) fn acknowledged(
     link: Id<ServerLink>,
     ack: &MailAck,
 ) -> FrameOutcome {
+    if !ack.received.fits() {
+        return FrameOutcome::Broken(Violation::BadCursor);
+    }
     let Some(account) = cx.online(link) else { return FrameOutcome::Done };
     let mut at = cx.links.get(link).and_then(|link| link.role.mailbox.queue.front());
     let (id, from, stage) = loop {
@@ -162,7 +166,7 @@ pub(crate) fn acknowledged(
     reader.queue.remove(cx.messages.rows(), id);
     reader.queued -= 1;
     reader.sending.remove(cx.messages.rows(), id);
-    submissions.delivered(cx, accounts, id, ack.receipt);
+    submissions.delivered(cx, accounts, id, ack);
     match stage {
         // The store is still busy with it.
         Stage::Storing => {

@@ -174,7 +174,8 @@ impl Pair {
         let now = &mut self.record;
         now.stored = now.stored.max(record.stored);
         if record.delivered > now.delivered {
-            (now.delivered, now.receipt) = (record.delivered, record.receipt);
+            now.delivered = record.delivered;
+            (now.received, now.receipt) = (record.received, record.receipt);
         }
         if now.expired.1 < record.expired.1 {
             now.expired = record.expired;

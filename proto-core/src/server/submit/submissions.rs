@@ -7,7 +7,7 @@ use crate::{
     id::{Account, Position, Recipient},
     link::{Packet, Piece, Units},
     storage::Id,
-    wire::{DeliveryStatus, Frame, Submit, SubmitRefusal},
+    wire::{DeliveryStatus, Frame, MailAck, Submit, SubmitRefusal},
 };
 
 use super::{
@@ -255,14 +255,14 @@ impl Submissions<'_> {
         }
     }
 
-    /// A message's recipient has it, durably, by its word `receipt`: that is to be saved before
-    /// the mail is forgotten.
+    /// A message's recipient has it, durably, or cannot read it: that is to be saved before the mail is
+    /// forgotten, with what the recipient says that it has.
     pub(crate) fn delivered(
         &mut self,
         cx: &mut Ctx<'_>,
         accounts: &Accounts<'_>,
         id: Id<Entry>,
-        receipt: [u8; 16],
+        ack: &MailAck,
     ) {
         let Some(entry) = cx.messages.get(id) else { return };
         let (position, stage) = (entry.position, entry.stage);
@@ -272,7 +272,7 @@ impl Submissions<'_> {
             pair.enter(position);
             if pair.record.delivered < position {
                 pair.record.delivered = position;
-                pair.record.receipt = receipt;
+                (pair.record.received, pair.record.receipt) = (ack.received, ack.receipt);
                 pair.taken = pair.taken.max(position);
                 pair.online = false;
                 pair.dirty = true;
@@ -417,7 +417,7 @@ impl Submissions<'_> {
                     to: pair.recipient,
                     key: pair.record.key,
                     stored: pair.record.stored,
-                    delivered: pair.record.delivered,
+                    received: pair.record.received,
                     expired: pair.record.expired,
                     online: pair.online,
                     receipt: pair.record.receipt,

@@ -103,28 +103,32 @@ fn padding_that_is_not_zero_is_refused() {
 #[test]
 fn sealed_mail_is_noise_x() {
     let (author, recipient) = (identity(1), identity(2));
-    let position = Position::new(Epoch(0x01_0203), Number(0x0a_0b0c_0d0e));
+    let position = Position::new(Epoch(0x01_0203), Number(0x0b0c_0d0e));
     let name = MessageName { author: author.public(), recipient: recipient.public(), position };
     let prologue = [
         b"udpchat 1 mail",
         &author.public().0[..],
         &recipient.public().0,
         &[3, 2, 1, 0],
-        &[0x0e, 0x0d, 0x0c, 0x0b, 0x0a, 0, 0, 0],
+        &[0x0e, 0x0d, 0x0c, 0x0b, 0, 0, 0, 0],
     ]
     .concat();
     for text in [&b""[..], b"x", &[0xa5; 3000]] {
         let mut buffer = [text, &[0; MAIL_OVERHEAD]].concat();
-        let sealed = seal_mail(&author, &name, &mut random(3), 0, &mut buffer, text.len());
+        let previous = Position::new(Epoch(0x01_0203), Number(0x0b0c_0d0d));
+        let inside = [&previous.to_record_number().to_le_bytes(), text].concat();
+        let sealed =
+            seal_mail(&author, &name, previous, &mut random(3), 0, &mut buffer, text.len());
         assert_eq!(sealed, Some(buffer.len()));
         let mut out = std::vec![0; buffer.len()];
         let mut reader = snow(X, 2, None, &prologue);
         let length = reader.read_message(&buffer, &mut out).unwrap();
-        assert_eq!(&out[..length], text);
+        assert_eq!(&out[..length], inside);
         assert_eq!(reader.get_remote_static(), Some(&author.public().0[..]));
 
         let mut writer = snow(X, 1, Some(&recipient.public()), &prologue);
-        let length = writer.write_message(text, &mut buffer).unwrap();
-        assert_eq!(open_mail(&recipient, &name, &mut buffer[..length]).unwrap(), text);
+        let length = writer.write_message(&inside, &mut buffer).unwrap();
+        let (found, opened) = open_mail(&recipient, &name, &mut buffer[..length]).unwrap();
+        assert_eq!((found, &*opened), (previous, text));
     }
 }

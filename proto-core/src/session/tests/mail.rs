@@ -1,7 +1,12 @@
 //! Sealed mail and receipts.
 
 use super::*;
-use crate::id::{Epoch, MessageName, Number, Position};
+use crate::{
+    id::{Epoch, MessageName, Number, Position},
+    received::Received,
+};
+
+const PREVIOUS: Position = Position::new(Epoch(3), Number(9));
 
 fn name() -> MessageName {
     let position = Position::new(Epoch(3), Number(12));
@@ -23,7 +28,8 @@ fn other_names() -> [MessageName; 5] {
 
 fn sealed(name: &MessageName, text: &[u8], seed: u8, boot: u64) -> Vec<u8> {
     let mut buffer = [text, &[0xee; MAIL_OVERHEAD + 3]].concat();
-    let length = seal_mail(&identity(1), name, &mut random(seed), boot, &mut buffer, text.len());
+    let length =
+        seal_mail(&identity(1), name, PREVIOUS, &mut random(seed), boot, &mut buffer, text.len());
     assert_eq!(length, Some(text.len() + MAIL_OVERHEAD));
     assert_eq!(buffer.split_off(text.len() + MAIL_OVERHEAD), [0xee; 3]);
     buffer
@@ -39,7 +45,9 @@ fn mail_opens_for_its_recipient_under_its_name_only() {
     }
     assert_eq!(open_mail(&identity(1), &name(), &mut mail.clone()), None);
     assert_eq!(open_mail(&identity(3), &name(), &mut mail.clone()), None);
-    assert_eq!(open_mail(&identity(2), &name(), &mut mail.clone()).unwrap(), b"good morning");
+    let mut opened = mail.clone();
+    let (previous, text) = open_mail(&identity(2), &name(), &mut opened).unwrap();
+    assert_eq!((previous, &*text), (PREVIOUS, &b"good morning"[..]));
 }
 
 #[test]
@@ -59,7 +67,7 @@ fn every_bit_of_a_mail_counts() {
 fn an_author_writes_under_their_own_key_only() {
     let mut buffer = [0; 200];
     let mut seal = |author: u8, name: &MessageName, text| {
-        seal_mail(&identity(author), name, &mut random(3), 0, &mut buffer, text)
+        seal_mail(&identity(author), name, PREVIOUS, &mut random(3), 0, &mut buffer, text)
     };
     assert_eq!(seal(3, &name(), 5), None);
     assert_eq!(seal(1, &MessageName { recipient: PublicKey([0; 32]), ..name() }, 5), None);
@@ -84,7 +92,7 @@ fn an_author_writes_under_their_own_key_only() {
             .and_then(|builder| builder.remote_public_key(&claimed.recipient.0))
             .and_then(snow::Builder::build_initiator)
             .unwrap();
-        let length = snow.write_message(b"trust me", &mut buffer).unwrap();
+        let length = snow.write_message(b"\0\0\0\0\0\0\0\0trust me", &mut buffer).unwrap();
         let opened = open_mail(&identity(2), &claimed, &mut buffer[..length]);
         assert_eq!(opened.is_some(), genuine);
     }
@@ -112,19 +120,37 @@ fn a_repeated_seed_never_repeats_a_mails_key_for_other_content() {
 }
 
 #[test]
-fn a_receipt_is_between_two_for_one_name() {
+fn an_author_names_only_what_comes_before() {
+    let after = Position::new(Epoch(3), Number(12));
+    let mut buffer = [0; 200];
+    let length = seal_mail(&identity(1), &name(), after, &mut random(3), 0, &mut buffer, 5);
+    assert_eq!(open_mail(&identity(2), &name(), &mut buffer[..length.unwrap()]), None);
+}
+
+#[test]
+fn a_receipt_is_between_two_for_what_one_of_them_received() {
     let (author, recipient, third) = (identity(1), identity(2), identity(3));
-    let made = receipt(&recipient, &author.public(), &name()).unwrap();
+    let at = |number| Position::new(Epoch(3), Number(number));
+    let received = Received { first: at(1), gap: (at(4), at(7)), last: at(12) };
+    let [a, r, t] = [&author, &recipient, &third].map(Identity::public);
+    let made = receipt(&recipient, &a, &r, &received).unwrap();
     let checks =
-        |name: &MessageName, mac: &[u8; 16]| check_receipt(&author, &recipient.public(), name, mac);
-    assert!(checks(&name(), &made));
-    for other in other_names() {
+        |received: &Received, mac: &[u8; 16]| check_receipt(&author, &a, &r, received, mac);
+    assert!(checks(&received, &made));
+    for other in [
+        Received { first: at(2), ..received },
+        Received { gap: (at(3), at(7)), ..received },
+        Received { gap: (at(4), at(6)), ..received },
+        Received { last: at(13), ..received },
+    ] {
         assert!(!checks(&other, &made), "{other:?}");
     }
     for (bit, flipped) in flips(&made) {
-        assert!(!checks(&name(), &flipped.try_into().unwrap()), "bit {bit}");
+        assert!(!checks(&received, &flipped.try_into().unwrap()), "bit {bit}");
     }
-    let forged = receipt(&third, &author.public(), &name()).unwrap();
-    assert!(!checks(&name(), &forged));
-    assert_eq!(receipt(&author, &PublicKey([0; 32]), &name()), None);
+    // A third can make one for itself only, and one for the other way round is another.
+    assert_eq!(receipt(&third, &a, &r, &received), None);
+    assert!(!checks(&received, &receipt(&third, &a, &t, &received).unwrap()));
+    assert!(!checks(&received, &receipt(&recipient, &r, &a, &received).unwrap()));
+    assert_eq!(receipt(&author, &a, &PublicKey([0; 32]), &received), None);
 }

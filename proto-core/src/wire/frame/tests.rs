@@ -13,6 +13,7 @@ const AWAY: &str = "I am away from here and shall be back by and by.";
 fn largest() -> List<Frame<'static>> {
     let (account, epoch, number) = (Account(u32::MAX), Epoch(u32::MAX), Number(u64::MAX));
     let position = Position::new(epoch, number);
+    let received = Received { first: position, gap: (position, position), last: position };
     let run = Incarnation([9; 8]);
     let nick = Nick::new(&"n".repeat(32)).unwrap();
     let name = RoomName::new(&"r".repeat(32)).unwrap();
@@ -83,7 +84,7 @@ fn largest() -> List<Frame<'static>> {
         }),
         Frame::KeyHistory(KeyHistory { account, key: PublicKey([1; 32]), nick }),
         Frame::Message(Message { epoch, number, skip, total, offset, piece: unit }),
-        Frame::Receipt(Receipt { epoch, number }),
+        Frame::Receipt(Receipt { epoch, number, run: u32::MAX }),
         Frame::Submit(Submit {
             to,
             epoch,
@@ -98,7 +99,7 @@ fn largest() -> List<Frame<'static>> {
             to,
             key: u32::MAX,
             stored: position,
-            delivered: position,
+            received,
             expired: (position, position),
             online: true,
             receipt: [9; 16],
@@ -120,7 +121,7 @@ fn largest() -> List<Frame<'static>> {
             offset,
             piece: unit,
         }),
-        Frame::MailAck(MailAck { index: u64::MAX, receipt: [9; 16] }),
+        Frame::MailAck(MailAck { index: u64::MAX, received, receipt: [9; 16] }),
         Frame::StatusQuery(StatusQuery { to, epoch }),
         Frame::MailboxEmpty(()),
         Frame::Joined(Joined { room, since: u32::MAX, last: u32::MAX, run, name: Some(name) }),
@@ -183,7 +184,8 @@ fn a_full_writer_takes_nothing_more() {
     let mut out = [0xaa; 20];
     let mut writer = FrameWriter::new(&mut out, 2, 12);
     assert!(writer.push(&Frame::Ping(())));
-    assert!(!writer.push(&Frame::Receipt(Receipt { epoch: Epoch(1), number: Number(1 << 60) })));
+    let number = Number(1 << 60);
+    assert!(!writer.push(&Frame::Receipt(Receipt { epoch: Epoch(1), number, run: 1 })));
     assert_eq!(writer.length(), 3);
     assert!(writer.push(&Frame::Credit(CreditLimit { bytes: 1, messages: 1 })));
     let out = writer.into_inner();
