@@ -18,7 +18,7 @@ use crate::{
 const SCHEMA: u8 = 1;
 
 /// The most bytes that a header takes.
-const HEADER_BOUND: usize = 450;
+const HEADER_BOUND: usize = 580;
 
 /// The most bytes of a record with the longest body.
 pub const MAX_RECORD: usize = record_bound(MAX_BODY);

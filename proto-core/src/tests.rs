@@ -13,7 +13,7 @@ use crate::{
     StartError,
     client::headers::{ConversationRecord, OutboxRecord, SelfRecord, Settled},
     client::{
-        self, Client, Event, To, Verdict,
+        self, Client, Event, Naming, To, Verdict,
         fixed::{Blocks, Incoming, Links, Outgoing, Packets, Peers, Work},
         history::{History, Span},
     },
@@ -199,6 +199,9 @@ fn extreme(log: Log, dice: &mut Random) -> Vec<u8> {
             log: author,
             key: author,
             key_number: key,
+            former: Some((author, key)),
+            naming: Naming::Known,
+            verified: one_in(2, dice),
             with: To::Peer(nick),
             home: Some((account, key)),
             room: None,
@@ -207,6 +210,7 @@ fn extreme(log: Log, dice: &mut Random) -> Vec<u8> {
                 received: Received { first: c, gap: (a, d), last: b },
                 expired: (c, d),
                 refused: a,
+                why: None,
             },
             history: History {
                 spans: (0..dice.u32() % 4)

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use proto_core::host::Ticket;
+use proto_core::{
+    host::Ticket,
+    id::{Nick, PublicKey},
+};
 
 use crate::{clock::Moment, letter::Letter, place::Place, role::Judged, store::Answer};
 
@@ -37,6 +40,8 @@ pub(crate) enum Task {
     Judged(Ticket, Judged),
     /// Its user types a password.
     Type,
+    /// The user accepts the key that a nick has now.
+    Trust(Nick, PublicKey),
     /// It stands still no longer.
     Resume,
     /// It starts again.

@@ -53,6 +53,18 @@ impl Chat {
         chat
     }
 
+    /// Their clients run; nobody is online, and nobody takes the server's word for whose a nick is.
+    pub fn wary(nicks: &[&str]) -> Self {
+        Self::with(nicks, Faults { dishonest: true, ..Faults::none() })
+    }
+
+    /// Someone takes whoever has a nick now for the one whom they know by it.
+    pub fn trust(&mut self, who: &str, nick: &str) {
+        let (who, other) = (self.at(who), self.at(nick));
+        let key = self.world.nodes[other].key();
+        self.world.trust(who, Nick::new(nick).expect("a nick"), key);
+    }
+
     fn with(nicks: &[&str], faults: Faults) -> Self {
         let setup = Setup {
             seed: 1,
@@ -266,10 +278,12 @@ impl Chat {
                 Verdict::Refused(why) => format!("refused ({why:?}): {}", mine(id)),
                 Verdict::Failed(why) => format!("failed ({why:?}): {}", mine(id)),
             },
+            Event::Message { from, known: false, .. } => format!("a stranger {from}: {text}"),
             Event::Message { from, waited: true, .. } => format!("{from} (saved): {text}"),
             Event::Message { from, by_server: true, .. } => format!("{from} (relayed): {text}"),
             Event::Message { from, .. } => format!("{from}: {text}"),
             Event::Gap { from, missing } => format!("{missing} of {from} missing"),
+            Event::KeyChanged { nick, .. } => format!("{nick} has another key"),
             Event::Unreadable { from } => format!("unreadable mail of {from}"),
             Event::RoomMessage { room, from, .. } => format!("{} {from}: {text}", name(&room)),
             Event::RoomReset { room } => format!("the log of {} is another", name(&room)),

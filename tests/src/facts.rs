@@ -175,6 +175,7 @@ fn line(event: &Event, text: &str) -> Option<(About, String)> {
         Event::RoomMessage { room, from, .. } => {
             Some((About::News, format!("{from} says in {room:?}: {text}")))
         }
+        Event::KeyChanged { nick, .. } => Some((About::News, format!("{nick} has another key"))),
         other => Some((About::News, format!("{other:?}"))),
     }
 }

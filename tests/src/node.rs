@@ -474,6 +474,13 @@ impl Node {
             let span = cx.dice.below(cx.faults.tarries(3 * SECOND));
             cx.task(span, self.life(), Task::Type);
         }
+        // Where the server may lie, its word is not enough.
+        if let client::Event::KeyChanged { nick, key, .. } = event
+            && !cx.faults.dishonest
+        {
+            let span = cx.dice.below(cx.faults.tarries(3 * SECOND));
+            cx.task(span, self.life(), Task::Trust(nick, key));
+        }
     }
 
     /// It tells its operator something.

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use proto_core::{
     client::{MessageId, SendError, To},
     host::Log,
-    id::Nick,
+    id::{Nick, PublicKey},
     server::{self, Logins},
     wire::RoomAction,
 };
@@ -76,7 +76,7 @@ impl World {
             requests: None,
             crowd: Crowd::default(),
         };
-        world.populate(setup);
+        populate(&mut world, setup);
         world.nodes.iter_mut().for_each(|node| prepare(&mut node.plan));
         if let Kind::Server(config) = world.nodes[SERVER].plan.kind {
             world.judges.server_goes_by(&config, world.cx.faults.jumps);
@@ -85,18 +85,6 @@ impl World {
             world.boot(place);
         }
         world
-    }
-
-    fn populate(&mut self, setup: &Setup) {
-        let plan = setup.server(Nick::new("host").expect("a nick"), &mut self.cx);
-        self.add("server", Setup::server_address(), &plan, None);
-        let key = self.nodes[SERVER].key();
-        self.judges.introduce_server(setup.suite(), &key);
-        for (at, nick) in setup.nicks.iter().enumerate() {
-            let plan = setup.client(Nick::new(nick).expect("a nick"), key, &mut self.cx);
-            let name = format!("{nick}[{}]", at + 1);
-            self.add(&name, Setup::client_address(at), &plan, None);
-        }
     }
 
     /// A node is there, with that secret key or one of its own, and does not run yet.
@@ -185,6 +173,7 @@ impl World {
                 let Some(password) = self.nodes[place].user.password() else { return };
                 Input::Authenticate(password.into())
             }
+            Task::Trust(nick, key) => return self.trust(place, nick, key),
         };
         self.input(place, input);
     }
@@ -211,6 +200,12 @@ impl World {
         text: String,
     ) -> Option<Result<MessageId, SendError>> {
         self.input(who, Input::Say { to: to.into(), text })
+    }
+
+    /// A user accepts the key that claims a nick.
+    pub fn trust(&mut self, who: Place, nick: Nick, key: PublicKey) {
+        self.judges.trusted(who, &nick);
+        self.input(who, Input::Trust(nick, key));
     }
 
     /// A user asks for something of the server's rooms.
@@ -497,4 +492,17 @@ impl World {
 /// Nothing gets from either of two to the other for a while.
 pub fn part(world: &mut World, one: Place, other: Place, span: Moment) {
     world.network.part(&mut world.cx, one, other, span);
+}
+
+/// The server and the clients are there.
+fn populate(world: &mut World, setup: &Setup) {
+    let plan = setup.server(Nick::new("host").expect("a nick"), &mut world.cx);
+    world.add("server", Setup::server_address(), &plan, None);
+    let key = world.nodes[SERVER].key();
+    world.judges.introduce_server(setup.suite(), &key);
+    for (at, nick) in setup.nicks.iter().enumerate() {
+        let plan = setup.client(Nick::new(nick).expect("a nick"), key, &mut world.cx);
+        let name = format!("{nick}[{}]", at + 1);
+        world.add(&name, Setup::client_address(at), &plan, None);
+    }
 }

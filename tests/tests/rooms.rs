@@ -538,7 +538,7 @@ fn a_list_that_is_longer_than_a_client_can_lend_comes_in_parts() {
     let nicks: Vec<_> = nicks.iter().map(String::as_str).collect();
     let mut chat = Chat::online(&nicks);
     let (reader, place) = (nicks[0], chat.at(nicks[0]));
-    chat.world.nodes[place].plan.room.work = record_bound(110);
+    chat.world.nodes[place].plan.room.work = record_bound(114);
     chat.crash(reader);
     chat.start(reader);
     chat.run(60 * SECOND);

@@ -54,7 +54,7 @@ pub(crate) fn begin(store: &Store, own: &Nick, now: UnixTime) -> Result<(), Fail
     }
     let mut all = Vec::new();
     each(store, Log::Conversations, |_, record| {
-        let of = Correspondent::from_record(record).map(|it| it.log);
+        let of = Correspondent::from_record(record).map(|it| it.key);
         let Some(of) = of else { return Ok(()) };
         each(store, Log::Inbox(of), |number, record| {
             if let Some(Said { author, time, text }) = Said::from_inbox(record) {

@@ -114,7 +114,7 @@ impl Session {
                 lost_nick(self, chat, at);
             }
             Event::ServerClosed(why) => self.server_closed(chat, at, why),
-            Event::KeyChanged { nick } => self.tell(at, Notice::KeyChanged(nick)),
+            Event::KeyChanged { nick, .. } => self.tell(at, Notice::KeyChanged(nick)),
             Event::StoreFailed
                 if self.told_failure.is_none_or(|told| at.now.since(told) >= REMINDER) =>
             {

@@ -164,7 +164,7 @@ impl Names {
         let peers = chat.peers().into_iter().map(|peer| (To::Peer(peer.nick), peer.log));
         let rooms = chat.rooms().into_iter().map(|room| (room.room, room.key));
         let known: Vec<_> =
-            peers.chain(rooms).map(|(with, log)| Correspondent { log, with }).collect();
+            peers.chain(rooms).map(|(with, log)| Correspondent { log, key: log, with }).collect();
         let mut now: Vec<_> = known.iter().map(|it| it.log).collect();
         now.sort_unstable();
         let recorded: HashSet<_> = all.iter().map(|it| it.log).collect();

@@ -25,8 +25,9 @@ use super::{
     config::Config,
     contact::Contact,
     ctx::Ctx,
-    error::{CommandError, PasswordError, SendError},
+    error::{CommandError, PasswordError, SendError, TrustError},
     event::{Event, MessageId, To},
+    headers::Naming,
     inbox::{self, Inbox},
     loading::{self, Loading},
     memory::Tables,
@@ -35,7 +36,7 @@ use super::{
     requests::{Asker, Requests, Wanted},
     role::{ClientLink, ClientRole},
     rooms::{self, Rooms},
-    roster::{Roster, id::PeerId, peer::Peer, peers::Peers, reach},
+    roster::{Roster, id::PeerId, names, names::Trusted, peer::Peer, peers::Peers, reach},
     sent::SentFrame,
     session::{self, Change, ServerSession, standing::Standing},
     view::{OpenMessages, PeerView, RoomView, Status, Usage},
@@ -214,12 +215,41 @@ impl<'a> Engine<'a> {
     pub(super) fn say(&mut self, to: &To, text: &str) -> Result<MessageId, SendError> {
         outbox::check(&self.cx, to, text)?;
         let id = match to {
-            To::Peer(_) => self.cx.peers.by_name(to).ok_or(SendError::Unknown)?,
+            To::Peer(_) => names::recipient(&self.cx, to)?,
             To::Lobby | To::Room(_) => {
                 self.rooms.may_be_member_of(&self.cx, to).ok_or(SendError::NotMember)?
             }
         };
         self.outbox.say(&mut self.cx, id, text)
+    }
+
+    /// The user's word for the key of a nick: they compared it, or they accept it.
+    pub(super) fn vouch(
+        &mut self,
+        nick: &Nick,
+        key: &PublicKey,
+        compared: bool,
+    ) -> Result<(), TrustError> {
+        if compared {
+            return names::verify(&mut self.cx, nick, key);
+        }
+        let holder = names::claimed(&self.cx, nick, key)?;
+        let other = names::claimant(&mut self.cx, nick, key)?;
+        for id in [holder, other] {
+            // Whom a session leads to is another from now on.
+            if let Some(link) = self.cx.peers.get(id).and_then(Peer::link) {
+                self.remove(link);
+            }
+            reach::hang_up(&mut self.cx, id);
+        }
+        if let Trusted::Exchanged(one, other) = names::trust(&mut self.cx, holder, other) {
+            self.inbox.exchange(one, other);
+        }
+        for id in [holder, other] {
+            self.outbox.person_changed(&mut self.cx, id);
+        }
+        self.cx.news.tell(Event::RosterChanged);
+        Ok(())
     }
 
     pub(super) fn request(&mut self, action: RoomAction) -> Result<(), CommandError> {
@@ -285,6 +315,8 @@ impl<'a> Engine<'a> {
             visit(PeerView {
                 nick,
                 key: peer.key(),
+                known: person.naming() == Naming::Known,
+                verified: person.is_verified(),
                 log: peer.log(),
                 presence: person.presence(),
                 address: person.address(),
@@ -699,15 +731,9 @@ impl<'a> Engine<'a> {
             if let Some(gone) = self.roster.displace(&mut self.cx, &entry) {
                 self.outbox.person_changed(&mut self.cx, gone);
             }
-            let Some(id) = self.roster.take(&mut self.cx, &entry) else { continue };
-            if self.cx.peers.get(id).is_some_and(Peer::has_former) {
-                // Whoever is to be reached has another device now.
-                if let Some(stale) = reach::stale(&self.cx, id) {
-                    self.remove(stale);
-                }
-                reach::hang_up(&mut self.cx, id);
+            for id in self.roster.take(&mut self.cx, &entry).into_iter().flatten() {
+                self.outbox.person_changed(&mut self.cx, id);
             }
-            self.outbox.person_changed(&mut self.cx, id);
         }
         self.roster.turn(&mut self.cx, page);
         self.outbox.consider_leaving(&mut self.cx);
@@ -725,11 +751,6 @@ impl<'a> Engine<'a> {
             return FrameOutcome::Broken(rule);
         }
         self.inbox.free_acknowledged(&mut self.cx, link);
-        FrameOutcome::Done
-    }
-
-    fn change(&mut self, change: Change) -> FrameOutcome {
-        self.apply(change);
         FrameOutcome::Done
     }
 }
@@ -767,12 +788,14 @@ impl<'a> Receiver<'a> for Engine<'a> {
             Frame::Registered(registered) if from_server => self.registered(link, registered),
             Frame::RegisterRefused(reason) if from_server => {
                 let change = ServerSession::refused(cx, *reason);
-                self.change(change)
+                self.apply(change);
+                FrameOutcome::Done
             }
             Frame::PasswordWanted(wanted) if from_server => session.password_wanted(cx, wanted),
             Frame::Deregistered(()) if from_server => {
                 let change = ServerSession::deregistered(cx);
-                self.change(change)
+                self.apply(change);
+                FrameOutcome::Done
             }
             Frame::Roster(page) if from_server => self.take_roster(page),
             // Whose numbers these are, the Registered says, which is on its way.

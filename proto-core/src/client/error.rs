@@ -63,6 +63,30 @@ impl fmt::Display for PasswordError {
 
 impl core::error::Error for PasswordError {}
 
+/// Why a key is not trusted or verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TrustError {
+    /// Nobody is known by that nick.
+    Unknown,
+    /// It is another key that the nick has, or that claims it.
+    OtherKey,
+    /// There is no room for another one here.
+    Full,
+}
+
+impl fmt::Display for TrustError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unknown => "nobody is known by that nick",
+            Self::OtherKey => "it is another key by now; look at it first",
+            Self::Full => "too many people and rooms are known here already",
+        })
+    }
+}
+
+impl core::error::Error for TrustError {}
+
 /// Why a message is not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -71,6 +95,10 @@ pub enum SendError {
     Offline,
     /// Nobody holds that nick.
     Unknown,
+    /// Nobody holds it any more.
+    Gone,
+    /// Another key holds it than the one that was verified.
+    KeyChanged,
     /// The client is no member of that room.
     NotMember,
     /// It is one's own.
@@ -91,6 +119,10 @@ impl fmt::Display for SendError {
         match self {
             Self::Offline => f.write_str("you are offline; nothing was sent"),
             Self::Unknown => f.write_str("nobody here has that nick; nothing was sent"),
+            Self::Gone => f.write_str("they have no account here any more; nothing was sent"),
+            Self::KeyChanged => f.write_str(
+                "that nick has another key now than the one you verified; nothing was sent",
+            ),
             Self::NotMember => f.write_str("you are not in that room; nothing was sent"),
             Self::Oneself => f.write_str("that is your own nick; nothing was sent"),
             Self::Empty => f.write_str("there is no text; nothing was sent"),

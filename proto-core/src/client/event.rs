@@ -179,6 +179,8 @@ pub enum Event {
         by_server: bool,
         /// It waited in the mailbox when this client registered.
         waited: bool,
+        /// Its key is the one that is known for the nick; else the server alone says whose it is.
+        known: bool,
     },
     /// Messages of an author are missing before the next, which says so: they expired, or were
     /// left out by the server.
@@ -249,10 +251,16 @@ pub enum Event {
     Displaced,
     /// The server closed the link. The client is offline if it is of no use to try again.
     ServerClosed(CloseReason),
-    /// The server says that another key holds a nick that is known from before.
+    /// The server says that another key holds a nick that is known from before. What waits for that
+    /// nick is held until [`super::Client::trust`] says that the key is theirs, or refused if the
+    /// one that is known was verified.
     KeyChanged {
         /// The nick.
         nick: Nick,
+        /// The other key.
+        key: PublicKey,
+        /// The one that is known was verified.
+        verified: bool,
     },
     /// The host's store failed at something. It is tried again.
     StoreFailed,

@@ -17,11 +17,16 @@ use super::{
 /// What a client keeps of a conversation, in `Log::Conversations`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ConversationRecord {
-    /// What its logs are named by: the first key that was met.
+    /// What its outbox is named by: the first key that was met.
     pub(crate) log: PublicKey,
-    /// The key that what is open in it may be sealed to.
+    /// The key that is known for the name, or that stands for a room's.
     pub(crate) key: PublicKey,
     pub(crate) key_number: u32,
+    /// The key before and its number, which what is open may be sealed to.
+    pub(crate) former: Option<(PublicKey, u32)>,
+    pub(crate) naming: Naming,
+    /// The user compared the key by another way.
+    pub(crate) verified: bool,
     pub(crate) with: To,
     /// The account at its server, and the tag of that server's key.
     pub(crate) home: Option<(Account, u32)>,
@@ -34,10 +39,20 @@ pub(crate) struct ConversationRecord {
     pub(crate) history: History,
 }
 
+/// What a key is to its nick here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Naming {
+    /// It is the one that is known for the nick: the first that was met, or the one that the user
+    /// accepted.
+    Known,
+    /// The server alone says that the nick is its, or it was before the user accepted another.
+    Unknown,
+}
+
 impl ConversationRecord {
     /// Its cursors are such that a message can have them.
     pub(crate) fn fits(&self) -> bool {
-        let Settled { received, expired, refused } = self.settled;
+        let Settled { received, expired, refused, .. } = self.settled;
         let cursors = [self.stored, expired.0, expired.1, refused];
         received.fits() && cursors.into_iter().all(Position::fits)
     }
@@ -50,8 +65,9 @@ pub(crate) struct Settled {
     pub(crate) received: Received,
     /// The first and the last of those that expired.
     pub(crate) expired: (Position, Position),
-    /// What is open up to here is refused: its recipient is no more.
+    /// What is open up to here is refused: its recipient is no more, or not who it was meant for.
     pub(crate) refused: Position,
+    pub(crate) why: Option<SubmitRefusal>,
 }
 
 impl Settled {
@@ -71,7 +87,7 @@ impl Settled {
             // The oldest go first: what is open up to there was not delivered in time.
             return Some(Verdict::Expired);
         }
-        (position <= self.refused).then_some(Verdict::Refused(SubmitRefusal::NoRecipient))
+        self.why.filter(|_| position <= self.refused).map(Verdict::Refused)
     }
 
     /// All up to here are settled.
@@ -96,8 +112,10 @@ pub(crate) struct OutboxRecord {
 /// A conversation, as a host reads it in the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Correspondent {
-    /// What its logs are named by.
+    /// What its outbox is named by: the first key that was met.
     pub log: PublicKey,
+    /// What its inbox is named by: the key of the other side, or what stands for a room's.
+    pub key: PublicKey,
     /// The name of the other side, or the last one that it had.
     pub with: To,
 }
@@ -105,8 +123,8 @@ pub struct Correspondent {
 impl Correspondent {
     /// Reads a record of `Log::Conversations`; `None` if it is damaged, or about the client itself.
     pub fn from_record(record: &[u8]) -> Option<Self> {
-        let (ConversationRecord { log, with, .. }, _) = decode(record)?;
-        Some(Self { log, with })
+        let (ConversationRecord { log, key, with, .. }, _) = decode(record)?;
+        Some(Self { log, key, with })
     }
 }
 
@@ -137,6 +155,9 @@ mod tests {
             log: key,
             key,
             key_number: u32::MAX,
+            former: Some((key, u32::MAX)),
+            naming: Naming::Unknown,
+            verified: true,
             with: To::Room(room),
             home: Some((account, u32::MAX)),
             room: Some(Room(u32::MAX)),
@@ -145,6 +166,7 @@ mod tests {
                 received: Received { first: last, gap: (last, last), last },
                 expired: (last, last),
                 refused: last,
+                why: Some(SubmitRefusal::KeyChanged),
             },
             history: History { spans: [span; SPANS].into() },
         }));

@@ -1,6 +1,6 @@
 //! Reading the durable state at the start, one log after the other.
 
-use crate::client::headers::{ConversationRecord, SelfRecord};
+use crate::client::headers::{ConversationRecord, Naming, SelfRecord};
 use crate::{
     host::{Log, Records, Request, Ticket},
     id::Position,
@@ -184,9 +184,17 @@ fn conversation(cx: &mut Ctx<'_>, number: u64, bytes: &[u8]) -> Option<Loading> 
         cx.news.tell(Event::Damaged);
         return Some(next);
     };
-    let known = cx.peers.by_key(&record.key);
     // If the table is full, there is no going on without forgetting something.
-    let of = known.or_else(|| cx.peers.add(record.key, record.with))?;
+    let of = match (cx.peers.by_key(&record.key), record.naming) {
+        // A key that was accepted in the place of another, when the record of neither was whole.
+        (Some(_), Naming::Unknown) => return Some(next),
+        (Some(known), Naming::Known) => {
+            cx.peers.rename(known, record.with);
+            known
+        }
+        (None, Naming::Known) => cx.peers.add(record.key, record.with)?,
+        (None, Naming::Unknown) => cx.peers.add_nameless(record.key, record.with)?,
+    };
     cx.peers.get_mut(of)?.restore(number, record);
     Some(Loading::Inbox { of, number })
 }

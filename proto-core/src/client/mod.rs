@@ -29,7 +29,7 @@ use core::net::SocketAddr;
 
 use crate::{
     host::{Action, Machine, Owed, PasswordOutcome, Records, Resume, StoreError, Ticket},
-    id::Nick,
+    id::{Nick, PublicKey},
     link::{LinkStatistics, Statistics},
     random::Seed,
     role::{StartError, credit, grant},
@@ -39,7 +39,7 @@ use crate::{
 };
 
 pub use config::Config;
-pub use error::{CommandError, PasswordError, SendError};
+pub use error::{CommandError, PasswordError, SendError, TrustError};
 pub use event::{Event, Failure, MessageId, Refusal, SubmitReason, To, Verdict};
 pub use fixed::Fixed;
 pub use headers::{Correspondent, said_from_outbox};
@@ -51,7 +51,7 @@ pub use roster::peer::Peer;
 pub use view::{OpenMessages, PeerView, RoomView, Status, Usage};
 
 #[cfg(test)]
-pub(crate) use rooms::history;
+pub(crate) use {headers::Naming, rooms::history};
 
 use engine::{Engine, State};
 
@@ -136,6 +136,26 @@ impl<S: Storage> Client<S> {
     ) -> Result<MessageId, SendError> {
         let mut engine = self.engine(now);
         engine.say(&to.into(), text)
+    }
+
+    /// Takes the key that [`Event::KeyChanged`] told of for that of whoever is known by a nick: what
+    /// waits for them goes to it.
+    ///
+    /// # Errors
+    /// [`TrustError::Unknown`] if nobody is known by that nick, [`TrustError::OtherKey`] if it is
+    /// not this key that claims it now.
+    pub fn trust(&mut self, now: Instant, nick: &Nick, key: &PublicKey) -> Result<(), TrustError> {
+        self.engine(now).vouch(nick, key, false)
+    }
+
+    /// The user compared the key of whoever is known by a nick with them, by another way; see
+    /// [`crate::session::safety_number`]. Another key for that nick is refused from now on.
+    ///
+    /// # Errors
+    /// [`TrustError::Unknown`] if nobody is known by that nick, [`TrustError::OtherKey`] if it is
+    /// another key that is known.
+    pub fn verify(&mut self, now: Instant, nick: &Nick, key: &PublicKey) -> Result<(), TrustError> {
+        self.engine(now).vouch(nick, key, true)
     }
 
     /// Wishes something of the server's rooms, one thing at a time: [`Event::RoomResponse`] or

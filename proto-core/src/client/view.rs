@@ -33,6 +33,10 @@ pub struct PeerView {
     pub nick: Nick,
     /// The key that holds it.
     pub key: PublicKey,
+    /// The key is the one that is known for the nick; else it is a stranger's.
+    pub known: bool,
+    /// The user verified it.
+    pub verified: bool,
     /// What the conversation's logs are named by: the key that held it when it was met.
     pub log: PublicKey,
     /// Whether its holder is online, as far as the server knows.

@@ -23,7 +23,8 @@
 //! | handshake | Noise IK | prologue: `udpchat 1`, Hello header, its MAC (zeros to a server), the whole Retry. Payloads: session id, credit in bytes (4 bytes each), in messages (2 bytes), in message 2 zeros up to the datagram's size |
 //! | packet | the session's key for that direction, nonce = counter | the packet's header as associated data |
 //! | sealed mail | Noise X | prologue: `udpchat 1 mail`, author's key, recipient's key, epoch (4 bytes), number (8 bytes) |
-//! | [`receipt`] | hash of `udpchat 1 pair key` and the DH of author and recipient | `udpchat 1 receipt`, then the keys, epoch and number as for mail |
+//! | [`receipt`] | hash of `udpchat 1 pair key` and the DH of author and recipient | `udpchat 1 receipt`, the two keys, and the four positions of what was received (number, then epoch, 4 bytes each) |
+//! | [`safety_number`] | – | two hashes of `udpchat 1 safety number`, 0 or 1, and the two keys, the lower first |
 //!
 //! # How long keys live
 //! - An [`Identity`] as long as its owner keeps it. Sealed mail and receipts hang
@@ -48,6 +49,7 @@ mod mail;
 mod names;
 mod noise;
 mod replay;
+mod safety;
 mod suite;
 
 #[cfg(test)]
@@ -60,4 +62,5 @@ pub use mail::{MAIL_OVERHEAD, check_receipt, open_mail, receipt, seal_mail};
 pub(crate) use names::new_run;
 pub use names::room_key;
 pub use replay::ReplayWindow;
+pub use safety::safety_number;
 pub use suite::{Identity, Portable, Suite};

@@ -186,6 +186,19 @@ impl<'a, T> Slab<'a, T> {
         }
     }
 
+    /// Two different entries, unless one of them was removed.
+    pub fn get_two_mut(&mut self, one: Id<T>, other: Id<T>) -> Option<[&mut T; 2]> {
+        let at = [one.slot as usize, other.slot as usize];
+        let [first, second] = self.slots.get_disjoint_mut(at).ok()?;
+        match (&mut first.0, &mut second.0) {
+            (
+                Content::Occupied { generation: this, value: first },
+                Content::Occupied { generation: that, value: second },
+            ) if (*this, *that) == (one.generation, other.generation) => Some([first, second]),
+            _ => None,
+        }
+    }
+
     /// The name of whatever is in `slot` now.
     pub fn id_at(&self, slot: u32) -> Option<Id<T>> {
         match self.slots.get(slot as usize)?.0 {

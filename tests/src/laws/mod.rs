@@ -15,7 +15,7 @@ use std::{
 use proto_core::{
     client::{self, MessageId, To},
     host::Log,
-    id::{PublicKey, Room},
+    id::{Nick, PublicKey, Room},
     server,
     session::Suite,
     time::UnixTime,
@@ -173,6 +173,13 @@ impl Judges {
         match &mut self.restored {
             Some(laws) => laws.said(at, id, to, text),
             None => self.runs.entry(at.place).or_default().said(id, text),
+        }
+    }
+
+    /// A user accepts the key that claims a nick.
+    pub(crate) fn trusted(&mut self, at: Place, nick: &Nick) {
+        if let Some(laws) = &mut self.trust {
+            laws.trusted(at, nick);
         }
     }
 

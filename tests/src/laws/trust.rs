@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proto_core::{
     client::{Event, MessageId, To, Verdict},
     host::Log,
-    id::{MAX_NAME, PublicKey},
+    id::{MAX_NAME, Nick, PublicKey},
     record::Said,
 };
 
@@ -36,6 +36,11 @@ impl TrustLaws {
         self.open.insert((at.place, id.recipient, number), text.into());
     }
 
+    /// A user says that whoever has a nick now is the one that they mean.
+    pub(super) fn trusted(&mut self, at: Place, nick: &Nick) {
+        self.known.remove(&(at, nick.folded()));
+    }
+
     /// Something became durable at a node.
     pub(super) fn changed(&mut self, at: &Party<'_>, change: &Change) {
         if let Change::Put { log: log @ Log::Inbox(_), number, .. } = change
@@ -58,6 +63,7 @@ impl TrustLaws {
                     format!("M2: {nick} has another key than {known:?}, and nobody said so")
                 })
             }
+            Event::Message { known: false, .. } => Ok(()),
             Event::Message { from, .. } => {
                 let author = self.said.get(text).copied();
                 let known = *self.known.entry((at.place, from.folded())).or_insert(author);

@@ -373,7 +373,11 @@ fn all_names(
     for found in names.iter()? {
         let (key, name) = found?;
         let log = PublicKey(*key.value());
-        all.extend(postcard::from_bytes(name.value()).ok().map(|with| Correspondent { log, with }));
+        all.extend(postcard::from_bytes(name.value()).ok().map(|with| Correspondent {
+            log,
+            key: log,
+            with,
+        }));
     }
     Ok(all)
 }

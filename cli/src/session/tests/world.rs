@@ -123,6 +123,8 @@ impl Chat for FakeChat {
             log: key(name),
             nick: nick(name),
             key: key(name),
+            known: true,
+            verified: false,
             presence: if online { Presence::Online } else { Presence::Offline },
             address: None,
             seen: UnixTime(0),
@@ -153,7 +155,10 @@ impl Chat for FakeChat {
 
     fn conversations(&mut self) -> Result<Vec<Correspondent>, String> {
         let with = self.past.iter().map(|(with, _)| *with);
-        let of = |with: To| Correspondent { log: key(&words::whom(&with)), with };
+        let of = |with: To| {
+            let key = key(&words::whom(&with));
+            Correspondent { log: key, key, with }
+        };
         let mut all: Vec<_> = with.map(of).collect();
         all.dedup();
         Ok(all)
@@ -269,8 +274,14 @@ impl World {
 
     pub(super) fn message(&mut self, from: &str, text: &str, waited: bool) {
         let position = Position::new(Epoch(1), Number(1));
-        let event =
-            Event::Message { from: nick(from), position, time: TIME, by_server: waited, waited };
+        let event = Event::Message {
+            from: nick(from),
+            position,
+            time: TIME,
+            by_server: waited,
+            waited,
+            known: true,
+        };
         self.message_event(event, text);
     }
 

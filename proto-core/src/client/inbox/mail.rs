@@ -75,8 +75,8 @@ impl Inbox<'_> {
         link: Id<ClientLink>,
         former: &KeyHistory,
     ) -> FrameOutcome {
-        let recipient = Recipient::Account(former.account);
-        let known = cx.peers.by_recipient(recipient).or_else(|| cx.peers.by_key(&former.key));
+        // Who has the account now is whoever the user takes them for: the key decides.
+        let known = cx.peers.by_key(&former.key);
         let with = To::Peer(former.nick);
         let Some(peer) = known.or_else(|| {
             cx.make_place();

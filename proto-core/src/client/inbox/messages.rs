@@ -60,6 +60,20 @@ impl Messages<'_> {
         found
     }
 
+    /// Two people change rows.
+    pub(super) fn exchange(&mut self, one: PeerId, other: PeerId) {
+        for slot in 0..self.all.capacity() as u32 {
+            let Some(message) = self.all.id_at(slot).and_then(|id| self.all.get_mut(id)) else {
+                continue;
+            };
+            message.peer = match message.peer {
+                peer if peer == one => other,
+                peer if peer == other => one,
+                peer => peer,
+            };
+        }
+    }
+
     /// What an author said directly that is not whole, or waits for others before it.
     pub(super) fn waiting_of(
         &self,

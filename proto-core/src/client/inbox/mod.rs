@@ -25,6 +25,7 @@ use super::{
     contact::Contact,
     ctx::Ctx,
     event::{Event, To},
+    headers::Naming,
     requests::Asker,
     role::{ClientLink, ClientRole},
     roster::{id::PeerId, peer::Peer},
@@ -152,7 +153,7 @@ impl<'a> Inbox<'a> {
     pub(super) fn request(&mut self, cx: &mut Ctx<'_>, id: Id<Incoming>) -> Option<Request> {
         cx.store.incoming_asked(&mut self.messages.all);
         let message = self.messages.all.get_mut(id)?;
-        let log = Log::Inbox(cx.peers.get(message.peer)?.log());
+        let log = Log::Inbox(cx.peers.get(message.peer)?.key());
         let number = message.position.to_record_number();
         let is_looking = message.stage == Stage::Looking;
         let asker = if is_looking { Asker::Look } else { Asker::Incoming };
@@ -221,6 +222,11 @@ impl<'a> Inbox<'a> {
             cx.begin_record(peer);
             cx.save_record_again(peer);
         }
+    }
+
+    /// Two people change rows: what came of each goes with its key.
+    pub(super) fn exchange(&mut self, one: PeerId, other: PeerId) {
+        self.messages.exchange(one, other);
     }
 
     /// Something waits to be told, or to go.
@@ -414,7 +420,9 @@ impl<'a> Inbox<'a> {
     /// The next thing to tell of a message that came; `None` when all is told.
     fn event(&mut self, cx: &mut Ctx<'_>, id: Id<Incoming>) -> Option<(Event, usize)> {
         let message = self.messages.all.get_mut(id)?;
-        let with = cx.peers.get(message.peer)?.with();
+        let peer = cx.peers.get(message.peer)?;
+        let with = peer.with();
+        let known = peer.person().is_some_and(|person| person.naming() == Naming::Known);
         let missing = core::mem::take(&mut message.missing);
         if let (true, true, To::Peer(from)) = (missing > 0, message.came, with) {
             return Some((Event::Gap { from, missing }, 0));
@@ -448,6 +456,7 @@ impl<'a> Inbox<'a> {
             time,
             by_server: message.by_server,
             waited: message.waited,
+            known,
         };
         Some((event, lent))
     }

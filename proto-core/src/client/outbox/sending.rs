@@ -5,7 +5,7 @@ use crate::{
         ctx::Ctx,
         event::{SubmitReason, Verdict},
         role::{ClientLink, ClientRole},
-        roster::{id::PeerId, reach},
+        roster::{id::PeerId, person::Person, reach},
         sent::SentFrame,
         session as server_session,
     },
@@ -185,8 +185,8 @@ impl Sending<'_> {
         cx.peers.reach_room(id, cx.config.server_key, cx.links.identity().suite());
         self.messages.consider_fetch(cx, id);
         let Some(peer) = cx.peers.get(id).filter(|peer| peer.is_active()) else { return };
-        if peer.presence() == Presence::Removed {
-            self.refuse_gone(cx, id);
+        if let Some(why) = peer.person().and_then(Person::refusal) {
+            self.refuse_all(cx, id, why);
             return;
         }
         let conversation = &peer.conversation;
@@ -225,22 +225,23 @@ impl Sending<'_> {
         }
     }
 
-    /// Nobody is to be had under a key any more: what is open to it is refused.
-    fn refuse_gone(&mut self, cx: &mut Ctx<'_>, id: PeerId) {
+    /// Nobody is to be had under a key any more, or not whom it was meant for: what is open to it is
+    /// refused.
+    fn refuse_all(&mut self, cx: &mut Ctx<'_>, id: PeerId, why: SubmitRefusal) {
         let mut at = cx.peers.get(id).and_then(|peer| peer.conversation.messages.front());
         while let Some((message_id, message)) =
             at.and_then(|id| Some((id, self.messages.all.get(id)?)))
         {
             at = message.of_peer.next();
             if message.stage.is_open() && message.stage != Stage::Saving {
-                self.done(cx, message_id, Verdict::Refused(SubmitRefusal::NoRecipient));
+                self.done(cx, message_id, Verdict::Refused(why));
             }
         }
         if let Some(peer) = cx.peers.get_mut(id).filter(|peer| peer.conversation.has_shelved())
             && let window = &mut peer.conversation.window
             && window.settled.refused < window.shelved
         {
-            window.settled.refused = window.shelved;
+            (window.settled.refused, window.settled.why) = (window.shelved, Some(why));
             window.blocked = false;
             cx.save_record(id);
         }

@@ -76,7 +76,7 @@ impl Outbox<'_> {
         // The recipient's own word counts, not the server's. It costs a Diffie-Hellman, so it is
         // asked for only where it settles something.
         if is_news(self, cx, delivered) && is_receipt(cx, id, received, &progress.receipt) {
-            self.settle(cx, id, Settled { received: *received, expired, refused: Position::NONE });
+            self.settle(cx, id, Settled { received: *received, expired, ..Settled::default() });
         }
         if delivered < expired.1 && is_news(self, cx, expired.1) {
             self.settle(cx, id, Settled { expired, ..Settled::default() });

@@ -2,20 +2,18 @@
 
 pub(super) mod id;
 pub(super) mod list;
+pub(super) mod names;
 pub(super) mod peer;
 pub(super) mod peers;
 pub(super) mod person;
 pub(super) mod reach;
 
 use crate::{
-    id::{Account, Incarnation, Recipient},
+    id::{Incarnation, Recipient},
     wire::{Presence, Roster as Page, RosterEntry},
 };
 
-use super::{
-    ctx::Ctx,
-    event::{Event, To},
-};
+use super::{ctx::Ctx, event::Event};
 use id::PeerId;
 use peer::{Peer, Who};
 
@@ -72,16 +70,38 @@ impl Roster {
         Some(id)
     }
 
-    /// Takes in an entry, after [`Self::displace`]: whose it is. `None` for the client's own, and
-    /// if the table is full: they can be written to by those who have more room.
-    pub(super) fn take(&mut self, cx: &mut Ctx<'_>, entry: &RosterEntry<'_>) -> Option<PeerId> {
+    /// Takes in an entry, after [`Self::displace`]: whose it is, and who is known by the nick under
+    /// another key. Nobody's if it is the client's own, or the table is full: they can be written
+    /// to by those who have more room.
+    pub(super) fn take(
+        &mut self,
+        cx: &mut Ctx<'_>,
+        entry: &RosterEntry<'_>,
+    ) -> [Option<PeerId>; 2] {
         if entry.key == cx.public_key() && entry.presence != Presence::Removed {
             self.changed = true;
-            return None;
+            return [None; 2];
         }
-        let (id, changed) = update(cx, entry)?;
-        self.changed |= changed;
-        Some(id)
+        let recipient = Recipient::Account(entry.account);
+        if cx.peers.by_recipient(recipient) != cx.peers.at_place(recipient) {
+            // A later account at its place is known: the page comes late.
+            return [None; 2];
+        }
+        if entry.presence == Presence::Removed {
+            let gone = remove(cx, entry);
+            self.changed |= gone.is_some();
+            return [gone, names::free(cx, entry)];
+        }
+        let known = cx.peers.by_key(&entry.key).and_then(|id| cx.peers.get(id)?.person());
+        if known.is_some_and(|known| known.version >= entry.version) {
+            return [None; 2];
+        }
+        let [id, claimed] = names::assign(cx, entry);
+        if let Some(id) = id {
+            self.changed |= update(cx, id, entry);
+        }
+        self.changed |= claimed.is_some();
+        [id, claimed]
     }
 
     /// All entries of a page are taken in. Pages may come out of order or twice: an entry counts
@@ -111,93 +131,21 @@ impl Roster {
     }
 }
 
-/// Takes in a roster entry: whose it is, and whether people see a difference.
-fn update(cx: &mut Ctx<'_>, entry: &RosterEntry<'_>) -> Option<(PeerId, bool)> {
+/// Takes in a newer entry about someone; `true` if people see a difference.
+fn update(cx: &mut Ctx<'_>, id: PeerId, entry: &RosterEntry<'_>) -> bool {
     let server = cx.config.server_key.map_or(0, |key| key.tag());
     let recipient = Recipient::Account(entry.account);
-    if cx.peers.by_recipient(recipient) != cx.peers.at_place(recipient) {
-        // A later account at its place is known: the page comes late.
-        return None;
-    }
-    if entry.presence == Presence::Removed {
-        return remove(cx, entry, server);
-    }
-    let same = same_account(cx, entry, server);
-    if let Some((id, version)) = same.and_then(|id| Some((id, cx.peers.get(id)?.person()?.version)))
-        && version >= entry.version
-    {
-        return Some((id, false));
-    }
-    let with = To::Peer(entry.nick);
-    let mut changed = true;
-    let id = match (same.filter(|id| goes_on(cx, *id, entry)), cx.peers.by_key(&entry.key)) {
-        (Some(id), _) => {
-            renew(cx, id, entry);
-            id
-        }
-        (None, Some(id)) => {
-            // What stands for a room's key is nobody's.
-            cx.peers.get(id)?.person()?;
-            changed = cx.peers.rename(id, with);
-            id
-        }
-        (None, None) => {
-            // A nick that another key held before is another person now. So it may be at another
-            // server without anything having changed.
-            let before = cx.peers.by_name(&with).and_then(|id| cx.peers.get(id)?.person());
-            let is_from_elsewhere = |(_, its): (Account, u32)| its != server;
-            let key_changed =
-                before.is_some_and(|before| !before.account().is_some_and(is_from_elsewhere));
-            let id = cx.peers.add_instead(entry.key, with)?;
-            if let Some(person) = cx.peers.get_mut(id)?.person_mut() {
-                person.key_changed = key_changed;
-            }
-            id
-        }
-    };
-    let known = cx.peers.get(id)?;
-    if known.person()?.version >= entry.version {
-        return Some((id, changed));
-    }
-    if known.recipient() != Some(recipient) {
-        changed = true;
+    let moved = cx.peers.get(id).is_some_and(|peer| peer.recipient() != Some(recipient));
+    if moved {
         cx.peers.set_recipient(id, recipient);
     }
-    let person = cx.peers.get_mut(id)?.person_mut()?;
-    changed |= person.update(entry, server, &mut cx.bodies);
-    Some((id, changed))
-}
-
-/// Who had the account before, under whatever key.
-fn same_account(cx: &Ctx<'_>, entry: &RosterEntry<'_>, server: u32) -> Option<PeerId> {
-    let id = cx.peers.by_name(&To::Peer(entry.nick))?;
-    let account = cx.peers.get(id)?.person()?.account();
-    (account == Some((entry.account, server))).then_some(id)
-}
-
-/// Whether who had the account before goes on under the key of an entry: under a key with a lower
-/// number before. A number that is not higher comes from a server that was put back or begun anew,
-/// where the account may be another's: then only the first key that was met is theirs.
-fn goes_on(cx: &Ctx<'_>, id: PeerId, entry: &RosterEntry<'_>) -> bool {
-    let Some(peer) = cx.peers.get(id) else { return false };
-    let number = peer.person().map_or(0, |person| person.key_number);
-    let back = peer.key != entry.key && peer.log() == entry.key;
-    entry.key_number > number || back && cx.peers.by_key(&peer.log()).is_none()
-}
-
-/// An account that is known has another key: its holder proved at the server to be the
-/// same person.
-fn renew(cx: &mut Ctx<'_>, id: PeerId, entry: &RosterEntry<'_>) {
-    let Some(before) = cx.peers.get(id).map(|peer| peer.key) else { return };
-    cx.peers.set_key(id, entry.key);
-    if let Some(person) = cx.peers.get_mut(id).and_then(|peer| peer.person_mut()) {
-        person.renew(before, entry.key_number);
-        person.key_changed |= entry.key != before;
-    }
+    let person = cx.peers.get_mut(id).and_then(Peer::person_mut);
+    person.is_some_and(|person| person.update(entry, server, &mut cx.bodies)) || moved
 }
 
 /// An account is no more. The entry's key is not asked: it may have another account by now.
-fn remove(cx: &mut Ctx<'_>, entry: &RosterEntry<'_>, server: u32) -> Option<(PeerId, bool)> {
+fn remove(cx: &mut Ctx<'_>, entry: &RosterEntry<'_>) -> Option<PeerId> {
+    let server = cx.config.server_key.map_or(0, |key| key.tag());
     let is_theirs = |id: &PeerId| {
         let person = cx.peers.get(*id).and_then(Peer::person);
         person.is_some_and(|person| person.account() == Some((entry.account, server)))
@@ -208,15 +156,19 @@ fn remove(cx: &mut Ctx<'_>, entry: &RosterEntry<'_>, server: u32) -> Option<(Pee
         return None;
     }
     leave(cx, id, entry.version);
-    Some((id, true))
+    Some(id)
 }
 
-/// Someone has no account any more: nobody is written to by their nick.
+/// Someone has no account any more. Who is known keeps the nick, so that nobody else has it unseen.
 fn leave(cx: &mut Ctx<'_>, id: PeerId, version: u64) {
-    if let Some(person) = cx.peers.get_mut(id).and_then(Peer::person_mut) {
+    let Some(peer) = cx.peers.get_mut(id) else { return };
+    let is_stranger = peer.is_stranger();
+    if let Some(person) = peer.person_mut() {
         person.remove(version);
         cx.peers.clear_recipient(id);
-        cx.peers.forget_name(id);
+        if is_stranger {
+            cx.peers.forget_name(id);
+        }
     }
 }
 
@@ -229,6 +181,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::client::event::To;
 
     fn entry(key: u8, key_number: u32, version: u64) -> RosterEntry<'static> {
         RosterEntry {
@@ -245,46 +198,15 @@ mod tests {
     }
 
     #[test]
-    fn who_proved_to_be_the_same_keeps_the_conversation_and_the_user_hears_of_the_key() {
-        let mut fixture = Fixture::new();
-        let (mut cx, mut roster) = (fixture.cx(), Roster::default());
-        let bob = roster.take(&mut cx, &entry(1, 0, 1)).unwrap();
-        assert_eq!(cx.peers.get_mut(bob).unwrap().next_event(), None);
-        assert_eq!(roster.take(&mut cx, &entry(2, 1, 2)), Some(bob));
-        let peer = cx.peers.get_mut(bob).unwrap();
-        assert_eq!((peer.key(), peer.log()), (PublicKey([2; 32]), PublicKey([1; 32])));
-        assert!(peer.has_former(), "what is sealed to the first key is asked after");
-        let nick = Nick::new("bob").unwrap();
-        assert_eq!(peer.next_event(), Some(Event::KeyChanged { nick }));
-    }
-
-    #[test]
-    fn who_took_a_nick_over_is_told_of_but_not_who_has_it_at_another_server() {
-        let changed = |other: bool| {
-            let mut fixture = Fixture::new();
-            let (mut cx, mut roster) = (fixture.cx(), Roster::default());
-            cx.config.server_key = Some(PublicKey([8; 32]));
-            roster.take(&mut cx, &entry(1, 0, 1)).unwrap();
-            if other {
-                cx.config.server_key = Some(PublicKey([9; 32]));
-            }
-            let taken = RosterEntry { account: Account(8), ..entry(2, 0, 2) };
-            let now = roster.take(&mut cx, &taken).unwrap();
-            cx.peers.get_mut(now).unwrap().next_event().is_some()
-        };
-        assert!(changed(false) && !changed(true));
-    }
-
-    #[test]
     fn an_older_entry_changes_nothing_and_one_that_is_gone_has_no_name() {
         let mut fixture = Fixture::new();
         let (mut cx, mut roster) = (fixture.cx(), Roster::default());
-        let bob = roster.take(&mut cx, &entry(1, 0, 5)).unwrap();
+        let bob = roster.take(&mut cx, &entry(1, 0, 5))[0].unwrap();
         let old = RosterEntry { presence: Presence::Offline, ..entry(1, 0, 4) };
         roster.take(&mut cx, &old);
         assert_eq!(cx.peers.get(bob).unwrap().presence(), Presence::Online);
         let gone = RosterEntry { presence: Presence::Removed, ..entry(1, 0, 6) };
-        assert_eq!(roster.take(&mut cx, &gone), Some(bob));
+        assert_eq!(roster.take(&mut cx, &gone), [Some(bob), None]);
         assert_eq!(cx.peers.by_name(&To::Peer(gone.nick)), None);
         assert_eq!(cx.peers.by_recipient(Recipient::Account(Account(7))), None);
     }
@@ -293,19 +215,19 @@ mod tests {
     fn who_has_a_place_after_another_is_another_person() {
         let mut fixture = Fixture::new();
         let (mut cx, mut roster) = (fixture.cx(), Roster::default());
-        let bob = roster.take(&mut cx, &entry(1, 0, 5)).unwrap();
+        let bob = roster.take(&mut cx, &entry(1, 0, 5))[0].unwrap();
         let next = Account(7).next().unwrap();
         // Even under the nick and with a key number that the same person could have.
         let newcomer = RosterEntry { account: next, ..entry(2, 1, 6) };
         assert_eq!(roster.displace(&mut cx, &newcomer), Some(bob));
-        let other = roster.take(&mut cx, &newcomer).unwrap();
+        let other = roster.take(&mut cx, &newcomer)[0].unwrap();
         assert!(other != bob && cx.peers.get(bob).unwrap().presence() == Presence::Removed);
         assert!(cx.peers.get(other).unwrap().person().unwrap().former().is_none());
         assert_eq!(cx.peers.by_recipient(Recipient::Account(Account(7))), None);
         // A page that comes late brings nobody back.
         for late in [entry(1, 0, 5), entry(3, 0, 4)] {
             assert_eq!(roster.displace(&mut cx, &late), None);
-            assert_eq!(roster.take(&mut cx, &late), None);
+            assert_eq!(roster.take(&mut cx, &late), [None; 2]);
         }
         let by_recipient = cx.peers.by_recipient(Recipient::Account(next));
         assert_eq!(
@@ -325,7 +247,7 @@ mod tests {
             ..entry(number, 0, number.into())
         };
         let mut rows = std::vec::Vec::new();
-        while let Some(id) = roster.take(&mut cx, &of(rows.len() as u8 + 1)) {
+        while let [Some(id), _] = roster.take(&mut cx, &of(rows.len() as u8 + 1)) {
             rows.push(id);
         }
         let (count, last) = (rows.len(), *rows.last().unwrap());
@@ -351,7 +273,7 @@ mod tests {
         let mut fixture = Fixture::new();
         let (mut cx, mut roster) = (fixture.cx(), Roster::default());
         let room = cx.peers.add(PublicKey([1; 32]), To::Lobby).unwrap();
-        assert_eq!(roster.take(&mut cx, &entry(1, 0, 1)), None);
+        assert_eq!(roster.take(&mut cx, &entry(1, 0, 1)), [None; 2]);
         assert!(cx.peers.get(room).unwrap().is_room());
     }
 }

@@ -2,7 +2,7 @@
 
 use core::net::SocketAddr;
 
-use crate::client::headers::ConversationRecord;
+use crate::client::headers::{ConversationRecord, Naming};
 use crate::{
     client::{
         event::{Event, To},
@@ -83,7 +83,7 @@ impl Peer {
         self.saved = Saved::restore(number);
         self.conversation.restore(record.stored, record.settled);
         self.who = match self.with {
-            To::Peer(_) => Who::Person(Person::restore(record.home, record.key_number)),
+            To::Peer(_) => Who::Person(Person::restore(&record)),
             To::Lobby | To::Room(_) => Who::Room(Membership::restore(record.room, record.history)),
         };
     }
@@ -91,13 +91,13 @@ impl Peer {
     /// What the store is to have of it.
     pub(in crate::client) fn record(&self) -> ConversationRecord {
         let (person, room) = (self.person(), self.room());
-        let former = person.and_then(Person::former);
-        let number = person.map_or(0, Person::key_number);
-        let (key, key_number) = former.unwrap_or((self.key, number));
         ConversationRecord {
             log: self.log,
-            key,
-            key_number,
+            key: self.key,
+            key_number: person.map_or(0, Person::key_number),
+            former: person.and_then(Person::former),
+            naming: person.map_or(Naming::Known, Person::naming),
+            verified: person.is_some_and(Person::is_verified),
             with: self.with,
             home: person.and_then(Person::account),
             room: room.and_then(Membership::room),
@@ -190,6 +190,15 @@ impl Peer {
 
     /// Someone with whom nothing was ever exchanged, and whom nothing in memory names.
     pub(super) fn is_stranger(&self) -> bool {
+        self.person().is_some_and(Person::is_out_of_touch)
+            && self.author.is_unheard()
+            && self.conversation.is_untouched()
+            && self.saved.number().is_none()
+            && !self.is_listed()
+    }
+
+    /// Something is to be done about it, or told.
+    pub(super) fn is_listed(&self) -> bool {
         let lists = [
             self.asking.is_linked(),
             self.telling.is_linked(),
@@ -199,11 +208,7 @@ impl Peer {
             self.fetching.is_linked(),
             self.joined.is_linked(),
         ];
-        self.person().is_some_and(Person::is_out_of_touch)
-            && self.author.is_unheard()
-            && self.conversation.is_untouched()
-            && self.saved.number().is_none()
-            && !lists.contains(&true)
+        lists.contains(&true)
     }
 
     /// This client is a member of the room.

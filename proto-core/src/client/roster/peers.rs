@@ -1,7 +1,7 @@
 //! The table of people and rooms, found by key, by name and by number at the server.
 
 use crate::{
-    client::{event::To, rooms::membership::Membership},
+    client::{event::To, headers::Naming, rooms::membership::Membership},
     id::{PublicKey, Recipient},
     session::{self, Suite},
     storage::{Id, Index, Pool, Slab},
@@ -51,6 +51,11 @@ impl<'a> Peers<'a> {
         let peer = self.slab.get_mut(row(id));
         debug_assert!(peer.is_some(), "nobody is removed whom anything names");
         peer
+    }
+
+    /// Two different rows.
+    pub(super) fn both(&mut self, one: PeerId, other: PeerId) -> Option<[&mut Peer; 2]> {
+        self.slab.get_two_mut(row(one), row(other))
     }
 
     /// Whoever is in `slot`.
@@ -139,11 +144,11 @@ impl<'a> Peers<'a> {
         true
     }
 
-    /// They go by this name; `true` if they did not before.
-    pub(super) fn rename(&mut self, id: PeerId, with: To) -> bool {
+    /// They go by this name; whoever had it does so no more.
+    pub(in crate::client) fn rename(&mut self, id: PeerId, with: To) {
         let before = self.by_name(&with);
         if before == Some(id) {
-            return false;
+            return;
         }
         if let Some(before) = before {
             self.forget_name(before);
@@ -154,21 +159,31 @@ impl<'a> Peers<'a> {
             peer.with = with;
             self.index_name(id, &with);
         }
-        true
     }
 
-    /// They go on under another key.
-    pub(super) fn set_key(&mut self, id: PeerId, key: PublicKey) {
-        self.forget_key(id);
-        self.index_key(id, &key);
-        if let Some(peer) = self.get_mut(id) {
-            peer.key = key;
+    /// Two people change keys, and with them what came of each and where each is. The key that the
+    /// first one had.
+    pub(super) fn exchange_keys(&mut self, one: PeerId, other: PeerId) -> Option<PublicKey> {
+        self.forget_key(one);
+        self.forget_key(other);
+        let [first, second] = self.both(one, other)?;
+        core::mem::swap(&mut first.key, &mut second.key);
+        core::mem::swap(&mut first.author, &mut second.author);
+        if let (Some(first), Some(second)) = (first.person_mut(), second.person_mut()) {
+            first.follow(second);
         }
+        let (now, before) = (first.key, second.key);
+        self.index_key(one, &now);
+        self.index_key(other, &before);
+        Some(before)
     }
 
     /// They are found under their name no more.
     pub(in crate::client) fn forget_name(&mut self, id: PeerId) {
         let Some(with) = self.get(id).map(|peer| peer.with) else { return };
+        if let Some(person) = self.get_mut(id).and_then(Peer::person_mut) {
+            person.naming = Naming::Unknown;
+        }
         let slab = &self.slab;
         self.by_nick.remove(&with.folded(), id.slot(), |slot| {
             Some(slab.get(slab.id_at(slot)?)?.with.folded())
@@ -228,6 +243,9 @@ impl<'a> Peers<'a> {
     }
 
     fn index_name(&mut self, id: PeerId, with: &To) {
+        if let Some(person) = self.get_mut(id).and_then(Peer::person_mut) {
+            person.naming = Naming::Known;
+        }
         let indexed = self.by_nick.insert(&with.folded(), id.slot());
         debug_assert!(indexed, "the index has more buckets than there are peers");
     }

@@ -3,12 +3,16 @@
 use core::net::SocketAddr;
 
 use crate::{
-    client::{event::Event, role::ClientLink},
+    client::{
+        event::Event,
+        headers::{ConversationRecord, Naming},
+        role::ClientLink,
+    },
     id::{Account, Nick, PublicKey},
     link::OutgoingHandshake,
     storage::{Body, Id, Pool},
     time::UnixTime,
-    wire::{Presence, RosterEntry},
+    wire::{Presence, RosterEntry, SubmitRefusal},
 };
 
 /// Someone whom the client knows, from the roster or from before, and how to reach them.
@@ -31,8 +35,23 @@ pub(in crate::client) struct Person {
     away: Body,
     pub(super) link: Option<Id<ClientLink>>,
     pub(super) dial: Option<Id<OutgoingHandshake>>,
-    /// The user is to hear that another key holds the nick.
-    pub(super) key_changed: bool,
+    pub(super) naming: Naming,
+    /// Their user compared keys with them by another way.
+    verified: bool,
+    /// Who has their nick at the server now, by its word: until the user says that it is them,
+    /// nothing goes to either.
+    claim: Option<Claim>,
+    /// The user is to hear of that.
+    is_news: bool,
+}
+
+/// Another key that holds a nick at the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::client) struct Claim {
+    pub(in crate::client) key: PublicKey,
+    /// How many keys its account had before.
+    pub(super) number: u32,
+    pub(super) account: Account,
 }
 
 impl Person {
@@ -48,12 +67,72 @@ impl Person {
         away: Body::EMPTY,
         link: None,
         dial: None,
-        key_changed: false,
+        naming: Naming::Unknown,
+        verified: false,
+        claim: None,
+        is_news: false,
     };
 
-    /// As the store has them: their account, and their key's number.
-    pub(super) fn restore(account: Option<(Account, u32)>, key_number: u32) -> Self {
-        Self { key_number, account, ..Self::NEW }
+    /// As the store has them.
+    pub(super) fn restore(record: &ConversationRecord) -> Self {
+        let ConversationRecord { home, key_number, former, naming, verified, .. } = *record;
+        Self { key_number, former, account: home, naming, verified, ..Self::NEW }
+    }
+
+    /// What their key is to their nick.
+    pub(in crate::client) fn naming(&self) -> Naming {
+        self.naming
+    }
+
+    /// Their user compared keys with them by another way.
+    pub(in crate::client) fn is_verified(&self) -> bool {
+        self.verified
+    }
+
+    /// Their key is the right one, by the user's word.
+    pub(super) fn verify(&mut self) {
+        self.verified = true;
+    }
+
+    /// Another key holds their nick at the server.
+    pub(in crate::client) fn claim(&self) -> Option<Claim> {
+        self.claim
+    }
+
+    /// Why nothing is to go to them any more, if so.
+    pub(in crate::client) fn refusal(&self) -> Option<SubmitRefusal> {
+        let has_other_key = self.naming != Naming::Known || self.verified && self.claim.is_some();
+        match self.presence {
+            _ if has_other_key => Some(SubmitRefusal::KeyChanged),
+            Presence::Removed if self.claim.is_none() => Some(SubmitRefusal::NoRecipient),
+            _ => None,
+        }
+    }
+
+    /// Another key holds their nick at the server, or none does but their own.
+    pub(super) fn set_claim(&mut self, claim: Option<Claim>) {
+        self.is_news |= claim.is_some() && self.claim.map(|it| it.key) != claim.map(|it| it.key);
+        self.is_news &= claim.is_some();
+        self.claim = claim;
+        if claim.is_some() {
+            self.address = None;
+            if self.presence != Presence::Removed {
+                self.presence = Presence::Offline;
+            }
+        }
+    }
+
+    /// They are where another row said that its holder is.
+    pub(super) fn follow(&mut self, other: &mut Self) {
+        self.presence = core::mem::replace(&mut other.presence, Presence::Offline);
+        (self.address, self.version, self.seen) = (other.address, other.version, other.seen);
+        other.address = None;
+        core::mem::swap(&mut self.away, &mut other.away);
+    }
+
+    /// They have this account, at the server with this tag.
+    pub(super) fn set_account(&mut self, account: Account, server: u32) {
+        self.account = Some((account, server));
     }
 
     /// The account, and the tag of its server's key.
@@ -114,10 +193,11 @@ impl Person {
         self.away
     }
 
-    /// They go on under another key than this one.
+    /// They go on under another key than this one, which nobody compared.
     pub(super) fn renew(&mut self, before: PublicKey, number: u32) {
         self.former = self.former.or(Some((before, self.key_number)));
-        self.key_number = number;
+        (self.key_number, self.verified) = (number, false);
+        self.set_claim(None);
     }
 
     /// Takes in a newer entry of the roster; `true` if people see a difference.
@@ -149,11 +229,12 @@ impl Person {
 
     /// There is something that the user is to hear of them.
     pub(in crate::client) fn has_news(&self) -> bool {
-        self.key_changed
+        self.is_news
     }
 
     /// What the user is to hear of them.
     pub(in crate::client) fn next_event(&mut self, nick: Nick) -> Option<Event> {
-        core::mem::take(&mut self.key_changed).then_some(Event::KeyChanged { nick })
+        let claim = self.claim.filter(|_| core::mem::take(&mut self.is_news))?;
+        Some(Event::KeyChanged { nick, key: claim.key, verified: self.verified })
     }
 }

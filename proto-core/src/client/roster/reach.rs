@@ -53,13 +53,6 @@ pub(in crate::client) fn leave(cx: &mut Ctx<'_>, link: Id<ClientLink>, id: PeerI
     }
 }
 
-/// The session with someone's old device, which is to be left: they have another key now.
-pub(in crate::client) fn stale(cx: &Ctx<'_>, id: PeerId) -> Option<Id<ClientLink>> {
-    let peer = cx.peers.get(id)?;
-    let (key, link) = (peer.key(), peer.link()?);
-    cx.links.get(link).is_none_or(|link| link.peer != key).then_some(link)
-}
-
 fn set_dial(cx: &mut Ctx<'_>, id: PeerId, dial: Option<Id<OutgoingHandshake>>) {
     if let Some(person) = cx.peers.get_mut(id).and_then(|peer| peer.person_mut()) {
         person.dial = dial;
