@@ -182,7 +182,14 @@ pub(crate) trait Receiver<'a> {
 
     /// Takes in a packet.
     fn take_packet(&mut self, link: Id<Link<Self::Role>>, number: u64, plaintext: &[u8]) {
-        let contents = take_frames(plaintext, |frame| self.take_frame(link, number, frame));
+        let contents = take_frames(plaintext, |frame| match frame {
+            Frame::Rekey(_) | Frame::Rekeyed(_) => {
+                let (links, now) = self.links();
+                let taken = links.take_rekey(link, frame, now);
+                taken.map_or_else(FrameOutcome::Broken, |()| FrameOutcome::Done)
+            }
+            frame => self.take_frame(link, number, frame),
+        });
         let (links, now) = self.links();
         match contents {
             Contents::Whole { eliciting } => links.accept(link, number, eliciting, now),

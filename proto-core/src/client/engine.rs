@@ -7,8 +7,8 @@ use crate::{
     host::{Owed, Records, Request, Resume, Ticket},
     id::{Nick, PublicKey},
     link::{
-        Admit, Arrival, Dropped, Expired, Fate, Grant, LinkConfig, LinkHeads, LinkStatistics,
-        Links, LinksState, Statistics, Target, Unanswered,
+        Admit, Arrival, Dropped, Expired, Fate, Grant, LinkConfig, LinkHeads, LinkStatistics, RekeyConfig,
+        Links,  LinksState, Statistics, Target, Unanswered,
     },
     random::{Random, Seed},
     role::{FrameOutcome, Receiver},
@@ -95,6 +95,11 @@ impl State {
             credit,
             dial_cap: Duration::from_secs(10),
             reserved: 1,
+            rekey: RekeyConfig {
+                after: config.rekey_after,
+                least: config.rekey_least,
+                packets: config.rekey_packets,
+            },
             serves: false,
         };
         Self {

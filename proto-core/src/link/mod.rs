@@ -18,6 +18,7 @@ mod packet;
 mod pieces;
 mod prefixes;
 mod received;
+mod rekeying;
 mod recovery;
 mod responder;
 mod rtt;
@@ -38,7 +39,7 @@ pub use statistics::{Drops, Fill, Handshakes, LinkStatistics, Statistics, Violat
 pub use table::unconfirmed;
 pub use units::{Run, Units};
 
-pub(crate) use config::LinkConfig;
+pub(crate) use config::{LinkConfig, REKEY_LEAST, REKEY_PACKETS, RekeyConfig};
 pub(crate) use credit::{Begun, Credit, Grant};
 pub(crate) use initiator::Unanswered;
 pub(crate) use links::{Admit, Arrival, Expired, Links, LinksState};

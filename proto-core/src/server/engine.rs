@@ -710,7 +710,9 @@ impl<'a> Receiver<'a> for Engine<'a> {
                 Ok(None) => {}
                 Err(taken) => return taken,
             },
-            Frame::Registered(_)
+            Frame::Rekey(_)
+            | Frame::Rekeyed(_)
+            | Frame::Registered(_)
             | Frame::RegisterRefused(_)
             | Frame::PasswordWanted(_)
             | Frame::Deregistered(())

@@ -8,7 +8,7 @@ use std::{boxed::Box, vec::Vec};
 use crate::{
     host::{Log, Records, Request, Ticket},
     id::{Account, Epoch, Incarnation, Nick, Number, PublicKey, Recipient, SecretKey},
-    link::{Grant, LinkConfig, LinkHeads, Links, LinksState, Piece},
+    link::{Grant, LinkConfig, LinkHeads, Links, LinksState, RekeyConfig, Piece},
     random::{Random, Seed},
     record::{Access, AccountRecord, AccountState},
     session::{Identity, Portable},
@@ -74,6 +74,11 @@ impl Fixture {
             credit: Grant { bytes: config.credit, messages: 64 },
             dial_cap: config.idle,
             reserved: 0,
+            rekey: RekeyConfig {
+                after: config.idle,
+                least: config.rekey_least,
+                packets: config.rekey_packets,
+            },
             serves: true,
         };
         let random = Random::new(seed);

@@ -37,7 +37,8 @@ pub fn seal_mail(
     message.copy_within(..text, noise::FIRST_HEAD);
     let (epoch, number) = position(name);
     let prologue = [LABEL, &name.author.0, &name.recipient.0, &epoch, &number];
-    noise::seal_first(pattern::X, identity, &name.recipient, prologue, random, boot, message)?;
+    let fresh = Key(random.bytes());
+    noise::seal_first(pattern::X, identity, &name.recipient, prologue, &fresh, boot, message)?;
     Some(length)
 }
 

@@ -12,7 +12,7 @@ pub(crate) use frame::SMALLEST_ROOM;
 pub use frame::{
     Ack, AckGap, Away, Candidates, CloseReason, CreditLimit, DeliveryStatus, Frame, FrameError,
     FrameWriter, Frames, Joined, KeyHistory, Limits, MAX_ACK_RANGES, MAX_AWAY, Mail, MailAck,
-    Message, Names, Presence, Read, Receipt, Register, RegisterRefusal, Registered, Retention,
+    Message, Names, Presence, Read, Receipt, Register, RegisterRefusal, Registered, Rekey, Rekeyed, Retention,
     RoomAction, RoomEntry, RoomRefusal, RoomRequest, RoomResponse, Roster, RosterEntries,
     RosterEntry, StatusQuery, Submit, SubmitRefusal, SubmitRefused, TrimReason, Trimmed,
 };
