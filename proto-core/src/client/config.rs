@@ -33,7 +33,7 @@ pub struct Config {
     /// within twice that. The protocol says a minute; less is for networks of one's own.
     pub rekey_least: Duration,
     /// It gets new keys as well when so many packets went one way or the other.
-    pub rekey_packets: u64,
+    pub rekey_packets: u32,
     /// The largest datagram sent, in bytes: 256 to 1,472.
     pub datagram: u16,
     /// Bytes of messages that one peer, or the server, may have under way to here.

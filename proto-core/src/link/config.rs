@@ -34,7 +34,7 @@ pub(crate) const REKEY_LEAST: Duration = Duration::from_mins(1);
 
 /// It asks for them when so many packets went under the present ones. An AEAD could bear far more
 /// (RFC 9001 §6.6, appendix B.1.1): this bounds what one key gives away.
-pub(crate) const REKEY_PACKETS: u64 = 1 << 20;
+pub(crate) const REKEY_PACKETS: u32 = 1 << 20;
 
 /// When sessions get new keys.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +44,7 @@ pub(crate) struct RekeyConfig {
     /// It must not ask again within this, unless so many packets went.
     pub(crate) least: Duration,
     /// It asks for them as well when so many packets went one way or the other.
-    pub(crate) packets: u64,
+    pub(crate) packets: u32,
 }
 
 /// The endpoint itself: its key, and what it draws other keys from.

@@ -6,7 +6,7 @@ use core::time::Duration;
 use crate::{
     random::Random,
     session::{
-        FormerKey, Keys, NextKeys, OpenError, REKEY_NOISE, REKEYED_NOISE, RekeyRequest, Suite,
+        FormerKey, KeyPair, Keys, NextKeys, OpenError, REKEY_NOISE, REKEYED_NOISE, RekeyRequest, Suite,
         answer_rekey,
     },
     storage::Id,
@@ -32,8 +32,9 @@ pub(super) struct Rekeying {
     /// At the session's initiator, when it asks, or asks again; at the other side, the time before
     /// which it must not ask.
     at: Instant,
-    /// The first packet numbers that count as the present keys': of what is sealed, of what is opened.
-    since: [u64; 2],
+    /// The packet numbers, of what is sealed and of what is opened, at which the present keys began: the
+    /// lower halves, to count from.
+    since: [u32; 2],
 }
 
 /// How far the replacement of keys is. Each stage has the keys that there are beside the present ones.
@@ -123,14 +124,18 @@ impl Rekeying {
     }
 
     fn is_used_up(&self, keys: &Keys, config: &RekeyConfig) -> bool {
-        let [sealed, opened] = self.since;
-        keys.seal.next().saturating_sub(sealed) >= config.packets
-            || keys.open.highest().saturating_sub(opened) >= config.packets
+        let mut counts = numbers(keys).into_iter().zip(self.since);
+        counts.any(|(number, since)| number.wrapping_sub(since) >= config.packets)
     }
 
     fn replaced(keys: &Keys, at: Instant, stage: Stage) -> Self {
-        Self { stage, at, since: [keys.seal.next(), keys.open.highest()] }
+        Self { stage, at, since: numbers(keys) }
     }
+}
+
+/// How many packets were sealed, and which was the newest to be opened: the lower halves.
+fn numbers(keys: &Keys) -> [u32; 2] {
+    [keys.seal.next(), keys.open.highest()].map(|number| number as u32)
 }
 
 impl<R: Role> Link<R> {
@@ -163,24 +168,25 @@ impl<R: Role> Link<R> {
                 keys.open.open_former(former, suite, header, sealed)
             }
             Stage::Answered { next, .. } => {
-                let text = keys.open.open_next(next, suite, header, sealed)?;
-                self.use_next(late);
+                let next = next.split(suite);
+                let text = keys.open.open_next(&next, suite, header, sealed)?;
+                self.use_next(next, late);
                 Ok(text)
             }
         }
     }
 
     /// The other side has the next keys.
-    fn use_next(&mut self, late: Instant) {
-        let stage = core::mem::replace(&mut self.rekeying.stage, Stage::Settled);
-        if let Stage::Answered { next, request, .. } = stage {
-            let former = self.change_keys(next);
-            self.rekeying.stage =
-                Stage::Replaced { former, until: Some(late), request: Some(request) };
-        }
+    fn use_next(&mut self, next: KeyPair, late: Instant) {
+        let request = match self.rekeying.stage {
+            Stage::Answered { request, .. } => Some(request),
+            _ => None,
+        };
+        let former = self.change_keys(next);
+        self.rekeying.stage = Stage::Replaced { former, until: Some(late), request };
     }
 
-    fn change_keys(&mut self, next: NextKeys) -> FormerKey {
+    fn change_keys(&mut self, next: KeyPair) -> FormerKey {
         (self.ours, self.theirs) = (self.ours.other_phase(), self.theirs.other_phase());
         self.keys.replace(next)
     }

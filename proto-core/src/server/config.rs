@@ -20,7 +20,7 @@ pub struct Config {
     /// Diffie-Hellman operations. The protocol says a minute; less allows more.
     pub rekey_least: Duration,
     /// After so many packets one way or the other, it may all the same.
-    pub rekey_packets: u64,
+    pub rekey_packets: u32,
     /// The largest datagram sent, in bytes: 256 to 1,472.
     pub datagram: u16,
     /// Bytes of messages that one client may have under way to the server.

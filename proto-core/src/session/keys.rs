@@ -5,7 +5,7 @@ use core::fmt;
 use crate::id::SessionId;
 use crate::wire::{PACKET_OVERHEAD, PacketHeader, TAG_LENGTH};
 
-use super::derive::Key;
+use super::derive::{Key, split};
 use super::replay::ReplayWindow;
 use super::suite::Suite;
 
@@ -30,17 +30,30 @@ impl Keys {
     /// the key. What is under way to here is still under the key that comes back; the
     /// other one is wiped.
     #[must_use]
-    pub fn replace(&mut self, next: NextKeys) -> FormerKey {
+    pub fn replace(&mut self, next: KeyPair) -> FormerKey {
         self.seal.key = next.seal;
         FormerKey(core::mem::replace(&mut self.open.key, next.open))
     }
 }
 
-/// The keys that a session goes on under, not in use yet. Both are wiped when dropped.
+/// The keys that a session goes on under. Both are wiped when dropped.
 #[derive(Debug)]
-pub struct NextKeys {
+pub struct KeyPair {
     pub(super) seal: Key,
     pub(super) open: Key,
+}
+
+/// What a responder makes the keys of that a session goes on under, until the initiator is known to have
+/// them too: half as large. It is wiped when dropped.
+#[derive(Debug)]
+pub struct NextKeys(pub(super) Key);
+
+impl NextKeys {
+    /// The keys, the same each time.
+    pub fn split(&self, suite: &dyn Suite) -> KeyPair {
+        let [open, seal] = split(suite, &self.0);
+        KeyPair { seal, open }
+    }
 }
 
 /// The key that was replaced, for what is late. It is wiped when dropped.
@@ -126,7 +139,7 @@ impl OpenKey {
     /// [`OpenError`]; the window has not moved then.
     pub fn open_next<'a>(
         &mut self,
-        next: &NextKeys,
+        next: &KeyPair,
         suite: &dyn Suite,
         header: PacketHeader,
         sealed: &'a mut [u8],

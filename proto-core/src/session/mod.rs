@@ -60,7 +60,7 @@ mod tests;
 
 pub use cookie::{Cookies, check_hello, check_retry, hello_mac, retry};
 pub use handshake::{AcceptMemo, INIT_NOISE, Initiator, Offer, Opened};
-pub use keys::{COUNTER_LIMIT, FormerKey, Keys, NextKeys, OpenError, OpenKey, SealKey};
+pub use keys::{COUNTER_LIMIT, FormerKey, KeyPair, Keys, NextKeys, OpenError, OpenKey, SealKey};
 pub use mail::{MAIL_OVERHEAD, check_receipt, open_mail, receipt, seal_mail};
 pub(crate) use names::new_run;
 pub use names::room_key;

@@ -9,7 +9,7 @@
 use crate::id::PublicKey;
 use crate::wire::TAG_LENGTH;
 
-use super::derive::{Key, hash, hkdf, hmac, label};
+use super::derive::{Key, hash, hkdf, hmac, label, split};
 use super::suite::{Identity, Suite};
 
 /// The names that set the patterns apart (Noise §8).
@@ -96,7 +96,12 @@ impl Symmetric {
 
     /// The transport keys: the initiator's for sealing, then the responder's.
     pub(super) fn split(&self, suite: &dyn Suite) -> [Key; 2] {
-        hkdf(suite, &self.chain, &[])
+        split(suite, &self.chain)
+    }
+
+    /// What they are made of.
+    pub(super) fn into_chain(self) -> Key {
+        self.chain
     }
 }
 

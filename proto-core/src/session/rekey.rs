@@ -6,7 +6,7 @@ use crate::{id::PublicKey, random::Random, wire::TAG_LENGTH};
 use super::{
     derive::Key,
     handshake::Initiator,
-    keys::{Keys, NextKeys},
+    keys::{KeyPair, Keys, NextKeys},
     noise::{self, Ephemeral, FIRST_OVERHEAD, pattern},
     suite::Identity,
 };
@@ -57,13 +57,13 @@ impl RekeyRequest {
         responder: &PublicKey,
         keys: &Keys,
         noise: &[u8],
-    ) -> Option<NextKeys> {
+    ) -> Option<KeyPair> {
         let mut noise: [u8; REKEYED_NOISE] = noise.try_into().ok()?;
         let mut message = [0; REKEY_NOISE];
         let initiator = self.begin((identity, boot), responder, keys, &mut message)?;
         let (symmetric, _) = initiator.open_second(identity, &mut noise)?;
         let [seal, open] = symmetric.split(identity.suite());
-        Some(NextKeys { seal, open })
+        Some(KeyPair { seal, open })
     }
 
     fn begin(
@@ -112,6 +112,5 @@ pub fn answer_rekey(
     let (ephemeral, tag) = message.split_first_chunk_mut()?;
     *ephemeral = ours.public;
     symmetric.seal(suite, &key, &mut [], tag.first_chunk_mut()?);
-    let [open, seal] = symmetric.split(suite);
-    Some((NextKeys { seal, open }, message))
+    Some((NextKeys(symmetric.into_chain()), message))
 }

@@ -96,9 +96,9 @@ fn pass(client: &mut Endpoint, server: &mut Endpoint, span: Duration) {
 
 /// Until the client owes a Rekey.
 fn until_due(client: &mut Endpoint, server: &mut Endpoint) {
-    pass(client, server, Duration::from_secs(20));
+    pass(client, server, Duration::from_secs(40));
     let due = client.peek(|link| link.rekeying.deadline(true)).expect("it is settled");
-    pass(client, server, due.since(client.now).saturating_sub(Duration::from_secs(10)));
+    pass(client, server, due.since(client.now).saturating_sub(Duration::from_secs(5)));
     for end in [&mut *client, server] {
         end.let_pass(due.since(end.now));
     }
