@@ -7,8 +7,8 @@ use crate::{
     host::{Owed, Records, Request, Resume, Ticket},
     id::{Nick, PublicKey},
     link::{
-        Admit, Arrival, Dropped, Expired, Fate, Grant, LinkConfig, LinkHeads, LinkStatistics, RekeyConfig,
-        Links,  LinksState, Statistics, Target, Unanswered,
+        Admit, Arrival, Dropped, Expired, Fate, Grant, LinkConfig, LinkHeads, LinkStatistics,
+        Links, LinksState, RekeyConfig, Statistics, Target, Unanswered,
     },
     random::{Random, Seed},
     role::{FrameOutcome, Receiver},
@@ -139,6 +139,14 @@ impl State {
 
     pub(super) fn set_clock(&mut self, clock: WallClock) {
         self.clock = clock;
+    }
+
+    pub(super) fn wants_seed(&self) -> bool {
+        self.links.wants_seed()
+    }
+
+    pub(super) fn reseed(&mut self, seed: Seed) {
+        self.links.reseed(seed);
     }
 
     pub(super) fn status(&self) -> Status {

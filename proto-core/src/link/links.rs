@@ -9,7 +9,7 @@ use core::{
 
 use crate::{
     id::{PublicKey, SessionId},
-    random::Random,
+    random::{Random, Seed},
     rate::Meter,
     session::{Cookies, INIT_NOISE, Identity, OpenError, Opened},
     storage::{Id, List, Slab},
@@ -95,6 +95,16 @@ impl<R: Role> LinksState<R> {
     /// Who this endpoint is.
     pub(crate) fn identity(&self) -> &Identity {
         &self.local.identity
+    }
+
+    /// Random bytes were drawn since the last seed.
+    pub(crate) fn wants_seed(&self) -> bool {
+        self.local.random.is_drawn_from()
+    }
+
+    /// Mixes in a fresh seed.
+    pub(crate) fn reseed(&mut self, seed: Seed) {
+        self.local.random.reseed(seed);
     }
 
     /// Grants so many bytes of entries in the sessions that begin from now on.

@@ -6,8 +6,8 @@ use core::time::Duration;
 use crate::{
     random::Random,
     session::{
-        FormerKey, KeyPair, Keys, NextKeys, OpenError, REKEY_NOISE, REKEYED_NOISE, RekeyRequest, Suite,
-        answer_rekey,
+        FormerKey, KeyPair, Keys, NextKeys, OpenError, REKEY_NOISE, REKEYED_NOISE, RekeyRequest,
+        Suite, answer_rekey,
     },
     storage::Id,
     time::Instant,
@@ -164,9 +164,7 @@ impl<R: Role> Link<R> {
         }
         match &rekeying.stage {
             Stage::Settled | Stage::Asked { .. } => Err(OpenError::Unauthentic),
-            Stage::Replaced { former, .. } => {
-                keys.open.open_former(former, suite, header, sealed)
-            }
+            Stage::Replaced { former, .. } => keys.open.open_former(former, suite, header, sealed),
             Stage::Answered { next, .. } => {
                 let next = next.split(suite);
                 let text = keys.open.open_next(&next, suite, header, sealed)?;

@@ -8,7 +8,7 @@ use std::{boxed::Box, vec::Vec};
 use crate::{
     host::{Log, Records, Request, Ticket},
     id::{Account, Epoch, Incarnation, Nick, Number, PublicKey, Recipient, SecretKey},
-    link::{Grant, LinkConfig, LinkHeads, Links, LinksState, RekeyConfig, Piece},
+    link::{Grant, LinkConfig, LinkHeads, Links, LinksState, Piece, RekeyConfig},
     random::{Random, Seed},
     record::{Access, AccountRecord, AccountState},
     session::{Identity, Portable},

@@ -57,7 +57,13 @@ impl Symmetric {
         key
     }
 
-    pub(super) fn seal(&mut self, suite: &dyn Suite, key: &Key, text: &mut [u8], tag: &mut [u8; TAG_LENGTH]) {
+    pub(super) fn seal(
+        &mut self,
+        suite: &dyn Suite,
+        key: &Key,
+        text: &mut [u8],
+        tag: &mut [u8; TAG_LENGTH],
+    ) {
         *tag = suite.seal(&key.0, 0, &self.hash, text);
         self.mix_hash(suite, [text, tag]);
     }

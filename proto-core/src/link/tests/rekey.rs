@@ -327,7 +327,11 @@ fn many_packets_make_it_due_as_well() {
     for number in 1..=5 {
         while client.rekeys() < number {
             // Only what this side sends, and then what comes, is much.
-            if number % 2 == 0 { client.ping() } else { server.ping() }
+            if number % 2 == 0 {
+                client.ping()
+            } else {
+                server.ping()
+            }
             exchange(&mut client, &mut server);
             for end in [&mut client, &mut server] {
                 end.let_pass(Duration::from_millis(2));
