@@ -5,7 +5,7 @@ use core::fmt;
 
 use crate::{
     host::Resume,
-    link::{Begun, Credit, Dropped, Grant, Link, LinkTables, Links, Role},
+    link::{Begun, Credit, Dropped, Grant, Link, LinkTables, Links, Role, take_rekey},
     record::{BODY_HEADER, record_bound},
     session::MAIL_OVERHEAD,
     storage::{Id, Index, Pool, Slab},
@@ -185,7 +185,7 @@ pub(crate) trait Receiver<'a> {
         let contents = take_frames(plaintext, |frame| match frame {
             Frame::Rekey(_) | Frame::Rekeyed(_) => {
                 let (links, now) = self.links();
-                let taken = links.take_rekey(link, frame, now);
+                let taken = take_rekey(links, link, frame, now);
                 taken.map_or_else(FrameOutcome::Broken, |()| FrameOutcome::Done)
             }
             frame => self.take_frame(link, number, frame),

@@ -127,7 +127,8 @@ pub fn live(seed: Seed, telling: Telling) -> (Counts, u64) {
 fn live_life(setup: &Setup, steps: &[Step], through: bool) -> (Counts, u64) {
     let mut life = Life::new(setup, steps);
     life.finish(through);
-    life.world.sum_up();
+    let crate::world::World { nodes, cx, .. } = &mut life.world;
+    nodes.iter_mut().for_each(|node| node.sum_up(cx));
     let violations = life.world.counts().violations;
     assert!(violations == 0, "of honest nodes, some broke {violations} rules of the protocol");
     (*life.world.counts(), life.world.cx.fingerprint())

@@ -118,11 +118,6 @@ impl World {
         place
     }
 
-    /// Notes what the sessions of those that still run counted.
-    pub(crate) fn sum_up(&mut self) {
-        self.nodes.iter_mut().for_each(|node| node.sum_up(&mut self.cx));
-    }
-
     /// What happened so far.
     pub fn counts(&self) -> &Counts {
         &self.cx.counts

@@ -47,6 +47,7 @@ pub(crate) use memory::LinkHeads;
 pub(crate) use outgoing::Target;
 pub(crate) use packet::Packet;
 pub(crate) use pieces::Piece;
+pub(crate) use rekeying::take_rekey;
 pub(crate) use statistics::Dropped;
 
 use received::Received;

@@ -276,34 +276,30 @@ impl<R: Role> Link<R> {
     }
 }
 
-impl<R: Role> Links<'_, R> {
-    /// Takes in a half of a rekey.
-    ///
-    /// # Errors
-    /// It is not one, or comes too early.
-    pub(crate) fn take_rekey(
-        &mut self,
-        id: Id<Link<R>>,
-        frame: &Frame<'_>,
-        now: Instant,
-    ) -> Result<(), Violation> {
-        let Some(link) = self.table.get_mut(id).filter(|link| link.is_live()) else {
-            return Ok(());
-        };
-        match frame {
-            Frame::Rekey(Rekey { noise }) => {
-                link.rekey(noise, self.local, &self.config.rekey, now)?;
-            }
-            Frame::Rekeyed(Rekeyed { noise }) => {
-                let replaced = link.rekeyed(noise, self.local, &self.config.rekey, now)?;
-                self.statistics.rekeys += u64::from(replaced);
-            }
-            _ => debug_assert!(false, "nothing else is handed over"),
+/// Takes in a half of a rekey.
+///
+/// # Errors
+/// It is not one, or comes too early.
+pub(crate) fn take_rekey<R: Role>(
+    links: &mut Links<'_, R>,
+    id: Id<Link<R>>,
+    frame: &Frame<'_>,
+    now: Instant,
+) -> Result<(), Violation> {
+    let Some(link) = links.table.get_mut(id).filter(|link| link.is_live()) else {
+        return Ok(());
+    };
+    let (local, config) = (&mut *links.local, &links.config.rekey);
+    match frame {
+        Frame::Rekey(Rekey { noise }) => link.rekey(noise, local, config, now)?,
+        Frame::Rekeyed(Rekeyed { noise }) => {
+            links.statistics.rekeys += u64::from(link.rekeyed(noise, local, config, now)?);
         }
-        self.wake(id);
-        self.reschedule(id, now);
-        Ok(())
+        _ => debug_assert!(false, "nothing else is handed over"),
     }
+    links.wake(id);
+    links.reschedule(id, now);
+    Ok(())
 }
 
 const _: () = assert!(REKEY_NOISE > size_of::<EphemeralName>(), "it begins with the ephemeral key");

@@ -13,7 +13,7 @@ use std::{collections::VecDeque, vec, vec::Vec};
 use super::{
     Admit, Arrival, Expired, Grant, Link, LinkConfig, LinkHeads, LinkStatistics, LinkTables, Links,
     LinksState, OutgoingHandshake, PrefixShare, REKEY_LEAST, REKEY_PACKETS, RekeyConfig, Role,
-    SentPacket, Target,
+    SentPacket, Target, take_rekey,
 };
 use crate::{
     id::{PublicKey, SecretKey},
@@ -180,7 +180,7 @@ impl Endpoint {
                         }
                         frame @ (Frame::Rekey(_) | Frame::Rekeyed(_)) => {
                             eliciting = true;
-                            links.take_rekey(link, &frame, now).unwrap();
+                            take_rekey(&mut links, link, &frame, now).unwrap();
                         }
                         _ => eliciting = true,
                     }

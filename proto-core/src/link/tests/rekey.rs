@@ -254,7 +254,7 @@ fn a_rekey_that_is_sent_again_is_the_same_and_so_is_its_answer() {
     for _ in 0..3 {
         let (now, id) = (server.now, server.only());
         let frame = Frame::Rekey(Rekey { noise: asked.first().unwrap() });
-        server.links().take_rekey(id, &frame, now).unwrap();
+        take_rekey(&mut server.links(), id, &frame, now).unwrap();
     }
     assert_eq!(halves(&mut server, &mut client).len(), 1, "one and the same");
 }
@@ -280,11 +280,11 @@ fn who_asks_too_early_otherwise_or_unasked_breaks_a_rule() {
     let [mut client, mut server] = pair();
     let ask = |server: &mut Endpoint, noise: &[u8]| {
         let (now, id) = (server.now, server.only());
-        server.links().take_rekey(id, &Frame::Rekey(Rekey { noise }), now)
+        take_rekey(&mut server.links(), id, &Frame::Rekey(Rekey { noise }), now)
     };
     let answer = |client: &mut Endpoint, noise: &[u8]| {
         let (now, id) = (client.now, client.only());
-        client.links().take_rekey(id, &Frame::Rekeyed(Rekeyed { noise }), now)
+        take_rekey(&mut client.links(), id, &Frame::Rekeyed(Rekeyed { noise }), now)
     };
     assert_eq!(ask(&mut server, &[1; 96]), Err(Violation::EarlyRekey));
     assert_eq!(ask(&mut client, &[1; 96]), Err(Violation::UnexpectedFrame), "no server asks");
