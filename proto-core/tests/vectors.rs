@@ -450,7 +450,7 @@ fn rekey(
     [(client, mut client_keys), (server, mut server_keys)]: [(&Identity, Keys); 2],
     [initiators, responders]: [[u8; 32]; 2],
 ) {
-    let [client_secret, server_secret] = [INITIATOR, RESPONDER].map(|first| count(first));
+    let [client_secret, server_secret] = [INITIATOR, RESPONDER].map(count);
     let (client_key, server_key) = (client.public(), server.public());
     file.remark("A rekey of that session. Both payloads are empty.");
     let prologue = [&b"udpchat 1 rekey"[..], &initiators, &responders].concat();

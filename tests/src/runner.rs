@@ -24,6 +24,7 @@ use crate::{
     setup::Setup,
     siege::drawn as siege,
     trace::{Telling, last_lines},
+    world::World,
 };
 
 /// Which kind of worlds.
@@ -127,8 +128,10 @@ pub fn live(seed: Seed, telling: Telling) -> (Counts, u64) {
 fn live_life(setup: &Setup, steps: &[Step], through: bool) -> (Counts, u64) {
     let mut life = Life::new(setup, steps);
     life.finish(through);
-    let crate::world::World { nodes, cx, .. } = &mut life.world;
-    nodes.iter_mut().for_each(|node| node.sum_up(cx));
+    let World { nodes, cx, .. } = &mut life.world;
+    for node in nodes {
+        node.sum_up(cx);
+    }
     let violations = life.world.counts().violations;
     assert!(violations == 0, "of honest nodes, some broke {violations} rules of the protocol");
     (*life.world.counts(), life.world.cx.fingerprint())

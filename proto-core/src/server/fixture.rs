@@ -58,6 +58,7 @@ fn leak<T>(value: T) -> &'static mut T {
 }
 
 impl Fixture {
+    #[allow(clippy::large_types_passed_by_value)] // as a server takes it
     pub(crate) fn new(config: Config) -> Self {
         let (hash, now) = ([7; 16], Instant::from_micros(1));
         let seed = Seed::draw(|bytes| {
