@@ -180,16 +180,16 @@ pub(crate) trait Receiver<'a> {
     /// Ends a link whose other side broke the rules.
     fn end(&mut self, link: Id<Link<Self::Role>>, broken: Violation);
 
+    /// Takes in a half of a rekey, which is the link's affair.
+    fn take_rekey(&mut self, link: Id<Link<Self::Role>>, frame: &Frame<'_>) -> FrameOutcome {
+        let (links, now) = self.links();
+        let taken = take_rekey(links, link, frame, now);
+        taken.map_or_else(FrameOutcome::Broken, |()| FrameOutcome::Done)
+    }
+
     /// Takes in a packet.
     fn take_packet(&mut self, link: Id<Link<Self::Role>>, number: u64, plaintext: &[u8]) {
-        let contents = take_frames(plaintext, |frame| match frame {
-            Frame::Rekey(_) | Frame::Rekeyed(_) => {
-                let (links, now) = self.links();
-                let taken = take_rekey(links, link, frame, now);
-                taken.map_or_else(FrameOutcome::Broken, |()| FrameOutcome::Done)
-            }
-            frame => self.take_frame(link, number, frame),
-        });
+        let contents = take_frames(plaintext, |frame| self.take_frame(link, number, frame));
         let (links, now) = self.links();
         match contents {
             Contents::Whole { eliciting } => links.accept(link, number, eliciting, now),

@@ -768,6 +768,7 @@ impl<'a> Receiver<'a> for Engine<'a> {
                 }
                 FrameOutcome::Done
             }
+            Frame::Rekey(_) | Frame::Rekeyed(_) => self.take_rekey(link, frame),
             Frame::Close(reason) => {
                 match self.remove(link) {
                     None if !from_server => {}
