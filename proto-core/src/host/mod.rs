@@ -16,7 +16,7 @@
 //! - **Time.** `now` never goes back. [`crate::time::Instant`] is monotonic and counts while the
 //!   machine sleeps, if the system has such a clock. Who has no wall clock says so:
 //!   [`WallClock::UNKNOWN`].
-//! - **Randomness.** The [`Seed`](crate::random::Seed) is drawn from the system's generator at each
+//! - **Randomness.** The [`Seed`] is drawn from the system's generator at each
 //!   start. Two runs with one seed and one boot number would use a nonce twice. Another is mixed in
 //!   whenever [`Machine::wants_seed`], ahead of each input and each `poll`: so each handshake, rekey and
 //!   sealed mail has fresh randomness of its own, and a machine that was copied while it ran goes
