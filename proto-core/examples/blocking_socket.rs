@@ -80,6 +80,9 @@ impl<M: Machine<Event: Debug>> Host<M> {
         }
         self.socket.set_nonblocking(false)?;
         let mut found = false;
+        if self.role.wants_seed() {
+            self.role.reseed(Seed::draw(getrandom::fill)?);
+        }
         while let Some(action) = self.role.poll(now(), &mut buffer) {
             match action {
                 Action::Send { to, datagram } => drop(self.socket.send_to(datagram, to)),

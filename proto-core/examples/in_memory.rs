@@ -63,6 +63,11 @@ struct Node<M> {
 impl<M: Machine<Event: Debug>> Node<M> {
     /// Hands over what has arrived, and only then does what the role owes.
     fn turn(&mut self, now: Instant, arrived: Vec<(SocketAddr, Vec<u8>)>, wire: &mut Wire) {
+        if self.role.wants_seed()
+            && let Ok(seed) = Seed::draw(getrandom::fill)
+        {
+            self.role.reseed(seed);
+        }
         for (from, mut datagram) in arrived {
             if let Some(reply) = self.role.handle_datagram(now, from, &mut datagram) {
                 wire.push_back((self.at, from, reply.to_vec()));

@@ -359,9 +359,26 @@ pub struct MessageName {
     pub position: Position,
 }
 
-/// Picked by a receiver to find a session by: on the wire ahead of every packet.
+/// Picked by a receiver to find a session by: on the wire ahead of every packet. Its top bit is the
+/// **key phase** (RFC 9001 §6): it tells under which of a session's keys a packet is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SessionId(pub u32);
+
+impl SessionId {
+    /// The key phase.
+    const PHASE: u32 = 1 << 31;
+
+    /// The same session's id under the keys that follow, and under those that came before.
+    #[must_use]
+    pub fn other_phase(self) -> Self {
+        Self(self.0 ^ Self::PHASE)
+    }
+
+    /// What the session is found by, whatever the keys.
+    pub(crate) fn name(self) -> [u8; 4] {
+        (self.0 & !Self::PHASE).to_le_bytes()
+    }
+}
 
 #[cfg(test)]
 mod tests {

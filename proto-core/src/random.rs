@@ -1,4 +1,4 @@
-//! The core's own randomness: a generator that the host seeds once.
+//! The core's own randomness: a generator that the host seeds, again and again.
 
 use core::fmt;
 
@@ -6,8 +6,8 @@ use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-/// 32 bytes of fresh randomness, from which a role makes every key, nonce and session ID of one
-/// run. It is used up by the role that takes it and is wiped from memory when dropped.
+/// 32 bytes of fresh randomness, from which a role makes its keys, nonces and session IDs, until it is
+/// [given more](crate::host::Machine::reseed). It is used up by the role that takes it and is wiped from memory when dropped.
 ///
 /// It can be neither copied nor stored: two runs with the same seed and the same boot number would
 /// encrypt different packets under the same key and nonce, which gives away both.
@@ -41,20 +41,39 @@ impl fmt::Debug for Seed {
     }
 }
 
-/// A cryptographic generator: the `ChaCha20` key stream of a seed. The same seed
-/// gives the same bytes, for ever; it is wiped from memory when dropped.
+/// A cryptographic generator: the `ChaCha20` key stream of a seed. The same seeds
+/// give the same bytes, for ever; it is wiped from memory when dropped.
 #[derive(Debug)]
-pub struct Random(ChaCha20Rng);
+pub struct Random {
+    stream: ChaCha20Rng,
+    is_drawn_from: bool,
+}
 
 impl Random {
     /// From a seed, which is wiped.
     pub fn new(seed: Seed) -> Self {
-        Self(ChaCha20Rng::from_seed(seed.0))
+        Self { stream: ChaCha20Rng::from_seed(seed.0), is_drawn_from: false }
+    }
+
+    /// Something was drawn since it was seeded last.
+    pub fn is_drawn_from(&self) -> bool {
+        self.is_drawn_from
+    }
+
+    /// Mixes in another seed, which is wiped. What follows cannot be foreseen by who knows the
+    /// seed, nor by who knows all that was drawn so far; and what was drawn cannot be found from
+    /// what follows.
+    pub fn reseed(&mut self, mut seed: Seed) {
+        let mut own: [u8; 32] = self.bytes();
+        seed.0.iter_mut().zip(&own).for_each(|(byte, own)| *byte ^= own);
+        own.zeroize();
+        *self = Self::new(seed);
     }
 
     /// Fills `out`.
     pub fn fill(&mut self, out: &mut [u8]) {
-        self.0.fill_bytes(out);
+        self.is_drawn_from = true;
+        self.stream.fill_bytes(out);
     }
 
     /// The next `N` bytes.
@@ -66,12 +85,14 @@ impl Random {
 
     /// The next 32 bits.
     pub fn u32(&mut self) -> u32 {
-        self.0.next_u32()
+        self.is_drawn_from = true;
+        self.stream.next_u32()
     }
 
     /// The next 64 bits.
     pub fn u64(&mut self) -> u64 {
-        self.0.next_u64()
+        self.is_drawn_from = true;
+        self.stream.next_u64()
     }
 }
 
@@ -94,6 +115,23 @@ pub(crate) mod tests {
         };
         assert_eq!(take(1), take(1));
         assert_ne!(take(1), take(2));
+    }
+
+    #[test]
+    fn each_seed_counts_and_so_does_what_was_there_before() {
+        let after = |before, seed| {
+            let mut random = fixed(before);
+            assert!(!random.is_drawn_from());
+            random.u32();
+            assert!(random.is_drawn_from());
+            random.reseed(Seed([seed; 32]));
+            assert!(!random.is_drawn_from());
+            random.bytes::<32>()
+        };
+        assert_eq!(after(1, 5), after(1, 5));
+        assert_ne!(after(1, 5), after(1, 6), "the new one");
+        assert_ne!(after(1, 5), after(2, 5), "the old one");
+        assert_ne!(after(1, 5), fixed(5).bytes());
     }
 
     #[test]

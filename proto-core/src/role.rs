@@ -5,7 +5,7 @@ use core::fmt;
 
 use crate::{
     host::Resume,
-    link::{Begun, Credit, Dropped, Grant, Link, LinkTables, Links, Role},
+    link::{Begun, Credit, Dropped, Grant, Link, LinkTables, Links, Role, take_rekey},
     record::{BODY_HEADER, record_bound},
     session::MAIL_OVERHEAD,
     storage::{Id, Index, Pool, Slab},
@@ -179,6 +179,13 @@ pub(crate) trait Receiver<'a> {
 
     /// Ends a link whose other side broke the rules.
     fn end(&mut self, link: Id<Link<Self::Role>>, broken: Violation);
+
+    /// Takes in a half of a rekey, which is the link's affair.
+    fn take_rekey(&mut self, link: Id<Link<Self::Role>>, frame: &Frame<'_>) -> FrameOutcome {
+        let (links, now) = self.links();
+        let taken = take_rekey(links, link, frame, now);
+        taken.map_or_else(FrameOutcome::Broken, |()| FrameOutcome::Done)
+    }
 
     /// Takes in a packet.
     fn take_packet(&mut self, link: Id<Link<Self::Role>>, number: u64, plaintext: &[u8]) {

@@ -37,11 +37,15 @@ pub enum Violation {
     BadCursor,
     /// An epoch that this client used before.
     UsedEpoch,
+    /// It asked for new keys again too early: each time costs Diffie-Hellman operations.
+    EarlyRekey,
+    /// A half of a rekey that was not made for this session and its present keys.
+    BadRekey,
 }
 
 impl Violation {
     /// Every rule, in the order of the variants.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::BadFrame,
         Self::UnknownFrame,
         Self::UnexpectedFrame,
@@ -56,6 +60,8 @@ impl Violation {
         Self::NamelessRoom,
         Self::BadCursor,
         Self::UsedEpoch,
+        Self::EarlyRekey,
+        Self::BadRekey,
     ];
 
     /// What the other side is told. It says little: whoever breaks rules learns no more of them.
@@ -85,6 +91,8 @@ impl fmt::Display for Violation {
             Self::NamelessRoom => "a room without a name",
             Self::BadCursor => "a cursor to an impossible number",
             Self::UsedEpoch => "an epoch that was used before",
+            Self::EarlyRekey => "a rekey too soon after the last one",
+            Self::BadRekey => "a rekey that does not belong to this session",
         })
     }
 }

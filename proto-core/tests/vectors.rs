@@ -20,8 +20,9 @@ use proto_core::{
     },
     random::{Random, Seed},
     session::{
-        Cookies, Identity, Initiator, MAIL_OVERHEAD, Offer, Opened, Portable, Suite, check_hello,
-        check_receipt, check_retry, hello_mac, open_mail, receipt, retry, seal_mail,
+        Cookies, Identity, Initiator, Keys, MAIL_OVERHEAD, Offer, Opened, Portable, RekeyRequest,
+        Suite, answer_rekey, check_hello, check_receipt, check_retry, hello_mac, open_mail,
+        receipt, retry, seal_mail,
     },
     time::{Instant, UnixTime},
     wire::{
@@ -29,8 +30,8 @@ use proto_core::{
         FRAGMENT_UNIT, Frame, FrameWriter, Frames, Hello, HelloTo, Init, Joined, KeyHistory,
         Limits, Login, MAX_ACK_RANGES, MAX_DATAGRAM, Mail, MailAck, Message, Names, PacketHeader,
         PasswordWant, PasswordWanted, Presence, Read, Receipt, Register, RegisterRefusal,
-        Registered, Retention, Retry, RoomAction, RoomEntry, RoomRefusal, RoomRequest,
-        RoomResponse, Roster, RosterEntry, Secret, StatusQuery, Submit, SubmitRefusal,
+        Registered, Rekey, Rekeyed, Retention, Retry, RoomAction, RoomEntry, RoomRefusal,
+        RoomRequest, RoomResponse, Roster, RosterEntry, Secret, StatusQuery, Submit, SubmitRefusal,
         SubmitRefused, TrimReason, Trimmed, VERSION,
     },
 };
@@ -386,6 +387,14 @@ fn handshake() {
     file.add("answer.plaintext", &plain);
     file.add("answer", &packet);
 
+    let again = |noise: &mut [u8]| {
+        let opened = Opened::open(&server, &init, Some(server_key)).unwrap();
+        let random = &mut generator(count(0x60));
+        let (mine, _) = opened.accept(&server, answered, SIZE.into(), random, BOOT).unwrap();
+        [(&client, initiator.finish(&client, noise).unwrap().0), (&server, mine)]
+    };
+    rekey(&mut file, again(&mut second.clone()), [initiators, responders]);
+
     // Both messages as snow makes them, byte for byte, and both keys as snow has them.
     let mut snow_initiator =
         snow(IK, &client_secret, &first_secret, Some(&server_key.0), &prologue);
@@ -433,6 +442,81 @@ fn handshake() {
         let plain = keys.open.open(&Portable, header, sealed).unwrap();
         assert_eq!(plain, take(&format!("{name}.plaintext")));
         assert!(Frames::new(plain).all(|frame| frame.is_ok()));
+    }
+}
+
+/// The session's second keys, by a rekey that its initiator begins after the first packet.
+fn rekey(
+    file: &mut Vectors,
+    [(client, mut client_keys), (server, mut server_keys)]: [(&Identity, Keys); 2],
+    [initiators, responders]: [[u8; 32]; 2],
+) {
+    let [client_secret, server_secret] = [INITIATOR, RESPONDER].map(count);
+    let (client_key, server_key) = (client.public(), server.public());
+    file.remark("A rekey of that session. Both payloads are empty.");
+    let prologue = [&b"udpchat 1 rekey"[..], &initiators, &responders].concat();
+    let mut state = Noise::new(IK.as_bytes(), &prologue, &server_key.0);
+    let seed = count(0xa0);
+    let first_secret = ephemeral(&client_secret, seed, &state.hash, &server_key.0, &[]);
+    let first_public = Portable.public(&first_secret);
+    state.mix_hash(&first_public);
+    state.mix_key(&first_secret, &server_key.0);
+    let sealed_key = state.encrypt(&client_key.0);
+    state.mix_key(&client_secret, &server_key.0);
+    let first = [&first_public[..], &sealed_key, &state.encrypt(&[])].concat();
+    let request = RekeyRequest::new(&mut generator(seed));
+    for _ in 0..2 {
+        let made = request.encode((client, BOOT), &server_key, &client_keys).unwrap();
+        assert_eq!(made[..], first, "the same each time");
+    }
+    file.add("rekey.prologue", &prologue);
+    file.add("rekey.ephemeral.secret", first_secret);
+    file.add("rekey", frames(&[Frame::Rekey(Rekey { noise: &first })]));
+
+    let seed = count(0xc0);
+    let second_secret = ephemeral(&server_secret, seed, &state.hash, &client_key.0, &[]);
+    let second_public = Portable.public(&second_secret);
+    state.mix_hash(&second_public);
+    state.mix_key(&second_secret, &first_public);
+    state.mix_key(&second_secret, &client_key.0);
+    let second = [&second_public[..], &state.encrypt(&[])].concat();
+    let random = &mut generator(seed);
+    let (next, made) =
+        answer_rekey((server, random, BOOT), &client_key, &server_keys, &first).unwrap();
+    assert_eq!(made[..], second);
+    file.add("rekeyed.ephemeral.secret", second_secret);
+    file.add("rekeyed", frames(&[Frame::Rekeyed(Rekeyed { noise: &second })]));
+    let (initiators, responders) = hkdf(&state.chain, &[]);
+    file.add("rekeyed.key.initiator", initiators);
+    file.add("rekeyed.key.responder", responders);
+    for wrong in [&first[1..], &[&first[..], &[0]].concat(), &[&first[..95], &[0]].concat()] {
+        let answered = answer_rekey((server, random, BOOT), &client_key, &server_keys, wrong);
+        assert!(answered.is_none());
+    }
+    let other = PublicKey(count(1));
+    let answered = answer_rekey((server, random, BOOT), &other, &server_keys, &first);
+    assert!(answered.is_none(), "of somebody else");
+
+    file.remark(
+        "The initiator's second packet, a Ping, and the answer, an Ack of it: under the new",
+    );
+    file.remark("keys, to the other key phase, and with the counters of the session.");
+    let finished = request.finish((client, BOOT), &server_key, &client_keys, &second).unwrap();
+    drop(client_keys.replace(finished));
+    drop(server_keys.replace(next.split(&Portable)));
+    let ack = Ack { largest: 1, delay: 0, first: 1, gaps: heapless::Vec::new() };
+    for (name, mut keys, to, key, frame) in [
+        ("rekeyed.packet", client_keys, 0x4433_2211, initiators, Frame::Ping(())),
+        ("rekeyed.answer", server_keys, 0xa3a2_a1a0, responders, Frame::Ack(ack)),
+    ] {
+        keys.seal.skip();
+        let to = SessionId(to).other_phase();
+        let plain = frames(&[frame]);
+        let mut packet = room_for(&plain);
+        let sealed = keys.seal.seal(&Portable, to, &mut packet, plain.len());
+        assert_eq!(sealed, Some((1, packet.len())));
+        assert_eq!(packet, packet_by_hand(&key, to.0, 1, &plain));
+        file.add(name, &packet);
     }
 }
 
@@ -672,6 +756,17 @@ const SAID: &[u8] = b"\x87\x8b\xf7\x78\xe2\x51\x05\x00offline?";
 
 const SEALED: &[u8] = b"a sealed piece, shown in clear";
 
+/// What stands for the messages of a rekey.
+static MESSAGES: [u8; 96] = {
+    let mut bytes = [0; 96];
+    let mut at = 0;
+    while at < bytes.len() {
+        bytes[at] = at as u8;
+        at += 1;
+    }
+    bytes
+};
+
 /// What every link carries.
 fn link_samples() -> Vec<Sample> {
     let gaps = [AckGap { missing: 0, run: 3 }, AckGap { missing: 9, run: 0 }];
@@ -697,6 +792,18 @@ fn link_samples() -> Vec<Sample> {
             "Credit: 123,456 bytes and 789 messages in all",
             Frame::Credit(CreditLimit { bytes: 123_456, messages: 789 }),
             &[n(123_456), n(789)],
+        ),
+        sample(
+            "rekey",
+            "Rekey, with the bytes from 0x00 on for message 1",
+            Frame::Rekey(Rekey { noise: &MESSAGES }),
+            &[counted(&MESSAGES)],
+        ),
+        sample(
+            "rekeyed",
+            "Rekeyed, with the bytes from 0x00 on for message 2",
+            Frame::Rekeyed(Rekeyed { noise: &MESSAGES[..48] }),
+            &[counted(&MESSAGES[..48])],
         ),
     ]
 }

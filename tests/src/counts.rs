@@ -49,6 +49,10 @@ pub struct Counts {
     pub copies: u64,
     /// Requests that a store failed at.
     pub store_failures: u64,
+    /// Times that a session got new keys.
+    pub rekeys: u64,
+    /// Rules of the protocol that a node found broken.
+    pub violations: u64,
     /// Datagrams that were damaged or forged.
     pub forgeries: u64,
     /// People who took what they could get.
@@ -106,6 +110,8 @@ impl AddAssign for Counts {
         self.wipes += other.wipes;
         self.copies += other.copies;
         self.store_failures += other.store_failures;
+        self.rekeys += other.rekeys;
+        self.violations += other.violations;
         self.forgeries += other.forgeries;
         self.greedy += other.greedy;
         self.passed += other.passed;
@@ -122,7 +128,7 @@ impl fmt::Display for Counts {
              {} by way of the server, {} submissions, {} relays, {} stored, {} refused, {} expired; \
              {} entries in rooms, {} read by members, {} recalled, {} gaps, {} wishes; \
              {} crashes, {} stores put back, {} begun anew, {} copied, {} store failures, \
-             {} forgeries, {} greedy people, {} times past them, {} removed, {} in their places",
+             {} rekeys, {} forgeries, {} greedy people, {} times past them, {} removed, {} in their places",
             self.worlds,
             self.datagrams,
             self.handshakes,
@@ -144,6 +150,7 @@ impl fmt::Display for Counts {
             self.wipes,
             self.copies,
             self.store_failures,
+            self.rekeys,
             self.forgeries,
             self.greedy,
             self.passed,

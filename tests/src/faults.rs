@@ -63,6 +63,8 @@ pub struct Faults {
     pub expiry: bool,
     /// Rooms keep little.
     pub brief: bool,
+    /// Sessions get new keys every few seconds to minutes, and after few packets.
+    pub rekeys: bool,
     /// Stores are put back to what they were, begun anew, and copied with their identities.
     pub restores: bool,
     /// The server has its keys and says what it likes.
@@ -138,6 +140,7 @@ impl Faults {
             tiny: on(),
             expiry: on(),
             brief: on(),
+            rekeys: on(),
             restores: false,
             dishonest: false,
         }
@@ -161,6 +164,7 @@ impl Faults {
             torn: on(),
             hoards: on(),
             slow_store: on(),
+            rekeys: on(),
             restores: true,
             ..Self::default()
         }
@@ -183,6 +187,7 @@ impl Faults {
             tiny: self.tiny,
             expiry: self.expiry,
             brief: self.brief,
+            rekeys: self.rekeys,
             stale_seed: self.stale_seed,
             steady: self.steady,
             ..Self::none()

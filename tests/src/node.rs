@@ -269,12 +269,23 @@ impl Node {
     pub(crate) fn end(&mut self, cx: &mut Ctx) {
         cx.line(|names| format!("{} ends", names[self.place]));
         cx.mark(self.place, Mark::Ends);
+        self.sum_up(cx);
         self.role = None;
         self.user.goes_away(String::new());
         self.store.crash();
         self.backlog.clear();
         (self.is_paused, self.torn) = (false, None);
         self.wake_at(cx, None);
+    }
+
+    /// Notes what its sessions counted.
+    pub(crate) fn sum_up(&mut self, cx: &mut Ctx) {
+        let Some(statistics) = self.role.as_mut().map(Role::statistics) else { return };
+        cx.counts.rekeys += statistics.rekeys;
+        for (rule, count) in statistics.violations.iter() {
+            cx.line(|names| format!("{} found broken: {rule}", names[self.place]));
+            cx.counts.violations += count;
+        }
     }
 
     /// It crashes, if it runs.
@@ -364,6 +375,9 @@ impl Node {
             (false, true) => cx.dice.index(4),
             (false, false) => MOST,
         };
+        if !cx.faults.stale_seed {
+            role.freshen(|| cx.dice.bytes());
+        }
         let outcome = role.take(now, input, most);
         let after = standing(role);
         self.is_drained = outcome.complete;

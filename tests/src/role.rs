@@ -1,12 +1,13 @@
 //! A client or a server behind one face: an input goes in, what it owes comes out.
 
-use std::net::SocketAddr;
+use std::{convert::Infallible, net::SocketAddr};
 
 use proto_core::{
     client::{self, Client, MessageId, SendError, To},
     host::{Action, Machine, PasswordOutcome, Records, StoreError, Ticket},
     id::{Nick, PublicKey},
-    link::Drops,
+    link::{Drops, Statistics},
+    random::Seed,
     server::{self, Operation, Server},
     time::{Instant, WallClock},
     wire::{MAX_DATAGRAM, RoomAction},
@@ -162,6 +163,14 @@ impl Role {
         }
     }
 
+    /// Mixes these bytes into its randomness, if it wants any.
+    pub fn freshen(&mut self, fresh: impl FnOnce() -> [u8; 32]) {
+        match self {
+            Self::Client(client) => freshen(client.as_mut(), fresh),
+            Self::Server(server) => freshen(server.as_mut(), fresh),
+        }
+    }
+
     /// The wall clock was set.
     pub fn set_clock(&mut self, clock: WallClock) {
         match self {
@@ -170,12 +179,17 @@ impl Role {
         }
     }
 
+    /// What it has counted.
+    pub fn statistics(&mut self) -> Statistics {
+        match self {
+            Self::Client(client) => client.statistics(),
+            Self::Server(server) => server.statistics(),
+        }
+    }
+
     /// What it dropped so far.
     pub fn drops(&mut self) -> Drops {
-        match self {
-            Self::Client(client) => client.statistics().dropped,
-            Self::Server(server) => server.statistics().dropped,
-        }
+        self.statistics().dropped
     }
 
     /// The client, if it is one.
@@ -192,6 +206,16 @@ impl Role {
             Self::Client(_) => None,
             Self::Server(server) => Some(server),
         }
+    }
+}
+
+fn freshen(role: &mut impl Machine, fresh: impl FnOnce() -> [u8; 32]) {
+    if role.wants_seed() {
+        let Ok(seed) = Seed::draw(|bytes| {
+            bytes.copy_from_slice(&fresh());
+            Ok::<_, Infallible>(())
+        });
+        role.reseed(seed);
     }
 }
 

@@ -24,6 +24,7 @@ use crate::{
     setup::Setup,
     siege::drawn as siege,
     trace::{Telling, last_lines},
+    world::World,
 };
 
 /// Which kind of worlds.
@@ -96,7 +97,7 @@ pub fn draw(seed: Seed) -> (Setup, Vec<Step>) {
     let mut nicks: Vec<_> = ["alice", "bob", "carol", "dave", "erin"].map(String::from).to_vec();
     nicks.truncate(clients);
     let (faults, crashes) = match seed.kind {
-        Kind::Lossy => (Faults::lossy(), false),
+        Kind::Lossy => (Faults { rekeys: dice.chance(500), ..Faults::lossy() }, false),
         Kind::Varied => (Faults::draw(&mut dice), dice.chance(500)),
         Kind::Restored | Kind::Greedy => (Faults::restored(&mut dice), dice.chance(500)),
     };
@@ -127,6 +128,12 @@ pub fn live(seed: Seed, telling: Telling) -> (Counts, u64) {
 fn live_life(setup: &Setup, steps: &[Step], through: bool) -> (Counts, u64) {
     let mut life = Life::new(setup, steps);
     life.finish(through);
+    let World { nodes, cx, .. } = &mut life.world;
+    for node in nodes {
+        node.sum_up(cx);
+    }
+    let violations = life.world.counts().violations;
+    assert!(violations == 0, "of honest nodes, some broke {violations} rules of the protocol");
     (*life.world.counts(), life.world.cx.fingerprint())
 }
 

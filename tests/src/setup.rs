@@ -15,13 +15,18 @@ use proto_core::{
 };
 
 use crate::{
+    clock::SECOND,
     ctx::Ctx,
+    dice::Dice,
     faults::Faults,
     memory::Room,
     node::{Kind, Plan},
     suite::{REAL, STAND_IN},
     trace::Telling,
 };
+
+/// Within this no session gets new keys twice, where they do so often.
+const REKEY_LEAST: Duration = Duration::from_secs(2);
 
 /// How a world is made.
 #[derive(Clone, Debug)]
@@ -61,6 +66,9 @@ impl Setup {
         let Ctx { faults, dice, .. } = cx;
         let mut config = server::Config::default();
         config.logins = self.logins;
+        if faults.rekeys {
+            (config.rekey_least, config.rekey_packets) = (REKEY_LEAST, self.rekey().1);
+        }
         if faults.expiry {
             config.mail = Duration::from_mins(5);
         }
@@ -77,10 +85,22 @@ impl Setup {
         Plan { nick, kind: Kind::Server(config), suite: self.suite(), room }
     }
 
+    /// After how long and how many packets sessions get new keys, where they do so often.
+    fn rekey(&self) -> (Duration, u32) {
+        let mut dice = Dice::new(self.seed);
+        let after = [SECOND * 5..SECOND * 20, SECOND * 20..SECOND * 300][dice.index(2)].clone();
+        (Duration::from_micros(dice.between(after)), 20 + dice.below(500) as u32)
+    }
+
     /// What a client of a server with this key goes by.
     pub(crate) fn client(&self, nick: Nick, server: PublicKey, cx: &mut Ctx) -> Plan {
         let pinned = cx.dice.chance(500).then_some(server);
         let mut config = client::Config::new(nick, Self::server_address(), pinned);
+        if cx.faults.rekeys {
+            let (after, packets) = self.rekey();
+            config.rekey_after = after;
+            (config.rekey_least, config.rekey_packets) = (REKEY_LEAST, packets);
+        }
         if cx.faults.expiry {
             config.expiry = Duration::from_mins(6);
         }

@@ -31,6 +31,9 @@ const LOOK: Moment = SECOND / 10;
 /// One millisecond.
 const MILLISECOND: Moment = SECOND / 1_000;
 
+/// After so many packets sessions get new keys, so that halves of a rekey are among what gets lost.
+const REKEY_PACKETS: u32 = 12;
+
 /// Longer than any world lasts.
 const NEVER: std::time::Duration = std::time::Duration::from_hours(100);
 
@@ -81,6 +84,9 @@ impl Pace {
     }
 
     fn client(self, config: &mut client::Config) {
+        if self == Self::Network {
+            config.rekey_packets = REKEY_PACKETS;
+        }
         match self {
             Self::Network | Self::Store => {
                 (config.keep_alive, config.idle, config.receipt) = (NEVER, 2 * NEVER, NEVER);
@@ -90,6 +96,9 @@ impl Pace {
     }
 
     fn server(self, config: &mut server::Config) {
+        if self == Self::Network {
+            config.rekey_packets = REKEY_PACKETS;
+        }
         if self != Self::Crash {
             config.idle = 2 * NEVER;
         }

@@ -30,7 +30,7 @@ fn some(most: u64) -> impl Strategy<Value = u64> {
 
 fn faults() -> impl Strategy<Value = Faults> {
     let numbers = (some(300), some(500), some(100), some(2 * SECOND));
-    (numbers, any::<[bool; 20]>()).prop_map(|((loss, duplicates, damage, delay), on)| {
+    (numbers, any::<[bool; 21]>()).prop_map(|((loss, duplicates, damage, delay), on)| {
         let [bursts, replays, narrow, partitions, rebinding, drift, jumps, pauses, crashes, ..] =
             on;
         let [
@@ -46,6 +46,7 @@ fn faults() -> impl Strategy<Value = Faults> {
             tiny,
             expiry,
             brief,
+            rekeys,
         ] = on;
         Faults {
             loss: loss as u32,
@@ -74,6 +75,7 @@ fn faults() -> impl Strategy<Value = Faults> {
             tiny,
             expiry,
             brief,
+            rekeys,
             restores: false,
             dishonest: false,
         }

@@ -31,6 +31,7 @@ fn lossy_worlds_lose_nothing() {
             ("stored messages", counts.stored, 2_000),
             ("entries in rooms", counts.entries, 1_500),
             ("entries read by members", counts.read, 5_000),
+            ("rekeys", counts.rekeys, 20_000),
         ],
     );
 }
@@ -52,6 +53,7 @@ fn worlds_of_all_kinds_keep_the_laws() {
             ("gaps in rooms", counts.gaps, 40),
             ("crashes", counts.crashes, 500),
             ("store failures", counts.store_failures, 500),
+            ("rekeys", counts.rekeys, 10_000),
             ("forgeries", counts.forgeries, 5_000),
         ],
     );

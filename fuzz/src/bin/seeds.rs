@@ -11,15 +11,15 @@ use proto_core::{
         Room, RoomName, RunTag, SessionId,
     },
     random::Random,
-    session::{INIT_NOISE, MAIL_OVERHEAD, receipt, seal_mail},
+    session::{INIT_NOISE, MAIL_OVERHEAD, REKEY_NOISE, REKEYED_NOISE, receipt, seal_mail},
     time::UnixTime,
     wire::{
         Accept, Ack, AckGap, Away, CloseReason, CreditLimit, DeliveryStatus, FRAGMENT_UNIT, Frame,
         Hello, HelloTo, Init, Joined, KeyHistory, Limits, Login, MAX_DATAGRAM, Mail, MailAck,
         Message, Names, PasswordWant, PasswordWanted, Presence, Read, Receipt, Register,
-        RegisterRefusal, Registered, Retention, Retry, RoomAction, RoomEntry, RoomRefusal,
-        RoomRequest, RoomResponse, Roster, RosterEntry, Secret, StatusQuery, Submit, SubmitRefusal,
-        SubmitRefused, TrimReason, Trimmed, VERSION,
+        RegisterRefusal, Registered, Rekey, Rekeyed, Retention, Retry, RoomAction, RoomEntry,
+        RoomRefusal, RoomRequest, RoomResponse, Roster, RosterEntry, Secret, StatusQuery, Submit,
+        SubmitRefusal, SubmitRefused, TrimReason, Trimmed, VERSION,
     },
 };
 use udpchat_fuzz::{
@@ -129,6 +129,13 @@ fn stories(seeds: &Seeds<'_>) -> io::Result<()> {
     let (first, second) = (End::First, End::Second);
     let host = Step::Host(true);
     let noise = [1; INIT_NOISE];
+    let rekey = plaintext(&Frame::Rekey(Rekey { noise: &noise[..REKEY_NOISE] }));
+    let rekeyed = plaintext(&Frame::Rekeyed(Rekeyed { noise: &noise[..REKEYED_NOISE] }));
+    for (name, frame) in [("rekey-early", &rekey), ("rekeyed-unasked", &rekeyed)] {
+        seeds.steps(name, &[Step::Frames(first, frame), Step::Time(600)])?;
+    }
+    let late = [Step::Time(59_000), Step::Frames(first, &ping), Step::Time(2_000)];
+    seeds.steps("rekey-damaged", &[&late[..], &[Step::Frames(first, &rekey)]].concat())?;
     seeds.steps(
         "relayed",
         &[
@@ -930,6 +937,8 @@ fn frames() -> Vec<Vec<u8>> {
         Frame::Close(CloseReason::Leaving),
         Frame::Close(CloseReason::Displaced),
         Frame::Credit(CreditLimit { bytes: 1 << 20, messages: 1 << 10 }),
+        Frame::Rekey(Rekey { noise: &[7; 96] }),
+        Frame::Rekeyed(Rekeyed { noise: &[8; 48] }),
         returns(nick(End::First), 2),
         returns(nick(End::Second), 2),
         returns(Nick::new("fourth").expect("a nick"), 1),

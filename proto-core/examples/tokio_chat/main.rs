@@ -279,6 +279,9 @@ async fn chat() -> Result<(), Box<dyn Error>> {
                 None => break,
             },
         }
+        if chat.client.wants_seed() {
+            chat.client.reseed(Seed::draw(getrandom::fill)?);
+        }
         chat.receive().await;
     }
     drop(chat);

@@ -4,6 +4,7 @@ use core::{net::SocketAddr, time::Duration};
 
 use crate::{
     id::{Nick, PublicKey},
+    link::{REKEY_LEAST, REKEY_PACKETS},
     wire::{DEFAULT_DATAGRAM, MAX_BODY},
 };
 
@@ -24,6 +25,15 @@ pub struct Config {
     pub keep_alive: Duration,
     /// Silence that ends a link.
     pub idle: Duration,
+    /// A session that this client began gets new keys after this at the latest: up to a quarter
+    /// earlier, so that a server's clients do not ask at once.
+    pub rekey_after: Duration,
+    /// A session gets no new keys twice within this, unless [`Self::rekey_packets`] went: whoever asks
+    /// earlier is closed, since each time costs Diffie-Hellman operations; and this client does not ask
+    /// within twice that. The protocol says a minute; less is for networks of one's own.
+    pub rekey_least: Duration,
+    /// It gets new keys as well when so many packets went one way or the other.
+    pub rekey_packets: u32,
     /// The largest datagram sent, in bytes: 256 to 1,472.
     pub datagram: u16,
     /// Bytes of messages that one peer, or the server, may have under way to here.
@@ -49,6 +59,9 @@ impl Config {
             initial_rtt: Duration::from_millis(100),
             keep_alive: Duration::from_secs(20),
             idle: Duration::from_mins(1),
+            rekey_after: Duration::from_mins(15),
+            rekey_least: REKEY_LEAST,
+            rekey_packets: REKEY_PACKETS,
             datagram: DEFAULT_DATAGRAM as u16,
             credit: 4 * MAX_BODY as u32,
             receipt: Duration::from_millis(500),

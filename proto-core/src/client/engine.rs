@@ -8,7 +8,7 @@ use crate::{
     id::{Nick, PublicKey},
     link::{
         Admit, Arrival, Dropped, Expired, Fate, Grant, LinkConfig, LinkHeads, LinkStatistics,
-        Links, LinksState, Statistics, Target, Unanswered,
+        Links, LinksState, RekeyConfig, Statistics, Target, Unanswered,
     },
     random::{Random, Seed},
     role::{FrameOutcome, Receiver},
@@ -96,6 +96,11 @@ impl State {
             credit,
             dial_cap: Duration::from_secs(10),
             reserved: 1,
+            rekey: RekeyConfig {
+                after: config.rekey_after,
+                least: config.rekey_least,
+                packets: config.rekey_packets,
+            },
             serves: false,
         };
         Self {
@@ -135,6 +140,14 @@ impl State {
 
     pub(super) fn set_clock(&mut self, clock: WallClock) {
         self.clock = clock;
+    }
+
+    pub(super) fn wants_seed(&self) -> bool {
+        self.links.wants_seed()
+    }
+
+    pub(super) fn reseed(&mut self, seed: Seed) {
+        self.links.reseed(seed);
     }
 
     pub(super) fn status(&self) -> Status {
@@ -776,6 +789,7 @@ impl<'a> Receiver<'a> for Engine<'a> {
                 }
                 FrameOutcome::Done
             }
+            Frame::Rekey(_) | Frame::Rekeyed(_) => self.take_rekey(link, frame),
             Frame::Close(reason) => {
                 match self.remove(link) {
                     None if !from_server => {}

@@ -24,7 +24,7 @@
 //!
 //! | capacity | bytes | one for |
 //! |---|---|---|
-//! | [`Links`] | 1,120 | each session, with the server or a peer; 4 at least |
+//! | [`Links`] | 1,380 | each session, with the server or a peer; 4 at least |
 //! | [`Peers`] | 1,048 | each person and room that is known |
 //! | [`Outgoing`] | 180 | each message on its way out; 2 at least |
 //! | [`Incoming`] | 368 | each message on its way in; 4 at least |

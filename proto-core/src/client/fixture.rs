@@ -6,7 +6,7 @@ use std::boxed::Box;
 use crate::{
     host::Request,
     id::{Epoch, Incarnation, Nick, SecretKey},
-    link::{Grant, LinkConfig, LinkHeads, Links, LinksState},
+    link::{Grant, LinkConfig, LinkHeads, Links, LinksState, RekeyConfig},
     random::{Random, Seed},
     session::{Identity, Portable},
     storage::{Index, Pool, PoolHead, Slab, SlabHead, Slot},
@@ -69,6 +69,11 @@ impl Fixture {
             credit: Grant { bytes: config.credit, messages: 64 },
             dial_cap: Duration::from_secs(10),
             reserved: 1,
+            rekey: RekeyConfig {
+                after: config.rekey_after,
+                least: config.rekey_least,
+                packets: config.rekey_packets,
+            },
             serves: false,
         };
         Self {

@@ -281,6 +281,14 @@ impl<S: Storage> Machine for Client<S> {
         self.state.set_clock(clock);
     }
 
+    fn wants_seed(&self) -> bool {
+        self.state.wants_seed()
+    }
+
+    fn reseed(&mut self, seed: Seed) {
+        self.state.reseed(seed);
+    }
+
     fn poll<'b>(
         &'b mut self,
         now: Instant,

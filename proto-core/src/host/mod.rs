@@ -16,8 +16,11 @@
 //! - **Time.** `now` never goes back. [`crate::time::Instant`] is monotonic and counts while the
 //!   machine sleeps, if the system has such a clock. Who has no wall clock says so:
 //!   [`WallClock::UNKNOWN`].
-//! - **Randomness.** The [`Seed`](crate::random::Seed) is drawn from the system's generator at each
-//!   start. Two runs with one seed and one boot number would use a nonce twice.
+//! - **Randomness.** The [`Seed`] is drawn from the system's generator at each
+//!   start. Two runs with one seed and one boot number would use a nonce twice. Another is mixed in
+//!   whenever [`Machine::wants_seed`], ahead of each input and each `poll`: so each handshake, rekey and
+//!   sealed mail has fresh randomness of its own, and a machine that was copied while it ran goes
+//!   its own way.
 //! - **The boot number** in [`Resume`] is made durable before the role is made, and never used again.
 //! - **The store** keeps the contract that [`Log`] has: durable in the order asked for, and
 //!   after a failure nothing asked before the role was told of it may succeed.
@@ -39,6 +42,7 @@ mod ticket;
 use core::net::SocketAddr;
 
 use crate::{
+    random::Seed,
     time::{Instant, WallClock},
     wire::MAX_DATAGRAM,
 };
@@ -85,6 +89,13 @@ pub trait Machine {
 
     /// The wall clock was set, or is not known any more.
     fn set_clock(&mut self, clock: WallClock);
+
+    /// Random bytes were drawn since the last seed: for a handshake, most likely.
+    fn wants_seed(&self) -> bool;
+
+    /// Mixes in a fresh seed. What the role draws from then on is as hard to foresee as the better
+    /// of the two.
+    fn reseed(&mut self, seed: Seed);
 
     /// The next thing that is owed, with whatever is due at `now`; `None` when there is nothing
     /// more until another input or [`Self::deadline`]. Requests to the store come before what

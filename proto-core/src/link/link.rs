@@ -13,7 +13,7 @@ use crate::{
 
 use super::{
     LinkStatistics, Received, Recovery, config::LinkConfig, credit::Credit, prefixes::Use,
-    skips::Skips,
+    rekeying::Rekeying, skips::Skips,
 };
 
 /// So long may what is under way go unacknowledged, whatever else is sent meanwhile: three times the
@@ -36,6 +36,8 @@ pub trait Role {
 pub enum SentFrame<T> {
     /// The receiver's credit.
     Credit,
+    /// A half of a rekey.
+    Rekey,
     /// Something of the role's.
     Role(T),
 }
@@ -49,6 +51,7 @@ pub struct Link<R: Role> {
     /// Where packets go.
     pub(crate) address: SocketAddr,
     pub(super) keys: Keys,
+    pub(super) rekeying: Rekeying,
     pub(super) phase: Phase<R>,
     /// The largest datagram that gets through, as far as known.
     pub(super) datagram: u16,
@@ -157,7 +160,7 @@ impl<R: Role> Link<R> {
     pub(super) fn new(
         [ours, theirs]: [Offer; 2],
         (peer, address): (PublicKey, SocketAddr),
-        keys: Keys,
+        (keys, rekey_at): (Keys, Instant),
         phase: Phase<R>,
         datagram: u16,
         now: Instant,
@@ -168,6 +171,7 @@ impl<R: Role> Link<R> {
             peer,
             address,
             keys,
+            rekeying: Rekeying::new(rekey_at),
             phase,
             datagram,
             credit: Credit::new(ours.into(), theirs.into()),
@@ -208,7 +212,9 @@ impl<R: Role> Link<R> {
         }
         let keep_alive = config.keep_alive.filter(|_| !self.ping);
         let keep_alive = keep_alive.map(|span| self.asked + span);
-        let deadlines = [flow.recovery.deadline(), keep_alive, flow.give_up_at(config.idle)];
+        let rekeying = self.rekeying.deadline(self.is_initiator());
+        let give_up = flow.give_up_at(config.idle);
+        let deadlines = [flow.recovery.deadline(), keep_alive, give_up, rekeying];
         deadlines.into_iter().flatten().fold(self.heard + config.idle, Instant::min)
     }
 

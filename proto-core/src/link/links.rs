@@ -9,7 +9,7 @@ use core::{
 
 use crate::{
     id::{PublicKey, SessionId},
-    random::Random,
+    random::{Random, Seed},
     rate::Meter,
     session::{Cookies, INIT_NOISE, Identity, OpenError, Opened},
     storage::{Id, List, Slab},
@@ -31,6 +31,7 @@ use super::{
     packet::Packet,
     prefixes::{Peers, Use},
     recovery::{Invalid, Sent},
+    rekeying::Rekeying,
     responder::{Responder, UNCONFIRMED},
     schedule::{Lists, Schedule},
     statistics::{Dropped, Fill, Statistics},
@@ -94,6 +95,16 @@ impl<R: Role> LinksState<R> {
     /// Who this endpoint is.
     pub(crate) fn identity(&self) -> &Identity {
         &self.local.identity
+    }
+
+    /// Random bytes were drawn since the last seed.
+    pub(crate) fn wants_seed(&self) -> bool {
+        self.local.random.is_drawn_from()
+    }
+
+    /// Mixes in a fresh seed.
+    pub(crate) fn reseed(&mut self, seed: Seed) {
+        self.local.random.reseed(seed);
     }
 
     /// Grants so many bytes of entries in the sessions that begin from now on.
@@ -289,7 +300,7 @@ impl<'a, R: Role> Links<'a, R> {
         now: Instant,
         visit: Visit<'_, R>,
     ) -> Result<(), Violation> {
-        let Some(Link { phase: Phase::Live(flow), credit, role, keys, .. }) =
+        let Some(Link { phase: Phase::Live(flow), credit, role, keys, rekeying, .. }) =
             self.table.get_mut(id)
         else {
             return Ok(());
@@ -298,7 +309,7 @@ impl<'a, R: Role> Links<'a, R> {
             return Err(Violation::AckOfSkipped);
         }
         let next = keys.seal.next();
-        let visit = &mut |frame, fate| settle::<R>(frame, fate, credit, role, visit);
+        let visit = &mut |frame, fate| settle::<R>(frame, fate, (credit, rekeying), role, visit);
         let valid = flow.recovery.ack(&mut self.sent, ack, now, next, visit);
         self.wake(id);
         self.feed();
@@ -313,13 +324,13 @@ impl<'a, R: Role> Links<'a, R> {
 
     /// What packets under way carried is the role's no longer: it hears no more of it.
     pub(crate) fn disown(&mut self, id: Id<Link<R>>) {
-        let Some(Link { phase: Phase::Live(flow), credit, .. }) = self.table.get_mut(id) else {
+        let Some(Link { phase: Phase::Live(flow), credit, rekeying, role, .. }) =
+            self.table.get_mut(id)
+        else {
             return;
         };
-        let visit = &mut |frame, _| {
-            if matches!(frame, SentFrame::Credit) {
-                credit.forget_announcement();
-            }
+        let visit = &mut |frame, fate| {
+            settle::<R>(frame, fate, (&mut *credit, &mut *rekeying), role, &mut |_, _, _| {});
         };
         flow.recovery.clear(&mut self.sent, visit);
         self.feed();
@@ -349,7 +360,9 @@ impl<'a, R: Role> Links<'a, R> {
         // Who is displaced must not come back for want of an answer.
         let span = if reason == CloseReason::Displaced { self.config.idle } else { CLOSING };
         let over = Phase::Closing { reason, owed: true, until: now + span };
-        if let Phase::Live(mut flow) = self.table.enter(id, over)? {
+        let before = self.table.enter(id, over)?;
+        self.table.get_mut(id)?.rekeying.stop();
+        if let Phase::Live(mut flow) = before {
             flow.recovery.clear(&mut self.sent, &mut |_, _| {});
         }
         let role = core::mem::take(&mut self.table.get_mut(id)?.role);
@@ -414,7 +427,8 @@ impl<'a, R: Role> Links<'a, R> {
     ) -> Option<Begun<'b, R>> {
         let id = self.schedule.next()?;
         let link = self.table.get_mut(id)?;
-        Some((id, Packet::begin(link, &self.sent, now, scratch)))
+        let own = (&mut *self.local, self.config);
+        Some((id, Packet::begin(link, &self.sent, own, now, scratch)))
     }
 
     /// Seals what [`Self::begin`] began. A link with nothing more to send leaves the list;
@@ -515,6 +529,7 @@ impl<'a, R: Role> Links<'a, R> {
         // get lost. What goes beyond is paid for by repetitions of the Init.
         let allowance = 2 * u32::from(size);
         let phase = Phase::Unconfirmed { memo, expires: now + UNCONFIRMED, allowance };
+        let keys = (keys, now + self.config.rekey.least);
         let mut link = Link::new([ours, theirs], (peer, from), keys, phase, size, now);
         link.ephemeral = Some(ephemeral);
         let id = self.table.add(link).ok_or(Dropped::NoRoom)?;
@@ -531,7 +546,7 @@ impl<'a, R: Role> Links<'a, R> {
         let Finished { handshake, target, peer, keys, theirs, datagram } =
             finished.ok_or(Dropped::Unauthentic)?;
         let reserved = if matches!(target, Target::Server(_)) { 0 } else { self.config.reserved };
-        let used = self.table.by_session(accept.session.0).is_some();
+        let used = self.table.by_session(accept.session).is_some();
         if used || !self.table.has_room_for_live(reserved) || self.table.is_full() {
             return Err(Dropped::NoRoom);
         }
@@ -539,6 +554,8 @@ impl<'a, R: Role> Links<'a, R> {
         let ours = offer(accept.session, self.config.credit);
         let phase =
             Phase::Live(Flow::new(self.config.initial_rtt, datagram, &mut self.local.random));
+        let rekey_at = Rekeying::due(&self.config.rekey, &mut self.local.random, now);
+        let keys = (keys, rekey_at);
         let mut link = Link::new([ours, theirs], (peer, from), keys, phase, datagram, now);
         // The responder waits for a packet before it sends any.
         link.ping = true;
@@ -555,14 +572,13 @@ impl<'a, R: Role> Links<'a, R> {
         header: PacketHeader,
         sealed: &'d mut [u8],
     ) -> Result<Arrival<'d, R>, Dropped> {
-        let id = self.table.by_session(header.session.0).ok_or(Dropped::NoSession)?;
+        let id = self.table.by_session(header.session).ok_or(Dropped::NoSession)?;
         let suite = self.local.identity.suite();
         let link = self.table.get_mut(id).ok_or(Dropped::NoSession)?;
-        let plaintext =
-            link.keys.open.open(suite, header, sealed).map_err(|error| match error {
-                OpenError::Replayed => Dropped::Replayed,
-                OpenError::Unauthentic => Dropped::Unauthentic,
-            })?;
+        let plaintext = link.open(suite, header, sealed, now).map_err(|error| match error {
+            OpenError::Replayed => Dropped::Replayed,
+            OpenError::Unauthentic => Dropped::Unauthentic,
+        })?;
         (link.heard, link.answered) = (now, true);
         let datagram = link.datagram;
         if let Phase::Closing { owed, .. } = &mut link.phase {
@@ -603,7 +619,9 @@ impl<'a, R: Role> Links<'a, R> {
         }
         let silence = now.since(link.heard);
         let probes = link.probes();
-        let Link { phase: Phase::Live(flow), credit, role, datagram, .. } = link else {
+        let is_initiator = link.is_initiator();
+        let Link { phase: Phase::Live(flow), credit, role, datagram, keys, rekeying, .. } = link
+        else {
             self.reschedule(id, now);
             return Expired::Nothing;
         };
@@ -613,9 +631,12 @@ impl<'a, R: Role> Links<'a, R> {
         {
             return Expired::Dead(id);
         }
+        let rekey = (&self.config.rekey, &mut self.local.random);
+        rekeying.advance(keys, is_initiator, rekey, now);
         let mut probing = false;
         if flow.recovery.deadline().is_some_and(|at| at <= now) {
-            let visit = &mut |frame, fate| settle::<R>(frame, fate, credit, role, visit);
+            let visit =
+                &mut |frame, fate| settle::<R>(frame, fate, (credit, rekeying), role, visit);
             if flow.recovery.timeout(&mut self.sent, now, visit) == Timeout::Probe {
                 probing = true;
                 // What keeps getting lost may be too large for the path (RFC 8899 §4.3).
@@ -650,7 +671,7 @@ impl<'a, R: Role> Links<'a, R> {
         None
     }
 
-    fn reschedule(&mut self, id: Id<Link<R>>, now: Instant) {
+    pub(super) fn reschedule(&mut self, id: Id<Link<R>>, now: Instant) {
         self.schedule.reschedule(self.table.slab_mut(), id, self.config, now);
     }
 
@@ -732,8 +753,8 @@ impl<'a, R: Role> Links<'a, R> {
             return None;
         }
         (0..8).find_map(|_| {
-            let id = self.local.random.u32();
-            self.table.by_session(id).is_none().then_some(SessionId(id))
+            let id = SessionId(self.local.random.u32());
+            self.table.by_session(id).is_none().then_some(id)
         })
     }
 
@@ -751,13 +772,14 @@ impl<'a, R: Role> Links<'a, R> {
 fn settle<R: Role>(
     frame: SentFrame<R::Token>,
     fate: Fate,
-    credit: &mut Credit,
+    (credit, rekeying): (&mut Credit, &mut Rekeying),
     role: &mut R::State,
     visit: Visit<'_, R>,
 ) {
     match (frame, fate) {
         (SentFrame::Credit, Fate::Lost) => credit.forget_announcement(),
         (SentFrame::Credit, Fate::Acked) => {}
+        (SentFrame::Rekey, fate) => rekeying.settle(fate),
         (SentFrame::Role(token), fate) => visit(role, token, fate),
     }
 }

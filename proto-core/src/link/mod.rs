@@ -19,6 +19,7 @@ mod pieces;
 mod prefixes;
 mod received;
 mod recovery;
+mod rekeying;
 mod responder;
 mod rtt;
 mod schedule;
@@ -38,7 +39,7 @@ pub use statistics::{Drops, Fill, Handshakes, LinkStatistics, Statistics, Violat
 pub use table::unconfirmed;
 pub use units::{Run, Units};
 
-pub(crate) use config::LinkConfig;
+pub(crate) use config::{LinkConfig, REKEY_LEAST, REKEY_PACKETS, RekeyConfig};
 pub(crate) use credit::{Begun, Credit, Grant};
 pub(crate) use initiator::Unanswered;
 pub(crate) use links::{Admit, Arrival, Expired, Links, LinksState};
@@ -46,6 +47,7 @@ pub(crate) use memory::LinkHeads;
 pub(crate) use outgoing::Target;
 pub(crate) use packet::Packet;
 pub(crate) use pieces::Piece;
+pub(crate) use rekeying::take_rekey;
 pub(crate) use statistics::Dropped;
 
 use received::Received;

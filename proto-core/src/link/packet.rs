@@ -10,6 +10,7 @@ use crate::{
 };
 
 use super::{
+    config::{LinkConfig, Local},
     link::{Link, Phase, Role, SentFrame},
     recovery::{Carried, Sent},
 };
@@ -34,6 +35,7 @@ impl<'b, R: Role> Packet<'b, R> {
     pub(super) fn begin(
         link: &mut Link<R>,
         sent: &Slab<'_, Sent<SentFrame<R::Token>>>,
+        (local, config): (&mut Local, &LinkConfig),
         now: Instant,
         scratch: &'b mut [u8; MAX_DATAGRAM],
     ) -> Option<Self> {
@@ -54,13 +56,19 @@ impl<'b, R: Role> Packet<'b, R> {
                 packet.closing = true;
                 return packet.writer.push(&Frame::Close(*reason)).then_some(packet);
             }
-            Phase::Live(flow) => {
-                packet.may_elicit = flow.recovery.can_send(sent, size);
-                if flow.received.is_owed() {
-                    let ack = flow.received.ack(now);
-                    packet.acks = ack.is_some_and(|ack| packet.writer.push(&Frame::Ack(ack)));
-                }
-            }
+            Phase::Live(flow) => packet.may_elicit = flow.recovery.can_send(sent, size),
+        }
+        let (is_initiator, rekey) = (link.is_initiator(), (&config.rekey, &mut local.random));
+        link.rekeying.advance(&link.keys, is_initiator, rekey, now);
+        if packet.may_elicit && link.rekeying.is_owed() {
+            // First of all: beside the longest Ack it would not fit the smallest packet.
+            link.write_rekey(local, |frame, sent| packet.put(frame, sent));
+        }
+        if let Phase::Live(flow) = &link.phase
+            && flow.received.is_owed()
+        {
+            let ack = flow.received.ack(now);
+            packet.acks = ack.is_some_and(|ack| packet.writer.push(&Frame::Ack(ack)));
         }
         if packet.may_elicit && link.credit.is_owed() {
             let limit = link.credit.announce();

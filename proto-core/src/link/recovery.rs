@@ -110,6 +110,11 @@ impl<T: Copy> Recovery<T> {
         }
     }
 
+    /// The probe timeout, were no probe unanswered (RFC 9002 §6.2.1).
+    pub(crate) fn pto(&self) -> Duration {
+        self.rtt.pto()
+    }
+
     /// An eliciting packet of `bytes` bytes may go now: it fits the congestion window
     /// and this link's share of the pool, or it is a probe and there is any room at all.
     ///

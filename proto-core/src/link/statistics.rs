@@ -18,6 +18,8 @@ pub struct Statistics {
     pub violations: Violations,
     /// Handshakes, in both directions.
     pub handshakes: Handshakes,
+    /// Sessions that got new keys at this side's request.
+    pub rekeys: u64,
     /// Links that gave way to others: to those of a source prefix that has fewer, or to a newer one
     /// of the same key.
     pub evicted: u64,

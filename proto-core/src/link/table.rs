@@ -3,7 +3,7 @@
 use core::{net::IpAddr, time::Duration};
 
 use crate::{
-    id::PublicKey,
+    id::{PublicKey, SessionId},
     storage::{Id, Index, List, Slab},
     time::Instant,
 };
@@ -104,10 +104,10 @@ impl<'a, R: Role> Table<'a, R> {
 
     /// Adds a link; `None` if there is no place.
     pub(super) fn add(&mut self, link: Link<R>) -> Option<Id<Link<R>>> {
-        let (session, peer, ephemeral) = (link.ours, link.peer, link.ephemeral);
+        let (session, peer, ephemeral) = (link.ours.name(), link.peer, link.ephemeral);
         let id = self.slab.insert(link).ok()?;
         self.count(id);
-        let indexed = self.by_session.insert(&session.0.to_le_bytes(), id.slot())
+        let indexed = self.by_session.insert(&session, id.slot())
             && self.by_key.insert(&peer.0, id.slot())
             && ephemeral.is_none_or(|name| self.by_ephemeral.insert(&name, id.slot()));
         debug_assert!(indexed, "the indexes have more buckets than there are links");
@@ -119,9 +119,8 @@ impl<'a, R: Role> Table<'a, R> {
         let link = self.slab.remove(id)?;
         let slab = &self.slab;
         let at = |slot| slab.id_at(slot).and_then(|id| slab.get(id));
-        self.by_session.remove(&link.ours.0.to_le_bytes(), id.slot(), |slot| {
-            at(slot).map(|link| link.ours.0.to_le_bytes())
-        });
+        self.by_session
+            .remove(&link.ours.name(), id.slot(), |slot| at(slot).map(|link| link.ours.name()));
         self.by_key.remove(&link.peer.0, id.slot(), |slot| at(slot).map(|link| link.peer.0));
         if let Some(ephemeral) = link.ephemeral {
             self.by_ephemeral.remove(&ephemeral, id.slot(), |slot| at(slot)?.ephemeral);
@@ -222,11 +221,12 @@ impl<'a, R: Role> Table<'a, R> {
         self.slab.id_at(slot)
     }
 
-    /// The link that packets with this session id are for.
-    pub(super) fn by_session(&self, session: u32) -> Option<Id<Link<R>>> {
-        let slot = self.by_session.find(&session.to_le_bytes(), |slot| {
+    /// The link that packets with this session id are for, in whichever key phase.
+    pub(super) fn by_session(&self, session: SessionId) -> Option<Id<Link<R>>> {
+        let name = session.name();
+        let slot = self.by_session.find(&name, |slot| {
             let link = self.slab.id_at(slot).and_then(|id| self.slab.get(id));
-            link.is_some_and(|link| link.ours.0 == session)
+            link.is_some_and(|link| link.ours.name() == name)
         })?;
         self.slab.id_at(slot)
     }

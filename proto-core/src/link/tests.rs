@@ -2,6 +2,7 @@
 //! found by.
 
 mod abuse;
+mod rekey;
 
 use core::{
     net::{Ipv4Addr, SocketAddr},
@@ -11,7 +12,8 @@ use std::{collections::VecDeque, vec, vec::Vec};
 
 use super::{
     Admit, Arrival, Expired, Grant, Link, LinkConfig, LinkHeads, LinkStatistics, LinkTables, Links,
-    LinksState, OutgoingHandshake, PrefixShare, Role, SentPacket, Target,
+    LinksState, OutgoingHandshake, PrefixShare, REKEY_LEAST, REKEY_PACKETS, RekeyConfig, Role,
+    SentPacket, Target, take_rekey,
 };
 use crate::{
     id::{PublicKey, SecretKey},
@@ -73,6 +75,11 @@ impl Endpoint {
             credit: Grant { bytes: 1000, messages: 8 },
             dial_cap: Duration::from_secs(10),
             reserved: 0,
+            rekey: RekeyConfig {
+                after: Duration::from_mins(15),
+                least: REKEY_LEAST,
+                packets: REKEY_PACKETS,
+            },
             serves,
         };
         let identity = Identity::new(SecretKey([number; 32]), &Portable);
@@ -170,6 +177,10 @@ impl Endpoint {
                         }
                         Frame::Close(_) => {
                             links.remove(link);
+                        }
+                        frame @ (Frame::Rekey(_) | Frame::Rekeyed(_)) => {
+                            eliciting = true;
+                            take_rekey(&mut links, link, &frame, now).unwrap();
                         }
                         _ => eliciting = true,
                     }

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use crate::{
+    link::{REKEY_LEAST, REKEY_PACKETS},
     rate::Rate,
     wire::{DEFAULT_DATAGRAM, MAX_BODY, Retention},
 };
@@ -15,6 +16,11 @@ pub struct Config {
     pub initial_rtt: Duration,
     /// Silence after which a client is offline.
     pub idle: Duration,
+    /// Within this, a client must not ask for new keys of a session twice: each time costs
+    /// Diffie-Hellman operations. The protocol says a minute; less allows more.
+    pub rekey_least: Duration,
+    /// After so many packets one way or the other, it may all the same.
+    pub rekey_packets: u32,
     /// The largest datagram sent, in bytes: 256 to 1,472.
     pub datagram: u16,
     /// Bytes of messages that one client may have under way to the server.
@@ -75,6 +81,8 @@ impl Default for Config {
         Self {
             initial_rtt: Duration::from_millis(100),
             idle: Duration::from_mins(1),
+            rekey_least: REKEY_LEAST,
+            rekey_packets: REKEY_PACKETS,
             datagram: DEFAULT_DATAGRAM as u16,
             credit: 4 * MAX_BODY as u32,
             relay: Duration::from_millis(500),

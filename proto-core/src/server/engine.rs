@@ -686,6 +686,7 @@ impl<'a> Receiver<'a> for Engine<'a> {
                     cx.links.wake(link);
                 }
             }
+            Frame::Rekey(_) | Frame::Rekeyed(_) => return self.take_rekey(link, frame),
             Frame::Close(_) => {
                 self.leave(link);
                 self.cx.links.remove(link);

@@ -8,7 +8,7 @@ use std::{boxed::Box, vec::Vec};
 use crate::{
     host::{Log, Records, Request, Ticket},
     id::{Account, Epoch, Incarnation, Nick, Number, PublicKey, Recipient, SecretKey},
-    link::{Grant, LinkConfig, LinkHeads, Links, LinksState, Piece},
+    link::{Grant, LinkConfig, LinkHeads, Links, LinksState, Piece, RekeyConfig},
     random::{Random, Seed},
     record::{Access, AccountRecord, AccountState},
     session::{Identity, Portable},
@@ -58,6 +58,7 @@ fn leak<T>(value: T) -> &'static mut T {
 }
 
 impl Fixture {
+    #[allow(clippy::large_types_passed_by_value)] // as a server takes it
     pub(crate) fn new(config: Config) -> Self {
         let (hash, now) = ([7; 16], Instant::from_micros(1));
         let seed = Seed::draw(|bytes| {
@@ -74,6 +75,11 @@ impl Fixture {
             credit: Grant { bytes: config.credit, messages: 64 },
             dial_cap: config.idle,
             reserved: 0,
+            rekey: RekeyConfig {
+                after: config.idle,
+                least: config.rekey_least,
+                packets: config.rekey_packets,
+            },
             serves: true,
         };
         let random = Random::new(seed);

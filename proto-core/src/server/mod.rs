@@ -185,6 +185,14 @@ impl<S: Storage> Machine for Server<S> {
         self.state.clock = clock;
     }
 
+    fn wants_seed(&self) -> bool {
+        self.state.links.wants_seed()
+    }
+
+    fn reseed(&mut self, seed: Seed) {
+        self.state.links.reseed(seed);
+    }
+
     fn poll<'b>(
         &'b mut self,
         now: Instant,

@@ -5,7 +5,7 @@ use core::time::Duration;
 use crate::{
     host::Resume,
     id::Incarnation,
-    link::{Grant, LinkConfig, LinkHeads, LinksState},
+    link::{Grant, LinkConfig, LinkHeads, LinksState, RekeyConfig},
     random::{Random, Seed},
     session::{self as crypto, Identity},
     storage::PoolHead,
@@ -71,6 +71,11 @@ impl State {
             credit,
             dial_cap: Duration::ZERO,
             reserved: 0,
+            rekey: RekeyConfig {
+                after: Duration::MAX,
+                least: config.rekey_least,
+                packets: config.rekey_packets,
+            },
             serves: true,
         };
         // A run's numbers are above those of all runs before it, without asking the store.

@@ -69,6 +69,11 @@ pub(super) fn hkdf(suite: &dyn Suite, chain: &Key, input: &[u8]) -> [Key; 2] {
     [first, second]
 }
 
+/// Noise's `Split()`: the initiator's key, then the responder's.
+pub(super) fn split(suite: &dyn Suite, chain: &Key) -> [Key; 2] {
+    hkdf(suite, chain, &[])
+}
+
 /// The MAC for everything outside Noise: HMAC-BLAKE2s, cut to 16 bytes. The
 /// first part is a [`label`].
 pub(super) fn mac<const N: usize>(

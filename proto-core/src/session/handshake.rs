@@ -64,8 +64,8 @@ fn prologue<'b>(
 /// The side that sent message 1 and waits for message 2.
 #[derive(Debug)]
 pub struct Initiator {
-    symmetric: Symmetric,
-    ephemeral: Ephemeral,
+    pub(super) symmetric: Symmetric,
+    pub(super) ephemeral: Ephemeral,
 }
 
 impl Initiator {
@@ -93,7 +93,7 @@ impl Initiator {
             identity,
             responder,
             prologue,
-            random,
+            &Key(random.bytes()),
             boot,
             &mut message,
         )?;
@@ -104,6 +104,21 @@ impl Initiator {
     /// offers. `None` if the responder did not make it for this handshake; the
     /// initiator is as before then and may try another.
     pub fn finish(&self, identity: &Identity, noise: &mut [u8]) -> Option<(Keys, Offer)> {
+        let (symmetric, payload) = self.open_second(identity, noise)?;
+        let (offer, padding) = payload.split_first_chunk()?;
+        if padding.iter().any(|byte| *byte != 0) {
+            return None;
+        }
+        let [initiators, responders] = symmetric.split(identity.suite());
+        Some((Keys::new(initiators, responders), Offer::decode(*offer)))
+    }
+
+    /// Opens message 2, in place: the handshake's end, and the payload.
+    pub(super) fn open_second<'n>(
+        &self,
+        identity: &Identity,
+        noise: &'n mut [u8],
+    ) -> Option<(Symmetric, &'n [u8])> {
         let suite = identity.suite();
         let (ephemeral, sealed) = noise.split_first_chunk_mut()?;
         let (payload, tag) = sealed.split_last_chunk_mut()?;
@@ -112,12 +127,7 @@ impl Initiator {
         let mut symmetric = self.symmetric.clone();
         let key = symmetric.mix_second(suite, ephemeral, &ee, &se);
         symmetric.open(suite, &key, payload, tag)?;
-        let (offer, padding) = payload.split_first_chunk()?;
-        if padding.iter().any(|byte| *byte != 0) {
-            return None;
-        }
-        let [initiators, responders] = symmetric.split(suite);
-        Some((Keys::new(initiators, responders), Offer::decode(*offer)))
+        Some((symmetric, payload))
     }
 }
 
@@ -191,7 +201,8 @@ impl Opened {
         let padded = size.min(MAX_DATAGRAM).saturating_sub(Accept::length(0));
         let length = padded.max(ACCEPT_NOISE) as u16;
         let payload: [&[u8]; 2] = [&offer.encode(), &length.to_le_bytes()];
-        let ours = Ephemeral::derive(identity, random, boot, &symmetric, &initiator.0, payload);
+        let fresh = Key(random.bytes());
+        let ours = Ephemeral::derive(identity, &fresh, boot, &symmetric, &initiator.0, payload);
         let ee = ours.agree(suite, &theirs)?;
         let se = ours.agree(suite, &initiator.0)?;
         let key = symmetric.mix_second(suite, &ours.public, &ee, &se);

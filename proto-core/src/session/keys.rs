@@ -1,11 +1,11 @@
-//! A session's two keys: sealing and opening packets.
+//! A session's two keys, and those before and after them: sealing and opening packets.
 
 use core::fmt;
 
 use crate::id::SessionId;
 use crate::wire::{PACKET_OVERHEAD, PacketHeader, TAG_LENGTH};
 
-use super::derive::Key;
+use super::derive::{Key, split};
 use super::replay::ReplayWindow;
 use super::suite::Suite;
 
@@ -25,7 +25,40 @@ impl Keys {
             open: OpenKey { key: open, window: ReplayWindow::default() },
         }
     }
+
+    /// Goes on under other keys. Counters go on too, so that each is used once in a session, whatever
+    /// the key. What is under way to here is still under the key that comes back; the
+    /// other one is wiped.
+    #[must_use]
+    pub fn replace(&mut self, next: KeyPair) -> FormerKey {
+        self.seal.key = next.seal;
+        FormerKey(core::mem::replace(&mut self.open.key, next.open))
+    }
 }
+
+/// The keys that a session goes on under. Both are wiped when dropped.
+#[derive(Debug)]
+pub struct KeyPair {
+    pub(super) seal: Key,
+    pub(super) open: Key,
+}
+
+/// What a responder makes the keys of that a session goes on under, until the initiator is known to have
+/// them too: half as large. It is wiped when dropped.
+#[derive(Debug)]
+pub struct NextKeys(pub(super) Key);
+
+impl NextKeys {
+    /// The keys, the same each time.
+    pub fn split(&self, suite: &dyn Suite) -> KeyPair {
+        let [open, seal] = split(suite, &self.0);
+        KeyPair { seal, open }
+    }
+}
+
+/// The key that was replaced, for what is late. It is wiped when dropped.
+#[derive(Debug)]
+pub struct FormerKey(Key);
 
 /// No packet has this counter or a higher one: it is never sealed and never opened.
 pub const COUNTER_LIMIT: u64 = 1 << 62;
@@ -77,7 +110,7 @@ impl SealKey {
     }
 }
 
-/// Opens what is received, each packet once.
+/// Opens what is received, each packet once, whatever the key.
 #[derive(Debug)]
 pub struct OpenKey {
     pub(super) key: Key,
@@ -97,19 +130,61 @@ impl OpenKey {
         header: PacketHeader,
         sealed: &'a mut [u8],
     ) -> Result<&'a mut [u8], OpenError> {
-        if !self.window.peek(header.counter) {
-            return Err(OpenError::Replayed);
-        }
-        let (text, tag) =
-            sealed.split_last_chunk_mut::<TAG_LENGTH>().ok_or(OpenError::Unauthentic)?;
-        if header.counter >= COUNTER_LIMIT
-            || !suite.open(&self.key.0, header.counter, &header.encode(), text, tag)
-        {
-            return Err(OpenError::Unauthentic);
-        }
-        self.window.commit(header.counter);
-        Ok(text)
+        open(&mut self.window, &self.key, suite, header, sealed)
     }
+
+    /// As [`Self::open`], for a packet under the keys that follow.
+    ///
+    /// # Errors
+    /// [`OpenError`]; the window has not moved then.
+    pub fn open_next<'a>(
+        &mut self,
+        next: &KeyPair,
+        suite: &dyn Suite,
+        header: PacketHeader,
+        sealed: &'a mut [u8],
+    ) -> Result<&'a mut [u8], OpenError> {
+        open(&mut self.window, &next.open, suite, header, sealed)
+    }
+
+    /// As [`Self::open`], for a late packet under the key that was replaced.
+    ///
+    /// # Errors
+    /// [`OpenError`]; the window has not moved then.
+    pub fn open_former<'a>(
+        &mut self,
+        former: &FormerKey,
+        suite: &dyn Suite,
+        header: PacketHeader,
+        sealed: &'a mut [u8],
+    ) -> Result<&'a mut [u8], OpenError> {
+        open(&mut self.window, &former.0, suite, header, sealed)
+    }
+
+    /// The highest counter that was opened; 0 before any.
+    pub fn highest(&self) -> u64 {
+        self.window.highest()
+    }
+}
+
+fn open<'a>(
+    window: &mut ReplayWindow,
+    key: &Key,
+    suite: &dyn Suite,
+    header: PacketHeader,
+    sealed: &'a mut [u8],
+) -> Result<&'a mut [u8], OpenError> {
+    if !window.peek(header.counter) {
+        return Err(OpenError::Replayed);
+    }
+    let (text, tag) = sealed.split_last_chunk_mut::<TAG_LENGTH>().ok_or(OpenError::Unauthentic)?;
+    if header.counter >= COUNTER_LIMIT
+        || !suite.open(&key.0, header.counter, &header.encode(), text, tag)
+    {
+        return Err(OpenError::Unauthentic);
+    }
+    window.commit(header.counter);
+    Ok(text)
 }
 
 /// Why a packet is not taken.

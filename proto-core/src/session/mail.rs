@@ -47,7 +47,8 @@ pub fn seal_mail(
     *head = previous.to_record_number().to_le_bytes();
     let (epoch, number) = position(name.position);
     let prologue = [LABEL, &name.author.0, &name.recipient.0, &epoch, &number];
-    noise::seal_first(pattern::X, identity, &name.recipient, prologue, random, boot, message)?;
+    let fresh = Key(random.bytes());
+    noise::seal_first(pattern::X, identity, &name.recipient, prologue, &fresh, boot, message)?;
     Some(length)
 }
 

@@ -7,10 +7,9 @@
 //! therefore handed out by the mixing and there is no counter.
 
 use crate::id::PublicKey;
-use crate::random::Random;
 use crate::wire::TAG_LENGTH;
 
-use super::derive::{Key, hash, hkdf, hmac, label};
+use super::derive::{Key, hash, hkdf, hmac, label, split};
 use super::suite::{Identity, Suite};
 
 /// The names that set the patterns apart (Noise §8).
@@ -58,7 +57,13 @@ impl Symmetric {
         key
     }
 
-    fn seal(&mut self, suite: &dyn Suite, key: &Key, text: &mut [u8], tag: &mut [u8; TAG_LENGTH]) {
+    pub(super) fn seal(
+        &mut self,
+        suite: &dyn Suite,
+        key: &Key,
+        text: &mut [u8],
+        tag: &mut [u8; TAG_LENGTH],
+    ) {
         *tag = suite.seal(&key.0, 0, &self.hash, text);
         self.mix_hash(suite, [text, tag]);
     }
@@ -97,7 +102,12 @@ impl Symmetric {
 
     /// The transport keys: the initiator's for sealing, then the responder's.
     pub(super) fn split(&self, suite: &dyn Suite) -> [Key; 2] {
-        hkdf(suite, &self.chain, &[])
+        split(suite, &self.chain)
+    }
+
+    /// What they are made of.
+    pub(super) fn into_chain(self) -> Key {
+        self.chain
     }
 }
 
@@ -114,7 +124,7 @@ impl Ephemeral {
     /// far, to whom, and the payload. Thus no key seals two different texts.
     pub(super) fn derive<const N: usize>(
         identity: &Identity,
-        random: &mut Random,
+        fresh: &Key,
         boot: u64,
         symmetric: &Symmetric,
         peer: &[u8; 32],
@@ -122,7 +132,7 @@ impl Ephemeral {
     ) -> Self {
         let suite = identity.suite();
         let payload = Key(hash(suite, label::EPHEMERAL, payload));
-        let (fresh, boot) = (Key(random.bytes()), boot.to_le_bytes());
+        let boot = boot.to_le_bytes();
         let said = [label::EPHEMERAL, &fresh.0, &boot, &symmetric.hash, peer, &payload.0];
         let secret = hmac(suite, identity.secret(), said);
         let public = suite.public(&secret.0);
@@ -159,14 +169,14 @@ pub(super) fn payload(message: &mut [u8]) -> Option<&mut [u8]> {
 }
 
 /// Writes message 1 around its payload, which stands in `message` with
-/// [`FIRST_HEAD`] bytes of room before it and [`TAG_LENGTH`] behind it. `None` if
-/// the responder's key is of small order, or there is no room.
+/// [`FIRST_HEAD`] bytes of room before it and [`TAG_LENGTH`] behind it. The same `fresh` random bytes
+/// make the same message. `None` if the responder's key is of small order, or there is no room.
 pub(super) fn seal_first<const N: usize>(
     name: &[u8],
     identity: &Identity,
     responder: &PublicKey,
     prologue: [&[u8]; N],
-    random: &mut Random,
+    fresh: &Key,
     boot: u64,
     message: &mut [u8],
 ) -> Option<(Symmetric, Ephemeral)> {
@@ -175,7 +185,7 @@ pub(super) fn seal_first<const N: usize>(
     let responder = &responder.0;
     let mut symmetric = Symmetric::new(suite, name, responder, prologue);
     let ephemeral =
-        Ephemeral::derive(identity, random, boot, &symmetric, responder, [message.payload]);
+        Ephemeral::derive(identity, fresh, boot, &symmetric, responder, [message.payload]);
     let es = ephemeral.agree(suite, responder)?;
     let ss = identity.agree(responder)?;
 

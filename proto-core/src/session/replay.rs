@@ -23,6 +23,12 @@ impl ReplayWindow {
         }
     }
 
+    /// The highest counter seen; 0 before any.
+    #[must_use]
+    pub fn highest(&self) -> u64 {
+        self.highest
+    }
+
     /// Marks `counter` as seen.
     pub fn commit(&mut self, counter: u64) {
         if let Some(age) = self.highest.checked_sub(counter) {

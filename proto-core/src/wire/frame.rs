@@ -16,7 +16,7 @@ use crate::{
     time::UnixTime,
 };
 
-use super::{Login, MIN_DATAGRAM, PACKET_OVERHEAD, PasswordWanted};
+use super::{Login, MIN_DATAGRAM, PACKET_OVERHEAD, PasswordWanted, TAG_LENGTH};
 
 /// Bytes ahead of a frame's body.
 const FRAME_HEADER: usize = 3;
@@ -38,6 +38,8 @@ mod bound {
     pub(super) const RUN_TAG: usize = 4;
     /// Of the length of one unit.
     pub(super) const UNIT_LENGTH: usize = 2;
+    pub(super) const REKEY: usize = 2 * (32 + super::TAG_LENGTH);
+    pub(super) const REKEYED: usize = 32 + super::TAG_LENGTH;
     pub(super) const ADDRESS: usize = 1 + 16 + U16;
     pub(super) const NAME: usize = 1 + crate::id::MAX_NAME;
     pub(super) const RECIPIENT: usize = TAG + U32;
@@ -96,6 +98,10 @@ frames! {
     Close(CloseReason) = 0x03, bound bound::TAG;
     /// Up to how much the reader takes in this session.
     Credit(CreditLimit) = 0x04, bound 2 * bound::U64;
+    /// The session's initiator asks for new keys.
+    Rekey(Rekey<'a>) = 0x07, bound bound::TAG + bound::REKEY;
+    /// The other side answers, and the session goes on under new keys.
+    Rekeyed(Rekeyed<'a>) = 0x08, bound bound::TAG + bound::REKEYED;
 
     /// A client asks for its nick.
     Register(Register) = 0x10, bound bound::REGISTER;
@@ -210,6 +216,23 @@ pub enum CloseReason {
     Malformed,
     /// The operator banned or removed the account.
     Expelled,
+}
+
+/// The session's initiator asks for new keys; the answer is a [`Rekeyed`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rekey<'a> {
+    /// Noise IK message 1: [`crate::session::REKEY_NOISE`] bytes.
+    #[serde(borrow, with = "bytes")]
+    pub noise: &'a [u8],
+}
+
+/// The session goes on under new keys: its initiator seals everything under them from now on, and
+/// whoever sent this once that has arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rekeyed<'a> {
+    /// Noise IK message 2: [`crate::session::REKEYED_NOISE`] bytes.
+    #[serde(borrow, with = "bytes")]
+    pub noise: &'a [u8],
 }
 
 /// A client asks for its nick; the server answers with a [`Registered`] or a [`RegisterRefusal`].

@@ -12,9 +12,10 @@ pub(crate) use frame::SMALLEST_ROOM;
 pub use frame::{
     Ack, AckGap, Away, Candidates, CloseReason, CreditLimit, DeliveryStatus, Frame, FrameError,
     FrameWriter, Frames, Joined, KeyHistory, Limits, MAX_ACK_RANGES, MAX_AWAY, Mail, MailAck,
-    Message, Names, Presence, Read, Receipt, Register, RegisterRefusal, Registered, Retention,
-    RoomAction, RoomEntry, RoomRefusal, RoomRequest, RoomResponse, Roster, RosterEntries,
-    RosterEntry, StatusQuery, Submit, SubmitRefusal, SubmitRefused, TrimReason, Trimmed,
+    Message, Names, Presence, Read, Receipt, Register, RegisterRefusal, Registered, Rekey, Rekeyed,
+    Retention, RoomAction, RoomEntry, RoomRefusal, RoomRequest, RoomResponse, Roster,
+    RosterEntries, RosterEntry, StatusQuery, Submit, SubmitRefusal, SubmitRefused, TrimReason,
+    Trimmed,
 };
 pub use login::{Login, PasswordWant, PasswordWanted, Secret};
 

@@ -7,6 +7,8 @@ use proto_core::{
     time::Instant,
 };
 
+use crate::identity;
+
 use super::{
     Endpoint, SOCKET, WAKE,
     port::{Port, Received},
@@ -151,6 +153,7 @@ impl<M: Machine + 'static> Endpoint<M> {
                 return;
             }
             let now = self.clock.now();
+            freshen(&mut self.machine);
             let Some(Received { from, datagram, way_back }) = self.port.receive() else { return };
             if let Some(reply) = self.machine.handle_datagram(now, from, datagram) {
                 way_back.send(from, reply);
@@ -165,6 +168,7 @@ impl<M: Machine + 'static> Endpoint<M> {
         let mut requests = self.store.requests();
         let Port { outgoing, socket, .. } = &mut self.port;
         while let Some(scratch) = outgoing.scratch() {
+            freshen(&mut self.machine);
             let action = self.machine.poll(now, scratch);
             let note = action.as_ref().and_then(|action| (self.notes)(action, unix));
             match action {
@@ -198,5 +202,15 @@ impl<M: Machine + 'static> Endpoint<M> {
 
     fn is_due(&mut self, now: Instant) -> bool {
         self.machine.deadline().is_some_and(|deadline| deadline <= now)
+    }
+}
+
+/// Gives the role fresh randomness after each use of what it had. Should the system have none for
+/// once, the role draws on from what it was given before.
+fn freshen(machine: &mut impl Machine) {
+    if machine.wants_seed()
+        && let Ok(seed) = identity::seed()
+    {
+        machine.reseed(seed);
     }
 }

@@ -47,6 +47,8 @@ fn largest() -> List<Frame<'static>> {
         Frame::Ping(()),
         Frame::Close(CloseReason::Expelled),
         Frame::Credit(CreditLimit { bytes: u64::MAX, messages: u64::MAX }),
+        Frame::Rekey(Rekey { noise: &[7; 96] }),
+        Frame::Rekeyed(Rekeyed { noise: &[8; 48] }),
         Frame::Register(Register { nick, epoch: Some(epoch), run, server: run, roster: u64::MAX }),
         Frame::Registered(Registered {
             account,
