@@ -213,7 +213,7 @@ fn run_accounts(directories: &Directories, tool: AccountsTool) -> Result<Exit, R
         AccountsForm::Ban(Whom { nick }) => Request::Operate(Operation::Ban, nick),
         AccountsForm::Unban(Whom { nick }) => Request::Operate(Operation::Unban, nick),
     };
-    let reply = match control::ask(&directories.existing_server(tool.port), &request) {
+    let reply = match control::ask(&directories.existing_server(tool.port)?, &request) {
         Err(ControlError::Account(OperateError::Unknown)) => return Err(RunError::NoAccount),
         reply => reply?,
     };

@@ -146,7 +146,7 @@ fn control(
     port: u16,
     endpoint: &ServerEndpoint,
 ) -> Result<Control, String> {
-    let directory = directories.existing_server(port);
+    let directory = directories.existing_server(port).map_err(|error| error.to_string())?;
     Control::start(&directory, endpoint.handle()).map_err(|cause| {
         format!(
             "There can be no socket for `udpchat accounts` in {}: {cause}. To use it, stop the \
