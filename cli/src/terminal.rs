@@ -138,6 +138,30 @@ impl Terminal {
     }
 }
 
+/// Asks for what is not shown while it is typed; `None` if nothing is.
+pub(crate) fn read_secret(prompt: &str) -> Option<Password> {
+    let input = match Editing::new() {
+        Some(Editing { mut editor, secret, .. }) => {
+            secret.store(true, Ordering::SeqCst);
+            read_edited(&mut editor, prompt)
+        }
+        None => {
+            eprint!("{prompt}");
+            #[cfg(unix)]
+            set_echo(false);
+            let input = read_line(&mut io::stdin().lock());
+            #[cfg(unix)]
+            set_echo(true);
+            eprintln!();
+            input
+        }
+    };
+    match input {
+        Input::Line(line) => Some(Password::new(line)),
+        _ => None,
+    }
+}
+
 /// The columns of the terminal that lines are shown at, if it is one.
 pub(crate) fn columns() -> Option<usize> {
     if !io::stdout().is_terminal() {

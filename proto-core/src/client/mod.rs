@@ -29,7 +29,7 @@ use core::net::SocketAddr;
 
 use crate::{
     host::{Action, Machine, Owed, PasswordOutcome, Records, Resume, StoreError, Ticket},
-    id::Nick,
+    id::{Nick, PublicKey},
     link::{LinkStatistics, Statistics},
     random::Seed,
     role::{StartError, credit, grant},
@@ -156,6 +156,12 @@ impl<S: Storage> Client<S> {
     /// more than [`crate::wire::MAX_AWAY`] bytes.
     pub fn set_away(&mut self, now: Instant, text: &str) -> Result<(), CommandError> {
         self.engine(now).set_away(text)
+    }
+
+    /// The key that the server must have: as configured, or that of the first server that this
+    /// client had a session with. Whoever has another is not talked to in this run.
+    pub fn server_key(&self) -> Option<PublicKey> {
+        self.state.config().server_key
     }
 
     /// Where the client is.
