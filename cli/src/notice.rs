@@ -503,6 +503,11 @@ pub(crate) enum HistoryPart<'a> {
         /// Their keys, as text.
         keys: &'a [String],
     },
+    /// What is older than what follows is too long for one answer.
+    TooLong {
+        /// How many lines follow.
+        shown: usize,
+    },
     /// More was found than follows.
     NewestOnly {
         /// How much follows.

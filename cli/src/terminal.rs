@@ -113,6 +113,11 @@ impl Terminal {
         }
     }
 
+    /// Whether so much waits for its reader that no more should be shown for now.
+    pub(crate) fn is_full(&self) -> bool {
+        self.screen.is_full() || self.errors.is_full()
+    }
+
     /// Asks for the next line, unless that was done.
     pub(crate) fn ask(&mut self, prompt: String) {
         if let Some(prompts) = self.prompts.as_ref().filter(|_| self.owed) {

@@ -56,10 +56,11 @@ const WORD: &str = "open sesame\n";
 fn a_directory_that_is_not_ones_own_alone_is_refused() {
     let root = tempfile::tempdir().unwrap();
     let data = root.path().join("a/b/data");
-    let mut alice = Program::start(&data, &["join", "alice", "127.0.0.1:9"]);
-    alice.line("/quit");
-    alice.signal(rustix::process::Signal::INT);
-    alice.wait();
+    let port = free_port().to_string();
+    let host = ["host", "alice", "--port", &port, "--bind", "127.0.0.1"];
+    let mut alice = Program::start(&data, &host);
+    alice.end_input();
+    assert_eq!(alice.exit_code(), 0);
     let own = data.join("clients/alice");
     for made in [root.path().join("a"), root.path().join("a/b"), data.clone(), own.clone()] {
         let mode = fs::metadata(&made).unwrap().permissions().mode() & 0o777;
@@ -69,7 +70,6 @@ fn a_directory_that_is_not_ones_own_alone_is_refused() {
         let mode = fs::metadata(own.join(secret)).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, 0o600, "{secret}");
     }
-    let port = free_port().to_string();
     let server = ["server", "--port", &port, "--bind", "127.0.0.1"];
     let join = ["join", "alice", "127.0.0.1:9"];
     for directory in [&data, &data.join("clients"), &own] {
@@ -223,7 +223,7 @@ fn a_file_that_cannot_be_taken_is_refused_with_the_reason() {
 #[test]
 fn a_move_that_is_killed_loses_nothing_and_doubles_nothing() {
     let (word, mut fates) = (WORD, [0; 3]);
-    for delay in 0..24 {
+    for delay in 0..12 {
         let root = tempfile::tempdir().unwrap();
         let (old, new) = (root.path().join("old"), root.path().join("new"));
         with_identity(&old, "alice");
@@ -233,7 +233,7 @@ fn a_move_that_is_killed_loses_nothing_and_doubles_nothing() {
         let export = ["id", "alice", "--export", name, "--passphrase-fd", "0"];
         let mut victim = Program::start(&old, &export);
         victim.line("open sesame");
-        std::thread::sleep(std::time::Duration::from_millis(delay * 15));
+        std::thread::sleep(std::time::Duration::from_millis(delay * 30));
         victim.kill();
         let (said, code) = run(&old, &["id"], "");
         // Either it runs as before, or the same command ends the export, or it has ended.

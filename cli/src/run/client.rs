@@ -38,6 +38,9 @@ use super::{RunError, chat::EndpointChat, marker::Marker, trust::Trust};
 
 const KNOWN_SERVERS: &str = "known_servers";
 
+/// How often it is looked whether a reader has read on.
+const MOMENT: Duration = Duration::from_millis(10);
+
 /// What a chat needs.
 pub(super) struct Options<'a> {
     pub(super) nick: Nick,
@@ -73,14 +76,21 @@ pub(super) enum Manner {
 
 impl Manner {
     fn face(&self, own: Nick) -> Box<dyn Face> {
-        let words = Modern::new(own, TimeZone::system(), terminal::columns);
+        let columns = match self {
+            // What programs read has no rows.
+            Self::Json | Self::Listen { json: true, .. } => || None,
+            _ => terminal::columns,
+        };
+        let words = Modern::new(own, TimeZone::system(), columns);
         match self {
-            Self::Classic => Box::new(Classic::default()),
+            Self::Classic => Box::new(Classic::new(columns)),
             Self::Chat => Box::new(words),
             Self::Json => Box::new(Json::new(words, Vec::new())),
             Self::Send { to, what, .. } => Box::new(Sending::new(words, *to, *what == What::Lines)),
             Self::Listen { json: true, from } => Box::new(Json::new(words, from.clone())),
-            Self::Listen { json: false, from } => Box::new(Listening::new(words, from.clone())),
+            Self::Listen { json: false, from } => {
+                Box::new(Listening::new(words, from.clone(), columns))
+            }
         }
     }
 
@@ -193,6 +203,7 @@ impl Talk<'_> {
             if let Some(prompt) = self.session.prompt() {
                 self.terminal.ask(prompt);
             }
+            self.wait_for_reader();
             let limit = self.limit();
             self.chat.endpoint.turn(limit, |event, text| events.push((event, text.to_vec())))?;
             let at = self.chat.moment();
@@ -222,6 +233,18 @@ impl Talk<'_> {
             if let Some(exit) = self.session.exit() {
                 return Ok(exit);
             }
+        }
+    }
+
+    /// Nothing more is taken in while too much waits to be read: what others send meanwhile stays
+    /// with them or the server, and memory is bounded.
+    fn wait_for_reader(&mut self) {
+        while self.terminal.is_full() && !self.session.is_leaving() {
+            if let Some(Input::Interrupt) = self.inputs.next(false) {
+                let at = self.chat.moment();
+                self.session.handle_interrupt(&mut self.chat, at);
+            }
+            std::thread::sleep(MOMENT);
         }
     }
 

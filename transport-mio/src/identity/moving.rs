@@ -245,8 +245,12 @@ impl Export {
         if String::from_utf8_lossy(passphrase).chars().count() < LEAST {
             return Err(MoveError::Short);
         }
+        let wrong = |why| MoveError::File { file: self.file.clone(), why };
+        // This takes the longest, and needs no mark.
+        let contents = Contents { nick: self.nick, secret: self.secret.clone() };
+        let sealed = sealed::seal(&contents, passphrase, draw_salt()?).map_err(wrong)?;
         self.mark()?;
-        if let Err(error) = self.write(passphrase) {
+        if let Err(error) = self.write(&sealed, passphrase) {
             // Whoever finds the file may have it, so only without it all is as before.
             if let Ok(false) = self.file.try_exists() {
                 Mark::remove(&self.directory)?;
@@ -261,7 +265,7 @@ impl Export {
         Mark { way: Way::Export, file: self.file.clone() }.write(&self.directory)
     }
 
-    fn write(&self, passphrase: &[u8]) -> Result<(), MoveError> {
+    fn write(&self, sealed: &[u8; LENGTH], passphrase: &[u8]) -> Result<(), MoveError> {
         let (file, exists) = (&self.file, || MoveError::FileExists { file: self.file.clone() });
         let wrong = |why| MoveError::File { file: file.clone(), why };
         if file.try_exists().map_err(|cause| system(file, cause))? {
@@ -271,16 +275,14 @@ impl Export {
             let is_it = found.map_err(wrong)?.secret.0 == self.secret.0;
             return if is_it { Ok(()) } else { Err(exists()) };
         }
-        let contents = Contents { nick: self.nick, secret: self.secret.clone() };
-        let sealed = sealed::seal(&contents, passphrase, draw_salt()?).map_err(wrong)?;
         let (beside, mut out) = files::create_beside(file).map_err(|cause| system(file, cause))?;
         let written = out
-            .write_all(&sealed)
+            .write_all(sealed)
             .and_then(|()| out.sync_all())
             .and_then(|()| files::publish(&beside, file))
             .and_then(|()| fs::read(file));
         match written {
-            Ok(found) if found == sealed => Ok(()),
+            Ok(found) if found == *sealed => Ok(()),
             Ok(_) => Err(exists()),
             Err(cause) => {
                 // The error that counts is the first one.

@@ -67,6 +67,13 @@ impl Places {
     }
 }
 
+/// Writes the file.
+fn write(export: &Export) {
+    let contents = Contents { nick: export.nick, secret: export.secret.clone() };
+    let sealed = sealed::seal(&contents, PASSPHRASE, draw_salt().unwrap()).unwrap();
+    export.write(&sealed, PASSPHRASE).unwrap();
+}
+
 #[test]
 fn an_identity_moves_and_is_in_one_place() {
     let places = Places::new();
@@ -84,7 +91,7 @@ fn an_export_that_broke_off_is_brought_to_its_end_wherever_it_did() {
     let places = Places::new();
     let export = places.export().unwrap();
     export.mark().unwrap();
-    export.write(PASSPHRASE).unwrap();
+    write(&export);
     drop(export);
     let other = places.file.with_extension("other");
     let elsewhere = Export::new(&places.home(), alice(), &other).err();
@@ -97,7 +104,7 @@ fn an_export_that_broke_off_is_brought_to_its_end_wherever_it_did() {
     let places = Places::new();
     let export = places.export().unwrap();
     export.mark().unwrap();
-    export.write(PASSPHRASE).unwrap();
+    write(&export);
     drop(export);
     places.import().unwrap().finish(&places.old, PASSPHRASE).unwrap();
     assert_eq!(key(&places.home()).unwrap(), Some(places.key));
