@@ -80,7 +80,9 @@ impl Face for Classic {
             }
             Notice::History(HistoryPart::Lines { lines: past, .. }) => {
                 let columns = (self.wrap)();
-                past.iter().for_each(|line| rows::wrap(self.past(line), columns, lines));
+                for line in past {
+                    rows::wrap(self.past(line), columns, lines);
+                }
             }
             notice => self.tell(notice, &mut said),
         }

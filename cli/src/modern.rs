@@ -130,7 +130,9 @@ impl Face for Modern {
         let mut told = Vec::new();
         self.tell(now, notice, &mut told);
         let columns = (self.wrap)();
-        told.into_iter().for_each(|line| rows::wrap(line, columns, lines));
+        for line in told {
+            rows::wrap(line, columns, lines);
+        }
     }
 
     fn explain(&mut self, now: UnixTime, origin: &Origin, why: &Notice<'_>) -> Option<String> {

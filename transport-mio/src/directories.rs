@@ -203,7 +203,9 @@ mod tests {
                 fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
                 for refused in [directories.server(1), directories.existing_server(1)] {
                     let refused = refused.unwrap_err();
-                    assert!(matches!(refused, DirectoryError::Exposed { mode: m, .. } if m == mode));
+                    assert!(
+                        matches!(refused, DirectoryError::Exposed { mode: m, .. } if m == mode)
+                    );
                     let advice = format!("chmod 700 {},", path.display());
                     assert!(refused.to_string().contains(&advice), "{refused}");
                 }

@@ -21,8 +21,8 @@ use transport_mio::{
 };
 
 use crate::{
-    password::Password,
     notice::UnprovenServer,
+    password::Password,
     session::{Chat, Moment},
     words,
 };

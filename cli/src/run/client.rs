@@ -14,10 +14,7 @@ use proto_core::{
     client::{Config, Event, To},
     id::Nick,
 };
-use transport_mio::{
-    endpoint::ClientEndpoint,
-    memory::ClientSizes,
-};
+use transport_mio::{endpoint::ClientEndpoint, memory::ClientSizes};
 
 use crate::{
     address::Address,

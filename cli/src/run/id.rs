@@ -104,7 +104,8 @@ fn passphrase(tool: &IdTool, new: bool) -> Result<Password, RunError> {
     if !io::stdin().is_terminal() {
         return Err(refused("nobody can be asked for the passphrase; pass --passphrase-fd"));
     }
-    let ask = |prompt| terminal::read_secret(prompt).ok_or_else(|| refused("no passphrase was typed"));
+    let ask =
+        |prompt| terminal::read_secret(prompt).ok_or_else(|| refused("no passphrase was typed"));
     let typed = ask("Passphrase of the file, which is not shown: ")?;
     if new && typed.as_bytes().len() >= moving::LEAST && ask("The same again: ")? != typed {
         return Err(refused("the two are not the same"));

@@ -11,7 +11,10 @@ use crate::{
     safe_text::SafeText,
 };
 
-use super::{Chat, Exit, MAILBOX, Moment, Phase, REMINDER, SETTLE, Session, passwords::{GivesUp, Wanted}};
+use super::{
+    Chat, Exit, MAILBOX, Moment, Phase, REMINDER, SETTLE, Session,
+    passwords::{GivesUp, Wanted},
+};
 
 impl Session {
     /// The client tells of `event`; `text` is what it lends: what was said, or names.

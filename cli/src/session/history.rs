@@ -78,11 +78,7 @@ pub(super) fn show(chat: &mut impl Chat, at: At<'_>, of: Source, most: Option<us
 }
 
 /// The newest lines, in the order of time, as far as their texts are not too much together.
-fn newest(
-    chat: &mut impl Chat,
-    of: Option<PublicKey>,
-    most: usize,
-) -> Result<Vec<Line>, String> {
+fn newest(chat: &mut impl Chat, of: Option<PublicKey>, most: usize) -> Result<Vec<Line>, String> {
     let (mut lines, mut bytes) = (VecDeque::new(), 0);
     while lines.len() < most && bytes < MOST_BYTES {
         let before = lines.front().map(|line: &Line| line.place);

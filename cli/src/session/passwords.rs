@@ -142,9 +142,10 @@ impl Passwords {
             });
         }
         if scripted {
-            tell(match self.is_spent {
-                true => AskedPassword::Spent,
-                false => AskedPassword::Unavailable { given: false, wait },
+            tell(if self.is_spent {
+                AskedPassword::Spent
+            } else {
+                AskedPassword::Unavailable { given: false, wait }
             });
             return Err(GivesUp);
         }

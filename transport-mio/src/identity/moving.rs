@@ -136,7 +136,9 @@ pub enum MoveError {
         file: PathBuf,
     },
     /// The passphrase is too short.
-    #[error("a passphrase has {LEAST} characters at least, since whoever gets the file can guess on; nothing was changed")]
+    #[error(
+        "a passphrase has {LEAST} characters at least, since whoever gets the file can guess on; nothing was changed"
+    )]
     Short,
     /// The file is none that can be taken.
     #[error("{} {why}", file.display())]
@@ -223,7 +225,8 @@ impl Export {
         match Mark::read(directory)? {
             // Either that one is brought to its end, or it never was.
             Some(mark) if mark.way == Way::Export && has_one => {
-                let is_written = mark.file.try_exists().map_err(|cause| system(&mark.file, cause))?;
+                let is_written =
+                    mark.file.try_exists().map_err(|cause| system(&mark.file, cause))?;
                 if mark.file != file && (is_written || is_there) {
                     check(directory)?;
                 }

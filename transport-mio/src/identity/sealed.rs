@@ -109,14 +109,13 @@ pub(super) fn check(file: &[u8]) -> Result<&[u8; LENGTH], FileError> {
     };
     match rest.first() {
         Some(&found) if found > FORMAT => return Err(FileError::Newer { found }),
-        Some(&FORMAT) => {}
+        Some(&FORMAT) | None => {}
         Some(_) => return Err(FileError::Damaged),
-        None => {}
     }
     let whole: &[u8; LENGTH] =
         file.try_into().map_err(|_| FileError::Length { found: file.len() })?;
     let (front, sum_there) = whole.split_at(LENGTH - SUM);
-    if sum(front) != sum_there { Err(FileError::Damaged) } else { Ok(whole) }
+    if sum(front) == sum_there { Ok(whole) } else { Err(FileError::Damaged) }
 }
 
 /// Opens a file that was [checked](check).

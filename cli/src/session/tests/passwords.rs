@@ -4,7 +4,11 @@ use jiff::tz::TimeZone;
 use proto_core::{client::Event, wire::PasswordWant};
 
 use super::world::{World, nick};
-use crate::{modern::Modern, password::{Given, Password}, session::Exit};
+use crate::{
+    modern::Modern,
+    password::{Given, Password},
+    session::Exit,
+};
 
 fn world(scripted: bool, password: Option<&str>) -> World {
     let given = password.map(|text| Given::Descriptor(Password::new(text.to_owned())));
