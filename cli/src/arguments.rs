@@ -35,6 +35,8 @@ udpchat host <NICK>
        udpchat listen --as <NICK> --server <ADDRESS[#KEY]> [--json] [--from <NICK|#ROOM>]
        udpchat server [--port <PORT>] [--bind <IP>] [--accounts open|password]
        udpchat accounts list|reset|remove|ban|unban [<NICK>] [--port <PORT>]
+       udpchat id [<NICK>] [--export <FILE>]
+       udpchat id --import <FILE>
        udpchat -s <PORT>
        udpchat -c <NICK> <SERVER-IP> <SERVER-PORT> <CLIENT-PORT>";
 
@@ -51,6 +53,7 @@ Examples:
   udpchat server --port 9000                  a server alone
   udpchat server --room-members 50            with at most 50 in each room
   udpchat accounts list                       who has an account at the server here
+  udpchat id                                  your keys, and where they are kept
   udpchat -s 6000                             the classic server
   udpchat -c x 127.0.0.1 6000 6061            the classic client
   udpchat send bob 'the build is red' --as ci --server 192.168.1.5
@@ -71,6 +74,18 @@ Exit codes:
   4  a message was refused, failed or expired; in a script, also anything else that was refused
   5  the server does not answer
   6  the nick is refused, or was taken over from elsewhere";
+
+const ID_EXAMPLES: &str = "\
+Examples:
+  udpchat id                                  every nick here, with its key and its file
+  udpchat id alice --export alice.id          moves alice's identity into a file
+  udpchat id --import alice.id                and from it to where this is run
+
+An identity is for one device at a time. Exporting it moves it: from then on it cannot be used here,
+until it is imported back. The file is under a passphrase, which you are asked for; without it, or
+without the file, the identity is lost. Only the identity moves: history, and messages that were not
+delivered yet, stay in the data directory. An imported file is renamed to <FILE>.imported, and is not
+taken again.";
 
 #[derive(Debug, Parser)]
 #[command(
@@ -138,6 +153,9 @@ enum Form {
     #[command(after_help = "Examples:\n  udpchat server --port 9000 --bind 192.168.1.5\n  \
                             udpchat server --room-members 50 --room-days 7")]
     Server(Server),
+    /// Shows your keys, and moves one to another device
+    #[command(after_help = ID_EXAMPLES)]
+    Id(IdTool),
     /// Looks after a server's accounts, whether it runs or not
     #[command(after_help = "Examples:\n  udpchat accounts list\n  \
                             udpchat accounts --port 9000 ban mallory")]
@@ -167,6 +185,23 @@ pub(crate) enum AccountsForm {
     Ban(Whom),
     /// Lets a banned nick log in again
     Unban(Whom),
+}
+
+/// `id`.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub(crate) struct IdTool {
+    /// Whose key [default: every nick's in the data directory]
+    #[arg(value_parser = Nick::new)]
+    pub(crate) nick: Option<Nick>,
+    /// Moves the identity into this file, which must not be there yet
+    #[arg(long, value_name = "FILE")]
+    pub(crate) export: Option<PathBuf>,
+    /// Takes the identity in this file
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["export", "nick"])]
+    pub(crate) import: Option<PathBuf>,
+    /// The number of a file descriptor to read the file's passphrase from [default: you are asked]
+    #[arg(long = "passphrase-fd", value_name = "NUMBER")]
+    pub(crate) descriptor: Option<u32>,
 }
 
 /// Whose account it is.
@@ -342,6 +377,8 @@ pub(crate) enum Role {
     ClassicClient(ClassicClient),
     /// An operator's hand on a server's accounts.
     Accounts(AccountsTool),
+    /// One's own keys.
+    Id(IdTool),
 }
 
 /// What the program is started with.
@@ -382,6 +419,7 @@ impl Arguments {
             (Some(Form::Listen(listen)), None, None) => Role::Listen(listen),
             (Some(Form::Server(server)), None, None) => Role::Server(server),
             (Some(Form::Accounts(tool)), None, None) => Role::Accounts(tool),
+            (Some(Form::Id(tool)), None, None) => Role::Id(tool),
             (None, Some(port), None) => {
                 let rooms = RoomLimits::default();
                 Role::ClassicServer(Server { port, bind, accounts, rooms })
@@ -560,6 +598,10 @@ mod tests {
             ("-c x 127.0.0.1 6000 80", "1024"),
             ("-c x 127.0.0.1 y 6061", "1024"),
             ("accounts", "list"),
+            ("id a;b", "letters"),
+            ("id alice --import f", "cannot be used with"),
+            ("id --export f --import f", "cannot be used with"),
+            ("id --export", "<FILE>"),
             ("accounts ban", "<NICK>"),
             ("accounts ban a;b", "letters"),
             ("server --accounts closed", "password"),

@@ -13,8 +13,11 @@ use crate::{
         Face, HistoryPart, Message, Missing, Notice, Outcome, PastLine, Registering, RoomMessage,
         RoomNotice,
     },
-    words,
+    rows, words,
 };
+
+/// The most messages that wait for the table, or for their reader to leave a room.
+const KEPT_BACK: usize = 1_000;
 
 /// The prompt, and what every line begins with.
 const PROMPT: &str = ">>> ";
@@ -31,8 +34,10 @@ struct Held {
 
 /// The classic client's words. `[You have messages.]`, after `reg` the order of
 /// table, messages and welcome, and the room entered need a memory.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Classic {
+    /// The columns of the screen, if lines are to be wrapped.
+    wrap: fn() -> Option<usize>,
     /// The registration was told, the table that belongs to it was not.
     held: Option<Held>,
     /// A welcome that follows the saved messages.
@@ -74,13 +79,19 @@ impl Face for Classic {
                 last = Some(self.room_line(room, from, text.as_str()));
             }
             Notice::History(HistoryPart::Lines { lines: past, .. }) => {
-                lines.extend(past.iter().map(|line| self.past(line)));
+                let columns = (self.wrap)();
+                for line in past {
+                    rows::wrap(self.past(line), columns, lines);
+                }
             }
             notice => self.tell(notice, &mut said),
         }
         // What is said on entering is said outside still, and on leaving outside again.
         let prefix = prompt(before.filter(|_| self.inside.is_some()).as_ref());
-        lines.extend(said.into_iter().map(|line| prefix.clone() + &line).chain(last));
+        let columns = (self.wrap)();
+        for line in said.into_iter().map(|line| prefix.clone() + &line).chain(last) {
+            rows::wrap(line, columns, lines);
+        }
     }
 
     fn explain(&mut self, _: UnixTime, _: &Origin, _: &Notice<'_>) -> Option<String> {
@@ -105,13 +116,26 @@ fn prompt(room: Option<&RoomName>) -> String {
 }
 
 impl Classic {
+    /// `wrap` gives the columns of the screen, if lines are to be wrapped, so that nothing in one
+    /// can pass for another.
+    pub(crate) fn new(wrap: fn() -> Option<usize>) -> Self {
+        Self {
+            wrap,
+            held: None,
+            welcome: false,
+            announce: false,
+            inside: None,
+            kept_back: Vec::new(),
+        }
+    }
+
     fn tell(&mut self, notice: Notice<'_>, lines: &mut Vec<String>) {
         match notice {
             Notice::Registered { why, mail, .. } => self.registered(why, mail, lines),
             Notice::Table { first, changes, .. } => self.table(first, !changes.is_empty(), lines),
             Notice::Message(message, _) => match &mut self.held {
-                Some(held) => held.messages.push(message),
-                None => self.message(message, lines),
+                Some(held) if held.messages.len() < KEPT_BACK => held.messages.push(message),
+                _ => self.message(message, lines),
             },
             Notice::MailboxEmpty => match &mut self.held {
                 Some(held) => held.mail = false,
@@ -188,7 +212,7 @@ impl Classic {
     }
 
     fn message(&mut self, message: Message, lines: &mut Vec<String>) {
-        if self.inside.is_some() {
+        if self.inside.is_some() && self.kept_back.len() < KEPT_BACK {
             self.kept_back.push(message);
             return;
         }

@@ -7,6 +7,7 @@ use crate::{
     modern::Modern,
     names::conversation_text,
     notice::{Face, Notice, RoomNotice},
+    rows,
     safe_text::SafeText,
     words,
 };
@@ -19,12 +20,20 @@ const NO_TIME: &str = "-";
 pub(crate) struct Listening {
     words: Modern,
     from: Vec<To>,
+    wrap: fn() -> Option<usize>,
 }
 
 impl Listening {
-    /// For what comes `from` these conversations; without any, from all.
-    pub(crate) fn new(words: Modern, from: Vec<To>) -> Self {
-        Self { words, from }
+    /// For what comes `from` these conversations; without any, from all. `wrap` gives the columns
+    /// of the screen, if lines are to be wrapped.
+    pub(crate) fn new(words: Modern, from: Vec<To>, wrap: fn() -> Option<usize>) -> Self {
+        Self { words, from, wrap }
+    }
+
+    fn wrapped(&self, line: Option<String>, lines: &mut Vec<String>) {
+        if let Some(line) = line {
+            rows::wrap(line, (self.wrap)(), lines);
+        }
     }
 
     fn said(
@@ -46,10 +55,12 @@ impl Face for Listening {
     fn show(&mut self, now: UnixTime, notice: Notice<'_>, lines: &mut Vec<String>) {
         match notice {
             Notice::Message(said, _) => {
-                lines.extend(self.said(To::Peer(said.from), said.from, said.time, &said.text));
+                let line = self.said(To::Peer(said.from), said.from, said.time, &said.text);
+                self.wrapped(line, lines);
             }
             Notice::Room(RoomNotice::Message(said, _)) => {
-                lines.extend(self.said(said.room, said.from, said.time, &said.text));
+                let line = self.said(said.room, said.from, said.time, &said.text);
+                self.wrapped(line, lines);
             }
             Notice::Registered { .. }
             | Notice::Table { .. }

@@ -14,6 +14,7 @@ mod names;
 mod notice;
 mod password;
 mod past;
+mod rows;
 mod run;
 mod safe_text;
 mod screen;

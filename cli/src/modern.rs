@@ -15,7 +15,7 @@ use crate::{
         Change, Face, Message, Notice, Outcome, Person, Registering, RoomMessage, RoomNotice,
         Someone,
     },
-    past,
+    past, rows,
     safe_text::SafeText,
     words,
 };
@@ -35,18 +35,13 @@ pub(crate) struct Modern {
 
 impl Modern {
     /// For whoever goes by `own`, with times in `zone`. `wrap` gives the columns of the screen, if
-    /// lines are to be wrapped.
+    /// lines are to be wrapped, so that nothing in one can pass for another.
     pub(crate) fn new(own: Nick, zone: TimeZone, wrap: fn() -> Option<usize>) -> Self {
         Self { own, zone, announce: false, wrap }
     }
 
-    fn wrapped(&self, line: String, lines: &mut Vec<String>) {
-        past::wrap(line, (self.wrap)(), lines);
-    }
-}
-
-impl Face for Modern {
-    fn show(&mut self, now: UnixTime, notice: Notice<'_>, lines: &mut Vec<String>) {
+    /// Adds the lines that tell of something, as long as they are.
+    fn tell(&mut self, now: UnixTime, notice: Notice<'_>, lines: &mut Vec<String>) {
         match notice {
             Notice::Registered { why, returning, .. } => {
                 self.announce = true;
@@ -58,7 +53,7 @@ impl Face for Modern {
                 if message.waited && std::mem::take(&mut self.announce) {
                     lines.push("Messages waited for you:".to_owned());
                 }
-                self.wrapped(self.said(&message, now), lines);
+                lines.push(self.said(&message, now));
             }
             Notice::Submitted { to, first: true, .. } => lines.push(format!(
                 "({to} cannot be reached directly; the server passes on what you say)"
@@ -66,7 +61,7 @@ impl Face for Modern {
             Notice::Relayed { to, first: true } => {
                 lines.push(format!("({to} is online; the server relays)"));
             }
-            Notice::NotDone { why, .. } => self.show(now, why.clone(), lines),
+            Notice::NotDone { why, .. } => self.tell(now, why.clone(), lines),
             Notice::Undone => lines.push("Not done, and not kept: it ended before.".to_owned()),
             Notice::Hint(text) => lines.push(text.to_owned()),
             Notice::Outcome { to, text, outcome, .. } => lines.push(outcome_of(&to, text, outcome)),
@@ -111,7 +106,7 @@ impl Face for Modern {
             Notice::Away(None) => lines.push("You are back.".to_owned()),
             Notice::Room(notice) => self.room(notice, now, lines),
             Notice::Help => lines.extend(command::HELP.map(str::to_owned)),
-            Notice::History(part) => past::show(part, &self.zone, (self.wrap)(), lines),
+            Notice::History(part) => past::show(part, &self.zone, lines),
             Notice::Unread(unread) => lines.push(past::unread(unread)),
             Notice::Waiting => {
                 lines.push("(not connected yet; this is done as soon as you are)".to_owned());
@@ -128,10 +123,21 @@ impl Face for Modern {
             other => lines.extend(words::plain(&other, Grammar::Slash).map(|text| sentence(&text))),
         }
     }
+}
+
+impl Face for Modern {
+    fn show(&mut self, now: UnixTime, notice: Notice<'_>, lines: &mut Vec<String>) {
+        let mut told = Vec::new();
+        self.tell(now, notice, &mut told);
+        let columns = (self.wrap)();
+        for line in told {
+            rows::wrap(line, columns, lines);
+        }
+    }
 
     fn explain(&mut self, now: UnixTime, origin: &Origin, why: &Notice<'_>) -> Option<String> {
         let mut words = Vec::new();
-        self.show(now, why.clone(), &mut words);
+        self.tell(now, why.clone(), &mut words);
         Some(format!("line {}: {}", origin.line, words.join(" ")))
     }
 
@@ -262,7 +268,7 @@ impl Modern {
                 let nicks: Vec<_> = nicks.iter().map(ToString::to_string).collect();
                 lines.push(format!("In #{of}: {}", nicks.join(", ")));
             }
-            RoomNotice::Message(message, _) => self.wrapped(self.said_in(&message, now), lines),
+            RoomNotice::Message(message, _) => lines.push(self.said_in(&message, now)),
             other => {
                 let text = words::plain(&Notice::Room(other), Grammar::Slash);
                 lines.extend(text.map(|text| sentence(&text)));

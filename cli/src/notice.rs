@@ -264,9 +264,26 @@ pub(crate) enum Notice<'a> {
     },
 }
 
+/// A server whose key nobody has vouched for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct UnprovenServer {
+    /// Where it is.
+    pub(crate) address: String,
+    /// The key that it has, as text.
+    pub(crate) key: String,
+}
+
 /// About a password that the server asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum AskedPassword {
+    /// None is sent before the user has said whether that is the right server.
+    Trust(UnprovenServer),
+    /// The answer to that is yes or no.
+    YesOrNo,
+    /// There is nobody to ask whether that is the right server.
+    Unproven(UnprovenServer),
+    /// There is nobody to ask, and the one that the program was started with was used and wiped.
+    Spent,
     /// Someone is to type it. The server looks at none for `wait`.
     Typed {
         /// Which one, or what was wrong with the last one.
@@ -493,6 +510,11 @@ pub(crate) enum HistoryPart<'a> {
     Former {
         /// Their keys, as text.
         keys: &'a [String],
+    },
+    /// What is older than what follows is too long for one answer.
+    TooLong {
+        /// How many lines follow.
+        shown: usize,
     },
     /// More was found than follows.
     NewestOnly {

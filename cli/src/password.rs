@@ -12,6 +12,28 @@ use zeroize::Zeroizing;
 /// The environment variable that a password may be in.
 pub(crate) const VARIABLE: &str = "UDPCHAT_PASSWORD";
 
+/// Where a password comes from without anyone's being asked.
+#[derive(Debug)]
+pub(crate) enum Given {
+    /// The first line at a file descriptor.
+    Descriptor(Password),
+    /// The environment, which keeps it.
+    Environment,
+}
+
+impl Given {
+    /// What the program was started with; `None` if it was with neither.
+    ///
+    /// # Errors
+    /// Why the file descriptor cannot be read.
+    pub(crate) fn find(descriptor: Option<u32>) -> io::Result<Option<Self>> {
+        match descriptor {
+            Some(number) => Password::from_descriptor(number).map(|it| Some(Self::Descriptor(it))),
+            None => Ok(std::env::var_os(VARIABLE).map(|_| Self::Environment)),
+        }
+    }
+}
+
 /// More than any password has, in bytes: a file that is no password is not read to its end.
 const LONGEST: usize = 4096;
 
@@ -30,16 +52,17 @@ impl Password {
         self.0.as_bytes()
     }
 
-    /// The one that the program was started with: the first line at a file descriptor, or
-    /// what the environment has; `None` if there is neither.
+    /// The first line at a file descriptor.
     ///
     /// # Errors
     /// Why the file descriptor cannot be read.
-    pub(crate) fn given(descriptor: Option<u32>) -> io::Result<Option<Self>> {
-        match descriptor {
-            Some(number) => Self::read(File::open(format!("/dev/fd/{number}"))?).map(Some),
-            None => Ok(std::env::var(VARIABLE).ok().map(Self::new)),
-        }
+    pub(crate) fn from_descriptor(number: u32) -> io::Result<Self> {
+        Self::read(File::open(format!("/dev/fd/{number}"))?)
+    }
+
+    /// What the environment has.
+    pub(crate) fn from_environment() -> Option<Self> {
+        std::env::var(VARIABLE).ok().map(Self::new)
     }
 
     /// The first line, byte by byte: what comes after it may be for others.

@@ -1,33 +1,18 @@
-//! The words of `host` and `join` for what was said: day by day, and wrapped so that nothing in a
-//! text can pass for another line.
-
-use std::borrow::Cow;
+//! The words of `host` and `join` for what was said: day by day.
 
 use jiff::tz::TimeZone;
 use proto_core::client::To;
-use textwrap::Options;
 
 use crate::{
     notice::{Fate, HistoryPart, Outcome, PastLine, UnreadIn},
     words,
 };
 
-/// What stands under the time in the further rows of a line.
-const INDENT: &str = "      ";
-
-/// The fewest columns that are wrapped for: a terminal may claim to have none.
-const LEAST_COLUMNS: usize = 20;
-
 /// The most conversations in one line.
 const LISTED: usize = 20;
 
 /// Adds the lines that answer a `/history` or a `/search`.
-pub(crate) fn show(
-    part: HistoryPart<'_>,
-    zone: &TimeZone,
-    columns: Option<usize>,
-    lines: &mut Vec<String>,
-) {
+pub(crate) fn show(part: HistoryPart<'_>, zone: &TimeZone, lines: &mut Vec<String>) {
     match part {
         HistoryPart::Lines { lines: said_before, from_all } => {
             let mut day = String::new();
@@ -42,7 +27,7 @@ pub(crate) fn show(
                     lines.push("---- unread ----".to_owned());
                 }
                 let time = words::hour(line.time, zone);
-                wrap(format!("{time} {}", said(line, from_all)), columns, lines);
+                lines.push(format!("{time} {}", said(line, from_all)));
             }
         }
         HistoryPart::Ahead { unread } => {
@@ -53,6 +38,9 @@ pub(crate) fn show(
         })),
         HistoryPart::NewestOnly { shown } => {
             lines.push(format!("(the newest {shown}; more words find fewer)"));
+        }
+        HistoryPart::TooLong { shown } => {
+            lines.push(format!("(the newest {shown}; what is older is too long for one answer)"));
         }
         HistoryPart::Nothing => lines.push("Nothing was said yet.".to_owned()),
         HistoryPart::NotFound => lines.push("Nobody said that.".to_owned()),
@@ -77,13 +65,6 @@ pub(crate) fn unread(all: &[UnreadIn]) -> String {
         more => format!(" and more in {more} others"),
     };
     format!("{}{more}; /history <nick or #room> shows them.", listed.join(", "))
-}
-
-/// Adds a line that begins with a time, in as many rows as it needs.
-pub(crate) fn wrap(line: String, columns: Option<usize>, lines: &mut Vec<String>) {
-    let Some(columns) = columns else { return lines.push(line) };
-    let options = Options::new(columns.max(LEAST_COLUMNS)).subsequent_indent(INDENT);
-    lines.extend(textwrap::wrap(&line, options).into_iter().map(Cow::into_owned));
 }
 
 fn said(line: &PastLine, from_all: bool) -> String {
@@ -116,42 +97,5 @@ fn fate_of(fate: Fate, with: &To) -> &'static str {
         Some(Outcome::Unconfirmed) => "NOT CONFIRMED",
         Some(Outcome::Refused(_)) => "REFUSED",
         Some(Outcome::Failed(_)) => "NOT SENT",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use unicode_width::UnicodeWidthStr as _;
-
-    use crate::safe_text::SafeText;
-
-    use super::*;
-
-    fn wrapped(text: &str, columns: usize) -> Vec<String> {
-        let mut lines = Vec::new();
-        wrap(format!("14:03 bob: {text}"), Some(columns), &mut lines);
-        lines
-    }
-
-    #[test]
-    fn long_text_is_wrapped_between_words_under_itself() {
-        let rows = ["14:03 bob: one two", "      three"];
-        assert_eq!(wrapped("one two three", 20), rows);
-    }
-
-    proptest! {
-        #[test]
-        fn no_row_passes_for_another_line(text in ".*", columns in 0..100_usize) {
-            let text = SafeText::new(text.as_bytes()).to_string();
-            let rows = wrapped(&text, columns);
-            prop_assert!(rows[0].starts_with("14:03 bob:"));
-            for row in &rows[1..] {
-                prop_assert!(row.starts_with(INDENT), "{row:?}");
-            }
-            for row in &rows {
-                prop_assert!(row.width() <= columns.max(LEAST_COLUMNS) + 1, "{row:?}");
-            }
-        }
     }
 }

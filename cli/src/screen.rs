@@ -17,10 +17,18 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// How often it is looked whether all is printed.
 const MOMENT: Duration = Duration::from_millis(2);
 
+/// How many lines may wait for their reader before the screen is full.
+const MOST_LINES: u64 = 1_024;
+
+/// The same in bytes.
+const MOST_BYTES: u64 = 1 << 20;
+
 /// Shows lines, on a thread of its own: a reader who is slow, or has stopped the
-/// terminal, must not hold up the chat.
+/// terminal, must not hold up the chat until so much waits that the screen is full.
 pub(crate) struct Screen {
     lines: Sender<String>,
+    /// Lines that were dropped since the last that was not.
+    dropped: AtomicU64,
     done: Receiver<()>,
     broken: Arc<AtomicBool>,
     progress: Arc<Progress>,
@@ -31,6 +39,8 @@ pub(crate) struct Screen {
 struct Progress {
     sent: AtomicU64,
     printed: AtomicU64,
+    /// Bytes of the lines that wait.
+    bytes: AtomicU64,
     /// Once this one is printed, that is to be told.
     awaited: AtomicU64,
 }
@@ -54,18 +64,20 @@ impl Screen {
             // It ends, and `finished` with it, when there will be no further line.
             let _finished: Sender<()> = finished;
             for line in to_print {
+                let bytes = line.len() as u64;
                 if print(line).is_err() {
                     breaks.store(true, Ordering::Relaxed);
                     wake();
                     return;
                 }
+                goes_on.bytes.fetch_sub(bytes, Ordering::SeqCst);
                 let printed = goes_on.printed.fetch_add(1, Ordering::SeqCst) + 1;
                 if printed == goes_on.awaited.load(Ordering::SeqCst) {
                     wake();
                 }
             }
         })?;
-        Ok(Self { lines, done, broken, progress })
+        Ok(Self { lines, dropped: AtomicU64::new(0), done, broken, progress })
     }
 
     /// Shows lines on standard output, which is no terminal that someone types at:
@@ -101,9 +113,31 @@ impl Screen {
         for mut line in lines {
             line.push('\n');
             self.progress.sent.fetch_add(1, Ordering::SeqCst);
+            self.progress.bytes.fetch_add(line.len() as u64, Ordering::SeqCst);
             // If nobody can see it any more, `is_broken` says so.
             let _ = self.lines.send(line);
         }
+    }
+
+    /// Shows lines if the screen is not full, and later how many it was too full for.
+    pub(crate) fn show_if_room(&self, lines: impl IntoIterator<Item = String>) {
+        if self.is_full() {
+            self.dropped.fetch_add(lines.into_iter().count() as u64, Ordering::SeqCst);
+            return;
+        }
+        match self.dropped.swap(0, Ordering::SeqCst) {
+            0 => {}
+            dropped => self.show([format!("({dropped} lines were dropped: nobody read them.)")]),
+        }
+        self.show(lines);
+    }
+
+    /// Whether so much waits for its reader that no more should be shown for now.
+    pub(crate) fn is_full(&self) -> bool {
+        let waiting = self.progress.sent.load(Ordering::SeqCst).saturating_sub(self.printed());
+        let is_full =
+            waiting > MOST_LINES || self.progress.bytes.load(Ordering::SeqCst) > MOST_BYTES;
+        is_full && !self.is_broken()
     }
 
     /// The number of the last line so far; once it is printed there is a wake.
@@ -163,6 +197,39 @@ mod tests {
         assert!(!screen.is_broken());
         screen.finish();
         assert_eq!(*shown.lock().unwrap(), "a\nb\nc\n");
+    }
+
+    #[test]
+    fn what_waits_for_a_reader_is_bounded() {
+        let (read, reads) = mpsc::channel::<()>();
+        let shown = Arc::new(Mutex::new(Vec::new()));
+        let print = {
+            let shown = Arc::clone(&shown);
+            move |line: String| {
+                // It goes on once the test lets it.
+                let _ = reads.recv();
+                shown.lock().unwrap().push(line);
+                Ok(())
+            }
+        };
+        let screen = Screen::new(print, || ()).unwrap();
+        for _ in 0..3_000 {
+            screen.show_if_room(["a".to_owned()]);
+        }
+        assert!(screen.is_full());
+        drop(read);
+        screen.drain();
+        assert!(!screen.is_full());
+        screen.show_if_room(["b".to_owned()]);
+        screen.drain();
+        let shown = shown.lock().unwrap();
+        assert!(shown.len() < 1_100, "{}", shown.len());
+        let dropped = 3_000 - (shown.len() - 2);
+        let told = format!("({dropped} lines were dropped: nobody read them.)\n");
+        assert_eq!(shown[shown.len() - 2..], [told, "b\n".to_owned()]);
+        drop(shown);
+        screen.show(["x".repeat(2 << 20)]);
+        screen.finish();
     }
 
     #[test]

@@ -113,6 +113,11 @@ impl Terminal {
         }
     }
 
+    /// Whether so much waits for its reader that no more should be shown for now.
+    pub(crate) fn is_full(&self) -> bool {
+        self.screen.is_full() || self.errors.is_full()
+    }
+
     /// Asks for the next line, unless that was done.
     pub(crate) fn ask(&mut self, prompt: String) {
         if let Some(prompts) = self.prompts.as_ref().filter(|_| self.owed) {
@@ -135,6 +140,30 @@ impl Terminal {
         if let Some(restore) = self.restore {
             restore.restore();
         }
+    }
+}
+
+/// Asks for what is not shown while it is typed; `None` if nothing is.
+pub(crate) fn read_secret(prompt: &str) -> Option<Password> {
+    let input = match Editing::new() {
+        Some(Editing { mut editor, secret, .. }) => {
+            secret.store(true, Ordering::SeqCst);
+            read_edited(&mut editor, prompt)
+        }
+        None => {
+            eprint!("{prompt}");
+            #[cfg(unix)]
+            set_echo(false);
+            let input = read_line(&mut io::stdin().lock());
+            #[cfg(unix)]
+            set_echo(true);
+            eprintln!();
+            input
+        }
+    };
+    match input {
+        Input::Line(line) => Some(Password::new(line)),
+        _ => None,
     }
 }
 

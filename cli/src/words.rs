@@ -16,7 +16,7 @@ use proto_core::{
 use crate::{
     arguments::DAY,
     command::Grammar,
-    notice::{AskedPassword, Notice, RoomNotice, Someone},
+    notice::{AskedPassword, Notice, RoomNotice, Someone, UnprovenServer},
     password::VARIABLE,
 };
 
@@ -153,7 +153,7 @@ pub(crate) fn plain(notice: &Notice<'_>, grammar: Grammar) -> Option<String> {
     };
     let text = match notice {
         Notice::RegisterRefused(why) => register_refusal(*why),
-        Notice::Password(asked) => return Some(password(*asked)),
+        Notice::Password(asked) => return Some(password(asked)),
         Notice::Gap { from, missing: 1 } => {
             return Some(format!(
                 "1 message from {from} is missing here; ask them to send it again"
@@ -195,8 +195,10 @@ pub(crate) fn plain(notice: &Notice<'_>, grammar: Grammar) -> Option<String> {
         }
         Notice::Displaced => {
             return Some(format!(
-                "this nick was registered from elsewhere, by you or by someone who has your key or \
-                 your password; you are offline here, {back} takes it back"
+                "the same identity, or your password, is in use elsewhere: this nick was registered \
+                 from there, by you or by someone who has your key or your password; you are offline \
+                 here, {back} takes it back. An identity is for one device at a time; `udpchat id \
+                 --export` moves it"
             ));
         }
         Notice::KeyChanged(nick) => {
@@ -337,15 +339,30 @@ fn register_refusal(why: RegisterRefusal) -> &'static str {
     }
 }
 
-fn password(asked: AskedPassword) -> String {
+fn password(asked: &AskedPassword) -> String {
     match asked {
+        AskedPassword::Trust(UnprovenServer { address, key }) => format!(
+            "the server wants a password, and it is the first time here at {address}: somebody may be \
+             pretending to be it. Its key is {key}; compare it with the one its operator sees. Type \
+             yes if it is the same, no to leave; no password is sent before"
+        ),
+        AskedPassword::YesOrNo => "type yes if the key is the same, no to leave".to_owned(),
+        AskedPassword::Unproven(UnprovenServer { address, key }) => format!(
+            "the server wants a password, and its key is not known here, so none was sent: put the \
+             key into the address once you have compared it with the one its operator sees, \
+             {address}#{key}, or join once at a terminal"
+        ),
+        AskedPassword::Spent => format!(
+            "this nick needs its password again, which is not kept after its use; start again, with \
+             {VARIABLE} or --password-fd"
+        ),
         AskedPassword::Typed { why: PasswordWant::New, .. } => {
             "this nick has no password yet: type one, it is not shown. With it, the nick can be \
              used from another device"
                 .to_owned()
         }
         AskedPassword::Typed { why: PasswordWant::Wrong, wait } => {
-            format!("that password is wrong; type it again, it is looked at in {}", seconds(wait))
+            format!("that password is wrong; type it again, it is looked at in {}", seconds(*wait))
         }
         AskedPassword::Typed { .. } => {
             "this nick is in use: type its password, it is not shown, to use the nick here"
@@ -359,7 +376,7 @@ fn password(asked: AskedPassword) -> String {
         AskedPassword::Unavailable { given: true, wait } => format!(
             "the password is wrong; check {VARIABLE} or what --password-fd reads, and try again \
              in {}",
-            seconds(wait)
+            seconds(*wait)
         ),
         AskedPassword::Unavailable { given: false, .. } => {
             format!("this nick needs a password; set {VARIABLE}, or pass --password-fd")

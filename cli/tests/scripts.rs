@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use common::{Program, free_port};
+use common::{Program, free_port, make_private};
 use rustix::process::Signal;
 
 /// A server, and the address that it prints for others.
@@ -24,6 +24,7 @@ fn server(directory: &Path, port: u16) -> (Program, String) {
 
 /// Runs it with this input until it ends.
 fn run(directory: &Path, arguments: &[&str], input: &str) -> (i32, String, String) {
+    make_private(directory);
     let mut child = Command::new(env!("CARGO_BIN_EXE_udpchat"))
         .args(arguments)
         .arg("--data-dir")

@@ -18,7 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{Program, free_port};
+use common::{Program, free_port, make_private};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     process::{Pid, Signal, kill_process},
@@ -42,6 +42,7 @@ struct Seat {
 
 impl Seat {
     fn take(directory: &Path, arguments: &[&str]) -> Self {
+        make_private(directory);
         let master =
             openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
@@ -211,6 +212,43 @@ fn a_password_is_not_shown_while_it_is_typed() {
     alice.press("/msg bob hi\r");
     shown += &alice.expect("Nobody here goes by bob");
     assert!(!shown.contains("open") && !shown.contains("sesame"), "{shown:?}");
+    alice.press("/quit\r");
+    assert_eq!(alice.wait().code(), Some(0));
+}
+
+#[test]
+fn a_person_is_shown_the_servers_key_before_the_password_goes_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let port = free_port().to_string();
+    let words = ["server", "--port", &port, "--bind", "127.0.0.1", "--accounts", "password"];
+    let mut server = Program::start(&directory.path().join("server"), &words);
+    let line = server.expect_where("the line to join by", |line| line.contains(" join NICK "));
+    let key = line.split_once('#').unwrap().1;
+    let place = format!("127.0.0.1:{port}");
+    let join = |device: &str| {
+        let mut seat = Seat::take(&directory.path().join(device), &["join", "alice", &place]);
+        let shown = seat.expect("no password is sent before");
+        let shown: String = shown.split_whitespace().collect();
+        assert!(shown.contains(key), "{shown:?}");
+        seat.expect("> ");
+        seat
+    };
+    let mut alice = join("alice");
+    alice.press("open sesame\r");
+    alice.expect("Type yes if the key is the same, no to leave.");
+    alice.expect("> ");
+    alice.press("no\r");
+    alice.expect("Bye.");
+    assert_eq!(alice.wait().code(), Some(6));
+    let mut alice = join("alice");
+    alice.press("yes\r");
+    alice.expect("it is not shown");
+    alice.expect("> ");
+    alice.press("open sesame\r");
+    alice.expect("Type the same password again.");
+    alice.expect("> ");
+    alice.press("open sesame\r");
+    alice.expect("Nobody else is here yet.");
     alice.press("/quit\r");
     assert_eq!(alice.wait().code(), Some(0));
 }

@@ -19,13 +19,10 @@ use proto_core::{
     wire::Presence,
 };
 
-use crate::store::OpenError;
+use crate::{files, store::OpenError};
 
 #[cfg(unix)]
 pub use serving::Control;
-
-/// The store in a server's directory.
-const STORE: &str = "store.redb";
 
 /// How often a server that has the store, but no socket yet, is looked for again.
 const TRIES: u32 = 10;
@@ -123,7 +120,7 @@ pub enum ControlError {
 /// # Errors
 /// [`ControlError`] says what is wrong and what to do.
 pub fn ask(directory: &Path, request: &Request) -> Result<Reply, ControlError> {
-    let store = directory.join(STORE);
+    let store = directory.join(files::STORE);
     let missing = || ControlError::NoServer { directory: directory.display().to_string() };
     for tried in 0.. {
         if !store.try_exists()? {

@@ -6,6 +6,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// The name of the file with a role's secret key, in its directory.
+pub(crate) const IDENTITY: &str = "identity";
+
+/// The name of the file with a role's durable state, in its directory.
+pub(crate) const STORE: &str = "store.redb";
+
 /// Creates a directory and the missing ones above it, for their owner alone.
 pub(crate) fn create_directory(path: &Path) -> io::Result<()> {
     if path.as_os_str().is_empty() || path.is_dir() {
@@ -65,16 +71,47 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     replaced
 }
 
-/// Whether others than the owner have one of these rights; always false where
-/// the system has no such rights.
-pub(crate) fn is_open_to_others(metadata: &fs::Metadata, rights: u32) -> bool {
-    #[cfg(unix)]
-    return std::os::unix::fs::MetadataExt::mode(metadata) & rights != 0;
-    #[cfg(not(unix))]
-    return false;
+/// Why a file or directory is not its user's alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exposure {
+    /// Others have rights to it.
+    Mode(u32),
+    /// It belongs to this user, who is somebody else.
+    Owner(u32),
 }
 
-fn rename(from: &Path, to: &Path) -> io::Result<()> {
+/// Why what this is about is not its user's alone; always none where the system
+/// has no such rights.
+pub(crate) fn exposure(metadata: &fs::Metadata) -> Option<Exposure> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let (owner, mode) = (metadata.uid(), metadata.mode() & 0o777);
+        if owner != user() {
+            return Some(Exposure::Owner(owner));
+        }
+        (mode & 0o077 != 0).then_some(Exposure::Mode(mode))
+    }
+    #[cfg(not(unix))]
+    None
+}
+
+/// The number of the user that this program runs as, where there are such numbers.
+pub(crate) fn user() -> u32 {
+    #[cfg(unix)]
+    return rustix::process::geteuid().as_raw();
+    #[cfg(not(unix))]
+    return 0;
+}
+
+/// Removes a file, durably.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    fs::remove_file(path)?;
+    sync_directory(path)
+}
+
+/// Gives a file another name, durably.
+pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)?;
     sync_directory(to)
 }

@@ -203,7 +203,10 @@ pub(super) fn of<'a>(notice: &'a Notice<'a>, text: String) -> Vec<Event<'a>> {
         Notice::RegisterRefused(why) => Event::NickRefused { reason: code(why), text },
         Notice::Password(asked) => {
             let reason = match asked {
-                AskedPassword::Unavailable { given: false, .. } => "password_needed",
+                AskedPassword::Unproven(_) => "server_unproven",
+                AskedPassword::Unavailable { given: false, .. } | AskedPassword::Spent => {
+                    "password_needed"
+                }
                 _ => "password_wrong",
             };
             Event::NickRefused { reason: reason.to_owned(), text }

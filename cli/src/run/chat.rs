@@ -16,14 +16,18 @@ use proto_core::{
 };
 use transport_mio::{
     endpoint::ClientEndpoint,
+    key_text,
     store::{Line, Place, Unread},
 };
 
 use crate::{
+    notice::UnprovenServer,
     password::Password,
     session::{Chat, Moment},
     words,
 };
+
+use super::trust::Trust;
 
 /// How many records are read at a time.
 const PAGE: usize = 256;
@@ -33,7 +37,7 @@ pub(super) struct EndpointChat {
     pub(super) endpoint: ClientEndpoint,
     pub(super) directory: PathBuf,
     pub(super) known_servers: PathBuf,
-    pub(super) server: String,
+    pub(super) trust: Trust,
     /// The conversations that were looked up since the roster changed.
     pub(super) known: HashMap<String, PublicKey>,
     /// Those whose names were noted in this run.
@@ -67,6 +71,20 @@ impl Chat for EndpointChat {
 
     fn authenticate(&mut self, password: &Password) -> Result<(), PasswordError> {
         self.endpoint.command(|client, now| client.authenticate(now, password.as_bytes()).map(drop))
+    }
+
+    fn unproven_server(&mut self) -> Option<UnprovenServer> {
+        if self.trust.expected.is_some() {
+            return None;
+        }
+        let key = self.endpoint.machine().server_key()?;
+        Some(UnprovenServer { address: self.trust.name.clone(), key: key_text::encode(&key) })
+    }
+
+    fn trust_server(&mut self) -> Result<(), String> {
+        let key = self.endpoint.machine().server_key();
+        let met = key.map_or(Ok(None), |key| self.trust.met(key));
+        met.map(drop).map_err(|error| error.to_string())
     }
 
     fn release(&mut self) {
@@ -120,7 +138,7 @@ impl Chat for EndpointChat {
         format!(
             "Ask its operator for the line to join by, and compare the key in it. Only if they say \
              that the key has changed, remove the line of {} from {}",
-            self.server,
+            self.trust.name,
             self.known_servers.display()
         )
     }

@@ -12,14 +12,9 @@ use std::{
 use jiff::tz::TimeZone;
 use proto_core::{
     client::{Config, Event, To},
-    id::{Nick, PublicKey},
+    id::Nick,
 };
-use transport_mio::{
-    endpoint::ClientEndpoint,
-    key_text,
-    known_servers::{KnownServers, KnownServersError},
-    memory::ClientSizes,
-};
+use transport_mio::{endpoint::ClientEndpoint, memory::ClientSizes};
 
 use crate::{
     address::Address,
@@ -30,15 +25,18 @@ use crate::{
     listening::Listening,
     modern::Modern,
     notice::{Face, Notice},
-    password::Password,
+    password::Given,
     sending::Sending,
     session::{self, Chat as _, Exit, Script, Seen, Session},
     terminal::{self, Terminal},
 };
 
-use super::{RunError, chat::EndpointChat, marker::Marker};
+use super::{RunError, chat::EndpointChat, marker::Marker, trust::Trust};
 
 const KNOWN_SERVERS: &str = "known_servers";
+
+/// How often it is looked whether a reader has read on.
+const MOMENT: Duration = Duration::from_millis(10);
 
 /// What a chat needs.
 pub(super) struct Options<'a> {
@@ -54,7 +52,7 @@ pub(super) struct Options<'a> {
     /// Further lines to show when they come.
     pub(super) notices: Option<&'a Receiver<String>>,
     /// The password that the program was started with.
-    pub(super) password: Option<Password>,
+    pub(super) password: Option<Given>,
     /// The server's key is taken on trust, or checked against what was.
     pub(super) remember: bool,
 }
@@ -75,14 +73,21 @@ pub(super) enum Manner {
 
 impl Manner {
     fn face(&self, own: Nick) -> Box<dyn Face> {
-        let words = Modern::new(own, TimeZone::system(), terminal::columns);
+        let columns = match self {
+            // What programs read has no rows.
+            Self::Json | Self::Listen { json: true, .. } => || None,
+            _ => terminal::columns,
+        };
+        let words = Modern::new(own, TimeZone::system(), columns);
         match self {
-            Self::Classic => Box::new(Classic::default()),
+            Self::Classic => Box::new(Classic::new(columns)),
             Self::Chat => Box::new(words),
             Self::Json => Box::new(Json::new(words, Vec::new())),
             Self::Send { to, what, .. } => Box::new(Sending::new(words, *to, *what == What::Lines)),
             Self::Listen { json: true, from } => Box::new(Json::new(words, from.clone())),
-            Self::Listen { json: false, from } => Box::new(Listening::new(words, from.clone())),
+            Self::Listen { json: false, from } => {
+                Box::new(Listening::new(words, from.clone(), columns))
+            }
         }
     }
 
@@ -129,7 +134,7 @@ impl Manner {
 /// Chats until it ends.
 pub(super) fn run(options: Options<'_>) -> Result<Exit, RunError> {
     let known_path = options.directory.join(KNOWN_SERVERS);
-    let mut trust = Trust::new(&options, &known_path)?;
+    let trust = Trust::new(&options.address, options.remember, &known_path)?;
     let config = Config::new(options.nick, options.server, trust.expected);
     let sizes = ClientSizes::default();
     let endpoint = ClientEndpoint::open(&options.directory, options.bind, &sizes, config)?;
@@ -139,7 +144,7 @@ pub(super) fn run(options: Options<'_>) -> Result<Exit, RunError> {
         endpoint,
         directory: options.directory.clone(),
         known_servers: known_path,
-        server: options.address.name(),
+        trust,
         known: HashMap::new(),
         named: HashSet::new(),
     };
@@ -165,7 +170,7 @@ pub(super) fn run(options: Options<'_>) -> Result<Exit, RunError> {
 
     let seen = VecDeque::new();
     let mut talk = Talk { chat, session, inputs, terminal, seen, notices: options.notices };
-    let ended = talk.run(&mut trust, has_hints);
+    let ended = talk.run(has_hints);
     let Talk { chat, terminal, mut seen, .. } = talk;
     terminal.screen.drain();
     note_seen(&chat, &mut seen, terminal.screen.printed());
@@ -189,12 +194,13 @@ struct Talk<'a> {
 }
 
 impl Talk<'_> {
-    fn run(&mut self, trust: &mut Trust, has_hints: bool) -> io::Result<Exit> {
+    fn run(&mut self, has_hints: bool) -> io::Result<Exit> {
         let mut events = Vec::new();
         loop {
             if let Some(prompt) = self.session.prompt() {
                 self.terminal.ask(prompt);
             }
+            self.wait_for_reader();
             let limit = self.limit();
             self.chat.endpoint.turn(limit, |event, text| events.push((event, text.to_vec())))?;
             let at = self.chat.moment();
@@ -205,7 +211,7 @@ impl Talk<'_> {
                 }
                 self.session.handle_event(&mut self.chat, at, &event, &text);
                 if let Event::Registered { server, .. } = event {
-                    let said = match trust.met(server) {
+                    let said = match self.chat.trust.met(server) {
                         Ok(said) => said.filter(|_| has_hints),
                         Err(error) => Some(error.to_string()),
                     };
@@ -224,6 +230,18 @@ impl Talk<'_> {
             if let Some(exit) = self.session.exit() {
                 return Ok(exit);
             }
+        }
+    }
+
+    /// Nothing more is taken in while too much waits to be read: what others send meanwhile stays
+    /// with them or the server, and memory is bounded.
+    fn wait_for_reader(&mut self) {
+        while self.terminal.is_full() && !self.session.is_leaving() {
+            if let Some(Input::Interrupt) = self.inputs.next(false) {
+                let at = self.chat.moment();
+                self.session.handle_interrupt(&mut self.chat, at);
+            }
+            std::thread::sleep(MOMENT);
         }
     }
 
@@ -289,45 +307,4 @@ fn changes_names(event: &Event) -> bool {
             | Event::RoomResponse { .. }
             | Event::Registered { .. }
     )
-}
-
-/// Which key the server must have.
-struct Trust {
-    known: KnownServers,
-    name: String,
-    expected: Option<PublicKey>,
-    remember: bool,
-}
-
-impl Trust {
-    fn new(options: &Options<'_>, path: &std::path::Path) -> Result<Self, KnownServersError> {
-        let known = KnownServers::load(path)?;
-        let name = options.address.name();
-        let remembered = known.get(&name).filter(|_| options.remember);
-        if let (Some(known), Some(offered)) = (remembered, options.address.key)
-            && known != offered
-        {
-            let path = path.to_owned();
-            return Err(KnownServersError::Changed { address: name, known, offered, path });
-        }
-        let expected = options.address.key.or(remembered);
-        Ok(Self { known, name, expected, remember: options.remember })
-    }
-
-    /// The server proved to have this key. What there is to tell of it.
-    fn met(&mut self, key: PublicKey) -> Result<Option<String>, KnownServersError> {
-        if !self.remember {
-            return Ok(None);
-        }
-        self.known.remember(&self.name, key)?;
-        let first = self.expected.replace(key).is_none();
-        Ok(first.then(|| {
-            format!(
-                "First time at {}: its key is trusted and remembered. To be sure, compare it with \
-                 the one its operator sees: {}",
-                self.name,
-                key_text::encode(&key)
-            )
-        }))
-    }
 }

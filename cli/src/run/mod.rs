@@ -2,8 +2,10 @@
 
 mod chat;
 mod client;
+mod id;
 mod marker;
 mod server;
+mod trust;
 
 use std::{
     io::{self, IsTerminal as _, Write},
@@ -20,6 +22,7 @@ use transport_mio::{
     control::{self, ControlError, Request},
     directories::{Directories, DirectoryError},
     endpoint::StartError,
+    identity::moving::MoveError,
     known_servers::KnownServersError,
 };
 
@@ -30,7 +33,7 @@ use crate::{
         Account, AccountsForm, AccountsTool, Arguments, ClassicClient, Host, Join, Listen, Message,
         Role, Secret, Sure, Whom,
     },
-    password::Password,
+    password::Given,
     session::Exit,
 };
 
@@ -74,6 +77,21 @@ pub(crate) enum RunError {
     /// An operator's request.
     #[error(transparent)]
     Control(#[from] ControlError),
+    /// The identity is not moved.
+    #[error(transparent)]
+    Move(#[from] MoveError),
+    /// Of several nicks, none was named.
+    #[error("whose identity? there are {nicks} here; nothing was changed")]
+    Whose {
+        /// The nicks.
+        nicks: String,
+    },
+    /// The passphrase is not to be had.
+    #[error("{why}; nothing was changed")]
+    Passphrase {
+        /// Why, and what to do.
+        why: String,
+    },
     /// The password that it was to read is not to be had.
     #[error(
         "cannot read the password from file descriptor {descriptor}: {cause}; open it for reading, as in 3< file"
@@ -104,6 +122,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, RunError> {
         Role::ClassicServer(server) => server::run(&directories, *server, Form::Classic),
         Role::ClassicClient(client) => run_classic(&directories, client),
         Role::Accounts(tool) => run_accounts(&directories, *tool),
+        Role::Id(tool) => id::run(&directories, tool),
     }
 }
 
@@ -213,7 +232,7 @@ fn run_accounts(directories: &Directories, tool: AccountsTool) -> Result<Exit, R
         AccountsForm::Ban(Whom { nick }) => Request::Operate(Operation::Ban, nick),
         AccountsForm::Unban(Whom { nick }) => Request::Operate(Operation::Unban, nick),
     };
-    let reply = match control::ask(&directories.existing_server(tool.port), &request) {
+    let reply = match control::ask(&directories.existing_server(tool.port)?, &request) {
         Err(ControlError::Account(OperateError::Unknown)) => return Err(RunError::NoAccount),
         reply => reply?,
     };
@@ -252,8 +271,8 @@ fn classic_greeting(nick: &Nick, server: SocketAddr, port: u16) -> Vec<String> {
 }
 
 /// The password that the program was started with.
-fn password(Secret { descriptor }: Secret) -> Result<Option<Password>, RunError> {
-    Password::given(descriptor)
+fn password(Secret { descriptor }: Secret) -> Result<Option<Given>, RunError> {
+    Given::find(descriptor)
         .map_err(|cause| RunError::Password { descriptor: descriptor.unwrap_or_default(), cause })
 }
 

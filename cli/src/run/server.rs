@@ -35,6 +35,9 @@ use super::{Form, RunError, server_side};
 /// How often a store that goes on failing is told of.
 const REMINDER: Duration = Duration::from_mins(1);
 
+/// How many notices wait for the chat.
+const NOTICES: usize = 64;
+
 /// The lines that tell others how to join. A shell takes them as they are, with the
 /// program called as it was for this one.
 pub(super) fn invitation(server: SocketAddr, key: PublicKey) -> Vec<String> {
@@ -124,9 +127,9 @@ pub(super) fn run(
                     continue;
                 }
                 told_failure = Some(Instant::now());
-                screen.show(endpoint.store().last_error().map(|failure| failure.to_string()));
+                screen.show_if_room(endpoint.store().last_error().map(|it| it.to_string()));
             }
-            screen.show(match form {
+            screen.show_if_room(match form {
                 Form::Classic => classic.lines(&event, &table(endpoint.machine())),
                 Form::Modern => {
                     server_words::line(&event, endpoint.unix(), &zone).into_iter().collect()
@@ -146,7 +149,7 @@ fn control(
     port: u16,
     endpoint: &ServerEndpoint,
 ) -> Result<Control, String> {
-    let directory = directories.existing_server(port);
+    let directory = directories.existing_server(port).map_err(|error| error.to_string())?;
     Control::start(&directory, endpoint.handle()).map_err(|cause| {
         format!(
             "There can be no socket for `udpchat accounts` in {}: {cause}. To use it, stop the \
@@ -180,13 +183,13 @@ impl Hosted {
     ) -> Result<Self, RunError> {
         let mut endpoint = open(directories, server)?;
         let key = endpoint.machine().key();
-        let (notify, notices) = mpsc::channel();
+        let (notify, notices) = mpsc::sync_channel(NOTICES);
         #[cfg(unix)]
         let control = control(directories, server.port, &endpoint);
         #[cfg(unix)]
         if let Err(why) = &control {
             // As below.
-            let _ = notify.send(why.clone());
+            let _ = notify.try_send(why.clone());
         }
         let running = endpoint.spawn(move |event, _| {
             #[cfg(unix)]
@@ -194,8 +197,9 @@ impl Hosted {
                 control.notice(&event);
             }
             if let Some(trouble) = server_words::trouble(&event) {
-                // It is told in the chat's next turn, if there is still a chat.
-                let _ = notify.send(trouble);
+                // It is told in the chat's next turn, if there is still a chat, and not too much
+                // is to be told already.
+                let _ = notify.try_send(trouble);
             }
         })?;
         Ok(Self { running, key, notices })

@@ -11,7 +11,10 @@ use crate::{
     safe_text::SafeText,
 };
 
-use super::{Chat, Exit, MAILBOX, Moment, Phase, REMINDER, SETTLE, Session, passwords::GivesUp};
+use super::{
+    Chat, Exit, MAILBOX, Moment, Phase, REMINDER, SETTLE, Session,
+    passwords::{GivesUp, Wanted},
+};
 
 impl Session {
     /// The client tells of `event`; `text` is what it lends: what was said, or names.
@@ -36,9 +39,8 @@ impl Session {
             }
             Event::PasswordWanted { why, wait } => {
                 let display = (&mut self.display, at);
-                if self.passwords.wanted(chat, display, (why, wait), self.script.is_some())
-                    == Err(GivesUp)
-                {
+                let wanted = Wanted { why, wait, scripted: self.script.is_some() };
+                if self.passwords.wanted(chat, display, wanted) == Err(GivesUp) {
                     give_up_nick(self, chat, at);
                 }
             }
@@ -136,7 +138,7 @@ impl Session {
             Phase::Leaving { .. } | Phase::Offline | Phase::Online => return,
         };
         self.server_back(at);
-        self.passwords.forget_question();
+        self.passwords.settled();
         self.phase = Phase::Online;
         self.was_online = true;
         self.settling = Some(at.now + SETTLE);
@@ -211,7 +213,7 @@ fn lost_nick(session: &mut Session, chat: &mut impl Chat, at: Moment) {
 }
 
 /// There is nobody who could give a better password.
-fn give_up_nick(session: &mut Session, chat: &mut impl Chat, at: Moment) {
+pub(super) fn give_up_nick(session: &mut Session, chat: &mut impl Chat, at: Moment) {
     // It is not registered, so there is nothing to wait for.
     let _ = chat.deregister();
     chat.release();

@@ -1,6 +1,6 @@
 //! What was said, shown again.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use proto_core::{
     client::{Correspondent, To, Verdict},
@@ -25,6 +25,9 @@ const USUAL: usize = 20;
 /// How many lines are shown at the most.
 const MOST: usize = 10_000;
 
+/// How many bytes of text are shown at the most.
+const MOST_BYTES: usize = 4 << 20;
+
 /// How many lines are looked at together.
 const PAGE: usize = 256;
 
@@ -47,7 +50,8 @@ pub(super) fn show(chat: &mut impl Chat, at: At<'_>, of: Source, most: Option<us
                 return Ok(());
             }
         };
-        let mut lines = chat.lines(key, None, most.unwrap_or(USUAL).min(MOST))?;
+        let wanted = most.unwrap_or(USUAL);
+        let mut lines = newest(chat, key, wanted.min(MOST))?;
         if display.grammar() == Grammar::Classic {
             lines.retain(|line| is_classic(&names, line));
         }
@@ -59,6 +63,10 @@ pub(super) fn show(chat: &mut impl Chat, at: At<'_>, of: Source, most: Option<us
         if ahead > 0 {
             display.show(moment, Notice::History(HistoryPart::Ahead { unread: ahead }));
         }
+        if lines.len() < wanted && text_of(&lines) >= MOST_BYTES {
+            let cut = HistoryPart::TooLong { shown: lines.len() };
+            display.show(moment, Notice::History(cut));
+        }
         names.show(display, (moment, own), &lines, key.is_none());
         let former = key.map(|key| names.same_name(&key)).unwrap_or_default();
         if !former.is_empty() {
@@ -67,6 +75,35 @@ pub(super) fn show(chat: &mut impl Chat, at: At<'_>, of: Source, most: Option<us
         Ok(())
     });
     failed(display, moment, shown);
+}
+
+/// The newest lines, in the order of time, as far as their texts are not too much together.
+fn newest(chat: &mut impl Chat, of: Option<PublicKey>, most: usize) -> Result<Vec<Line>, String> {
+    let (mut lines, mut bytes) = (VecDeque::new(), 0);
+    while lines.len() < most && bytes < MOST_BYTES {
+        let before = lines.front().map(|line: &Line| line.place);
+        let wanted = PAGE.min(most - lines.len());
+        let page = chat.lines(of, before, wanted)?;
+        let is_last = page.len() < wanted;
+        for line in page.into_iter().rev() {
+            if bytes < MOST_BYTES {
+                bytes += text_of([&line]);
+                lines.push_front(line);
+            }
+        }
+        if is_last {
+            break;
+        }
+    }
+    Ok(lines.into())
+}
+
+/// How long the texts of lines are together.
+fn text_of<'l>(lines: impl IntoIterator<Item = &'l Line>) -> usize {
+    let text = |line: &Line| match &line.spoken {
+        Spoken::Came { text, .. } | Spoken::Said { text, .. } => text.len(),
+    };
+    lines.into_iter().map(text).sum()
 }
 
 /// Shows the newest lines that have `text` in them, in whatever case.
@@ -151,11 +188,22 @@ fn is_unread(line: &Line) -> bool {
     matches!(line.spoken, Spoken::Came { unread: true, .. })
 }
 
+/// What a conversation goes by: two spellings are one, and no nick is a room.
+fn name_of(with: &To) -> String {
+    match with {
+        To::Peer(nick) => nick.as_str().to_ascii_lowercase(),
+        To::Lobby => "#".to_owned(),
+        To::Room(room) => format!("#{}", room.as_str().to_ascii_lowercase()),
+    }
+}
+
 /// With whom each conversation is.
 struct Names {
     all: Vec<Correspondent>,
-    /// Those who go by their names now.
-    now: Vec<PublicKey>,
+    /// Each one's place in `all`.
+    places: HashMap<PublicKey, usize>,
+    /// The conversation with whoever has a name now, or else had it last.
+    by_name: HashMap<String, PublicKey>,
 }
 
 impl Names {
@@ -165,23 +213,34 @@ impl Names {
         let rooms = chat.rooms().into_iter().map(|room| (room.room, room.key));
         let known: Vec<_> =
             peers.chain(rooms).map(|(with, log)| Correspondent { log, key: log, with }).collect();
-        let mut now: Vec<_> = known.iter().map(|it| it.log).collect();
-        now.sort_unstable();
+        let now: HashSet<_> = known.iter().map(|it| it.log).collect();
         let recorded: HashSet<_> = all.iter().map(|it| it.log).collect();
         all.extend(known.into_iter().filter(|it| !recorded.contains(&it.log)));
-        Ok(Self { all, now })
+        let places = all.iter().enumerate().map(|(place, it)| (it.log, place)).collect();
+        let mut by_name = HashMap::new();
+        for it in &all {
+            let named = by_name.entry(name_of(&it.with)).or_insert(it.log);
+            if !now.contains(named) {
+                *named = it.log;
+            }
+        }
+        Ok(Self { all, places, by_name })
+    }
+
+    fn get(&self, key: &PublicKey) -> Option<&Correspondent> {
+        self.all.get(*self.places.get(key)?)
     }
 
     /// With whom one is, and whether somebody else has had that name since.
     fn of(&self, key: &PublicKey) -> Option<(To, bool)> {
-        let with = self.all.iter().find(|it| it.log == *key)?.with;
+        let with = self.get(key)?.with;
         Some((with, self.by_name(with) != Some(*key)))
     }
 
     fn find(&self, of: Source) -> Option<PublicKey> {
         match of {
             Source::All => None,
-            Source::Key(key) => self.all.iter().find(|it| it.log == key).map(|it| it.log),
+            Source::Key(key) => self.get(&key).map(|it| it.log),
             Source::Lobby => self.by_name(To::Lobby),
             Source::Room(room) => self.by_name(To::Room(room)),
             Source::Named(name) => self.by_name(To::Peer(name)).or_else(|| {
@@ -191,18 +250,13 @@ impl Names {
         }
     }
 
-    /// The conversation with whoever has a name now, or else had it last.
     fn by_name(&self, with: To) -> Option<PublicKey> {
-        let mut named = self.all.iter().filter(|it| it.with == with).map(|it| it.log).peekable();
-        let last = named.clone().last();
-        named.find(|log| self.now.binary_search(log).is_ok()).or(last)
+        self.by_name.get(&name_of(&with)).copied()
     }
 
     /// The keys of others who went by the same nick.
     fn same_name(&self, key: &PublicKey) -> Vec<String> {
-        let Some(Correspondent { with: with @ To::Peer(_), .. }) =
-            self.all.iter().find(|it| it.log == *key)
-        else {
+        let Some(Correspondent { with: with @ To::Peer(_), .. }) = self.get(key) else {
             return Vec::new();
         };
         let others = self.all.iter().filter(|it| it.with == *with && it.log != *key);

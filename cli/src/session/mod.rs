@@ -29,14 +29,14 @@ use transport_mio::store::{self, Place, Unread};
 
 use crate::{
     command::{Grammar, Origin, Waits},
-    notice::{Face, Notice, Registering},
-    password::Password,
+    notice::{Face, Notice, Registering, UnprovenServer},
+    password::{Given, Password},
 };
 
 pub(crate) use display::Seen;
 
 use display::Display;
-use passwords::Passwords;
+use passwords::{GivesUp, Passwords};
 use queue::{Line, Queue};
 use rooms::Rooms;
 use roster::Roster;
@@ -104,6 +104,14 @@ pub(crate) trait Chat {
     fn deregister(&mut self) -> Result<(), CommandError>;
     /// Gives the password that was asked for.
     fn authenticate(&mut self, password: &Password) -> Result<(), PasswordError>;
+    /// The server, if nothing says that its key is the right one: it was in no address and is
+    /// not remembered.
+    fn unproven_server(&mut self) -> Option<UnprovenServer>;
+    /// Remembers the server's key as the right one.
+    ///
+    /// # Errors
+    /// Why it cannot be remembered, for people to read.
+    fn trust_server(&mut self) -> Result<(), String>;
     /// Frees the port.
     fn release(&mut self);
     /// Says something.
@@ -223,7 +231,7 @@ impl Session {
         own: Nick,
         face: Box<dyn Face>,
         script: Option<Script>,
-        password: Option<Password>,
+        password: Option<Given>,
         now: Instant,
     ) -> Self {
         Self {
@@ -279,6 +287,14 @@ impl Session {
     /// A line was typed or read.
     pub(crate) fn handle_line(&mut self, chat: &mut impl Chat, at: Moment, line: &str) {
         self.lines += 1;
+        if self.passwords.ask_of_server() {
+            let answered = self.passwords.answered(chat, (&mut self.display, at), line);
+            if answered == Err(GivesUp) {
+                events::give_up_nick(self, chat, at);
+            }
+            self.advance(chat, at);
+            return;
+        }
         let grammar = self.display.grammar();
         let is_script = self.script.is_some();
         let Some(line) = Line::read(line, (self.lines, at.now), (&self.own, grammar), is_script)

@@ -37,6 +37,15 @@ pub(crate) fn free_port() -> u16 {
     }
 }
 
+/// Makes a directory, if it is there, its owner's alone: the program takes no other for its data.
+pub(crate) fn make_private(directory: &Path) {
+    #[cfg(unix)]
+    if directory.is_dir() {
+        use std::{fs, os::unix::fs::PermissionsExt};
+        fs::set_permissions(directory, fs::Permissions::from_mode(0o700)).unwrap();
+    }
+}
+
 /// Another number every time.
 pub(crate) fn random() -> u64 {
     RandomState::new().hash_one(0)
@@ -64,6 +73,7 @@ impl Program {
         arguments: &[&str],
         password: Option<&str>,
     ) -> Self {
+        make_private(directory);
         let mut child = Command::new(env!("CARGO_BIN_EXE_udpchat"))
             .args(arguments)
             .env_remove("UDPCHAT_PASSWORD")

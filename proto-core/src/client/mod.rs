@@ -178,6 +178,12 @@ impl<S: Storage> Client<S> {
         self.engine(now).set_away(text)
     }
 
+    /// The key that the server must have: as configured, or that of the first server that this
+    /// client had a session with. Whoever has another is not talked to in this run.
+    pub fn server_key(&self) -> Option<PublicKey> {
+        self.state.config().server_key
+    }
+
     /// Where the client is.
     pub fn status(&self) -> Status {
         self.state.status()

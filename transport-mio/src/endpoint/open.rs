@@ -20,7 +20,11 @@ use proto_core::{
 use super::{BindError, ClientEndpoint, Endpoint, Handle, ServerEndpoint, WAKE, port::Port};
 use crate::{
     clock::Clock,
-    identity::{self, IdentityError},
+    files,
+    identity::{
+        self, IdentityError,
+        moving::{self, MoveError},
+    },
     memory::{ClientMemory, ClientSizes, ServerMemory, ServerSizes},
     notes::{self, Notes},
     passwords::Passwords,
@@ -29,12 +33,6 @@ use crate::{
 
 /// How many events one poll tells of: there are two sources.
 const EVENTS: usize = 8;
-
-/// The files in an endpoint's directory.
-mod file {
-    pub(super) const IDENTITY: &str = "identity";
-    pub(super) const STORE: &str = "store.redb";
-}
 
 /// Why an endpoint does not start.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +44,9 @@ pub enum StartError {
     /// The identity.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// The identity was moved elsewhere.
+    #[error(transparent)]
+    Moved(#[from] MoveError),
     /// The store.
     #[error(transparent)]
     Store(#[from] OpenError),
@@ -124,13 +125,15 @@ impl<M: Machine + 'static> Endpoint<M> {
         // Before anything is touched: who starts a second one on a port learns just that.
         let port = Port::open(registry, bind)?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKE).map_err(StartError::Poll)?);
-        let identity = identity::load_or_create(&directory.join(file::IDENTITY))?;
-        let seed = identity::seed()?;
         let wake = Arc::clone(&waker);
-        let store = Store::open(&directory.join(file::STORE), move || {
+        let store = Store::open(&directory.join(files::STORE), move || {
             // It fails only when so many wakes wait already that this one is not needed.
             let _ = wake.wake();
         })?;
+        // Under the store's lock: nobody moves the identity away from now on.
+        moving::check(directory)?;
+        let identity = identity::load_or_create(&directory.join(files::IDENTITY))?;
+        let seed = identity::seed()?;
         let wake = Arc::clone(&waker);
         let passwords = Passwords::new(move || {
             let _ = wake.wake();

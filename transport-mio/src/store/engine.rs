@@ -38,6 +38,10 @@ impl Engine {
         if !is_there {
             create(path).map_err(|error| OpenError::new(path, &error))?;
         }
+        let metadata = path.metadata().map_err(|cause| OpenError::system(path, &cause))?;
+        if files::exposure(&metadata).is_some() {
+            return Err(OpenError::Exposed { path: path.to_owned() });
+        }
         let file = path.to_owned();
         Self::start(path, Box::new(move || Ok(builder().open(&file)?)))
     }

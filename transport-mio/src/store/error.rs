@@ -18,6 +18,17 @@ pub enum OpenError {
         /// Where the store is.
         directory: PathBuf,
     },
+    /// Others can read or write it, or it is theirs.
+    #[error(
+        "{} holds what was said in clear and is not for you alone; make it yours if it is not, and \
+         run: chmod 600 {}",
+        path.display(),
+        path.display()
+    )]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+    },
     /// Another version of the program wrote it.
     #[error(
         "{} was written by another version of udpchat (its format is {found}, this program's is {}); \

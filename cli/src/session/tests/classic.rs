@@ -15,11 +15,11 @@ use super::{
 };
 
 fn world() -> World {
-    World::new(Box::new(Classic::default()), false)
+    World::new(Box::new(Classic::new(|| None)), false)
 }
 
 fn script() -> World {
-    World::new(Box::new(Classic::default()), true)
+    World::new(Box::new(Classic::new(|| None)), true)
 }
 
 const SAVED: &str = ">>> y: <2017-06-14 02:40:17.501063> offline?";
@@ -310,4 +310,31 @@ fn a_refused_message_shows_in_the_exit_code() {
         world.event(Event::Deregistered { answered: true });
         assert_eq!(world.exit(), Some(Exit::Refused));
     }
+}
+
+#[test]
+fn a_text_that_needs_rows_cannot_pass_for_another_line() {
+    let mut world = World::new(Box::new(Classic::new(|| Some(40))), false);
+    world.registered(false);
+    world.pass(SETTLE);
+    world.seen();
+    world.message("y", "short", false);
+    world.message("y", &format!("{} z: pay me", "x".repeat(32)), false);
+    let seen = world.seen();
+    assert_eq!(seen[0], ">>> y: short", "what fits a row is as ever");
+    assert!(seen[1].starts_with(">>> y: xxx"));
+    assert_eq!(seen[2..], ["      z: pay me"]);
+}
+
+#[test]
+fn a_room_keeps_back_no_flood() {
+    let mut world = world().online(&[("y", true)]);
+    let tea = proto_core::id::RoomName::new("tea").unwrap();
+    world.line("join_group tea");
+    world.outcome(proto_core::wire::RoomAction::Join(tea), Ok(()));
+    world.seen();
+    for _ in 0..3_000 {
+        world.message("y", "flood", false);
+    }
+    assert_eq!(world.seen().len(), 2_000, "what is too much to keep is shown at once");
 }

@@ -95,3 +95,18 @@ fn what_is_shown_has_been_seen() {
     let first = (1 << 32) + 1;
     assert_eq!(world.session.take_seen(), [(key("y"), first)]);
 }
+
+#[test]
+fn an_answer_is_bounded_in_lines_and_in_bytes() {
+    let long = "x".repeat(16 << 10);
+    for (count, text, most) in [(12_000, "short", 10_000), (1_000, long.as_str(), 256)] {
+        let (mut world, y) = (world(), To::Peer(nick("y")));
+        world.chat.past = (0..count).map(|_| (y, came(None, text, false))).collect();
+        world.line("/history all");
+        let seen = world.seen();
+        let shown = seen.iter().filter(|line| line.contains(text)).count();
+        assert_eq!(shown, most);
+        let is_cut = seen[0].contains("the newest 256; what is older is too long");
+        assert_eq!(is_cut, count == 1_000, "{}", seen[0]);
+    }
+}

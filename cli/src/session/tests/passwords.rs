@@ -4,10 +4,14 @@ use jiff::tz::TimeZone;
 use proto_core::{client::Event, wire::PasswordWant};
 
 use super::world::{World, nick};
-use crate::{modern::Modern, password::Password, session::Exit};
+use crate::{
+    modern::Modern,
+    password::{Given, Password},
+    session::Exit,
+};
 
 fn world(scripted: bool, password: Option<&str>) -> World {
-    let given = password.map(|text| Password::new(text.to_owned()));
+    let given = password.map(|text| Given::Descriptor(Password::new(text.to_owned())));
     World::with_password(Box::new(Modern::new(nick("x"), TimeZone::UTC, || None)), scripted, given)
 }
 
@@ -87,4 +91,56 @@ fn whoever_gives_up_at_the_password_has_not_done_what_was_wanted() {
     world.session.handle_interrupt(&mut world.chat, at);
     world.event(Event::Deregistered { answered: true });
     assert_eq!(world.exit(), Some(Exit::Unfinished));
+}
+
+#[test]
+fn no_password_goes_to_a_server_that_may_be_anyone() {
+    let mut world = world(true, Some("open sesame"));
+    world.chat.unproven = true;
+    wanted(&mut world, PasswordWant::Known, 0);
+    assert_eq!(world.asked(), ["deregister", "release"]);
+    assert_eq!(world.exit(), Some(Exit::NickRefused));
+    let said = world.seen();
+    assert!(said[0].contains("none was sent") && said[0].contains("192.168.1.5:12345#its key"));
+}
+
+#[test]
+fn a_person_is_asked_about_the_server_before_the_password() {
+    for given in [None, Some("open sesame")] {
+        let mut world = world(false, given);
+        world.chat.unproven = true;
+        wanted(&mut world, PasswordWant::Known, 0);
+        assert!(world.seen()[0].contains("its key") && !world.session.wants_password());
+        world.line("/msg y hi");
+        assert_eq!(world.seen(), ["Type yes if the key is the same, no to leave."]);
+        assert_eq!(world.asked(), [] as [&str; 0]);
+        world.line(" Yes ");
+        if given.is_none() {
+            typed(&mut world, "open sesame");
+        }
+        assert_eq!(world.asked(), ["trust", "authenticate open sesame"]);
+    }
+    let mut world = world(false, Some("open sesame"));
+    world.chat.unproven = true;
+    wanted(&mut world, PasswordWant::Known, 0);
+    world.line("no");
+    assert_eq!(world.exit(), Some(Exit::NickRefused));
+    assert!(!world.asked().iter().any(|asked| asked.contains("sesame")));
+}
+
+#[test]
+fn a_password_is_not_kept_after_its_use() {
+    for judged in [true, false] {
+        let mut world = world(true, Some("open sesame"));
+        if judged {
+            wanted(&mut world, PasswordWant::Known, 0);
+        }
+        world.registered(false);
+        world.seen();
+        world.asked();
+        wanted(&mut world, PasswordWant::Known, 0);
+        assert_eq!(world.asked(), ["deregister", "release"]);
+        assert!(world.seen()[0].contains("not kept after its use"));
+        assert_eq!(world.exit(), Some(Exit::NickRefused));
+    }
 }

@@ -17,7 +17,7 @@ use super::{
 };
 
 fn classic() -> World {
-    World::new(Box::new(Classic::default()), false).online(&[("y", true)])
+    World::new(Box::new(Classic::new(|| None)), false).online(&[("y", true)])
 }
 
 fn modern(scripted: bool) -> World {

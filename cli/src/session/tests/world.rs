@@ -14,7 +14,11 @@ use proto_core::{
 
 use transport_mio::store::{Line, Place, Spoken, Unread};
 
-use crate::{notice::Face, password::Password, words};
+use crate::{
+    notice::{Face, UnprovenServer},
+    password::{Given, Password},
+    words,
+};
 
 use super::super::{Chat, Exit, Moment, Script, Session};
 
@@ -45,6 +49,8 @@ pub(super) struct FakeChat {
     pub(super) rooms: Vec<To>,
     /// What was said before, 20 hours between any two.
     pub(super) past: Vec<(To, Spoken)>,
+    /// The server's key is neither given nor remembered.
+    pub(super) unproven: bool,
     said: u64,
 }
 
@@ -82,6 +88,17 @@ impl Chat for FakeChat {
             return Err(PasswordError::Empty);
         }
         self.asked.push(format!("authenticate {}", String::from_utf8_lossy(password.as_bytes())));
+        Ok(())
+    }
+
+    fn unproven_server(&mut self) -> Option<UnprovenServer> {
+        let (address, key) = ("192.168.1.5:12345".to_owned(), "its key".to_owned());
+        self.unproven.then_some(UnprovenServer { address, key })
+    }
+
+    fn trust_server(&mut self) -> Result<(), String> {
+        self.asked.push("trust".to_owned());
+        self.unproven = false;
         Ok(())
     }
 
@@ -221,7 +238,7 @@ impl World {
     pub(super) fn with_password(
         face: Box<dyn Face>,
         scripted: bool,
-        password: Option<Password>,
+        password: Option<Given>,
     ) -> Self {
         Self::with_script(face, scripted.then(Script::default), password)
     }
@@ -230,7 +247,7 @@ impl World {
     pub(super) fn with_script(
         face: Box<dyn Face>,
         script: Option<Script>,
-        password: Option<Password>,
+        password: Option<Given>,
     ) -> Self {
         let session = Session::new(nick("x"), face, script, password, Instant::default());
         let chat = FakeChat { online: true, rooms: vec![To::Lobby], ..FakeChat::default() };

@@ -64,6 +64,13 @@ fn another_programs_database_is_no_store() {
     drop(transaction.open_table(redb::TableDefinition::<u64, u64>::new("theirs")).unwrap());
     transaction.commit().unwrap();
     drop(database);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        assert!(matches!(Opened::at(&path), Err(OpenError::Exposed { .. })));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    }
     assert!(matches!(Opened::at(&path), Err(OpenError::Damaged { .. })));
 }
 

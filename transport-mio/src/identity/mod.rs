@@ -1,5 +1,8 @@
 //! Who one is: a secret key in a file that only its owner can read.
 
+pub mod moving;
+mod sealed;
+
 use std::{
     fs::{self, File},
     io::{self, Read, Write},
@@ -8,7 +11,9 @@ use std::{
 
 use proto_core::{id::SecretKey, random::Seed};
 
-use crate::files;
+pub use sealed::FileError;
+
+use crate::files::{self, Exposure};
 
 /// Why there is no identity to use. An existing file is never changed.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +29,18 @@ pub enum IdentityError {
     Exposed {
         /// The file.
         path: PathBuf,
+    },
+    /// The file is somebody else's.
+    #[error(
+        "{} holds a secret key and belongs to another user of this computer (number {owner}); move it \
+         away to start with a new identity, or pass another --data-dir",
+        path.display()
+    )]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// The number of the user whose it is.
+        owner: u32,
     },
     /// The file is no secret key.
     #[error(
@@ -58,9 +75,10 @@ pub enum IdentityError {
 pub fn load_or_create(path: &Path) -> Result<SecretKey, IdentityError> {
     let is_there = path.try_exists().map_err(|cause| system(path, cause))?;
     if !is_there {
-        create(path)?;
+        publish(path, &draw()?)?;
     }
-    load(path)
+    let missing = || system(path, io::ErrorKind::NotFound.into());
+    load(path)?.ok_or_else(missing)
 }
 
 /// A seed for the core.
@@ -81,22 +99,38 @@ pub(crate) fn draw() -> Result<SecretKey, IdentityError> {
     Ok(secret)
 }
 
-fn load(path: &Path) -> Result<SecretKey, IdentityError> {
-    let opened = File::open(path).and_then(|file| Ok((file.metadata()?, file)));
-    let (metadata, mut file) = opened.map_err(|cause| system(path, cause))?;
-    if files::is_open_to_others(&metadata, 0o077) {
-        return Err(IdentityError::Exposed { path: path.to_owned() });
+/// Salt for hashing one passphrase.
+fn draw_salt() -> Result<[u8; 16], IdentityError> {
+    let mut salt = [0; 16];
+    getrandom::fill(&mut salt)?;
+    Ok(salt)
+}
+
+/// The secret key in the file at `path`, if there is one.
+fn load(path: &Path) -> Result<Option<SecretKey>, IdentityError> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(cause) => return Err(system(path, cause)),
+    };
+    let metadata = file.metadata().map_err(|cause| system(path, cause))?;
+    match files::exposure(&metadata) {
+        None => {}
+        Some(Exposure::Mode(_)) => return Err(IdentityError::Exposed { path: path.to_owned() }),
+        Some(Exposure::Owner(owner)) => {
+            return Err(IdentityError::Foreign { path: path.to_owned(), owner });
+        }
     }
     if metadata.len() != 32 {
         return Err(IdentityError::Length { path: path.to_owned(), found: metadata.len() });
     }
     let mut secret = SecretKey([0; 32]);
     file.read_exact(&mut secret.0).map_err(|cause| system(path, cause))?;
-    Ok(secret)
+    Ok(Some(secret))
 }
 
-fn create(path: &Path) -> Result<(), IdentityError> {
-    let secret = draw()?;
+/// Writes a secret key, unless another process was quicker.
+fn publish(path: &Path, secret: &SecretKey) -> Result<(), IdentityError> {
     let (beside, mut file) = files::create_beside(path).map_err(|cause| system(path, cause))?;
     let created = file
         .write_all(&secret.0)
