@@ -113,6 +113,8 @@ pub enum AccountState {
 pub(crate) struct PasswordRecord<'a> {
     /// As the host made it; empty if the password is forgotten.
     pub(crate) hash: &'a [u8],
+    /// The request's that changed the password to this one; 0 for none.
+    pub(crate) serial: u64,
 }
 
 /// A server's record of a room, in `Log::Rooms` under its number + 1.
@@ -260,7 +262,7 @@ pub(crate) mod tests {
             state: AccountState::Removed,
             key_number: u32::MAX,
         }));
-        assert!(fits(&PasswordRecord { hash: &[255; crate::host::MAX_HASH] }));
+        assert!(fits(&PasswordRecord { hash: &[255; crate::host::MAX_HASH], serial: u64::MAX }));
         assert!(fits(&RoomRecord {
             name: room,
             creator: account,

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use proto_core::{
     client::{self, Client, MessageId, SendError, To},
     host::{Action, Machine, PasswordOutcome, Records, StoreError, Ticket},
-    id::Nick,
+    id::{Nick, PublicKey},
     link::Drops,
     server::{self, Operation, Server},
     time::{Instant, WallClock},
@@ -55,6 +55,10 @@ pub enum Input {
     },
     /// The user gives a password.
     Authenticate(String),
+    /// The user wants another password than the first of these: the second.
+    ChangePassword(String, String),
+    /// The user vouches for another device.
+    Endorse(PublicKey),
     /// The host has judged a password: what it found, and the hash it made.
     Authenticated(Ticket, Judged),
     /// The user asks for something of the server's rooms.
@@ -210,6 +214,10 @@ fn take_client(client: &mut Client<ClientMemory>, now: Instant, input: Input) ->
         Input::RoomAction(action) => done(client.request(now, action)),
         Input::Away(text) => done(client.set_away(now, &text)),
         Input::Authenticate(password) => done(client.authenticate(now, password.as_bytes())),
+        Input::ChangePassword(old, new) => {
+            done(client.change_password(now, old.as_bytes(), new.as_bytes()))
+        }
+        Input::Endorse(key) => done(client.endorse(now, key)),
         Input::Say { to, text } => {
             let said = client.send_message(now, to, &text);
             RoomResponse { said: Some(said), ..done(said) }

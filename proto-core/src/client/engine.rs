@@ -205,6 +205,14 @@ impl<'a> Engine<'a> {
         self.session.authenticate(&mut self.cx, password)
     }
 
+    pub(super) fn change_password(&mut self, old: &[u8], new: &[u8]) -> Result<(), PasswordError> {
+        self.session.change_password(&mut self.cx, old, new)
+    }
+
+    pub(super) fn endorse(&mut self, key: PublicKey) -> Result<(), CommandError> {
+        self.session.endorse(&mut self.cx, key)
+    }
+
     pub(super) fn deregister(&mut self) -> Result<(), CommandError> {
         let change = ServerSession::deregister(&mut self.cx)?;
         self.apply(change);
@@ -770,6 +778,9 @@ impl<'a> Receiver<'a> for Engine<'a> {
                 self.change(change)
             }
             Frame::PasswordWanted(wanted) if from_server => session.password_wanted(cx, wanted),
+            Frame::AccountResponse(response) if from_server => {
+                session.account_response(cx, response)
+            }
             Frame::Deregistered(()) if from_server => {
                 let change = ServerSession::deregistered(cx);
                 self.change(change)
@@ -829,6 +840,7 @@ fn settle(
         (SentFrame::MailAck(id), fate) => inbox.mail_ack_sent(contact, id, fate),
         (_, Fate::Acked) => {}
         (SentFrame::Request, Fate::Lost) => contact.session.owe_request(),
+        (SentFrame::AccountRequest, Fate::Lost) => contact.session.owe_account(),
         (SentFrame::Receipt, Fate::Lost) => Inbox::receipt_lost(contact),
         (SentFrame::Piece(id, run), Fate::Lost) => outbox.piece_lost(contact, id, run),
         (SentFrame::Inquiry(id), Fate::Lost) => outbox::status_queries::lost(contact, peers, id),

@@ -29,7 +29,7 @@ use core::net::SocketAddr;
 
 use crate::{
     host::{Action, Machine, Owed, PasswordOutcome, Records, Resume, StoreError, Ticket},
-    id::Nick,
+    id::{Nick, PublicKey},
     link::{LinkStatistics, Statistics},
     random::Seed,
     role::{StartError, credit, grant},
@@ -40,7 +40,7 @@ use crate::{
 
 pub use config::Config;
 pub use error::{CommandError, PasswordError, SendError};
-pub use event::{Event, Failure, MessageId, Refusal, SubmitReason, To, Verdict};
+pub use event::{AccountChange, Event, Failure, MessageId, Refusal, SubmitReason, To, Verdict};
 pub use fixed::Fixed;
 pub use headers::{Correspondent, said_from_outbox};
 pub use inbox::message::Incoming;
@@ -112,6 +112,31 @@ impl<S: Storage> Client<S> {
     /// [`PasswordError`] says why it is not sent.
     pub fn authenticate(&mut self, now: Instant, password: &[u8]) -> Result<(), PasswordError> {
         self.engine(now).authenticate(password)
+    }
+
+    /// Asks for another password: `old` is judged like that of a login. Both are kept until
+    /// [`Event::AccountResponse`], and then wiped; the caller's own copies are the caller's to wipe.
+    ///
+    /// # Errors
+    /// [`PasswordError`] says why the server is not asked.
+    pub fn change_password(
+        &mut self,
+        now: Instant,
+        old: &[u8],
+        new: &[u8],
+    ) -> Result<(), PasswordError> {
+        self.engine(now).change_password(old, new)
+    }
+
+    /// Vouches for the user's next device, which has `key`: for ten minutes the server judges the
+    /// passwords that come with that key apart from all others, so that nobody's guesses hold them
+    /// up. [`Event::AccountResponse`] says when that is so.
+    ///
+    /// # Errors
+    /// [`CommandError::Offline`] if the client is, [`CommandError::Busy`] while the last request
+    /// about the account is not answered.
+    pub fn endorse(&mut self, now: Instant, key: PublicKey) -> Result<(), CommandError> {
+        self.engine(now).endorse(key)
     }
 
     /// Submits what is open, then goes offline; [`Event::Deregistered`] says when.

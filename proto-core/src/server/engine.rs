@@ -25,7 +25,7 @@ use super::{
     mailboxes::{self, Answer, Mailboxes},
     memory::Tables,
     operator::Operator,
-    passwords::{Login, Passwords},
+    passwords::{Judged, Login, Passwords},
     role::{ClientSession, SentFrame, ServerLink, ServerRole},
     rooms::{RoomRequests, Rooms},
     roster::Roster,
@@ -203,14 +203,9 @@ impl<'a> Engine<'a> {
             }
             Some(Asker::Boot) => self.boot.forgotten(&mut self.cx, ticket),
             Some(Asker::Operator) => self.operation_stored(ticket, stored),
-            // That a password's hash is saved, the account's record says.
+            Some(Asker::Password) => self.passwords.changed(&mut self.cx, ticket, stored),
             Some(
-                Asker::Password
-                | Asker::Mailbox
-                | Asker::Oldest
-                | Asker::Reader
-                | Asker::Hash
-                | Asker::CheckPassword,
+                Asker::Mailbox | Asker::Oldest | Asker::Reader | Asker::Hash | Asker::CheckPassword,
             )
             | None => {}
         }
@@ -247,7 +242,14 @@ impl<'a> Engine<'a> {
 
     pub(super) fn handle_checked(&mut self, ticket: Ticket, judgement: PasswordOutcome<'_>) {
         let Self { cx, accounts, passwords, .. } = self;
-        let Some(proven) = passwords.judged(cx, accounts, ticket, judgement) else { return };
+        let proven = match passwords.judged(cx, accounts, ticket, judgement) {
+            Some(Judged::Proven(proven)) => proven,
+            Some(Judged::Changed { link, register }) => {
+                self.register(link, &register);
+                return;
+            }
+            None => return,
+        };
         let (link, register, returning) = (proven.link, proven.register, proven.account.is_some());
         let account = proven.account.or_else(|| self.begin_account(link, &register));
         self.passwords.settle(&mut self.cx, &proven, account);
@@ -281,7 +283,7 @@ impl<'a> Engine<'a> {
             return Err(OperateError::Busy);
         }
         let Self { cx, accounts, passwords, operator, .. } = self;
-        passwords.give_up(cx, &nick);
+        passwords.give_up(cx, account, &nick);
         operator.begin(cx, accounts, (account, nick), operation);
         if let Some(link) = link.filter(|_| operation.expels()) {
             self.leave(link);
@@ -692,6 +694,12 @@ impl<'a> Receiver<'a> for Engine<'a> {
             }
             Frame::Register(register) => return self.register(link, register),
             Frame::Login(login) => return self.login(link, login),
+            Frame::AccountRequest(request) => {
+                let Self { cx, accounts, passwords, operator, .. } = self;
+                let nick = cx.online(link).and_then(|account| accounts.nick(account));
+                let is_operated = nick.is_some_and(|nick| operator.is_at(&nick));
+                return passwords.handle(cx, accounts, (link, number), request, is_operated);
+            }
             Frame::Deregister(()) => return self.deregister(link),
             Frame::Submit(submit) => return self.router().submit(link, number, submit),
             Frame::StatusQuery(query_status) => {
@@ -713,6 +721,7 @@ impl<'a> Receiver<'a> for Engine<'a> {
             Frame::Registered(_)
             | Frame::RegisterRefused(_)
             | Frame::PasswordWanted(_)
+            | Frame::AccountResponse(_)
             | Frame::Deregistered(())
             | Frame::Roster(_)
             | Frame::Message(_)
@@ -758,6 +767,7 @@ fn settle(
         (SentFrame::Refusal(serial), fate) => session.author.refusal_fate(serial, fate),
         (_, Fate::Acked) => {}
         (SentFrame::Answer, _) => session.seat.answer_again(),
+        (SentFrame::AccountResponse, _) => session.asked.response_lost(),
         (SentFrame::Reply, _) => session.requester.reply_lost(),
         (SentFrame::Empty, _) => session.mailbox.empty_lost(),
         (SentFrame::DeliveryStatus(pair), _) => {

@@ -94,7 +94,7 @@ impl State {
             roster: RosterHead::new(first),
             rooms: RoomsHead::NEW,
             mail: first,
-            passwords: Passwords::new(),
+            passwords: Passwords::NEW,
             boot: Boot::start(),
             operator: Operator::IDLE,
         }

@@ -15,7 +15,9 @@ use crate::{
     time::UnixTime,
 };
 
-use super::{Login, MIN_DATAGRAM, PACKET_OVERHEAD, PasswordWanted};
+use super::{
+    AccountRequest, AccountResponse, Login, MIN_DATAGRAM, PACKET_OVERHEAD, PasswordWanted,
+};
 
 /// Bytes ahead of a frame's body.
 const FRAME_HEADER: usize = 3;
@@ -109,9 +111,13 @@ frames! {
     /// A client is to give a password with its nick.
     PasswordWanted(PasswordWanted) = 0x16, bound bound::TAG + 2 * bound::U32;
     /// A client asks for its nick with a password.
-    Login(Login<'a>) = 0x17, bound bound::REGISTER + bound::U32 + 2 + MAX_PASSWORD;
+    Login(Login<'a>) = 0x17, bound bound::REGISTER + bound::U32 + 1 + MAX_PASSWORD;
     /// Under which key an author wrote who has another one now, or no account.
     KeyHistory(KeyHistory) = 0x18, bound bound::U32 + 32 + bound::NAME;
+    /// What a registered client asks for about its own account.
+    AccountRequest(AccountRequest<'a>) = 0x19, bound bound::U64 + bound::TAG + 2 * (1 + MAX_PASSWORD);
+    /// What came of that.
+    AccountResponse(AccountResponse) = 0x1a, bound bound::U64 + 2 * bound::TAG + bound::U32;
 
     /// A piece of a message from its author to its recipient, in their own session.
     Message(Message<'a>) = 0x20, bound bound::U32 + bound::U64 + bound::U32 + 3 * bound::U16 + super::FRAGMENT_UNIT;

@@ -16,7 +16,10 @@ pub use frame::{
     RoomAction, RoomEntry, RoomRefusal, RoomRequest, RoomResponse, Roster, RosterEntries,
     RosterEntry, StatusQuery, Submit, SubmitRefusal, SubmitRefused, TrimReason, Trimmed,
 };
-pub use login::{Login, PasswordWant, PasswordWanted, Secret};
+pub use login::{
+    AccountAction, AccountRefusal, AccountRequest, AccountResponse, Login, PasswordWant,
+    PasswordWanted, Secret,
+};
 
 /// The protocol's version, in every `Hello` and `Retry` and in every handshake's prologue.
 pub const VERSION: u8 = 1;

@@ -8,9 +8,7 @@ use crate::{
     wire::Presence,
 };
 
-use super::super::{
-    passwords::Penalty, role::ServerLink, rooms::Places, roster::Pace, submit::Said,
-};
+use super::super::{passwords::Guard, role::ServerLink, rooms::Places, roster::Pace, submit::Said};
 
 /// One account's place in the table.
 #[derive(Debug)]
@@ -65,8 +63,8 @@ pub(super) struct Row {
     pub(super) state: AccountState,
     /// How many keys it had before this one.
     pub(super) key_number: u32,
-    /// For wrong passwords.
-    pub(super) penalty: Penalty,
+    /// Against those who guess its password.
+    pub(super) guard: Guard,
     /// How often everyone is told of it.
     pub(super) pace: Pace,
     /// What it says in rooms.
@@ -100,7 +98,7 @@ impl Row {
             access: record.access,
             state: record.state,
             key_number: record.key_number,
-            penalty: Penalty::default(),
+            guard: Guard::default(),
             pace: Pace::NEW,
             said: Said::NOTHING,
         }

@@ -12,6 +12,8 @@ use super::super::{
 pub enum SentFrame {
     /// The answer to a request of its own.
     Answer,
+    /// What came of its last request about its account.
+    AccountResponse,
     /// That the mailbox is empty.
     Empty,
     /// A page of the roster.

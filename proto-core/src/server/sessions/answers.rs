@@ -76,6 +76,12 @@ pub(crate) fn write(
     link: Id<ServerLink>,
     packet: &mut Packet<'_, ServerRole>,
 ) {
+    if let Some(session) = cx.session(link)
+        && let Some(response) = session.asked.owed()
+        && packet.push(&Frame::AccountResponse(response), SentFrame::AccountResponse)
+    {
+        session.asked.answered();
+    }
     let Some(registration) = cx.session(link).and_then(|session| session.seat.owed()) else {
         return;
     };

@@ -3,7 +3,7 @@
 use std::{format, vec, vec::Vec as List};
 
 use super::*;
-use crate::wire::{PasswordWant, Secret};
+use crate::wire::{AccountAction, AccountRefusal, PasswordWant, Secret};
 
 /// [`MAX_AWAY`] bytes.
 const AWAY: &str = "I am away from here and shall be back by and by.";
@@ -80,6 +80,17 @@ fn largest() -> List<Frame<'static>> {
             register: Register { nick, epoch: Some(epoch), run, server: run, roster: u64::MAX },
             attempt: u32::MAX,
             password: Secret(&[7; MAX_PASSWORD]),
+        }),
+        Frame::AccountRequest(AccountRequest {
+            serial: u64::MAX,
+            action: AccountAction::ChangePassword {
+                old: Secret(&[7; MAX_PASSWORD]),
+                new: Secret(&[7; MAX_PASSWORD]),
+            },
+        }),
+        Frame::AccountResponse(AccountResponse {
+            serial: u64::MAX,
+            result: Err(AccountRefusal::Busy { wait: u32::MAX }),
         }),
         Frame::KeyHistory(KeyHistory { account, key: PublicKey([1; 32]), nick }),
         Frame::Message(Message { epoch, number, skip, total, offset, piece: unit }),
