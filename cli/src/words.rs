@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use jiff::{Timestamp, tz::TimeZone};
 use proto_core::{
-    client::{Failure, Refusal, SendError, To},
+    client::{AccountChange, Failure, Refusal, SendError, To},
     id::RoomName,
     time::UnixTime,
     wire::{
-        CloseReason, PasswordWant, Presence, RegisterRefusal, Retention, RoomAction, RoomRefusal,
-        TrimReason,
+        AccountRefusal, CloseReason, PasswordWant, Presence, RegisterRefusal, Retention,
+        RoomAction, RoomRefusal, TrimReason,
     },
 };
+
+use transport_mio::key_text;
 
 use crate::{
     arguments::DAY,
@@ -154,6 +156,7 @@ pub(crate) fn plain(notice: &Notice<'_>, grammar: Grammar) -> Option<String> {
     let text = match notice {
         Notice::RegisterRefused(why) => register_refusal(*why),
         Notice::Password(asked) => return Some(password(*asked)),
+        Notice::Account { change, result } => return Some(account(*change, *result)),
         Notice::Gap { from, missing: 1 } => {
             return Some(format!(
                 "1 message from {from} is missing here; ask them to send it again"
@@ -346,6 +349,18 @@ fn password(asked: AskedPassword) -> String {
             "this nick is in use: type its password, it is not shown, to use the nick here"
                 .to_owned()
         }
+        AskedPassword::HeldUp { wait, key } => format!(
+            "someone else's wrong passwords hold this device up, for {} or longer; where you are \
+             logged in, /endorse {} lets it in at once",
+            seconds(wait),
+            key_text::encode(&key)
+        ),
+        AskedPassword::Old => "type the password that you have, it is not shown".to_owned(),
+        AskedPassword::Replacement => "type the new password, it is not shown".to_owned(),
+        AskedPassword::NotInScripts => {
+            "/passwd asks for passwords, and a script has nobody to type them; type it at a terminal"
+                .to_owned()
+        }
         AskedPassword::Again => "type the same password again".to_owned(),
         AskedPassword::Different => {
             "the two are not the same; type the password that you want".to_owned()
@@ -359,6 +374,38 @@ fn password(asked: AskedPassword) -> String {
         AskedPassword::Unavailable { given: false, .. } => {
             format!("this nick needs a password; set {VARIABLE}, or pass --password-fd")
         }
+    }
+}
+
+/// What came of a request about the user's own account, and what to do.
+fn account(change: AccountChange, result: Result<(), AccountRefusal>) -> String {
+    match (change, result) {
+        (AccountChange::Password, Ok(())) => {
+            "your password is changed; the old one lets no device in any more".to_owned()
+        }
+        (AccountChange::Endorsement { key }, Ok(())) => format!(
+            "the device with the key {} can log in with your password in the next 10 minutes, \
+             whatever others try",
+            key_text::encode(&key)
+        ),
+        (_, Err(AccountRefusal::Wrong { wait })) => format!(
+            "that is not your password; it is as it was, and /passwd is looked at again in {}",
+            seconds(Duration::from_millis(wait.into()))
+        ),
+        (_, Err(AccountRefusal::Busy { wait })) => format!(
+            "the server looks at no password just now; nothing is changed, try again in {}",
+            seconds(Duration::from_millis(wait.into()))
+        ),
+        (AccountChange::Password, Err(AccountRefusal::NoPassword)) => {
+            "your nick has no password on this server: it belongs to your key".to_owned()
+        }
+        (_, Err(AccountRefusal::NoPassword)) => {
+            "your nick has no password on this server, so no other device can log in".to_owned()
+        }
+        (_, Err(AccountRefusal::Store)) => {
+            "the server could not save that; tell its operator, and try again".to_owned()
+        }
+        _ => NO_WORDS.to_owned(),
     }
 }
 

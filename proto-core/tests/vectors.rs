@@ -24,13 +24,13 @@ use proto_core::{
     },
     time::{Instant, UnixTime},
     wire::{
-        Accept, Ack, AckGap, Away, CloseReason, CreditLimit, Datagram, DeliveryStatus,
-        FRAGMENT_UNIT, Frame, FrameWriter, Frames, Hello, HelloTo, Init, Joined, KeyHistory,
-        Limits, Login, MAX_ACK_RANGES, MAX_DATAGRAM, Mail, MailAck, Message, Names, PacketHeader,
-        PasswordWant, PasswordWanted, Presence, Read, Receipt, Register, RegisterRefusal,
-        Registered, Retention, Retry, RoomAction, RoomEntry, RoomRefusal, RoomRequest,
-        RoomResponse, Roster, RosterEntry, Secret, StatusQuery, Submit, SubmitRefusal,
-        SubmitRefused, TrimReason, Trimmed, VERSION,
+        Accept, AccountAction, AccountRefusal, AccountRequest, AccountResponse, Ack, AckGap, Away,
+        CloseReason, CreditLimit, Datagram, DeliveryStatus, FRAGMENT_UNIT, Frame, FrameWriter,
+        Frames, Hello, HelloTo, Init, Joined, KeyHistory, Limits, Login, MAX_ACK_RANGES,
+        MAX_DATAGRAM, Mail, MailAck, Message, Names, PacketHeader, PasswordWant, PasswordWanted,
+        Presence, Read, Receipt, Register, RegisterRefusal, Registered, Retention, Retry,
+        RoomAction, RoomEntry, RoomRefusal, RoomRequest, RoomResponse, Roster, RosterEntry, Secret,
+        StatusQuery, Submit, SubmitRefusal, SubmitRefused, TrimReason, Trimmed, VERSION,
     },
 };
 
@@ -844,6 +844,10 @@ fn message_samples() -> Vec<Sample> {
     let not = |name, about, reason, code| {
         sample(name, about, refused(reason), &[n(0), n(1), n(3), n(7), n(code)])
     };
+    let answer = |name, about, result, code: &[Vec<u8>]| {
+        let response = AccountResponse { serial: 1 << 63, result };
+        sample(name, about, Frame::AccountResponse(response), &[&[n(1 << 63)], code].concat())
+    };
     vec![
         sample(
             "message",
@@ -917,6 +921,49 @@ fn message_samples() -> Vec<Sample> {
                 nick: nick("alice"),
             }),
             &[n(0), count::<32>(0x20).to_vec(), counted(b"alice")],
+        ),
+        sample(
+            "account-request.password",
+            "AccountRequest: serial 2^63, another password, \"new\", than \"old\"",
+            Frame::AccountRequest(AccountRequest {
+                serial: 1 << 63,
+                action: AccountAction::ChangePassword { old: Secret(b"old"), new: Secret(b"new") },
+            }),
+            &[n(1 << 63), n(0), counted(b"old"), counted(b"new")],
+        ),
+        sample(
+            "account-request.endorse",
+            "AccountRequest: serial 2^63, the device with the key 20 21 … 3f may log in",
+            Frame::AccountRequest(AccountRequest {
+                serial: 1 << 63,
+                action: AccountAction::Endorse { key: PublicKey(count(0x20)) },
+            }),
+            &[n(1 << 63), n(1), count::<32>(0x20).to_vec()],
+        ),
+        answer("account-response.done", "AccountResponse: serial 2^63, done", Ok(()), &[n(0)]),
+        answer(
+            "account-response.wrong",
+            "AccountResponse: serial 2^63, Wrong, none is looked at for 2,000 ms",
+            Err(AccountRefusal::Wrong { wait: 2000 }),
+            &[n(1), n(0), n(2000)],
+        ),
+        answer(
+            "account-response.busy",
+            "AccountResponse: serial 2^63, Busy, none is looked at for 1,000 ms",
+            Err(AccountRefusal::Busy { wait: 1000 }),
+            &[n(1), n(1), n(1000)],
+        ),
+        answer(
+            "account-response.no-password",
+            "AccountResponse: serial 2^63, NoPassword",
+            Err(AccountRefusal::NoPassword),
+            &[n(1), n(2)],
+        ),
+        answer(
+            "account-response.store",
+            "AccountResponse: serial 2^63, Store",
+            Err(AccountRefusal::Store),
+            &[n(1), n(3)],
         ),
         sample(
             "mail",

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proto_core::{
-    client::{Event, Status},
+    client::{AccountChange, Event, Status},
     id::{PublicKey, Room as RoomNumber},
-    wire::{CloseReason, PasswordWant, Presence, RegisterRefusal},
+    wire::{AccountRefusal, CloseReason, PasswordWant, Presence, RegisterRefusal},
 };
 
 use crate::{place::Place, world::World};
@@ -161,6 +161,14 @@ fn line(event: &Event, text: &str) -> Option<(About, String)> {
             answer(format!("registered, returning: {returning}, mail: {mail}"))
         }
         Event::PasswordWanted { why, .. } => answer(format!("password wanted: {why:?}")),
+        // Whoever asks again after a crash finds that it was done.
+        Event::AccountResponse { change, result: Ok(()) | Err(AccountRefusal::Wrong { .. }) } => {
+            answer(match change {
+                AccountChange::Password => "the password is judged".into(),
+                AccountChange::Endorsement { .. } => "the device is endorsed".into(),
+            })
+        }
+        Event::AccountResponse { .. } => None,
         // Who has not heard the one is told the other.
         Event::ServerClosed(CloseReason::Expelled)
         | Event::RegisterRefused(RegisterRefusal::Banned) => Some((About::News, "banned".into())),

@@ -66,6 +66,13 @@ pub const STORIES: &[Story] = &[
     Story { name: "away", tell: away, ..PLAIN },
     Story { name: "passwords", logins: Logins::Password, tell: passwords, ..PLAIN },
     Story {
+        name: "new-password",
+        logins: Logins::Password,
+        clients: keep_alive,
+        tell: new_password,
+        ..PLAIN
+    },
+    Story {
         name: "author-moves",
         logins: Logins::Password,
         clients: keep_alive,
@@ -355,6 +362,21 @@ fn passwords(tale: &mut Tale) {
     tale.pause("one leaves");
     tale.arrives("alice");
     tale.pause("who has the key needs none");
+}
+
+/// A password is changed, and a second device let in.
+fn new_password(tale: &mut Tale) {
+    gather(tale, &["alice"]);
+    tale.changes_password("alice", "the password of alice", "new");
+    tale.pause("another password");
+    tale.tries("alice", &["new"]);
+    tale.has_another("alice", "tablet");
+    tale.endorses("alice", "tablet");
+    tale.pause("another device is vouched for");
+    tale.tries("tablet", &["new"]);
+    tale.arrives("tablet");
+    tale.pause_for("the other moves", KEEP_ALIVE);
+    tale.yields("alice");
 }
 
 /// Mail whose author has another device when it is fetched.

@@ -224,17 +224,6 @@ impl World {
         self.input(who, Input::Away(text.into()));
     }
 
-    /// A user wants another password than `old`.
-    pub fn change_password(&mut self, who: Place, old: &str, new: &str) {
-        self.input(who, Input::ChangePassword(old.into(), new.into()));
-    }
-
-    /// A user vouches for another device.
-    pub fn endorse(&mut self, who: Place, device: Place) {
-        let key = self.nodes[device].key();
-        self.input(who, Input::Endorse(key));
-    }
-
     /// The operator does something to the account that has a nick.
     pub fn operate(&mut self, nick: Nick, operation: server::Operation) {
         self.input(SERVER, Input::Operate(nick, operation));
@@ -372,11 +361,7 @@ impl World {
     // ---- what roles do
 
     /// Passes an input to a node's role and carries out what it owes then.
-    pub(crate) fn input(
-        &mut self,
-        place: Place,
-        input: Input,
-    ) -> Option<Result<MessageId, SendError>> {
+    pub fn input(&mut self, place: Place, input: Input) -> Option<Result<MessageId, SendError>> {
         let node = &mut self.nodes[place];
         let (turn, said) = node.take(&mut self.cx, input)?;
         if let Some((id, to, text)) = said {

@@ -15,6 +15,7 @@ use simulation::{
     life::Life,
     node::Kind,
     place::{Place, SERVER},
+    role::Input,
     runner,
     setup::Setup,
     trace::{Telling, last_lines},
@@ -681,6 +682,15 @@ fn one_network_besets_the_judge(seed: u64) {
     );
 }
 
+fn change_password(world: &mut World, who: Place, old: &str, new: &str) {
+    world.input(who, Input::ChangePassword(old.into(), new.into()));
+}
+
+fn endorse(world: &mut World, who: Place, device: Place) {
+    let key = world.nodes[device].key();
+    world.input(who, Input::Endorse(key));
+}
+
 /// The finding: a guesser who tries as each window opens leaves none to the owner's new device.
 /// What the device's owner can do about it: a device that is there vouches for the new one.
 #[test]
@@ -702,7 +712,7 @@ fn a_guesser_holds_up_a_new_device_until_the_accounts_key_vouches_for_it() {
     assert_eq!(status(&mut world, device), Status::Registering, "there was no window for it");
     // Her first device is still there.
     assert_eq!(status(&mut world, ALICE), Status::Online);
-    world.endorse(ALICE, device);
+    endorse(&mut world, ALICE, device);
     world.run(20 * SECOND);
     assert_eq!(status(&mut world, device), Status::Online);
     assert!(thieves.iter().all(|who| status(&mut world, *who) != Status::Online));
@@ -715,7 +725,7 @@ fn a_device_that_is_vouched_for_waits_for_its_own_slips() {
     let device = world.device(ALICE, "alice elsewhere");
     let slips = ["a slip", "another", "a third", "the password of alice"];
     world.nodes[device].user.types(slips.map(String::from).into());
-    world.endorse(ALICE, device);
+    endorse(&mut world, ALICE, device);
     world.run(SECOND);
     let told = take_told(&mut world, ALICE);
     assert!(told.len() == 1 && told[0].contains("Endorsement"), "{told:?}");
@@ -743,13 +753,13 @@ fn changes(world: &mut World, who: Place) -> Vec<Result<(), AccountRefusal>> {
 fn a_password_is_changed_with_the_old_one_and_wrong_ones_cost_time() {
     let mut world = online();
     let wrong = |wait| Err(AccountRefusal::Wrong { wait });
-    world.change_password(ALICE, "a guess", "the password of mallory");
+    change_password(&mut world, ALICE, "a guess", "the password of mallory");
     world.run(SECOND / 2);
     assert_eq!(changes(&mut world, ALICE), [wrong(1000)]);
-    world.change_password(ALICE, "another guess", "the password of mallory");
+    change_password(&mut world, ALICE, "another guess", "the password of mallory");
     world.run(SHORTLY);
     assert_eq!(changes(&mut world, ALICE), [wrong(2000)], "it was looked at a little later");
-    world.change_password(ALICE, "the password of alice", "new");
+    change_password(&mut world, ALICE, "the password of alice", "new");
     world.run(SHORTLY);
     assert_eq!(changes(&mut world, ALICE), [Ok(())]);
     world.crash(SERVER);
@@ -769,7 +779,7 @@ fn a_password_is_changed_with_the_old_one_and_wrong_ones_cost_time() {
 fn a_password_is_the_old_or_the_new_one_wherever_the_server_crashes() {
     for at in 0..40 {
         let mut world = online();
-        world.change_password(BOB, "the password of bob", "new");
+        change_password(&mut world, BOB, "the password of bob", "new");
         world.run(at * 5_000);
         world.crash(SERVER);
         world.boot(SERVER);
@@ -788,7 +798,7 @@ fn without_passwords_there_is_none_to_change() {
     let mut world = world(Logins::Open);
     world.register(ALICE);
     world.run(SHORTLY);
-    world.change_password(ALICE, "old", "new");
+    change_password(&mut world, ALICE, "old", "new");
     world.run(SHORTLY);
     assert_eq!(changes(&mut world, ALICE), [Err(AccountRefusal::NoPassword)]);
 }

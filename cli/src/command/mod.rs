@@ -85,6 +85,10 @@ pub(crate) enum Command {
     Away(String),
     /// Be back.
     Back,
+    /// Have another password, which is asked for.
+    ChangePassword,
+    /// Have the device with that key let in.
+    Endorse(PublicKey),
     /// Go offline, stay in the program.
     Deregister(Whose),
     /// Go online again.
@@ -218,6 +222,8 @@ impl Command {
             | Self::Members(_)
             | Self::Away(_)
             | Self::Back
+            | Self::ChangePassword
+            | Self::Endorse(_)
             | Self::Register(_) => Waits::Always,
             Self::Deregister(_) => Waits::WhileRegistering,
             Self::Plain(_) => Waits::InsideRooms,
@@ -335,6 +341,11 @@ fn room_if_any(rest: &str) -> Result<Option<RoomWord>, Misfit> {
 fn room_word(rest: &str) -> Result<Option<&str>, Misfit> {
     let word = only_word(rest)?;
     Ok((!word.is_empty()).then(|| word.strip_prefix('#').unwrap_or(word)))
+}
+
+/// A key as text.
+fn key(rest: &str) -> Result<PublicKey, Misfit> {
+    key_text::parse(only_word(rest)?).map_err(|_| Misfit)
 }
 
 fn seconds(rest: &str) -> Result<Duration, Misfit> {

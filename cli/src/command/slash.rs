@@ -3,12 +3,12 @@
 use proto_core::id::Nick;
 
 use super::{
-    Command, Misfit, Partner, Source, Whose, WrongInput, chosen, nothing_after, only_word,
+    Command, Misfit, Partner, Source, Whose, WrongInput, chosen, key, nothing_after, only_word,
     room_if_any, seconds, split_word,
 };
 
 /// What `/help` shows.
-pub(crate) const HELP: [&str; 24] = [
+pub(crate) const HELP: [&str; 27] = [
     "<text>               say it in the current conversation  hi",
     "/msg <nick> [text]   say it to one person; without a     /msg bob are you there?",
     "                     text, make that the conversation",
@@ -26,6 +26,9 @@ pub(crate) const HELP: [&str; 24] = [
     "/search <text>       where that was said, newest last    /search key",
     "/away [text]         be away from the keyboard           /away at lunch",
     "/back                be back                             /back",
+    "/passwd              change your password; it is asked   /passwd",
+    "/endorse <key>       let your next device in, whose key  /endorse gwahfvr…",
+    "                     it shows where it asks for the password",
     "/offline             go offline, stay here               /offline",
     "/online              come back online                    /online",
     "/wait <seconds>      in a script: keep listening         /wait 10",
@@ -40,7 +43,7 @@ const AWAY: &str = "away";
 
 /// How a line can go on after its command's name. Each command that can be meant by a word has its
 /// other names here, too.
-const COMMANDS: [(&[&str], &str); 20] = [
+const COMMANDS: [(&[&str], &str); 22] = [
     (&["msg", "dm", "pm", "query", "send", "tell", "w"], "/msg <nick> [text]"),
     (&["r", "reply"], "/r <text>"),
     (&["all", "send_all"], "/all [text]"),
@@ -56,6 +59,8 @@ const COMMANDS: [(&[&str], &str); 20] = [
     (&["search", "grep"], "/search <text>"),
     (&["away"], "/away [text]"),
     (&["back"], "/back"),
+    (&["passwd"], "/passwd"),
+    (&["endorse"], "/endorse <key>"),
     (&["offline", "dereg"], "/offline"),
     (&["online", "reg"], "/online"),
     (&["wait"], "/wait <seconds>"),
@@ -110,6 +115,8 @@ fn arguments(name: &str, rest: &str, own: &Nick) -> Result<Command, Misfit> {
         "search" => Command::Search(text.ok_or(Misfit)?),
         "away" => Command::Away(text.unwrap_or_else(|| AWAY.to_owned())),
         "back" => nothing_after(rest, Command::Back)?,
+        "passwd" => nothing_after(rest, Command::ChangePassword)?,
+        "endorse" => Command::Endorse(key(rest)?),
         "offline" => Command::Deregister(Whose::named(rest, own)?),
         "online" => Command::Register(Whose::named(rest, own)?),
         "wait" => Command::Wait(seconds(rest)?),

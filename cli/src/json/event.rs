@@ -2,7 +2,12 @@
 
 use std::fmt::Debug;
 
-use proto_core::{client::MessageId, id::Position, time::UnixTime, wire::Retention};
+use proto_core::{
+    client::{AccountChange, MessageId},
+    id::Position,
+    time::UnixTime,
+    wire::Retention,
+};
 use serde::Serialize;
 use serde_json::Value;
 use transport_mio::key_text;
@@ -118,6 +123,12 @@ pub(super) enum Event<'a> {
     Away {
         text: Option<&'a str>,
     },
+    Account {
+        request: &'static str,
+        done: bool,
+        reason: Option<String>,
+        text: String,
+    },
     Server {
         state: &'static str,
         reason: Option<String>,
@@ -208,6 +219,15 @@ pub(super) fn of<'a>(notice: &'a Notice<'a>, text: String) -> Vec<Event<'a>> {
             };
             Event::NickRefused { reason: reason.to_owned(), text }
         }
+        Notice::Account { change, result } => Event::Account {
+            request: match change {
+                AccountChange::Password => "password",
+                AccountChange::Endorsement { .. } => "endorsement",
+            },
+            done: result.is_ok(),
+            reason: result.err().map(|why| code(&why)),
+            text,
+        },
         Notice::Table { first: false, changes, .. } => {
             return changes.iter().map(presence).collect();
         }

@@ -14,7 +14,8 @@ use crate::{
 };
 
 use super::{
-    Chat, Moment, Phase, Session, display::Display, history, queue::Line, rooms::name_of, roster,
+    Chat, Moment, Phase, Session, account, display::Display, history, queue::Line, rooms::name_of,
+    roster,
 };
 
 /// Whether a command is done with.
@@ -136,6 +137,8 @@ impl Session {
             Command::Members(room) => return self.members(chat, at, *room),
             Command::Away(text) => return self.set_away(chat, at, text),
             Command::Back => return self.set_away(chat, at, ""),
+            Command::ChangePassword => return account::change_password(self, at),
+            Command::Endorse(key) => return account::endorse(self, chat, at, *key),
             Command::Deregister(Whose::Other) | Command::Register(Whose::Other) => {
                 return self.refuse(at, Notice::NotYours);
             }
@@ -250,7 +253,7 @@ impl Session {
     }
 
     /// What was typed cannot be carried out.
-    fn refuse(&mut self, at: Moment, why: Notice<'_>) -> Done {
+    pub(super) fn refuse(&mut self, at: Moment, why: Notice<'_>) -> Done {
         if self.script.is_some() {
             self.refused = true;
             let origin = &self.current;

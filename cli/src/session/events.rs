@@ -3,7 +3,7 @@
 use proto_core::{
     client::{Event, Status, SubmitReason, To},
     id::PublicKey,
-    wire::CloseReason,
+    wire::{CloseReason, RoomAction, RoomRefusal},
 };
 
 use crate::{
@@ -41,6 +41,9 @@ impl Session {
                     give_up_nick(self, chat, at);
                 }
             }
+            Event::AccountResponse { change, result } => {
+                self.tell(at, Notice::Account { change, result });
+            }
             Event::Deregistered { answered } => self.deregistered(chat, at, answered),
             Event::RosterChanged => self.roster_changed = true,
             Event::Submitted { id, to: To::Peer(to), why } => {
@@ -76,11 +79,7 @@ impl Session {
                 self.rooms.gap((&mut self.display, at), room, missing, why);
             }
             Event::RoomResponse { action, result } => {
-                let is_told = self.asked.is_none() || result.is_ok();
-                let display = is_told.then_some((&mut self.display, at));
-                self.rooms.outcome(chat, display, action, result);
-                let refused = |why| Notice::Room(RoomNotice::Refused { action, why });
-                self.answered(at, result.map_err(refused));
+                room_response(self, chat, at, (action, result));
             }
             Event::Names { action, last } => {
                 self.rooms.names(chat, (&mut self.display, at), (action, last), text);
@@ -134,7 +133,7 @@ impl Session {
             Phase::Leaving { .. } | Phase::Offline | Phase::Online => return,
         };
         self.server_back(at);
-        self.passwords.forget_question();
+        self.passwords.forget();
         self.phase = Phase::Online;
         self.was_online = true;
         self.settling = Some(at.now + SETTLE);
@@ -185,6 +184,20 @@ impl Session {
         self.rooms.offline();
         self.answered(at, Err(Notice::YouAreOffline));
     }
+}
+
+/// The server has answered a request about rooms.
+fn room_response(
+    session: &mut Session,
+    chat: &mut impl Chat,
+    at: Moment,
+    (action, result): (RoomAction, Result<(), RoomRefusal>),
+) {
+    let is_told = session.asked.is_none() || result.is_ok();
+    let display = is_told.then_some((&mut session.display, at));
+    session.rooms.outcome(chat, display, action, result);
+    let refused = |why| Notice::Room(RoomNotice::Refused { action, why });
+    session.answered(at, result.map_err(refused));
 }
 
 /// Something came, and has been seen once it is shown.

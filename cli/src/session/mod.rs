@@ -1,6 +1,7 @@
 //! What happens between a person (or a script) at a screen and their client: a
 //! state machine without a clock, a screen or a socket of its own.
 
+mod account;
 mod commands;
 mod display;
 mod ending;
@@ -104,6 +105,12 @@ pub(crate) trait Chat {
     fn deregister(&mut self) -> Result<(), CommandError>;
     /// Gives the password that was asked for.
     fn authenticate(&mut self, password: &Password) -> Result<(), PasswordError>;
+    /// Asks for another password than the old one.
+    fn change_password(&mut self, old: &Password, new: &Password) -> Result<(), PasswordError>;
+    /// Has the device with that key let in.
+    fn endorse(&mut self, key: PublicKey) -> Result<(), CommandError>;
+    /// The key that others know this client by.
+    fn key(&mut self) -> PublicKey;
     /// Frees the port.
     fn release(&mut self);
     /// Says something.

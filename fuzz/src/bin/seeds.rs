@@ -13,11 +13,12 @@ use proto_core::{
     session::{INIT_NOISE, MAIL_OVERHEAD, receipt, seal_mail},
     time::UnixTime,
     wire::{
-        Accept, Ack, AckGap, Away, CloseReason, CreditLimit, DeliveryStatus, FRAGMENT_UNIT, Frame,
-        Hello, HelloTo, Init, Joined, KeyHistory, Limits, Login, MAX_DATAGRAM, Mail, MailAck,
-        Message, Names, PasswordWant, PasswordWanted, Presence, Read, Receipt, Register,
-        RegisterRefusal, Registered, Retention, Retry, RoomAction, RoomEntry, RoomRefusal,
-        RoomRequest, RoomResponse, Roster, RosterEntry, Secret, StatusQuery, Submit, SubmitRefusal,
+        Accept, AccountAction, AccountRefusal, AccountRequest, AccountResponse, Ack, AckGap, Away,
+        CloseReason, CreditLimit, DeliveryStatus, FRAGMENT_UNIT, Frame, Hello, HelloTo, Init,
+        Joined, KeyHistory, Limits, Login, MAX_DATAGRAM, Mail, MailAck, Message, Names,
+        PasswordWant, PasswordWanted, Presence, Read, Receipt, Register, RegisterRefusal,
+        Registered, Retention, Retry, RoomAction, RoomEntry, RoomRefusal, RoomRequest,
+        RoomResponse, Roster, RosterEntry, Secret, StatusQuery, Submit, SubmitRefusal,
         SubmitRefused, TrimReason, Trimmed, VERSION,
     },
 };
@@ -991,6 +992,22 @@ fn frames() -> Vec<Vec<u8>> {
         Frame::MailboxEmpty(()),
         Frame::PasswordWanted(wanted),
         Frame::PasswordWanted(PasswordWanted { why: PasswordWant::Wrong, attempt: 1, ..wanted }),
+        Frame::AccountRequest(AccountRequest {
+            serial: 1,
+            action: AccountAction::ChangePassword {
+                old: Secret(b"password"),
+                new: Secret(b"another"),
+            },
+        }),
+        Frame::AccountRequest(AccountRequest {
+            serial: 2,
+            action: AccountAction::Endorse { key: peer.public() },
+        }),
+        Frame::AccountResponse(AccountResponse { serial: 1, result: Ok(()) }),
+        Frame::AccountResponse(AccountResponse {
+            serial: 1,
+            result: Err(AccountRefusal::Busy { wait: 1000 }),
+        }),
         Frame::Login(Login { register: said, attempt: 1, password: Secret(b"password") }),
         joined_to(Room::LOBBY, 0, 0, 0),
         joined_to(room, 2, 2, 5),

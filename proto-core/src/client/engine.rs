@@ -25,7 +25,7 @@ use super::{
     config::Config,
     contact::Contact,
     ctx::Ctx,
-    error::{CommandError, PasswordError, SendError},
+    error::{CommandError, SendError},
     event::{Event, MessageId, To},
     inbox::{self, Inbox},
     loading::{self, Loading},
@@ -136,6 +136,10 @@ impl State {
         self.clock = clock;
     }
 
+    pub(super) fn key(&self) -> PublicKey {
+        self.links.identity().public()
+    }
+
     pub(super) fn status(&self) -> Status {
         self.server.status()
     }
@@ -201,16 +205,9 @@ impl<'a> Engine<'a> {
         self.session.register(&mut self.cx, self.loading.is_done())
     }
 
-    pub(super) fn authenticate(&mut self, password: &[u8]) -> Result<(), PasswordError> {
-        self.session.authenticate(&mut self.cx, password)
-    }
-
-    pub(super) fn change_password(&mut self, old: &[u8], new: &[u8]) -> Result<(), PasswordError> {
-        self.session.change_password(&mut self.cx, old, new)
-    }
-
-    pub(super) fn endorse(&mut self, key: PublicKey) -> Result<(), CommandError> {
-        self.session.endorse(&mut self.cx, key)
+    /// The session with the server, for what concerns nothing else.
+    pub(super) fn session(&mut self) -> (&mut ServerSession, &mut Ctx<'a>) {
+        (self.session, &mut self.cx)
     }
 
     pub(super) fn deregister(&mut self) -> Result<(), CommandError> {

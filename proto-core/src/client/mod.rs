@@ -111,7 +111,9 @@ impl<S: Storage> Client<S> {
     /// # Errors
     /// [`PasswordError`] says why it is not sent.
     pub fn authenticate(&mut self, now: Instant, password: &[u8]) -> Result<(), PasswordError> {
-        self.engine(now).authenticate(password)
+        let mut engine = self.engine(now);
+        let (session, cx) = engine.session();
+        session.authenticate(cx, password)
     }
 
     /// Asks for another password: `old` is judged like that of a login. Both are kept until
@@ -125,7 +127,9 @@ impl<S: Storage> Client<S> {
         old: &[u8],
         new: &[u8],
     ) -> Result<(), PasswordError> {
-        self.engine(now).change_password(old, new)
+        let mut engine = self.engine(now);
+        let (session, cx) = engine.session();
+        session.change_password(cx, old, new)
     }
 
     /// Vouches for the user's next device, which has `key`: for ten minutes the server judges the
@@ -136,7 +140,9 @@ impl<S: Storage> Client<S> {
     /// [`CommandError::Offline`] if the client is, [`CommandError::Busy`] while the last request
     /// about the account is not answered.
     pub fn endorse(&mut self, now: Instant, key: PublicKey) -> Result<(), CommandError> {
-        self.engine(now).endorse(key)
+        let mut engine = self.engine(now);
+        let (session, cx) = engine.session();
+        session.endorse(cx, key)
     }
 
     /// Submits what is open, then goes offline; [`Event::Deregistered`] says when.
@@ -181,6 +187,11 @@ impl<S: Storage> Client<S> {
     /// more than [`crate::wire::MAX_AWAY`] bytes.
     pub fn set_away(&mut self, now: Instant, text: &str) -> Result<(), CommandError> {
         self.engine(now).set_away(text)
+    }
+
+    /// The key that others know this client by.
+    pub fn key(&self) -> PublicKey {
+        self.state.key()
     }
 
     /// Where the client is.

@@ -17,6 +17,7 @@ pub struct AccountSlot(pub(super) Place);
 // With a tag of its own, 0 for empty, which an `Option` would hide in the row.
 #[derive(Debug)]
 #[repr(u8)]
+#[allow(clippy::large_enum_variant)] // the table is made of these
 pub(super) enum Place {
     Empty,
     Taken(Row),

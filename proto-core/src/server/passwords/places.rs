@@ -192,7 +192,12 @@ mod tests {
             assert!(add(&mut places, Rank::Stranger, &std::format!("10.0.0.{at}")).is_some());
         }
         assert_eq!(add(&mut places, Rank::Stranger, "10.0.0.9"), None);
-        for (from, more) in [("10.0.1.1", Some(7)), ("10.0.2.1", Some(6)), ("10.0.3.1", None)] {
+        for (from, more) in [
+            ("10.0.1.1", Some(7)),
+            ("10.0.2.1", Some(6)),
+            ("10.0.3.1", Some(5)),
+            ("10.0.4.1", None),
+        ] {
             let given = add(&mut places, Rank::Stranger, from);
             assert_eq!(given, more.map(|slot| (slot, true)), "{from}");
         }

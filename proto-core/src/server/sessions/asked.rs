@@ -1,11 +1,6 @@
 //! What a client asked for about its own account.
 
-use crate::{
-    storage::Id,
-    wire::{AccountRefusal, AccountResponse},
-};
-
-use super::super::{ctx::Ctx, role::ServerLink};
+use crate::wire::{AccountRefusal, AccountResponse};
 
 /// A session's part that is about what its client asks for about its account.
 #[derive(Debug, Default)]
@@ -44,6 +39,11 @@ impl Asked {
         !is_answered
     }
 
+    /// This is what came of the last request.
+    pub(super) fn respond(&mut self, response: AccountResponse) {
+        (self.response, self.owed) = (Some(response), true);
+    }
+
     /// The answer that is to be sent.
     pub(super) fn owed(&self) -> Option<AccountResponse> {
         self.response.filter(|_| self.owed)
@@ -51,22 +51,5 @@ impl Asked {
 
     pub(super) fn answered(&mut self) {
         self.owed = false;
-    }
-}
-
-/// A client is told what came of its request.
-pub(crate) fn respond(
-    cx: &mut Ctx<'_>,
-    link: Id<ServerLink>,
-    serial: u64,
-    result: Result<(), AccountRefusal>,
-) {
-    if cx.online(link).is_none() {
-        return;
-    }
-    if let Some(session) = cx.session(link) {
-        session.asked.response = Some(AccountResponse { serial, result });
-        session.asked.owed = true;
-        cx.links.wake(link);
     }
 }

@@ -4,6 +4,6 @@ mod answers;
 mod asked;
 mod seat;
 
-pub(super) use answers::{answer, away, look, save, write};
-pub(super) use asked::{Asked, respond};
+pub(super) use answers::{answer, away, look, respond, save, write};
+pub(super) use asked::Asked;
 pub(super) use seat::{Registration, Seat};

@@ -81,6 +81,7 @@ fn largest() -> List<Frame<'static>> {
             attempt: u32::MAX,
             password: Secret(&[7; MAX_PASSWORD]),
         }),
+        Frame::KeyHistory(KeyHistory { account, key: PublicKey([1; 32]), nick }),
         Frame::AccountRequest(AccountRequest {
             serial: u64::MAX,
             action: AccountAction::ChangePassword {
@@ -92,7 +93,6 @@ fn largest() -> List<Frame<'static>> {
             serial: u64::MAX,
             result: Err(AccountRefusal::Busy { wait: u32::MAX }),
         }),
-        Frame::KeyHistory(KeyHistory { account, key: PublicKey([1; 32]), nick }),
         Frame::Message(Message { epoch, number, skip, total, offset, piece: unit }),
         Frame::Receipt(Receipt { epoch, number }),
         Frame::Submit(Submit {
