@@ -291,6 +291,10 @@ fn room_refusal(room: Option<&RoomName>, why: RoomRefusal) -> String {
     match why {
         RoomRefusal::Exists => format!("{room} exists already; /join {room} enters it"),
         RoomRefusal::Unknown => format!("there is no {room}; /rooms lists the rooms"),
+        RoomRefusal::Lookalike => format!(
+            "there is a room whose name looks like {room} (l, I, i and 1 are alike, and so are O, o \
+             and 0); choose another name, or see /rooms"
+        ),
         RoomRefusal::RoomFull => format!(
             "{room} is full; try again when somebody has left it, or have the server's operator \
              allow it more members"
@@ -327,6 +331,10 @@ fn register_refusal(why: RegisterRefusal) -> &'static str {
         RegisterRefusal::Banned => {
             "the operator of this server has banned that nick or your key; only the operator can \
              undo that"
+        }
+        RegisterRefusal::Lookalike => {
+            "somebody here has a nick that looks like that one (l, I, i and 1 are alike, and so are O, \
+             o and 0); choose another"
         }
         RegisterRefusal::Exhausted => {
             "your key has used up all that it can be started with; use another --data-dir"

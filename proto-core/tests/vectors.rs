@@ -755,6 +755,12 @@ fn registration_samples() -> Vec<Sample> {
             RegisterRefusal::Exhausted,
             5,
         ),
+        not(
+            "register-refused.lookalike",
+            "RegisterRefused: Lookalike",
+            RegisterRefusal::Lookalike,
+            6,
+        ),
         sample(
             "password-wanted",
             "PasswordWanted: Known, looked at now, in answer to a Register",
@@ -1140,6 +1146,7 @@ fn room_samples() -> Vec<Sample> {
         ),
         refused("room_response.store", "RoomResponse: Store", RoomRefusal::Store, 4),
         refused("room_response.too-many", "RoomResponse: TooMany", RoomRefusal::TooMany, 5),
+        refused("room_response.lookalike", "RoomResponse: Lookalike", RoomRefusal::Lookalike, 6),
         sample(
             "names",
             "Names: alice and bob, more from account 9 on",

@@ -562,11 +562,11 @@ impl Tale {
             self.world.input(place, input.clone());
             return false;
         };
-        let answers = node.user.told()[from..].iter().filter_map(|told| match told.event {
+        let mut answers = node.user.told()[from..].iter().filter_map(|told| match told.event {
             Event::AccountResponse { result, .. } => Some(result),
             _ => None,
         });
-        let answer = answers.last();
+        let answer = answers.next_back();
         if answer == Some(Err(AccountRefusal::Store)) {
             *asked = None;
             return false;

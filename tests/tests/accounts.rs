@@ -4,9 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use proto_core::{
     client::{AccountChange, Event, Status, Verdict},
-    id::Nick,
+    id::{Nick, RoomName},
     server::{Logins, Operation},
-    wire::{AccountRefusal, Frame, PasswordWant, RegisterRefusal},
+    wire::{AccountRefusal, Frame, PasswordWant, RegisterRefusal, RoomAction, RoomRefusal},
 };
 use simulation::{
     clock::{Moment, SECOND},
@@ -801,4 +801,40 @@ fn without_passwords_there_is_none_to_change() {
     change_password(&mut world, ALICE, "old", "new");
     world.run(SHORTLY);
     assert_eq!(changes(&mut world, ALICE), [Err(AccountRefusal::NoPassword)]);
+}
+
+/// Whoever wants a nick that looks like another's has to choose another; so with rooms.
+#[test]
+fn nicks_and_rooms_that_look_alike_are_given_once() {
+    let room = |name| RoomAction::Create(RoomName::new(name).expect("a room name"));
+    for logins in [Logins::Open, Logins::Password] {
+        let mut world = World::new(&Setup {
+            seed: 1,
+            faults: Faults::none(),
+            nicks: ["paul", "bob", "PAU1", "b0b", "rob"].map(String::from).into(),
+            real: false,
+            logins,
+            telling: Telling::Kept,
+        });
+        for who in 1..=5 {
+            world.register(who);
+            world.run(SHORTLY);
+        }
+        let refused: Vec<_> = (1..=5).map(|who| world.nodes[who].user.refused()).collect();
+        let alike = Some(RegisterRefusal::Lookalike);
+        assert_eq!(refused, [None, None, alike, alike, None]);
+        world.request(ALICE, room("Oslo"));
+        world.run(SHORTLY);
+        world.request(BOB, room("0s1o"));
+        world.run(SHORTLY);
+        let told = world.nodes[BOB].user.told().last().expect("an answer").event;
+        let (action, result) = (room("0s1o"), Err(RoomRefusal::Lookalike));
+        assert_eq!(told, Event::RoomResponse { action, result });
+        // Once it is free, it can be had.
+        world.operate(Nick::new("paul").expect("a nick"), Operation::Remove);
+        world.run(SHORTLY);
+        world.register(3);
+        world.run(SHORTLY);
+        assert_eq!(status(&mut world, 3), Status::Online);
+    }
 }

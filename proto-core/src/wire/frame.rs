@@ -288,6 +288,8 @@ pub enum RegisterRefusal {
     Banned,
     /// There is no epoch left for another run of it.
     Exhausted,
+    /// Another nick looks like it.
+    Lookalike,
 }
 
 /// A page of the roster: every change after version `base` up to version `upto`
@@ -710,6 +712,8 @@ pub enum RoomRefusal {
     Store,
     /// There are as many rooms of this creator's as there may be.
     TooMany,
+    /// Another room's name looks like it.
+    Lookalike,
 }
 
 /// A page of names: the answer to [`RoomAction::Rooms`] and [`RoomAction::Members`].

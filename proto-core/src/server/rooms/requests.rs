@@ -298,6 +298,9 @@ impl<'r, 'a> RoomRequests<'r, 'a> {
                 (false, _) => Done::Now(Err(RoomRefusal::Exists)),
             };
         }
+        if table.has_lookalike(&name) {
+            return Done::Now(Err(RoomRefusal::Lookalike));
+        }
         if accounts.places(account).created() >= cx.config.rooms {
             return Done::Now(Err(RoomRefusal::TooMany));
         }

@@ -86,7 +86,14 @@ impl Table<'_> {
     }
 
     pub(super) fn by_name(&self, name: &RoomName) -> Option<Id<RoomRow>> {
-        self.find(&self.by_name, &name.folded(), |row| row.name == Some(*name))
+        self.find(&self.by_name, &name.skeleton(), |row| row.name == Some(*name))
+    }
+
+    /// A room's name looks like this one. An older store may have several that look alike.
+    pub(super) fn has_lookalike(&self, name: &RoomName) -> bool {
+        let skeleton = name.skeleton();
+        let is_like = |row: &RoomRow| row.name.is_some_and(|name| name.skeleton() == skeleton);
+        self.find(&self.by_name, &skeleton, is_like).is_some()
     }
 
     /// Adds a room under the next number, `least` at least; `None` if there is no room.
@@ -108,7 +115,7 @@ impl Table<'_> {
     pub(super) fn put(&mut self, row: RoomRow) -> Option<Id<RoomRow>> {
         let (number, name) = (row.number, row.name);
         let id = self.slab.insert(row).ok()?;
-        let named = name.is_none_or(|name| self.by_name.insert(&name.folded(), id.slot()));
+        let named = name.is_none_or(|name| self.by_name.insert(&name.skeleton(), id.slot()));
         let indexed = named && self.by_number.insert(&number.0.to_le_bytes(), id.slot());
         debug_assert!(indexed, "the indexes have more buckets than there are rooms");
         *self.next = (*self.next).max(number.0.saturating_add(1));
@@ -144,7 +151,7 @@ impl Table<'_> {
         });
         if let Some(name) = row.name {
             self.by_name
-                .remove(&name.folded(), id.slot(), |slot| Some(row_at(slot)?.name?.folded()));
+                .remove(&name.skeleton(), id.slot(), |slot| Some(row_at(slot)?.name?.skeleton()));
         }
     }
 
