@@ -13,8 +13,8 @@ use proto_core::{
     id::{NameError, Nick, Position, PublicKey, RoomName},
     time::UnixTime,
     wire::{
-        AccountRefusal, CloseReason, PasswordWant, Presence, RegisterRefusal, Retention,
-        RoomAction, RoomRefusal, TrimReason,
+        AccountRefusal, CloseReason, LeftReason, PasswordWant, Presence, RegisterRefusal,
+        Retention, RoomAction, RoomRefusal, TrimReason,
     },
 };
 
@@ -401,6 +401,15 @@ pub(crate) enum RoomNotice<'a> {
     StillIn(&'a [RoomName]),
     /// One is in it no longer.
     Left(RoomName),
+    /// What its creator wished for a room is so.
+    Moderated(RoomAction),
+    /// The user was put out of one.
+    PutOut {
+        /// Which.
+        room: To,
+        /// Why.
+        why: LeftReason,
+    },
     /// A request was refused.
     Refused {
         /// The request.

@@ -8,8 +8,8 @@ use proto_core::{
     id::RoomName,
     time::UnixTime,
     wire::{
-        AccountRefusal, CloseReason, PasswordWant, Presence, RegisterRefusal, Retention,
-        RoomAction, RoomRefusal, TrimReason,
+        AccountRefusal, CloseReason, LeftReason, PasswordWant, Presence, RegisterRefusal,
+        Retention, RoomAction, RoomRefusal, TrimReason,
     },
 };
 
@@ -242,9 +242,13 @@ fn room(notice: &RoomNotice<'_>) -> Option<String> {
     Some(match notice {
         RoomNotice::Refused { action, why } => {
             let room = match action {
-                RoomAction::Create(name) | RoomAction::Join(name) | RoomAction::Leave(name) => {
-                    Some(name)
-                }
+                RoomAction::Create(name)
+                | RoomAction::Join(name)
+                | RoomAction::Leave(name)
+                | RoomAction::Delete(name)
+                | RoomAction::Kick { room: name, .. }
+                | RoomAction::Invite { room: name, .. }
+                | RoomAction::InviteOnly { room: name, .. } => Some(name),
                 RoomAction::Members { of, .. } => of.as_ref(),
                 RoomAction::Rooms { .. } => None,
             };
@@ -264,6 +268,31 @@ fn room(notice: &RoomNotice<'_>) -> Option<String> {
             };
             format!("{missing} {messages} to {} can no longer be read: {why}", whom(room))
         }
+        RoomNotice::Moderated(RoomAction::Kick { room, nick }) => {
+            format!("out of #{room} now, for good: {nick}; /invite {nick} lets them in again")
+        }
+        RoomNotice::Moderated(RoomAction::Invite { room, nick }) => {
+            format!("welcome in #{room} now: {nick}; tell them to /join #{room}")
+        }
+        RoomNotice::Moderated(RoomAction::InviteOnly { room, on: true }) => {
+            format!("only those whom you /invite can join #{room}; who is in it stays")
+        }
+        RoomNotice::Moderated(RoomAction::InviteOnly { room, on: false }) => {
+            format!("anyone can join #{room}")
+        }
+        RoomNotice::Moderated(RoomAction::Delete(room)) => {
+            format!("#{room} is no more, and what was said there; its name is free")
+        }
+        RoomNotice::PutOut { room, why: LeftReason::Removed } => format!(
+            "you were put out of {} by whoever created it, or by the server's operator; ask them to \
+             /invite you",
+            whom(room)
+        ),
+        RoomNotice::PutOut { room, .. } => format!(
+            "{} is no more: whoever created it, or the server's operator, has deleted it; what came \
+             before is in /history",
+            whom(room)
+        ),
         RoomNotice::Reset(room) => format!(
             "the server's log of {} is not the one from before: it was put back or begun anew; what \
              is new in it follows",
@@ -291,6 +320,16 @@ fn room_refusal(room: Option<&RoomName>, why: RoomRefusal) -> String {
     match why {
         RoomRefusal::Exists => format!("{room} exists already; /join {room} enters it"),
         RoomRefusal::Unknown => format!("there is no {room}; /rooms lists the rooms"),
+        RoomRefusal::NotCreator => {
+            format!("{room} is somebody else's; ask whoever created it, or the server's operator")
+        }
+        RoomRefusal::NoPerson => "nobody else here has that nick; /who lists the nicks".to_owned(),
+        RoomRefusal::NotInvited => {
+            format!("only those who are invited can join {room}; ask whoever created it")
+        }
+        RoomRefusal::Barred => {
+            format!("you were put out of {room}; ask whoever created it to /invite you")
+        }
         RoomRefusal::Lookalike => format!(
             "there is a room whose name looks like {room} (l, I, i and 1 are alike, and so are O, o \
              and 0); choose another name, or see /rooms"

@@ -124,8 +124,10 @@ pub(crate) struct RoomRecord {
     pub(crate) creator: Account,
     /// The creator's command's.
     pub(crate) serial: u64,
-    /// It has given way to another.
+    /// It has given way to another, or was deleted.
     pub(crate) removed: bool,
+    /// Only those who are invited may become members.
+    pub(crate) invite_only: bool,
 }
 
 /// A room's record of a member, in `Log::Members` under the account's number + 1.
@@ -133,8 +135,20 @@ pub(crate) struct RoomRecord {
 pub(crate) struct MemberRecord {
     /// The last entry of the room's log that came before it joined.
     pub(crate) since: u64,
-    /// It is a member no longer.
-    pub(crate) left: bool,
+    pub(crate) standing: Standing,
+}
+
+/// What an account is in a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Standing {
+    /// Nothing: it was never in it, or left.
+    Nobody,
+    /// A member.
+    Member,
+    /// It may become a member, whoever else may.
+    Invited,
+    /// It must not become one.
+    Barred,
 }
 
 /// The header of an entry of a room's log; its body is the author's time and the text.
@@ -267,9 +281,10 @@ pub(crate) mod tests {
             name: room,
             creator: account,
             serial: u64::MAX,
-            removed: true
+            removed: true,
+            invite_only: true,
         }));
-        assert!(fits(&MemberRecord { since: u64::MAX, left: true }));
+        assert!(fits(&MemberRecord { since: u64::MAX, standing: Standing::Barred }));
         assert!(fits(&EntryRecord {
             from: account,
             nick,

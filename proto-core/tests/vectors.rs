@@ -26,11 +26,11 @@ use proto_core::{
     wire::{
         Accept, AccountAction, AccountRefusal, AccountRequest, AccountResponse, Ack, AckGap, Away,
         CloseReason, CreditLimit, Datagram, DeliveryStatus, FRAGMENT_UNIT, Frame, FrameWriter,
-        Frames, Hello, HelloTo, Init, Joined, KeyHistory, Limits, Login, MAX_ACK_RANGES,
-        MAX_DATAGRAM, Mail, MailAck, Message, Names, PacketHeader, PasswordWant, PasswordWanted,
-        Presence, Read, Receipt, Register, RegisterRefusal, Registered, Retention, Retry,
-        RoomAction, RoomEntry, RoomRefusal, RoomRequest, RoomResponse, Roster, RosterEntry, Secret,
-        StatusQuery, Submit, SubmitRefusal, SubmitRefused, TrimReason, Trimmed, VERSION,
+        Frames, Hello, HelloTo, Init, Joined, KeyHistory, Left, LeftReason, Limits, Login,
+        MAX_ACK_RANGES, MAX_DATAGRAM, Mail, MailAck, Message, Names, PacketHeader, PasswordWant,
+        PasswordWanted, Presence, Read, Receipt, Register, RegisterRefusal, Registered, Retention,
+        Retry, RoomAction, RoomEntry, RoomRefusal, RoomRequest, RoomResponse, Roster, RosterEntry,
+        Secret, StatusQuery, Submit, SubmitRefusal, SubmitRefused, TrimReason, Trimmed, VERSION,
     },
 };
 
@@ -1146,6 +1146,32 @@ fn room_samples() -> Vec<Sample> {
         ),
         refused("room_response.store", "RoomResponse: Store", RoomRefusal::Store, 4),
         refused("room_response.too-many", "RoomResponse: TooMany", RoomRefusal::TooMany, 5),
+        refused(
+            "room_response.not-creator",
+            "RoomResponse: NotCreator",
+            RoomRefusal::NotCreator,
+            7,
+        ),
+        refused("room_response.no-person", "RoomResponse: NoPerson", RoomRefusal::NoPerson, 8),
+        refused(
+            "room_response.not-invited",
+            "RoomResponse: NotInvited",
+            RoomRefusal::NotInvited,
+            9,
+        ),
+        refused("room_response.barred", "RoomResponse: Barred", RoomRefusal::Barred, 10),
+        sample(
+            "left.removed",
+            "Left: room 3, Removed",
+            Frame::Left(Left { room: Room(3), reason: LeftReason::Removed }),
+            &[n(3), n(0)],
+        ),
+        sample(
+            "left.deleted",
+            "Left: room 3, Deleted",
+            Frame::Left(Left { room: Room(3), reason: LeftReason::Deleted }),
+            &[n(3), n(1)],
+        ),
         refused("room_response.lookalike", "RoomResponse: Lookalike", RoomRefusal::Lookalike, 6),
         sample(
             "names",

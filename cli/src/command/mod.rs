@@ -81,6 +81,14 @@ pub(crate) enum Command {
     Leave(Option<RoomWord>),
     /// List who is in a room; without one, in the one that is entered.
     Members(Option<RoomWord>),
+    /// Put someone out of the room that is entered.
+    Kick(Result<Nick, NameError>),
+    /// Let someone into it.
+    Invite(Result<Nick, NameError>),
+    /// Let only those into it who are invited; or anyone.
+    InviteOnly(bool),
+    /// End a room; without one, the one that is entered.
+    DeleteRoom(Option<RoomWord>),
     /// Be away, with this to say of it.
     Away(String),
     /// Be back.
@@ -220,6 +228,10 @@ impl Command {
             | Self::Join(_)
             | Self::Leave(_)
             | Self::Members(_)
+            | Self::Kick(_)
+            | Self::Invite(_)
+            | Self::InviteOnly(_)
+            | Self::DeleteRoom(_)
             | Self::Away(_)
             | Self::Back
             | Self::ChangePassword

@@ -1,6 +1,6 @@
 //! Commands that begin with a slash.
 
-use proto_core::id::Nick;
+use proto_core::id::{NameError, Nick};
 
 use super::{
     Command, Misfit, Partner, Source, Whose, WrongInput, chosen, key, nothing_after, only_word,
@@ -8,7 +8,7 @@ use super::{
 };
 
 /// What `/help` shows.
-pub(crate) const HELP: [&str; 27] = [
+pub(crate) const HELP: [&str; 31] = [
     "<text>               say it in the current conversation  hi",
     "/msg <nick> [text]   say it to one person; without a     /msg bob are you there?",
     "                     text, make that the conversation",
@@ -19,6 +19,10 @@ pub(crate) const HELP: [&str; 27] = [
     "/leave [room]        leave a room, or the conversation   /leave",
     "/rooms               which rooms there are               /rooms",
     "/members [room]      who is in one                       /members",
+    "/kick <nick>         put someone out of a room of yours  /kick mallory",
+    "/invite <nick>       let them in, also after a /kick     /invite bob",
+    "/invite-only on|off  let nobody else in, or anyone       /invite-only on",
+    "/delete-room [room]  end a room of yours                 /delete-room tea",
     "/who                 who is there, away or gone          /who",
     "/whois <nick>        what is known of someone            /whois bob",
     "/history [who] [n]   the last 20 lines there, the last n /history #tea 50",
@@ -43,7 +47,7 @@ const AWAY: &str = "away";
 
 /// How a line can go on after its command's name. Each command that can be meant by a word has its
 /// other names here, too.
-const COMMANDS: [(&[&str], &str); 22] = [
+const COMMANDS: [(&[&str], &str); 26] = [
     (&["msg", "dm", "pm", "query", "send", "tell", "w"], "/msg <nick> [text]"),
     (&["r", "reply"], "/r <text>"),
     (&["all", "send_all"], "/all [text]"),
@@ -53,6 +57,10 @@ const COMMANDS: [(&[&str], &str); 22] = [
     (&["leave", "leave_group", "part"], "/leave [room]"),
     (&["rooms", "list_groups"], "/rooms"),
     (&["members", "list_members"], "/members [room]"),
+    (&["kick"], "/kick <nick>"),
+    (&["invite"], "/invite <nick>"),
+    (&["invite-only"], "/invite-only on|off"),
+    (&["delete-room"], "/delete-room [room]"),
     (&["who", "list"], "/who"),
     (&["whois"], "/whois <nick>"),
     (&["history"], "/history [nick, #room or key] [number or all]"),
@@ -103,11 +111,16 @@ fn arguments(name: &str, rest: &str, own: &Nick) -> Result<Command, Misfit> {
         "leave" => Command::Leave(room_if_any(rest)?),
         "rooms" => nothing_after(rest, Command::Rooms)?,
         "members" => Command::Members(room_if_any(rest)?),
-        "who" => nothing_after(rest, Command::Who)?,
-        "whois" => match only_word(rest)? {
-            "" => return Err(Misfit),
-            nick => Command::Whois(Nick::new(nick)),
+        "kick" => Command::Kick(someone(rest)?),
+        "invite" => Command::Invite(someone(rest)?),
+        "invite-only" => match only_word(rest)? {
+            "on" => Command::InviteOnly(true),
+            "off" => Command::InviteOnly(false),
+            _ => return Err(Misfit),
         },
+        "delete-room" => Command::DeleteRoom(room_if_any(rest)?),
+        "who" => nothing_after(rest, Command::Who)?,
+        "whois" => Command::Whois(someone(rest)?),
         "history" => {
             let (of, most) = Source::read_with_most(rest)?;
             Command::History { of, most }
@@ -124,6 +137,14 @@ fn arguments(name: &str, rest: &str, own: &Nick) -> Result<Command, Misfit> {
         "quit" => nothing_after(rest, Command::Quit)?,
         _ => return Err(Misfit),
     })
+}
+
+/// The nick of someone.
+fn someone(rest: &str) -> Result<Result<Nick, NameError>, Misfit> {
+    match only_word(rest)? {
+        "" => Err(Misfit),
+        nick => Ok(Nick::new(nick)),
+    }
 }
 
 /// The command that a word is most like.

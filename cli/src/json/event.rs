@@ -120,6 +120,15 @@ pub(super) enum Event<'a> {
     Left {
         room: String,
     },
+    Moderated {
+        action: String,
+        text: String,
+    },
+    PutOut {
+        room: String,
+        reason: String,
+        text: String,
+    },
     Away {
         text: Option<&'a str>,
     },
@@ -339,6 +348,10 @@ fn room<'a>(notice: &'a RoomNotice<'a>, text: String) -> Option<Event<'a>> {
             }),
         },
         RoomNotice::Left(room) => Event::Left { room: named(room) },
+        RoomNotice::Moderated(action) => Event::Moderated { action: code(action), text },
+        RoomNotice::PutOut { room, why } => {
+            Event::PutOut { room: conversation_text(room), reason: code(why), text }
+        }
         RoomNotice::Refused { why, .. } => {
             Event::Error { origin: origin_of(None), reason: code(why), text }
         }

@@ -9,8 +9,8 @@ use proto_core::{
     client::{AccountChange, Refusal, SendError, SubmitReason},
     id::{Epoch, Nick, Number, Position, PublicKey, RoomName},
     wire::{
-        AccountRefusal, CloseReason, Presence, RegisterRefusal, Retention, RoomAction, RoomRefusal,
-        TrimReason,
+        AccountRefusal, CloseReason, LeftReason, Presence, RegisterRefusal, Retention, RoomAction,
+        RoomRefusal, TrimReason,
     },
 };
 use serde_json::Value;
@@ -140,6 +140,8 @@ fn told() -> BTreeSet<String> {
             retention: Some(Retention { entries: 10_000, bytes: 16_777_216, age: 2_592_000 }),
         }),
         Notice::Room(RoomNotice::Left(tea)),
+        Notice::Room(RoomNotice::Moderated(RoomAction::Kick { room: tea, nick: nick("bob") })),
+        Notice::Room(RoomNotice::PutOut { room: To::Room(tea), why: LeftReason::Removed }),
         Notice::Account { change: AccountChange::Password, result: Ok(()) },
         Notice::Account {
             change: AccountChange::Password,

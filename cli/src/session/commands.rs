@@ -14,8 +14,8 @@ use crate::{
 };
 
 use super::{
-    Chat, Moment, Phase, Session, account, display::Display, history, queue::Line, rooms::name_of,
-    roster,
+    Chat, Moment, Phase, Session, account, display::Display, history, moderation, queue::Line,
+    rooms::name_of, roster,
 };
 
 /// Whether a command is done with.
@@ -135,6 +135,10 @@ impl Session {
             }
             Command::Leave(room) => return self.leave_room(chat, at, *room),
             Command::Members(room) => return self.members(chat, at, *room),
+            Command::Kick(_)
+            | Command::Invite(_)
+            | Command::InviteOnly(_)
+            | Command::DeleteRoom(_) => return moderation::run(self, chat, at, command),
             Command::Away(text) => return self.set_away(chat, at, text),
             Command::Back => return self.set_away(chat, at, ""),
             Command::ChangePassword => return account::change_password(self, at),
@@ -239,7 +243,7 @@ impl Session {
         }
     }
 
-    fn request(&mut self, chat: &mut impl Chat, at: Moment, action: RoomAction) -> Done {
+    pub(super) fn request(&mut self, chat: &mut impl Chat, at: Moment, action: RoomAction) -> Done {
         if self.phase == Phase::Offline {
             return self.refuse(at, Notice::YouAreOffline);
         }

@@ -74,6 +74,7 @@ impl Session {
                 let said = RoomMessage { room, from, time, text: SafeText::new(text) };
                 came(self, chat, at, (room, index), Notice::Room(RoomNotice::Message(said, index)));
             }
+            Event::RoomLeft { room, why } => self.rooms.left((&mut self.display, at), room, why),
             Event::RoomReset { room } => self.tell(at, Notice::Room(RoomNotice::Reset(room))),
             Event::RoomGap { room, missing, why } => {
                 self.rooms.gap((&mut self.display, at), room, missing, why);

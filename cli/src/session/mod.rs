@@ -7,6 +7,7 @@ mod display;
 mod ending;
 mod events;
 mod history;
+mod moderation;
 mod passwords;
 mod queue;
 mod rooms;

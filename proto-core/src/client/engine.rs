@@ -802,6 +802,7 @@ impl<'a> Receiver<'a> for Engine<'a> {
             }
             Frame::RoomEntry(entry) if from_server => Rooms::entry(cx, inbox, link, entry),
             Frame::Trimmed(gone) if from_server => Rooms::gone(cx, inbox, *gone),
+            Frame::Left(left) if from_server => rooms.left(cx, inbox, (link, number), *left),
             Frame::RoomResponse(outcome) if from_server => {
                 rooms.outcome(cx, inbox, (link, number), *outcome)
             }

@@ -9,7 +9,7 @@ use crate::{
     time::UnixTime,
     violation::Violation,
     wire::{
-        AccountRefusal, CloseReason, Limits, PasswordWant, RegisterRefusal, RoomAction,
+        AccountRefusal, CloseReason, LeftReason, Limits, PasswordWant, RegisterRefusal, RoomAction,
         RoomRefusal, SubmitRefusal, TrimReason,
     },
 };
@@ -221,6 +221,13 @@ pub enum Event {
         missing: u64,
         /// Why.
         why: TrimReason,
+    },
+    /// The client is a member of a room no longer, by someone else's will.
+    RoomLeft {
+        /// The room.
+        room: To,
+        /// Why.
+        why: LeftReason,
     },
     /// What came of a request that asked for no names.
     RoomResponse {

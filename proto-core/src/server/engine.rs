@@ -8,7 +8,7 @@ use zeroize::Zeroize;
 
 use crate::{
     host::{Owed, PasswordOutcome, Records, Request, Ticket},
-    id::{Account, Nick},
+    id::{Account, Nick, RoomName},
     link::{Admit, Arrival, Expired, Fate, LinkStatistics, Links, Statistics},
     role::{FrameOutcome, Receiver},
     storage::{Id, Pool},
@@ -21,7 +21,7 @@ use super::{
     accounts::{Accounts, Admission, Change, Saved},
     boot::{Boot, Restored},
     ctx::Ctx,
-    event::{Event, OperateError, Operation},
+    event::{Event, OperateError, Operation, RoomOperation},
     mailboxes::{self, Answer, Mailboxes},
     memory::Tables,
     operator::Operator,
@@ -34,7 +34,7 @@ use super::{
     state::State,
     store::{Asker, Next},
     submit::{self, Messages, Pairs, Submissions},
-    view::{AccountView, Usage},
+    view::{AccountView, RoomView, Usage},
 };
 
 /// The server for the length of one input and its drain.
@@ -193,8 +193,9 @@ impl<'a> Engine<'a> {
             Some(Asker::Place) => self.rooms.place_saved(ticket, stored),
             Some(Asker::Trim) => self.rooms.trimmed(&mut self.cx, ticket, stored),
             Some(Asker::Room) => {
-                let Self { cx, accounts, rooms, .. } = self;
-                RoomRequests::new(rooms).room_saved(cx, accounts, ticket, stored);
+                let Self { cx, accounts, submissions, rooms, .. } = self;
+                let mut requests = RoomRequests::new(rooms);
+                requests.room_saved(cx, accounts, submissions, ticket, stored);
             }
             Some(Asker::Member) => {
                 let Self { cx, accounts, submissions, rooms, .. } = self;
@@ -290,6 +291,24 @@ impl<'a> Engine<'a> {
             self.cx.links.close(link, CloseReason::Expelled, self.cx.now);
         }
         Ok(())
+    }
+
+    /// Does something to the room of that name; whether that is to be waited for.
+    pub(super) fn operate_room(
+        &mut self,
+        room: &RoomName,
+        operation: RoomOperation,
+    ) -> Result<bool, OperateError> {
+        if !self.boot.is_done() {
+            return Err(OperateError::Starting);
+        }
+        let Self { cx, accounts, submissions, rooms, .. } = self;
+        RoomRequests::new(rooms).operate(cx, accounts, submissions, room, operation)
+    }
+
+    /// Every room with a name, for people to look at.
+    pub(super) fn for_each_room(&self, visit: impl FnMut(RoomView)) {
+        self.rooms.table.views(|creator| self.accounts.nick(creator)).for_each(visit);
     }
 
     pub(super) fn shut_down(&mut self) {
@@ -732,6 +751,7 @@ impl<'a> Receiver<'a> for Engine<'a> {
             | Frame::Mail(_)
             | Frame::MailboxEmpty(())
             | Frame::Joined(_)
+            | Frame::Left(_)
             | Frame::RoomEntry(_)
             | Frame::Trimmed(_)
             | Frame::RoomResponse(_)
@@ -778,7 +798,13 @@ fn settle(
         }
         (SentFrame::KeyHistory(id), _) => session.mailbox.lost(messages, id, None),
         (SentFrame::Piece(id, run), _) => session.mailbox.lost(messages, id, Some(run)),
-        (SentFrame::Joined(_) | SentFrame::Gone(_) | SentFrame::Entry { .. }, _) => {
+        (
+            SentFrame::Left(_)
+            | SentFrame::Joined(_)
+            | SentFrame::Gone(_)
+            | SentFrame::Entry { .. },
+            _,
+        ) => {
             rooms.lost(&mut session.turns, sent);
         }
     }

@@ -147,13 +147,15 @@ frames! {
     /// Entries of a room's log that cannot be read any more.
     Trimmed(Trimmed) = 0x33, bound 3 * bound::U32 + bound::TAG;
     /// What a client wants of the server's rooms.
-    RoomRequest(RoomRequest) = 0x34, bound bound::U64 + 2 * bound::TAG + bound::NAME + bound::U32;
+    RoomRequest(RoomRequest) = 0x34, bound bound::U64 + bound::TAG + 2 * bound::NAME;
     /// What came of that.
     RoomResponse(RoomResponse) = 0x35, bound bound::U64 + 2 * bound::TAG;
     /// A page of the names that were asked for.
     Names(Names<'a>) = 0x36, bound bound::U64 + bound::TAG + bound::U32 + bound::U16 + bound::NAME;
     /// A client is away from its keyboard, or back.
     Away(Away<'a>) = 0x37, bound 2 * bound::TAG + MAX_AWAY;
+    /// The reader is a member of a room no longer, by someone else's will.
+    Left(Left) = 0x38, bound bound::U32 + bound::TAG;
 }
 
 /// The most gaps that one Ack can tell.
@@ -685,6 +687,48 @@ pub enum RoomAction {
         /// The first account.
         from: Account,
     },
+    /// That someone be no member of the client's own room, nor become one again.
+    Kick {
+        /// The room.
+        room: RoomName,
+        /// Who.
+        nick: Nick,
+    },
+    /// That someone may become a member of the client's own room, also after a [`Self::Kick`].
+    Invite {
+        /// The room.
+        room: RoomName,
+        /// Who.
+        nick: Nick,
+    },
+    /// That only those who are invited may become members of the client's own room; or anyone.
+    InviteOnly {
+        /// The room.
+        room: RoomName,
+        /// Only those.
+        on: bool,
+    },
+    /// That the client's own room be no more.
+    Delete(RoomName),
+}
+
+/// The client is a member of a room no longer, by someone else's will.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Left {
+    /// The room.
+    pub room: Room,
+    /// Why.
+    pub reason: LeftReason,
+}
+
+/// Why someone is a member of a room no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum LeftReason {
+    /// The room's creator, or the server's operator, put them out.
+    Removed,
+    /// The room is no more.
+    Deleted,
 }
 
 /// What came of a [`RoomRequest`] that asked for no names.
@@ -714,6 +758,14 @@ pub enum RoomRefusal {
     TooMany,
     /// Another room's name looks like it.
     Lookalike,
+    /// The room is somebody else's.
+    NotCreator,
+    /// Nobody else has that nick.
+    NoPerson,
+    /// Only those who are invited may be members.
+    NotInvited,
+    /// The room's creator, or the server's operator, put the client out.
+    Barred,
 }
 
 /// A page of names: the answer to [`RoomAction::Rooms`] and [`RoomAction::Members`].

@@ -11,10 +11,11 @@ pub use datagram::{Accept, Datagram, DatagramError, Hello, HelloTo, Init, Packet
 pub(crate) use frame::SMALLEST_ROOM;
 pub use frame::{
     Ack, AckGap, Away, Candidates, CloseReason, CreditLimit, DeliveryStatus, Frame, FrameError,
-    FrameWriter, Frames, Joined, KeyHistory, Limits, MAX_ACK_RANGES, MAX_AWAY, Mail, MailAck,
-    Message, Names, Presence, Read, Receipt, Register, RegisterRefusal, Registered, Retention,
-    RoomAction, RoomEntry, RoomRefusal, RoomRequest, RoomResponse, Roster, RosterEntries,
-    RosterEntry, StatusQuery, Submit, SubmitRefusal, SubmitRefused, TrimReason, Trimmed,
+    FrameWriter, Frames, Joined, KeyHistory, Left, LeftReason, Limits, MAX_ACK_RANGES, MAX_AWAY,
+    Mail, MailAck, Message, Names, Presence, Read, Receipt, Register, RegisterRefusal, Registered,
+    Retention, RoomAction, RoomEntry, RoomRefusal, RoomRequest, RoomResponse, Roster,
+    RosterEntries, RosterEntry, StatusQuery, Submit, SubmitRefusal, SubmitRefused, TrimReason,
+    Trimmed,
 };
 pub use login::{
     AccountAction, AccountRefusal, AccountRequest, AccountResponse, Login, PasswordWant,

@@ -154,7 +154,7 @@ fn largest() -> List<Frame<'static>> {
         }),
         Frame::RoomRequest(RoomRequest {
             serial: u64::MAX,
-            action: RoomAction::Members { of: Some(name), from: account },
+            action: RoomAction::Kick { room: name, nick },
         }),
         Frame::RoomResponse(RoomResponse { serial: u64::MAX, result: Err(RoomRefusal::Store) }),
         Frame::Names(Names {
@@ -163,6 +163,7 @@ fn largest() -> List<Frame<'static>> {
             names: b"\x20nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn",
         }),
         Frame::Away(Away { text: Some(AWAY) }),
+        Frame::Left(Left { room, reason: LeftReason::Deleted }),
     ]
 }
 
