@@ -1,7 +1,7 @@
-//! `accounts`: what an operator sees of a server's accounts.
+//! `accounts` and `rooms`: what an operator sees of a server's accounts and rooms.
 
 use jiff::tz::TimeZone;
-use proto_core::server::Operation;
+use proto_core::server::{Operation, RoomOperation};
 use proto_core::time::UnixTime;
 use transport_mio::{
     control::{Account, Reply, Request},
@@ -29,7 +29,23 @@ pub(crate) fn lines(
             let rows = accounts.iter().map(|account| account_row(account, now, zone));
             std::iter::once(head).chain(rows).collect()
         }
-        (Request::List, Reply::Done) => Vec::new(),
+        (_, Reply::Rooms(rooms)) if rooms.is_empty() => vec!["There are no rooms yet.".to_owned()],
+        (_, Reply::Rooms(rooms)) => {
+            let head = row("ROOM", "CREATOR", "MEMBERS", "");
+            let rows = rooms.iter().map(|room| {
+                let creator = room.creator.map_or("-".to_owned(), |nick| nick.to_string());
+                let note = if room.invite_only { "invite-only" } else { "" };
+                row(room.name.as_str(), &creator, &room.members.to_string(), note)
+            });
+            std::iter::once(head).chain(rows).collect()
+        }
+        (Request::List | Request::Rooms, Reply::Done) => Vec::new(),
+        (Request::OperateRoom(RoomOperation::Kick(nick), room), Reply::Done) => {
+            vec![format!("{nick} is out of #{room}, and stays out until its creator invites them.")]
+        }
+        (Request::OperateRoom(RoomOperation::Delete, room), Reply::Done) => {
+            vec![format!("#{room} is gone, and what was said there. The name is free.")]
+        }
         (Request::Operate(operation, nick), Reply::Done) => vec![match operation {
             Operation::Reset => format!(
                 "The password of {nick} is forgotten. The next login of {nick} sets it, whoever \

@@ -8,7 +8,10 @@ use std::{
 };
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
-use proto_core::{id::Nick, server::Config};
+use proto_core::{
+    id::{Nick, RoomName},
+    server::Config,
+};
 
 use crate::{
     address::{Address, DEFAULT_PORT},
@@ -37,6 +40,7 @@ udpchat host <NICK>
        udpchat accounts list|reset|remove|ban|unban [<NICK>] [--port <PORT>]
        udpchat id [<NICK>] [--export <FILE>]
        udpchat id --import <FILE>
+       udpchat rooms list|remove|delete [<ROOM>] [<NICK>] [--port <PORT>]
        udpchat -s <PORT>
        udpchat -c <NICK> <SERVER-IP> <SERVER-PORT> <CLIENT-PORT>";
 
@@ -160,6 +164,42 @@ enum Form {
     #[command(after_help = "Examples:\n  udpchat accounts list\n  \
                             udpchat accounts --port 9000 ban mallory")]
     Accounts(AccountsTool),
+    /// Looks after a server's rooms, whether it runs or not
+    #[command(after_help = "Examples:\n  udpchat rooms list\n  \
+                            udpchat rooms remove tea mallory")]
+    Rooms(RoomsTool),
+}
+
+/// `rooms`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Args)]
+pub(crate) struct RoomsTool {
+    /// The server's UDP port
+    #[arg(long, global = true, default_value_t = DEFAULT_PORT, value_parser = any_port())]
+    pub(crate) port: u16,
+    #[command(subcommand)]
+    pub(crate) what: RoomsForm,
+}
+
+/// What is done to rooms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub(crate) enum RoomsForm {
+    /// Lists them: name, who created it, how many are in it
+    List,
+    /// Puts someone out of a room, and keeps them out
+    Remove {
+        /// The room
+        #[arg(value_parser = RoomName::new)]
+        room: RoomName,
+        /// Who
+        #[arg(value_parser = Nick::new)]
+        nick: Nick,
+    },
+    /// Deletes a room and what was said there: the name is free
+    Delete {
+        /// The room
+        #[arg(value_parser = RoomName::new)]
+        room: RoomName,
+    },
 }
 
 /// `accounts`.
@@ -379,6 +419,8 @@ pub(crate) enum Role {
     Accounts(AccountsTool),
     /// One's own keys.
     Id(IdTool),
+    /// An operator's hand on a server's rooms.
+    Rooms(RoomsTool),
 }
 
 /// What the program is started with.
@@ -420,6 +462,7 @@ impl Arguments {
             (Some(Form::Server(server)), None, None) => Role::Server(server),
             (Some(Form::Accounts(tool)), None, None) => Role::Accounts(tool),
             (Some(Form::Id(tool)), None, None) => Role::Id(tool),
+            (Some(Form::Rooms(tool)), None, None) => Role::Rooms(tool),
             (None, Some(port), None) => {
                 let rooms = RoomLimits::default();
                 Role::ClassicServer(Server { port, bind, accounts, rooms })

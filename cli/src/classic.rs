@@ -258,6 +258,11 @@ impl Classic {
                 self.inside = Some(room);
                 lines.push(format!("[Entered group {room} successfully!]"));
             }
+            RoomNotice::PutOut { room: To::Room(room), .. } if self.inside == Some(room) => {
+                self.inside = None;
+                let text = words::plain(&Notice::Room(notice), Grammar::Classic);
+                lines.extend(text.map(|text| format!("[{text}]")));
+            }
             RoomNotice::Left(room) => {
                 lines.push(format!("[Leave group chat {room}]"));
                 if self.inside == Some(room) {

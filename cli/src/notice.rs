@@ -6,12 +6,15 @@ use std::net::SocketAddr;
 
 use proto_core::{
     Violation,
-    client::{Failure, MessageId, PasswordError, Refusal, SendError, SubmitReason, To, Verdict},
+    client::{
+        AccountChange, Failure, MessageId, PasswordError, Refusal, SendError, SubmitReason, To,
+        Verdict,
+    },
     id::{NameError, Nick, Position, PublicKey, RoomName},
     time::UnixTime,
     wire::{
-        CloseReason, PasswordWant, Presence, RegisterRefusal, Retention, RoomAction, RoomRefusal,
-        TrimReason,
+        AccountRefusal, CloseReason, LeftReason, PasswordWant, Presence, RegisterRefusal,
+        Retention, RoomAction, RoomRefusal, TrimReason,
     },
 };
 
@@ -61,8 +64,15 @@ pub(crate) enum Notice<'a> {
     },
     /// The nick is not to be had.
     RegisterRefused(RegisterRefusal),
-    /// The nick is to be had with a password.
+    /// The nick is to be had with a password, or another is to be typed.
     Password(AskedPassword),
+    /// What came of a request about the user's own account.
+    Account {
+        /// The request.
+        change: AccountChange,
+        /// It was done, or why it was not.
+        result: Result<(), AccountRefusal>,
+    },
     /// The nicks, or who is online. The first after a [`Notice::Registered`] that
     /// was asked for comes whether something changed or not.
     Table {
@@ -291,6 +301,19 @@ pub(crate) enum AskedPassword {
         /// How long.
         wait: Duration,
     },
+    /// This device's key is to be endorsed by another: strangers' guesses hold it up for `wait`.
+    HeldUp {
+        /// How long, at the least.
+        wait: Duration,
+        /// This device's key.
+        key: PublicKey,
+    },
+    /// The one that the account has is to be typed, to have another.
+    Old,
+    /// The one that it is to have is to be typed.
+    Replacement,
+    /// Nobody is there who could type it.
+    NotInScripts,
     /// A new one is to be typed again.
     Again,
     /// The two were not the same.
@@ -403,6 +426,15 @@ pub(crate) enum RoomNotice<'a> {
     StillIn(&'a [RoomName]),
     /// One is in it no longer.
     Left(RoomName),
+    /// What its creator wished for a room is so.
+    Moderated(RoomAction),
+    /// The user was put out of one.
+    PutOut {
+        /// Which.
+        room: To,
+        /// Why.
+        why: LeftReason,
+    },
     /// A request was refused.
     Refused {
         /// The request.

@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use jiff::{Timestamp, tz::TimeZone};
 use proto_core::{
-    client::{Failure, Refusal, SendError, To},
+    client::{AccountChange, Failure, Refusal, SendError, To},
     id::RoomName,
     time::UnixTime,
     wire::{
-        CloseReason, PasswordWant, Presence, RegisterRefusal, Retention, RoomAction, RoomRefusal,
-        TrimReason,
+        AccountRefusal, CloseReason, LeftReason, PasswordWant, Presence, RegisterRefusal,
+        Retention, RoomAction, RoomRefusal, TrimReason,
     },
 };
+
+use transport_mio::key_text;
 
 use crate::{
     arguments::DAY,
@@ -154,6 +156,7 @@ pub(crate) fn plain(notice: &Notice<'_>, grammar: Grammar) -> Option<String> {
     let text = match notice {
         Notice::RegisterRefused(why) => register_refusal(*why),
         Notice::Password(asked) => return Some(password(asked)),
+        Notice::Account { change, result } => return Some(account(*change, *result)),
         Notice::Gap { from, missing: 1 } => {
             return Some(format!(
                 "1 message from {from} is missing here; ask them to send it again"
@@ -246,9 +249,13 @@ fn room(notice: &RoomNotice<'_>) -> Option<String> {
     Some(match notice {
         RoomNotice::Refused { action, why } => {
             let room = match action {
-                RoomAction::Create(name) | RoomAction::Join(name) | RoomAction::Leave(name) => {
-                    Some(name)
-                }
+                RoomAction::Create(name)
+                | RoomAction::Join(name)
+                | RoomAction::Leave(name)
+                | RoomAction::Delete(name)
+                | RoomAction::Kick { room: name, .. }
+                | RoomAction::Invite { room: name, .. }
+                | RoomAction::InviteOnly { room: name, .. } => Some(name),
                 RoomAction::Members { of, .. } => of.as_ref(),
                 RoomAction::Rooms { .. } => None,
             };
@@ -268,6 +275,31 @@ fn room(notice: &RoomNotice<'_>) -> Option<String> {
             };
             format!("{missing} {messages} to {} can no longer be read: {why}", whom(room))
         }
+        RoomNotice::Moderated(RoomAction::Kick { room, nick }) => {
+            format!("out of #{room} now, for good: {nick}; /invite {nick} lets them in again")
+        }
+        RoomNotice::Moderated(RoomAction::Invite { room, nick }) => {
+            format!("welcome in #{room} now: {nick}; tell them to /join #{room}")
+        }
+        RoomNotice::Moderated(RoomAction::InviteOnly { room, on: true }) => {
+            format!("only those whom you /invite can join #{room}; who is in it stays")
+        }
+        RoomNotice::Moderated(RoomAction::InviteOnly { room, on: false }) => {
+            format!("anyone can join #{room}")
+        }
+        RoomNotice::Moderated(RoomAction::Delete(room)) => {
+            format!("#{room} is no more, and what was said there; its name is free")
+        }
+        RoomNotice::PutOut { room, why: LeftReason::Removed } => format!(
+            "you were put out of {} by whoever created it, or by the server's operator; ask them to \
+             /invite you",
+            whom(room)
+        ),
+        RoomNotice::PutOut { room, .. } => format!(
+            "{} is no more: whoever created it, or the server's operator, has deleted it; what came \
+             before is in /history",
+            whom(room)
+        ),
         RoomNotice::Reset(room) => format!(
             "the server's log of {} is not the one from before: it was put back or begun anew; what \
              is new in it follows",
@@ -295,6 +327,20 @@ fn room_refusal(room: Option<&RoomName>, why: RoomRefusal) -> String {
     match why {
         RoomRefusal::Exists => format!("{room} exists already; /join {room} enters it"),
         RoomRefusal::Unknown => format!("there is no {room}; /rooms lists the rooms"),
+        RoomRefusal::NotCreator => {
+            format!("{room} is somebody else's; ask whoever created it, or the server's operator")
+        }
+        RoomRefusal::NoPerson => "nobody else here has that nick; /who lists the nicks".to_owned(),
+        RoomRefusal::NotInvited => {
+            format!("only those who are invited can join {room}; ask whoever created it")
+        }
+        RoomRefusal::Barred => {
+            format!("you were put out of {room}; ask whoever created it to /invite you")
+        }
+        RoomRefusal::Lookalike => format!(
+            "there is a room whose name looks like {room} (l, I, i and 1 are alike, and so are O, o \
+             and 0); choose another name, or see /rooms"
+        ),
         RoomRefusal::RoomFull => format!(
             "{room} is full; try again when somebody has left it, or have the server's operator \
              allow it more members"
@@ -332,6 +378,10 @@ fn register_refusal(why: RegisterRefusal) -> &'static str {
             "the operator of this server has banned that nick or your key; only the operator can \
              undo that"
         }
+        RegisterRefusal::Lookalike => {
+            "somebody here has a nick that looks like that one (l, I, i and 1 are alike, and so are O, \
+             o and 0); choose another"
+        }
         RegisterRefusal::Exhausted => {
             "your key has used up all that it can be started with; use another --data-dir"
         }
@@ -368,6 +418,18 @@ fn password(asked: &AskedPassword) -> String {
             "this nick is in use: type its password, it is not shown, to use the nick here"
                 .to_owned()
         }
+        AskedPassword::HeldUp { wait, key } => format!(
+            "someone else's wrong passwords hold this device up, for {} or longer; where you are \
+             logged in, /endorse {} lets it in at once",
+            seconds(*wait),
+            key_text::encode(&key)
+        ),
+        AskedPassword::Old => "type the password that you have, it is not shown".to_owned(),
+        AskedPassword::Replacement => "type the new password, it is not shown".to_owned(),
+        AskedPassword::NotInScripts => {
+            "/passwd asks for passwords, and a script has nobody to type them; type it at a terminal"
+                .to_owned()
+        }
         AskedPassword::Again => "type the same password again".to_owned(),
         AskedPassword::Different => {
             "the two are not the same; type the password that you want".to_owned()
@@ -381,6 +443,38 @@ fn password(asked: &AskedPassword) -> String {
         AskedPassword::Unavailable { given: false, .. } => {
             format!("this nick needs a password; set {VARIABLE}, or pass --password-fd")
         }
+    }
+}
+
+/// What came of a request about the user's own account, and what to do.
+fn account(change: AccountChange, result: Result<(), AccountRefusal>) -> String {
+    match (change, result) {
+        (AccountChange::Password, Ok(())) => {
+            "your password is changed; the old one lets no device in any more".to_owned()
+        }
+        (AccountChange::Endorsement { key }, Ok(())) => format!(
+            "the device with the key {} can log in with your password in the next 10 minutes, \
+             whatever others try",
+            key_text::encode(&key)
+        ),
+        (_, Err(AccountRefusal::Wrong { wait })) => format!(
+            "that is not your password; it is as it was, and /passwd is looked at again in {}",
+            seconds(Duration::from_millis(wait.into()))
+        ),
+        (_, Err(AccountRefusal::Busy { wait })) => format!(
+            "the server looks at no password just now; nothing is changed, try again in {}",
+            seconds(Duration::from_millis(wait.into()))
+        ),
+        (AccountChange::Password, Err(AccountRefusal::NoPassword)) => {
+            "your nick has no password on this server: it belongs to your key".to_owned()
+        }
+        (_, Err(AccountRefusal::NoPassword)) => {
+            "your nick has no password on this server, so no other device can log in".to_owned()
+        }
+        (_, Err(AccountRefusal::Store)) => {
+            "the server could not save that; tell its operator, and try again".to_owned()
+        }
+        _ => NO_WORDS.to_owned(),
     }
 }
 

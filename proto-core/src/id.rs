@@ -76,7 +76,8 @@ pub const MAX_NAME: usize = 32;
 /// starting with a letter or digit.
 ///
 /// ASCII on purpose: no two nicks can look alike in different scripts. The case
-/// is kept for display; two nicks that differ in case only are the same nick.
+/// is kept for display; two nicks that differ in case only are the same nick. Nicks that look alike
+/// are two nicks, of which a server gives one ([`Self::skeleton`]).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Nick(Word);
 
@@ -126,6 +127,12 @@ macro_rules! name {
             /// What two spellings of one name share: the name in lower case, zero-padded.
             pub fn folded(&self) -> [u8; MAX_NAME] {
                 self.0.folded()
+            }
+
+            /// What names share that look alike: the name in lower case, zero-padded, with `l` for
+            /// `i` and `1`, and `o` for `0`. A server takes one of those.
+            pub fn skeleton(&self) -> [u8; MAX_NAME] {
+                self.0.skeleton()
             }
         }
 
@@ -186,6 +193,14 @@ impl Word {
 
     fn folded(&self) -> [u8; MAX_NAME] {
         self.bytes.map(|b| b.to_ascii_lowercase())
+    }
+
+    fn skeleton(&self) -> [u8; MAX_NAME] {
+        self.folded().map(|b| match b {
+            b'i' | b'1' => b'l',
+            b'0' => b'o',
+            other => other,
+        })
     }
 }
 
@@ -400,6 +415,18 @@ mod tests {
             assert_eq!(Nick::new(bad).unwrap_err(), why, "{bad:?}");
         }
         assert_eq!(Nick::new("Alice").unwrap(), Nick::new("aLICE").unwrap());
+    }
+
+    #[test]
+    fn names_that_look_alike_have_one_skeleton() {
+        let skeleton = |name| Nick::new(name).unwrap().skeleton();
+        for alike in [["paul", "PAUI"], ["pau1", "pauL"], ["b0b", "bOb"], ["i1l", "Lli"]] {
+            assert_eq!(skeleton(alike[0]), skeleton(alike[1]), "{alike:?}");
+        }
+        for apart in [["a-b", "a_b"], ["a.b", "a-b"], ["rn", "m"], ["bob", "bobo"], ["5", "s"]] {
+            assert_ne!(skeleton(apart[0]), skeleton(apart[1]), "{apart:?}");
+        }
+        assert_ne!(Nick::new("b0b").unwrap(), Nick::new("bob").unwrap());
     }
 
     #[test]

@@ -4,11 +4,11 @@ use core::fmt;
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-/// The longest password, in bytes.
-pub const MAX_PASSWORD: usize = 128;
+/// The longest password, in bytes: the old one and the new one fit one frame.
+pub const MAX_PASSWORD: usize = 100;
 
-/// A password.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+/// The place of a password. It is written and wiped where it is: what is moved leaves a copy behind.
+#[derive(Zeroize, ZeroizeOnDrop)]
 pub(crate) struct Password {
     length: u8,
     bytes: [u8; MAX_PASSWORD],
@@ -24,23 +24,49 @@ pub(crate) enum PasswordLength {
 }
 
 impl Password {
-    /// Of these bytes.
+    /// None.
+    pub(crate) const EMPTY: Self = Self { length: 0, bytes: [0; MAX_PASSWORD] };
+
+    /// These bytes are the password from now on.
+    ///
+    /// # Errors
+    /// [`PasswordLength`] says which bound they break; nothing has changed then.
+    pub(crate) fn set(&mut self, bytes: &[u8]) -> Result<(), PasswordLength> {
+        Self::check(bytes)?;
+        self.wipe();
+        if let Some(place) = self.bytes.get_mut(..bytes.len()) {
+            place.copy_from_slice(bytes);
+            self.length = bytes.len() as u8;
+        }
+        Ok(())
+    }
+
+    /// Whether bytes can be a password.
     ///
     /// # Errors
     /// [`PasswordLength`] says which bound they break.
-    pub(crate) fn new(bytes: &[u8]) -> Result<Self, PasswordLength> {
-        if bytes.is_empty() {
-            return Err(PasswordLength::Empty);
+    pub(crate) fn check(bytes: &[u8]) -> Result<(), PasswordLength> {
+        match bytes.len() {
+            0 => Err(PasswordLength::Empty),
+            1..=MAX_PASSWORD => Ok(()),
+            _ => Err(PasswordLength::TooLong),
         }
-        let mut password = Self { length: bytes.len() as u8, bytes: [0; MAX_PASSWORD] };
-        let place = password.bytes.get_mut(..bytes.len()).ok_or(PasswordLength::TooLong)?;
-        place.copy_from_slice(bytes);
-        Ok(password)
     }
 
-    /// The bytes.
+    /// It is gone from memory.
+    pub(crate) fn wipe(&mut self) {
+        self.zeroize();
+    }
+
+    /// The bytes; empty for none.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..usize::from(self.length)).unwrap_or_default()
+    }
+}
+
+impl Default for Password {
+    fn default() -> Self {
+        Self::EMPTY
     }
 }
 
@@ -57,12 +83,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_password_is_bounded_and_never_shown() {
-        let password = Password::new(b"open sesame").unwrap();
+    fn a_password_is_bounded_never_shown_and_wiped_where_it_is() {
+        let mut password = Password::EMPTY;
+        password.set(b"open sesame").unwrap();
         assert_eq!(password.as_bytes(), b"open sesame");
         assert_eq!(format!("{password:?}"), "Password(…)");
-        assert!(Password::new(&[7; MAX_PASSWORD]).is_ok());
-        assert_eq!(Password::new(&[]).unwrap_err(), PasswordLength::Empty);
-        assert_eq!(Password::new(&[7; MAX_PASSWORD + 1]).unwrap_err(), PasswordLength::TooLong);
+        password.set(b"sesame").unwrap();
+        assert_eq!(password.bytes[..9], *b"sesame\0\0\0", "nothing is left of the one before");
+        assert_eq!(password.set(&[]), Err(PasswordLength::Empty));
+        assert_eq!(password.set(&[7; MAX_PASSWORD + 1]), Err(PasswordLength::TooLong));
+        assert_eq!(password.as_bytes(), b"sesame");
+        password.wipe();
+        assert_eq!((password.length, password.bytes), (0, [0; MAX_PASSWORD]));
+        assert!(password.set(&[7; MAX_PASSWORD]).is_ok());
     }
 }

@@ -114,6 +114,8 @@ pub enum AccountState {
 pub(crate) struct PasswordRecord<'a> {
     /// As the host made it; empty if the password is forgotten.
     pub(crate) hash: &'a [u8],
+    /// The request's that changed the password to this one; 0 for none.
+    pub(crate) serial: u64,
 }
 
 /// A server's record of a room, in `Log::Rooms` under its number + 1.
@@ -123,8 +125,10 @@ pub(crate) struct RoomRecord {
     pub(crate) creator: Account,
     /// The creator's command's.
     pub(crate) serial: u64,
-    /// It has given way to another.
+    /// It has given way to another, or was deleted.
     pub(crate) removed: bool,
+    /// Only those who are invited may become members.
+    pub(crate) invite_only: bool,
 }
 
 /// A room's record of a member, in `Log::Members` under the account's number + 1.
@@ -132,8 +136,20 @@ pub(crate) struct RoomRecord {
 pub(crate) struct MemberRecord {
     /// The last entry of the room's log that came before it joined.
     pub(crate) since: u64,
-    /// It is a member no longer.
-    pub(crate) left: bool,
+    pub(crate) standing: Standing,
+}
+
+/// What an account is in a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Standing {
+    /// Nothing: it was never in it, or left.
+    Nobody,
+    /// A member.
+    Member,
+    /// It may become a member, whoever else may.
+    Invited,
+    /// It must not become one.
+    Barred,
 }
 
 /// The header of an entry of a room's log; its body is the author's time and the text.
@@ -266,14 +282,15 @@ pub(crate) mod tests {
             state: AccountState::Removed,
             key_number: u32::MAX,
         }));
-        assert!(fits(&PasswordRecord { hash: &[255; crate::host::MAX_HASH] }));
+        assert!(fits(&PasswordRecord { hash: &[255; crate::host::MAX_HASH], serial: u64::MAX }));
         assert!(fits(&RoomRecord {
             name: room,
             creator: account,
             serial: u64::MAX,
-            removed: true
+            removed: true,
+            invite_only: true,
         }));
-        assert!(fits(&MemberRecord { since: u64::MAX, left: true }));
+        assert!(fits(&MemberRecord { since: u64::MAX, standing: Standing::Barred }));
         assert!(fits(&EntryRecord {
             from: account,
             nick,

@@ -23,7 +23,7 @@ use crate::{
     received::Received,
     record::{
         Access, AccountRecord, AccountState, EntryRecord, InboxRecord, MailRecord, MemberRecord,
-        PairRecord, PlaceRecord, RoomRecord, encode, record_bound,
+        PairRecord, PlaceRecord, RoomRecord, Standing, encode, record_bound,
     },
     server::{self, Server},
     session::{Identity, Portable},
@@ -179,9 +179,14 @@ fn extreme(log: Log, dice: &mut Random) -> Vec<u8> {
             name: room,
             creator: account,
             serial: number.0,
+            invite_only: one_in(2, dice),
             removed: one_in(9, dice),
         }),
-        Log::Members(_) => record!(MemberRecord { since: number.0, left: false }),
+        Log::Members(_) => record!(MemberRecord {
+            since: number.0,
+            standing: [Standing::Member, Standing::Invited, Standing::Barred]
+                [dice.u32() as usize % 3],
+        }),
         Log::Room(_) => {
             record!(EntryRecord {
                 from: account,

@@ -26,13 +26,14 @@ use proto_core::{
     },
     time::{Instant, UnixTime},
     wire::{
-        Accept, Ack, AckGap, Away, CloseReason, CreditLimit, Datagram, DeliveryStatus,
-        FRAGMENT_UNIT, Frame, FrameWriter, Frames, Hello, HelloTo, Init, Joined, KeyHistory,
-        Limits, Login, MAX_ACK_RANGES, MAX_DATAGRAM, Mail, MailAck, Message, Names, PacketHeader,
-        PasswordWant, PasswordWanted, Presence, Read, Receipt, Register, RegisterRefusal,
-        Registered, Rekey, Rekeyed, Retention, Retry, RoomAction, RoomEntry, RoomRefusal,
-        RoomRequest, RoomResponse, Roster, RosterEntry, Secret, StatusQuery, Submit, SubmitRefusal,
-        SubmitRefused, TrimReason, Trimmed, VERSION,
+        Accept, AccountAction, AccountRefusal, AccountRequest, AccountResponse, Ack, AckGap, Away,
+        CloseReason, CreditLimit, Datagram, DeliveryStatus, FRAGMENT_UNIT, Frame, FrameWriter,
+        Frames, Hello, HelloTo, Init, Joined, KeyHistory, Left, LeftReason, Limits, Login,
+        MAX_ACK_RANGES, MAX_DATAGRAM, Mail, MailAck, Message, Names, PacketHeader, PasswordWant,
+        PasswordWanted, Presence, Read, Receipt, Register, RegisterRefusal, Registered, Rekey,
+        Rekeyed, Retention, Retry, RoomAction, RoomEntry, RoomRefusal, RoomRequest, RoomResponse,
+        Roster, RosterEntry, Secret, StatusQuery, Submit, SubmitRefusal, SubmitRefused, TrimReason,
+        Trimmed, VERSION,
     },
 };
 
@@ -876,6 +877,12 @@ fn registration_samples() -> Vec<Sample> {
             RegisterRefusal::Exhausted,
             5,
         ),
+        not(
+            "register-refused.lookalike",
+            "RegisterRefused: Lookalike",
+            RegisterRefusal::Lookalike,
+            6,
+        ),
         sample(
             "password-wanted",
             "PasswordWanted: Known, looked at now, in answer to a Register",
@@ -968,6 +975,10 @@ fn message_samples() -> Vec<Sample> {
     let not = |name, about, reason, code| {
         sample(name, about, refused(reason), &[n(0), n(1), n(3), n(7), n(code)])
     };
+    let answer = |name, about, result, code: &[Vec<u8>]| {
+        let response = AccountResponse { serial: 1 << 63, result };
+        sample(name, about, Frame::AccountResponse(response), &[&[n(1 << 63)], code].concat())
+    };
     vec![
         sample(
             "message",
@@ -1040,6 +1051,49 @@ fn message_samples() -> Vec<Sample> {
                 nick: nick("alice"),
             }),
             &[n(0), count::<32>(0x20).to_vec(), counted(b"alice")],
+        ),
+        sample(
+            "account-request.password",
+            "AccountRequest: serial 2^63, another password, \"new\", than \"old\"",
+            Frame::AccountRequest(AccountRequest {
+                serial: 1 << 63,
+                action: AccountAction::ChangePassword { old: Secret(b"old"), new: Secret(b"new") },
+            }),
+            &[n(1 << 63), n(0), counted(b"old"), counted(b"new")],
+        ),
+        sample(
+            "account-request.endorse",
+            "AccountRequest: serial 2^63, the device with the key 20 21 … 3f may log in",
+            Frame::AccountRequest(AccountRequest {
+                serial: 1 << 63,
+                action: AccountAction::Endorse { key: PublicKey(count(0x20)) },
+            }),
+            &[n(1 << 63), n(1), count::<32>(0x20).to_vec()],
+        ),
+        answer("account-response.done", "AccountResponse: serial 2^63, done", Ok(()), &[n(0)]),
+        answer(
+            "account-response.wrong",
+            "AccountResponse: serial 2^63, Wrong, none is looked at for 2,000 ms",
+            Err(AccountRefusal::Wrong { wait: 2000 }),
+            &[n(1), n(0), n(2000)],
+        ),
+        answer(
+            "account-response.busy",
+            "AccountResponse: serial 2^63, Busy, none is looked at for 1,000 ms",
+            Err(AccountRefusal::Busy { wait: 1000 }),
+            &[n(1), n(1), n(1000)],
+        ),
+        answer(
+            "account-response.no-password",
+            "AccountResponse: serial 2^63, NoPassword",
+            Err(AccountRefusal::NoPassword),
+            &[n(1), n(2)],
+        ),
+        answer(
+            "account-response.store",
+            "AccountResponse: serial 2^63, Store",
+            Err(AccountRefusal::Store),
+            &[n(1), n(3)],
         ),
         sample(
             "mail",
@@ -1216,6 +1270,33 @@ fn room_samples() -> Vec<Sample> {
         ),
         refused("room_response.store", "RoomResponse: Store", RoomRefusal::Store, 4),
         refused("room_response.too-many", "RoomResponse: TooMany", RoomRefusal::TooMany, 5),
+        refused(
+            "room_response.not-creator",
+            "RoomResponse: NotCreator",
+            RoomRefusal::NotCreator,
+            7,
+        ),
+        refused("room_response.no-person", "RoomResponse: NoPerson", RoomRefusal::NoPerson, 8),
+        refused(
+            "room_response.not-invited",
+            "RoomResponse: NotInvited",
+            RoomRefusal::NotInvited,
+            9,
+        ),
+        refused("room_response.barred", "RoomResponse: Barred", RoomRefusal::Barred, 10),
+        sample(
+            "left.removed",
+            "Left: room 3, Removed",
+            Frame::Left(Left { room: Room(3), reason: LeftReason::Removed }),
+            &[n(3), n(0)],
+        ),
+        sample(
+            "left.deleted",
+            "Left: room 3, Deleted",
+            Frame::Left(Left { room: Room(3), reason: LeftReason::Deleted }),
+            &[n(3), n(1)],
+        ),
+        refused("room_response.lookalike", "RoomResponse: Lookalike", RoomRefusal::Lookalike, 6),
         sample(
             "names",
             "Names: alice and bob, more from account 9 on",

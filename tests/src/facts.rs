@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proto_core::{
-    client::{Event, Status},
+    client::{AccountChange, Event, Status},
     id::{PublicKey, Room as RoomNumber},
-    wire::{CloseReason, PasswordWant, Presence, RegisterRefusal},
+    wire::{
+        AccountRefusal, CloseReason, PasswordWant, Presence, RegisterRefusal, RoomAction,
+        RoomRefusal,
+    },
 };
 
 use crate::{place::Place, world::World};
@@ -58,7 +61,8 @@ pub(crate) fn facts(world: &mut World, after_crash: bool) -> Facts {
         let to = match laws.rooms().room(&recipient) {
             Some(room) => {
                 let named = rooms.iter().find(|(_, number)| *number == room);
-                named.map_or_else(|| format!("{room:?}"), |(name, _)| format!("#{name}"))
+                named
+                    .map_or_else(|| "a room that is no more".into(), |(name, _)| format!("#{name}"))
             }
             None => name_of(world, recipient),
         };
@@ -147,7 +151,10 @@ enum About {
 fn line(event: &Event, text: &str) -> Option<(About, String)> {
     let answer = |line: String| Some((About::Answer, line));
     match event {
-        Event::Ready
+        // If the server crashes meanwhile, the next session says of a room that one has left, by
+        // naming the others.
+        Event::RoomLeft { .. }
+        | Event::Ready
         | Event::RosterChanged
         | Event::Accepted { .. }
         | Event::Submitted { .. }
@@ -161,9 +168,22 @@ fn line(event: &Event, text: &str) -> Option<(About, String)> {
             answer(format!("registered, returning: {returning}, mail: {mail}"))
         }
         Event::PasswordWanted { why, .. } => answer(format!("password wanted: {why:?}")),
+        // Whoever asks again after a crash finds that it was done.
+        Event::AccountResponse { change, result: Ok(()) | Err(AccountRefusal::Wrong { .. }) } => {
+            answer(match change {
+                AccountChange::Password => "the password is judged".into(),
+                AccountChange::Endorsement { .. } => "the device is endorsed".into(),
+            })
+        }
+        Event::AccountResponse { .. } => None,
         // Who has not heard the one is told the other.
         Event::ServerClosed(CloseReason::Expelled)
         | Event::RegisterRefused(RegisterRefusal::Banned) => Some((About::News, "banned".into())),
+        // Whoever asks again after a crash finds that it was done.
+        Event::RoomResponse {
+            action: RoomAction::Delete(room),
+            result: Ok(()) | Err(RoomRefusal::Unknown),
+        } => answer(format!("there is no {room}")),
         Event::RegisterRefused(_) | Event::Deregistered { .. } | Event::RoomResponse { .. } => {
             answer(format!("{event:?}"))
         }

@@ -70,6 +70,8 @@ pub struct Node {
     pub store: Store,
     /// Its clocks.
     pub clock: Clock,
+    /// How long it takes over a password, at the least.
+    pub judging: Moment,
     place: Place,
     key: PublicKey,
     secret: [u8; 32],
@@ -149,6 +151,7 @@ impl Node {
             role: None,
             store: Store::default(),
             clock,
+            judging: 20_000,
             life: 0,
             is_ready: false,
             put_back: 0,
@@ -471,7 +474,7 @@ impl Node {
     pub(crate) fn judge(&mut self, cx: &mut Ctx, ticket: Ticket, judged: Judged) {
         let busy = cx.faults.failing_store && cx.dice.chance(100);
         let judged = if busy { Judged::Busy } else { judged };
-        let span = 20_000 + cx.dice.below(cx.faults.tarries(200_000));
+        let span = self.judging + cx.dice.below(cx.faults.tarries(200_000));
         cx.task(span, self.life(), Task::Judged(ticket, judged));
     }
 

@@ -45,8 +45,10 @@ pub struct RoomRecord {
     pub creator: Account,
     /// With which command.
     pub serial: u64,
-    /// It has given way to another.
+    /// It has given way to another, or was deleted.
     pub removed: bool,
+    /// Only those who are invited may become members.
+    pub invite_only: bool,
 }
 
 /// A room's record of a member.
@@ -54,8 +56,21 @@ pub struct RoomRecord {
 pub struct MemberRecord {
     /// The last entry before it joined.
     pub since: u64,
-    /// It is a member no longer.
-    pub left: bool,
+    /// What it is.
+    pub standing: Standing,
+}
+
+/// What an account is in a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum Standing {
+    /// Nothing.
+    Nobody,
+    /// A member.
+    Member,
+    /// It may become a member.
+    Invited,
+    /// It must not become one.
+    Barred,
 }
 
 /// The header of an entry of a room.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proto_core::{
     client,
-    id::{Account, Room as RoomNumber, RoomName},
+    id::{Account, Nick, Room as RoomNumber, RoomName},
     server::{self, Logins},
     wire::RoomAction,
 };
@@ -62,9 +62,17 @@ pub const STORIES: &[Story] = &[
     },
     Story { name: "last-words", tell: last_words, ..PLAIN },
     Story { name: "rooms", people: &["alice", "bob", "carol"], tell: rooms, ..PLAIN },
+    Story { name: "moderation", people: &["alice", "bob", "carol"], tell: moderation, ..PLAIN },
     Story { name: "retention", server: two_entries, counts: true, tell: retention, ..PLAIN },
     Story { name: "away", tell: away, ..PLAIN },
     Story { name: "passwords", logins: Logins::Password, tell: passwords, ..PLAIN },
+    Story {
+        name: "new-password",
+        logins: Logins::Password,
+        clients: keep_alive,
+        tell: new_password,
+        ..PLAIN
+    },
     Story {
         name: "author-moves",
         logins: Logins::Password,
@@ -311,6 +319,48 @@ fn rooms(tale: &mut Tale) {
     tale.pause("no such room");
 }
 
+/// A room whose creator puts someone out, lets only some in, and ends it.
+fn moderation(tale: &mut Tale) {
+    gather(tale, &["alice", "bob", "carol"]);
+    let den = RoomName::new("den").expect("a room name");
+    let nick = |text| Nick::new(text).expect("a nick");
+    tale.creates("alice", "den");
+    tale.joins("alice", "den");
+    tale.pause("a room");
+    tale.joins("bob", "den");
+    tale.pause("both are in");
+    tale.says("bob", "#den", "hello");
+    tale.pause("in the room");
+    tale.wishes("bob", RoomAction::Kick { room: den, nick: nick("alice") });
+    tale.wishes("alice", RoomAction::Kick { room: den, nick: nick("bob") });
+    tale.pause("one is put out");
+    tale.joins("bob", "den");
+    tale.pause("and kept out");
+    tale.wishes("alice", RoomAction::InviteOnly { room: den, on: true });
+    tale.pause("invited only");
+    tale.joins("carol", "den");
+    tale.pause("without being invited");
+    for who in ["bob", "carol"] {
+        tale.wishes("alice", RoomAction::Invite { room: den, nick: nick(who) });
+    }
+    tale.pause("both are invited");
+    for who in ["bob", "carol"] {
+        tale.joins(who, "den");
+    }
+    tale.pause("they are in");
+    tale.leaves("carol");
+    tale.pause("one leaves");
+    tale.says("alice", "#den", "the last word");
+    tale.pause("before the end");
+    tale.wishes("alice", RoomAction::Delete(den));
+    tale.pause("the end");
+    tale.arrives("carol");
+    tale.creates("bob", "den");
+    tale.pause("another of that name");
+    tale.joins("carol", "den");
+    tale.pause("which is open");
+}
+
 /// A room that keeps less than someone has missed.
 fn retention(tale: &mut Tale) {
     gather(tale, &["alice", "bob"]);
@@ -355,6 +405,21 @@ fn passwords(tale: &mut Tale) {
     tale.pause("one leaves");
     tale.arrives("alice");
     tale.pause("who has the key needs none");
+}
+
+/// A password is changed, and a second device let in.
+fn new_password(tale: &mut Tale) {
+    gather(tale, &["alice"]);
+    tale.changes_password("alice", "the password of alice", "new");
+    tale.pause("another password");
+    tale.tries("alice", &["new"]);
+    tale.has_another("alice", "tablet");
+    tale.endorses("alice", "tablet");
+    tale.pause("another device is vouched for");
+    tale.tries("tablet", &["new"]);
+    tale.arrives("tablet");
+    tale.pause_for("the other moves", KEEP_ALIVE);
+    tale.yields("alice");
 }
 
 /// Mail whose author has another device when it is fetched.

@@ -8,7 +8,7 @@ use proto_core::{
     id::{Nick, RoomName},
     record::MAX_RECORD,
     server::{self, Logins, Operation},
-    wire::{RegisterRefusal, RoomAction, RoomRefusal},
+    wire::{AccountRefusal, RegisterRefusal, RoomAction, RoomRefusal},
 };
 
 use crate::{
@@ -20,6 +20,7 @@ use crate::{
     memory::Room,
     node::{Kind, Plan},
     place::{Place, SERVER},
+    role::Input,
     setup::Setup,
     trace::Telling,
     world::World,
@@ -144,6 +145,8 @@ enum Deed {
     Say(To, String),
     /// Asked for something; since so many things told, it was asked for.
     RoomAction(RoomAction, Option<(u64, usize)>),
+    /// Have something done about the account; since so many things told, it was asked for.
+    Account(Input, Option<(u64, usize)>),
     /// Be away, or back.
     Away(String),
     /// End the program, and start it again.
@@ -345,6 +348,17 @@ impl Tale {
         self.world.nodes[place].user.types(passwords.iter().map(ToString::to_string).collect());
     }
 
+    /// Someone wants another password.
+    pub fn changes_password(&mut self, who: &str, old: &str, new: &str) {
+        self.will(who, Deed::Account(Input::ChangePassword(old.into(), new.into()), None));
+    }
+
+    /// Someone vouches for a second device.
+    pub fn endorses(&mut self, who: &str, device: &str) {
+        let device = self.at(device);
+        self.will(who, Deed::Account(Input::Endorse(self.world.nodes[device].key()), None));
+    }
+
     /// Nothing passes between two for so many milliseconds.
     pub fn parts(&mut self, one: &str, other: &str, span: Moment) {
         let (one, other) = (self.at(one), self.at(other));
@@ -468,6 +482,7 @@ impl Tale {
                 taken
             }
             Deed::RoomAction(action, asked) => self.wishes_once(place, action, asked),
+            Deed::Account(input, asked) => self.account_once(place, input, asked),
             Deed::Away(text) => {
                 let online = status == Some(Status::Online);
                 if online {
@@ -531,6 +546,37 @@ impl Tale {
         });
         let answer = answers.rev().find(|(what, _)| what == action);
         if answer.is_some_and(|(_, result)| result == Err(RoomRefusal::Store)) {
+            *asked = None;
+            return false;
+        }
+        answer.is_some()
+    }
+
+    /// Whether a request about the account was answered. Whoever asks again in another run may find
+    /// that it was done.
+    fn account_once(
+        &mut self,
+        place: Place,
+        input: &Input,
+        asked: &mut Option<(u64, usize)>,
+    ) -> bool {
+        let node = &mut self.world.nodes[place];
+        let (run, told) = (node.store.boots(), node.user.told().len());
+        if node.client().map(|client| client.status()) != Some(Status::Online) {
+            *asked = None;
+            return false;
+        }
+        let Some((_, from)) = asked.filter(|(before, _)| *before == run) else {
+            *asked = Some((run, told));
+            self.world.input(place, input.clone());
+            return false;
+        };
+        let mut answers = node.user.told()[from..].iter().filter_map(|told| match told.event {
+            Event::AccountResponse { result, .. } => Some(result),
+            _ => None,
+        });
+        let answer = answers.next_back();
+        if answer == Some(Err(AccountRefusal::Store)) {
             *asked = None;
             return false;
         }

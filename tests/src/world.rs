@@ -356,11 +356,7 @@ impl World {
     // ---- what roles do
 
     /// Passes an input to a node's role and carries out what it owes then.
-    pub(crate) fn input(
-        &mut self,
-        place: Place,
-        input: Input,
-    ) -> Option<Result<MessageId, SendError>> {
+    pub fn input(&mut self, place: Place, input: Input) -> Option<Result<MessageId, SendError>> {
         let node = &mut self.nodes[place];
         let (turn, said) = node.take(&mut self.cx, input)?;
         if let Some((id, to, text)) = said {

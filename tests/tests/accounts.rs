@@ -3,21 +3,23 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use proto_core::{
-    client::{Event, Status, Verdict},
-    id::Nick,
+    client::{AccountChange, Event, Status, Verdict},
+    id::{Nick, RoomName},
     server::{Logins, Operation},
-    wire::{Frame, PasswordWant, RegisterRefusal},
+    wire::{AccountRefusal, Frame, PasswordWant, RegisterRefusal, RoomAction, RoomRefusal},
 };
 use simulation::{
     clock::{Moment, SECOND},
     dice::Dice,
     faults::Faults,
     life::Life,
+    node::Kind,
     place::{Place, SERVER},
+    role::Input,
     runner,
     setup::Setup,
     trace::{Telling, last_lines},
-    world::World,
+    world::{World, part},
 };
 
 /// Longer than anything takes on a good network, and longer than users take to type.
@@ -604,5 +606,236 @@ fn two_restless_devices_lose_nothing_on_a_bad_network() {
             }
             std::panic::resume_unwind(panic);
         }
+    }
+}
+
+/// One key asks for two nicks, from two addresses at once: it gets one of them, also in the store.
+#[test]
+fn a_key_has_one_nick_however_many_it_asks_for_at_once() {
+    let mut world = world(Logins::Password);
+    world.nodes[SERVER].judging = 5 * SECOND;
+    let twin = world.twin(ALICE, "alice, who would be carol too");
+    world.crash(twin);
+    if let Kind::Client(config) = &mut world.nodes[twin].plan.kind {
+        config.nick = Nick::new("carol").expect("a nick");
+    }
+    world.boot(twin);
+    world.run(SHORTLY);
+    world.register(ALICE);
+    world.register(twin);
+    world.run(3 * SHORTLY);
+    let refused = [ALICE, twin].map(|who| world.nodes[who].user.refused());
+    let one = [None, Some(RegisterRefusal::OtherNick)];
+    assert!(refused == one || refused == [one[1], one[0]], "{refused:?}");
+    let accounts = |world: &mut World| {
+        let mut accounts = Vec::new();
+        let server = world.nodes[SERVER].server().expect("it runs");
+        server.for_each_account(|view| accounts.push((view.nick, view.key)));
+        accounts
+    };
+    let before = accounts(&mut world);
+    assert_eq!(before.len(), 1);
+    world.crash(SERVER);
+    world.boot(SERVER);
+    world.run(SHORTLY);
+    assert_eq!(accounts(&mut world), before);
+}
+
+/// Someone with a network of addresses has a password judged from each of them, at a judge who is
+/// slow: who comes from elsewhere has a turn all the same.
+#[test]
+fn many_addresses_of_one_network_do_not_hold_the_judge() {
+    for seed in 1..=8 {
+        one_network_besets_the_judge(seed);
+    }
+}
+
+fn one_network_besets_the_judge(seed: u64) {
+    let thieves = 3..43;
+    let nicks = (1..43).map(|at| if at == 1 { "alice".into() } else { format!("someone{at}") });
+    let mut world = World::new(&Setup {
+        seed,
+        faults: Faults::none(),
+        nicks: nicks.collect(),
+        real: false,
+        logins: Logins::Password,
+        telling: Telling::Kept,
+    });
+    world.register(ALICE);
+    world.run(SHORTLY);
+    world.nodes[SERVER].judging = 5 * SECOND;
+    for thief in thieves.clone() {
+        let address = Ipv6Addr::new(0x2001, 0xdb8, 7, thief as u16, 0, 0, 0, 1);
+        world.network.move_to(thief, SocketAddr::new(address.into(), 30_000));
+        world.register(thief);
+    }
+    world.run(3 * SECOND);
+    let device = world.device(ALICE, "alice elsewhere");
+    world.register(device);
+    world.run(14 * SECOND);
+    let there = thieves.filter(|who| status(&mut world, *who) == Status::Online).count();
+    assert_eq!(
+        status(&mut world, device),
+        Status::Online,
+        "seed {seed}, {there} of the others are there"
+    );
+}
+
+fn change_password(world: &mut World, who: Place, old: &str, new: &str) {
+    world.input(who, Input::ChangePassword(old.into(), new.into()));
+}
+
+fn endorse(world: &mut World, who: Place, device: Place) {
+    let key = world.nodes[device].key();
+    world.input(who, Input::Endorse(key));
+}
+
+/// The finding: a guesser who tries as each window opens leaves none to the owner's new device.
+/// What the device's owner can do about it: a device that is there vouches for the new one.
+#[test]
+fn a_guesser_holds_up_a_new_device_until_the_accounts_key_vouches_for_it() {
+    let mut world = online();
+    let thieves: Vec<_> = (0..12)
+        .map(|at| {
+            let thief = world.device(ALICE, &format!("thief {at}"));
+            let guesses = (0..200).map(|guess| format!("guess {at}/{guess}"));
+            world.nodes[thief].user.types(guesses.collect());
+            world.register(thief);
+            thief
+        })
+        .collect();
+    world.run(600 * SECOND);
+    let device = world.device(ALICE, "alice elsewhere");
+    world.register(device);
+    world.run(600 * SECOND);
+    assert_eq!(status(&mut world, device), Status::Registering, "there was no window for it");
+    // Her first device is still there.
+    assert_eq!(status(&mut world, ALICE), Status::Online);
+    endorse(&mut world, ALICE, device);
+    world.run(20 * SECOND);
+    assert_eq!(status(&mut world, device), Status::Online);
+    assert!(thieves.iter().all(|who| status(&mut world, *who) != Status::Online));
+}
+
+/// Whoever is vouched for has to know the password all the same, and waits for its own slips only.
+#[test]
+fn a_device_that_is_vouched_for_waits_for_its_own_slips() {
+    let mut world = online();
+    let device = world.device(ALICE, "alice elsewhere");
+    let slips = ["a slip", "another", "a third", "the password of alice"];
+    world.nodes[device].user.types(slips.map(String::from).into());
+    endorse(&mut world, ALICE, device);
+    world.run(SECOND);
+    let told = take_told(&mut world, ALICE);
+    assert!(told.len() == 1 && told[0].contains("Endorsement"), "{told:?}");
+    world.register(device);
+    world.run(6 * SHORTLY);
+    let wrong = |told: &simulation::user::Told| match told.event {
+        Event::PasswordWanted { why: PasswordWant::Wrong, wait } => Some(wait.as_secs()),
+        _ => None,
+    };
+    let waits: Vec<_> = world.nodes[device].user.told().iter().filter_map(wrong).collect();
+    assert_eq!((waits, status(&mut world, device)), (vec![1, 2, 4], Status::Online));
+}
+
+/// What a user was told of a request about the account.
+fn changes(world: &mut World, who: Place) -> Vec<Result<(), AccountRefusal>> {
+    let told = world.nodes[who].user.take_told();
+    let change = |event| match event {
+        Event::AccountResponse { change: AccountChange::Password, result } => Some(result),
+        _ => None,
+    };
+    told.into_iter().filter_map(|told| change(told.event)).collect()
+}
+
+#[test]
+fn a_password_is_changed_with_the_old_one_and_wrong_ones_cost_time() {
+    let mut world = online();
+    let wrong = |wait| Err(AccountRefusal::Wrong { wait });
+    change_password(&mut world, ALICE, "a guess", "the password of mallory");
+    world.run(SECOND / 2);
+    assert_eq!(changes(&mut world, ALICE), [wrong(1000)]);
+    change_password(&mut world, ALICE, "another guess", "the password of mallory");
+    world.run(SHORTLY);
+    assert_eq!(changes(&mut world, ALICE), [wrong(2000)], "it was looked at a little later");
+    change_password(&mut world, ALICE, "the password of alice", "new");
+    world.run(SHORTLY);
+    assert_eq!(changes(&mut world, ALICE), [Ok(())]);
+    world.crash(SERVER);
+    world.boot(SERVER);
+    world.run(6 * SHORTLY);
+    let device = world.device(ALICE, "alice elsewhere");
+    world.nodes[device].user.types(vec!["the password of alice".into(), "new".into()]);
+    world.register(device);
+    world.run(SHORTLY);
+    assert_eq!(world.nodes[device].user.wrong(), 1, "the old one counts no more");
+    assert_eq!(status(&mut world, device), Status::Online);
+}
+
+/// The answer is lost, and the server crashes, at some time while a password is changed: it is the
+/// one or the other, and whoever asked for it hears that it is done.
+#[test]
+fn a_password_is_the_old_or_the_new_one_wherever_the_server_crashes() {
+    for at in 0..40 {
+        let mut world = online();
+        change_password(&mut world, BOB, "the password of bob", "new");
+        world.run(at * 2_000);
+        part(&mut world, SERVER, BOB, 3 * SECOND);
+        world.run(if at % 2 == 0 { 2 * SECOND } else { 5_000 });
+        world.crash(SERVER);
+        world.boot(SERVER);
+        world.run(12 * SHORTLY);
+        assert_eq!(changes(&mut world, BOB), [Ok(())], "a crash after {} ms", at * 2);
+        let device = world.device(BOB, "bob elsewhere");
+        world.nodes[device].user.types(vec!["new".into()]);
+        world.register(device);
+        world.run(SHORTLY);
+        assert_eq!(status(&mut world, device), Status::Online, "a crash after {} ms", at * 2);
+    }
+}
+
+#[test]
+fn without_passwords_there_is_none_to_change() {
+    let mut world = world(Logins::Open);
+    world.register(ALICE);
+    world.run(SHORTLY);
+    change_password(&mut world, ALICE, "old", "new");
+    world.run(SHORTLY);
+    assert_eq!(changes(&mut world, ALICE), [Err(AccountRefusal::NoPassword)]);
+}
+
+/// Whoever wants a nick that looks like another's has to choose another; so with rooms.
+#[test]
+fn nicks_and_rooms_that_look_alike_are_given_once() {
+    let room = |name| RoomAction::Create(RoomName::new(name).expect("a room name"));
+    for logins in [Logins::Open, Logins::Password] {
+        let mut world = World::new(&Setup {
+            seed: 1,
+            faults: Faults::none(),
+            nicks: ["paul", "bob", "PAU1", "b0b", "rob"].map(String::from).into(),
+            real: false,
+            logins,
+            telling: Telling::Kept,
+        });
+        for who in 1..=5 {
+            world.register(who);
+            world.run(SHORTLY);
+        }
+        let refused: Vec<_> = (1..=5).map(|who| world.nodes[who].user.refused()).collect();
+        let alike = Some(RegisterRefusal::Lookalike);
+        assert_eq!(refused, [None, None, alike, alike, None]);
+        world.request(ALICE, room("Oslo"));
+        world.run(SHORTLY);
+        world.request(BOB, room("0s1o"));
+        world.run(SHORTLY);
+        let told = world.nodes[BOB].user.told().last().expect("an answer").event;
+        let (action, result) = (room("0s1o"), Err(RoomRefusal::Lookalike));
+        assert_eq!(told, Event::RoomResponse { action, result });
+        // Once it is free, it can be had.
+        world.operate(Nick::new("paul").expect("a nick"), Operation::Remove);
+        world.run(SHORTLY);
+        world.register(3);
+        world.run(SHORTLY);
+        assert_eq!(status(&mut world, 3), Status::Online);
     }
 }

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use proto_core::{
-    client::{CommandError, SendError, To},
+    client::{CommandError, Event, SendError, To},
     host::Log,
-    id::{Account, Room, RoomName},
+    id::{Account, Nick, Room, RoomName},
     record::record_bound,
-    wire::{Presence, RoomAction},
+    wire::{Presence, RoomAction, RoomRefusal},
 };
 use simulation::{
     chat::{Chat, SHORTLY},
@@ -551,4 +551,76 @@ fn a_list_that_is_longer_than_a_client_can_lend_comes_in_parts() {
         parts.iter().flat_map(|part| part.trim_end_matches(" …").split(' ')).collect();
     names.sort_unstable();
     assert_eq!(names, nicks);
+}
+
+/// What the last request of someone came to.
+fn came_to(chat: &Chat, who: &str) -> Option<Result<(), RoomRefusal>> {
+    let node = &chat.world.nodes[chat.at(who)];
+    node.user.told().iter().rev().find_map(|told| match told.event {
+        Event::RoomResponse { result, .. } => Some(result),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_rooms_creator_has_its_say_and_nobody_else_has() {
+    let mut chat = Chat::online(&["alice", "bob", "carol"]);
+    chat.gather("den", &["alice", "bob"]);
+    let room = RoomName::new("den").expect("a room name");
+    let nick = |text| Nick::new(text).expect("a nick");
+    let kick = |who| RoomAction::Kick { room, nick: nick(who) };
+    let invite = |who| RoomAction::Invite { room, nick: nick(who) };
+    let on = RoomAction::InviteOnly { room, on: true };
+    for (who, action, result) in [
+        ("bob", kick("alice"), Err(RoomRefusal::NotCreator)),
+        ("bob", on, Err(RoomRefusal::NotCreator)),
+        ("bob", RoomAction::Delete(room), Err(RoomRefusal::NotCreator)),
+        ("alice", kick("nobody"), Err(RoomRefusal::NoPerson)),
+        ("alice", kick("alice"), Err(RoomRefusal::NoPerson)),
+        ("alice", kick("bob"), Ok(())),
+        ("bob", RoomAction::Join(room), Err(RoomRefusal::Barred)),
+        ("alice", on, Ok(())),
+        ("carol", RoomAction::Join(room), Err(RoomRefusal::NotInvited)),
+        ("alice", invite("bob"), Ok(())),
+        ("alice", invite("carol"), Ok(())),
+        ("bob", RoomAction::Join(room), Ok(())),
+        ("carol", RoomAction::Join(room), Ok(())),
+        ("alice", RoomAction::Delete(room), Ok(())),
+        ("carol", RoomAction::Join(room), Err(RoomRefusal::Unknown)),
+    ] {
+        let place = chat.at(who);
+        chat.world.request(place, action);
+        chat.run(SHORTLY);
+        assert_eq!(came_to(&chat, who), Some(result), "{who}: {action:?}");
+    }
+    let left = |who: &str| {
+        let told = chat.world.nodes[chat.at(who)].user.told().iter();
+        told.filter(|told| matches!(told.event, Event::RoomLeft { .. })).count()
+    };
+    assert_eq!(["alice", "bob", "carol"].map(left), [1, 2, 1]);
+}
+
+/// Wherever the server crashes while a room is deleted, in the end all of it is gone.
+#[test]
+fn nothing_is_left_of_a_room_that_was_deleted() {
+    for at in moments() {
+        let mut chat = Chat::online(&["alice", "bob"]);
+        chat.gather("den", &["alice", "bob"]);
+        chat.say("alice", "#den", "hello");
+        chat.run(SHORTLY);
+        slow_down(&mut chat);
+        let room = RoomName::new("den").expect("a room name");
+        let alice = chat.at("alice");
+        chat.world.request(alice, RoomAction::Delete(room));
+        chat.run(10 * at);
+        chat.world.crash(SERVER);
+        chat.world.boot(SERVER);
+        chat.run(60 * SECOND);
+        let store = &chat.world.nodes[SERVER].store;
+        let is_of_den =
+            |log: &Log| matches!(log, Log::Room(room) | Log::Members(room) if room.0 != 0);
+        let left = store.logs().filter(|(log, _)| is_of_den(log));
+        let left: usize = left.map(|(_, records)| records.records.len()).sum();
+        assert_eq!(left, 0, "a crash after {at} us");
+    }
 }

@@ -1,4 +1,4 @@
-//! An operator's hand on a server's accounts, whether the server runs or not.
+//! An operator's hand on a server's accounts and rooms, whether the server runs or not.
 //!
 //! A server that runs has the store to itself, and is asked through a socket in its
 //! directory that its owner alone can open. If none runs, the store is opened here and
@@ -13,8 +13,8 @@ mod text;
 use std::{io, path::Path, thread, time::Duration};
 
 use proto_core::{
-    id::{Nick, PublicKey},
-    server::{AccountView, OperateError, Operation},
+    id::{Nick, PublicKey, RoomName},
+    server::{AccountView, OperateError, Operation, RoomOperation, RoomView},
     time::UnixTime,
     wire::Presence,
 };
@@ -37,6 +37,10 @@ pub enum Request {
     List,
     /// Something to be done to the account that has a nick.
     Operate(Operation, Nick),
+    /// Which rooms there are.
+    Rooms,
+    /// Something to be done to the room of that name.
+    OperateRoom(RoomOperation, RoomName),
 }
 
 /// What comes of it.
@@ -44,6 +48,8 @@ pub enum Request {
 pub enum Reply {
     /// Who has an account.
     Accounts(Vec<Account>),
+    /// Which rooms there are.
+    Rooms(Vec<RoomView>),
     /// It is done, and durable.
     Done,
 }
@@ -91,7 +97,7 @@ pub enum ControlError {
         /// Where it was looked for.
         directory: String,
     },
-    /// It cannot be done to that account.
+    /// It cannot be done to that account, or to that room.
     #[error("{0}")]
     Account(#[from] OperateError),
     /// The store could not save it.

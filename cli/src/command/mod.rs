@@ -81,10 +81,22 @@ pub(crate) enum Command {
     Leave(Option<RoomWord>),
     /// List who is in a room; without one, in the one that is entered.
     Members(Option<RoomWord>),
+    /// Put someone out of the room that is entered.
+    Kick(Result<Nick, NameError>),
+    /// Let someone into it.
+    Invite(Result<Nick, NameError>),
+    /// Let only those into it who are invited; or anyone.
+    InviteOnly(bool),
+    /// End a room; without one, the one that is entered.
+    DeleteRoom(Option<RoomWord>),
     /// Be away, with this to say of it.
     Away(String),
     /// Be back.
     Back,
+    /// Have another password, which is asked for.
+    ChangePassword,
+    /// Have the device with that key let in.
+    Endorse(PublicKey),
     /// Go offline, stay in the program.
     Deregister(Whose),
     /// Go online again.
@@ -216,8 +228,14 @@ impl Command {
             | Self::Join(_)
             | Self::Leave(_)
             | Self::Members(_)
+            | Self::Kick(_)
+            | Self::Invite(_)
+            | Self::InviteOnly(_)
+            | Self::DeleteRoom(_)
             | Self::Away(_)
             | Self::Back
+            | Self::ChangePassword
+            | Self::Endorse(_)
             | Self::Register(_) => Waits::Always,
             Self::Deregister(_) => Waits::WhileRegistering,
             Self::Plain(_) => Waits::InsideRooms,
@@ -335,6 +353,11 @@ fn room_if_any(rest: &str) -> Result<Option<RoomWord>, Misfit> {
 fn room_word(rest: &str) -> Result<Option<&str>, Misfit> {
     let word = only_word(rest)?;
     Ok((!word.is_empty()).then(|| word.strip_prefix('#').unwrap_or(word)))
+}
+
+/// A key as text.
+fn key(rest: &str) -> Result<PublicKey, Misfit> {
+    key_text::parse(only_word(rest)?).map_err(|_| Misfit)
 }
 
 fn seconds(rest: &str) -> Result<Duration, Misfit> {

@@ -1,14 +1,14 @@
 //! Commands that begin with a slash.
 
-use proto_core::id::Nick;
+use proto_core::id::{NameError, Nick};
 
 use super::{
-    Command, Misfit, Partner, Source, Whose, WrongInput, chosen, nothing_after, only_word,
+    Command, Misfit, Partner, Source, Whose, WrongInput, chosen, key, nothing_after, only_word,
     room_if_any, seconds, split_word,
 };
 
 /// What `/help` shows.
-pub(crate) const HELP: [&str; 24] = [
+pub(crate) const HELP: [&str; 31] = [
     "<text>               say it in the current conversation  hi",
     "/msg <nick> [text]   say it to one person; without a     /msg bob are you there?",
     "                     text, make that the conversation",
@@ -19,6 +19,10 @@ pub(crate) const HELP: [&str; 24] = [
     "/leave [room]        leave a room, or the conversation   /leave",
     "/rooms               which rooms there are               /rooms",
     "/members [room]      who is in one                       /members",
+    "/kick <nick>         put someone out of a room of yours  /kick mallory",
+    "/invite <nick>       let them in, also after a /kick     /invite bob",
+    "/invite-only on|off  let nobody else in, or anyone       /invite-only on",
+    "/delete-room [room]  end a room of yours                 /delete-room tea",
     "/who                 who is there, away or gone          /who",
     "/whois <nick>        what is known of someone            /whois bob",
     "/history [who] [n]   the last 20 lines there, the last n /history #tea 50",
@@ -26,6 +30,9 @@ pub(crate) const HELP: [&str; 24] = [
     "/search <text>       where that was said, newest last    /search key",
     "/away [text]         be away from the keyboard           /away at lunch",
     "/back                be back                             /back",
+    "/passwd              change your password; it is asked   /passwd",
+    "/endorse <key>       let your next device in, whose key  /endorse gwahfvr…",
+    "                     it shows where it asks for the password",
     "/offline             go offline, stay here               /offline",
     "/online              come back online                    /online",
     "/wait <seconds>      in a script: keep listening         /wait 10",
@@ -40,7 +47,7 @@ const AWAY: &str = "away";
 
 /// How a line can go on after its command's name. Each command that can be meant by a word has its
 /// other names here, too.
-const COMMANDS: [(&[&str], &str); 20] = [
+const COMMANDS: [(&[&str], &str); 26] = [
     (&["msg", "dm", "pm", "query", "send", "tell", "w"], "/msg <nick> [text]"),
     (&["r", "reply"], "/r <text>"),
     (&["all", "send_all"], "/all [text]"),
@@ -50,12 +57,18 @@ const COMMANDS: [(&[&str], &str); 20] = [
     (&["leave", "leave_group", "part"], "/leave [room]"),
     (&["rooms", "list_groups"], "/rooms"),
     (&["members", "list_members"], "/members [room]"),
+    (&["kick"], "/kick <nick>"),
+    (&["invite"], "/invite <nick>"),
+    (&["invite-only"], "/invite-only on|off"),
+    (&["delete-room"], "/delete-room [room]"),
     (&["who", "list"], "/who"),
     (&["whois"], "/whois <nick>"),
     (&["history"], "/history [nick, #room or key] [number or all]"),
     (&["search", "grep"], "/search <text>"),
     (&["away"], "/away [text]"),
     (&["back"], "/back"),
+    (&["passwd"], "/passwd"),
+    (&["endorse"], "/endorse <key>"),
     (&["offline", "dereg"], "/offline"),
     (&["online", "reg"], "/online"),
     (&["wait"], "/wait <seconds>"),
@@ -98,11 +111,16 @@ fn arguments(name: &str, rest: &str, own: &Nick) -> Result<Command, Misfit> {
         "leave" => Command::Leave(room_if_any(rest)?),
         "rooms" => nothing_after(rest, Command::Rooms)?,
         "members" => Command::Members(room_if_any(rest)?),
-        "who" => nothing_after(rest, Command::Who)?,
-        "whois" => match only_word(rest)? {
-            "" => return Err(Misfit),
-            nick => Command::Whois(Nick::new(nick)),
+        "kick" => Command::Kick(someone(rest)?),
+        "invite" => Command::Invite(someone(rest)?),
+        "invite-only" => match only_word(rest)? {
+            "on" => Command::InviteOnly(true),
+            "off" => Command::InviteOnly(false),
+            _ => return Err(Misfit),
         },
+        "delete-room" => Command::DeleteRoom(room_if_any(rest)?),
+        "who" => nothing_after(rest, Command::Who)?,
+        "whois" => Command::Whois(someone(rest)?),
         "history" => {
             let (of, most) = Source::read_with_most(rest)?;
             Command::History { of, most }
@@ -110,6 +128,8 @@ fn arguments(name: &str, rest: &str, own: &Nick) -> Result<Command, Misfit> {
         "search" => Command::Search(text.ok_or(Misfit)?),
         "away" => Command::Away(text.unwrap_or_else(|| AWAY.to_owned())),
         "back" => nothing_after(rest, Command::Back)?,
+        "passwd" => nothing_after(rest, Command::ChangePassword)?,
+        "endorse" => Command::Endorse(key(rest)?),
         "offline" => Command::Deregister(Whose::named(rest, own)?),
         "online" => Command::Register(Whose::named(rest, own)?),
         "wait" => Command::Wait(seconds(rest)?),
@@ -117,6 +137,14 @@ fn arguments(name: &str, rest: &str, own: &Nick) -> Result<Command, Misfit> {
         "quit" => nothing_after(rest, Command::Quit)?,
         _ => return Err(Misfit),
     })
+}
+
+/// The nick of someone.
+fn someone(rest: &str) -> Result<Result<Nick, NameError>, Misfit> {
+    match only_word(rest)? {
+        "" => Err(Misfit),
+        nick => Ok(Nick::new(nick)),
+    }
 }
 
 /// The command that a word is most like.

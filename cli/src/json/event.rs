@@ -2,7 +2,12 @@
 
 use std::fmt::Debug;
 
-use proto_core::{client::MessageId, id::Position, time::UnixTime, wire::Retention};
+use proto_core::{
+    client::{AccountChange, MessageId},
+    id::Position,
+    time::UnixTime,
+    wire::Retention,
+};
 use serde::Serialize;
 use serde_json::Value;
 use transport_mio::key_text;
@@ -115,8 +120,23 @@ pub(super) enum Event<'a> {
     Left {
         room: String,
     },
+    Moderated {
+        action: String,
+        text: String,
+    },
+    PutOut {
+        room: String,
+        reason: String,
+        text: String,
+    },
     Away {
         text: Option<&'a str>,
+    },
+    Account {
+        request: &'static str,
+        done: bool,
+        reason: Option<String>,
+        text: String,
     },
     Server {
         state: &'static str,
@@ -211,6 +231,15 @@ pub(super) fn of<'a>(notice: &'a Notice<'a>, text: String) -> Vec<Event<'a>> {
             };
             Event::NickRefused { reason: reason.to_owned(), text }
         }
+        Notice::Account { change, result } => Event::Account {
+            request: match change {
+                AccountChange::Password => "password",
+                AccountChange::Endorsement { .. } => "endorsement",
+            },
+            done: result.is_ok(),
+            reason: result.err().map(|why| code(&why)),
+            text,
+        },
         Notice::Table { first: false, changes, .. } => {
             return changes.iter().map(presence).collect();
         }
@@ -322,6 +351,10 @@ fn room<'a>(notice: &'a RoomNotice<'a>, text: String) -> Option<Event<'a>> {
             }),
         },
         RoomNotice::Left(room) => Event::Left { room: named(room) },
+        RoomNotice::Moderated(action) => Event::Moderated { action: code(action), text },
+        RoomNotice::PutOut { room, why } => {
+            Event::PutOut { room: conversation_text(room), reason: code(why), text }
+        }
         RoomNotice::Refused { why, .. } => {
             Event::Error { origin: origin_of(None), reason: code(why), text }
         }

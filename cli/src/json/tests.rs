@@ -6,10 +6,11 @@ use jiff::tz::TimeZone;
 use proto_core::client::MessageId;
 use proto_core::{
     Violation,
-    client::{Refusal, SendError, SubmitReason},
+    client::{AccountChange, Refusal, SendError, SubmitReason},
     id::{Epoch, Nick, Number, Position, PublicKey, RoomName},
     wire::{
-        CloseReason, Presence, RegisterRefusal, Retention, RoomAction, RoomRefusal, TrimReason,
+        AccountRefusal, CloseReason, LeftReason, Presence, RegisterRefusal, Retention, RoomAction,
+        RoomRefusal, TrimReason,
     },
 };
 use serde_json::Value;
@@ -139,6 +140,13 @@ fn told() -> BTreeSet<String> {
             retention: Some(Retention { entries: 10_000, bytes: 16_777_216, age: 2_592_000 }),
         }),
         Notice::Room(RoomNotice::Left(tea)),
+        Notice::Room(RoomNotice::Moderated(RoomAction::Kick { room: tea, nick: nick("bob") })),
+        Notice::Room(RoomNotice::PutOut { room: To::Room(tea), why: LeftReason::Removed }),
+        Notice::Account { change: AccountChange::Password, result: Ok(()) },
+        Notice::Account {
+            change: AccountChange::Password,
+            result: Err(AccountRefusal::Wrong { wait: 2000 }),
+        },
         Notice::Away(Some(safe("at lunch"))),
         Notice::Away(None),
         Notice::ServerSilent { fatal: false, unsaved: 1 },

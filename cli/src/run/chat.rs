@@ -87,6 +87,19 @@ impl Chat for EndpointChat {
         met.map(drop).map_err(|error| error.to_string())
     }
 
+    fn change_password(&mut self, old: &Password, new: &Password) -> Result<(), PasswordError> {
+        let (old, new) = (old.as_bytes(), new.as_bytes());
+        self.endpoint.command(|client, now| client.change_password(now, old, new).map(drop))
+    }
+
+    fn endorse(&mut self, key: PublicKey) -> Result<(), CommandError> {
+        self.endpoint.command(|client, now| client.endorse(now, key).map(drop))
+    }
+
+    fn key(&mut self) -> PublicKey {
+        self.endpoint.machine().key()
+    }
+
     fn release(&mut self) {
         self.endpoint.unbind();
     }

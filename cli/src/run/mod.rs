@@ -15,7 +15,7 @@ use std::{
 use jiff::{Timestamp, tz::TimeZone};
 use proto_core::{
     id::Nick,
-    server::{OperateError, Operation},
+    server::{OperateError, Operation, RoomOperation},
     time::UnixTime,
 };
 use transport_mio::{
@@ -31,7 +31,7 @@ use crate::{
     address::{self, Address},
     arguments::{
         Account, AccountsForm, AccountsTool, Arguments, ClassicClient, Host, Join, Listen, Message,
-        Role, Secret, Sure, Whom,
+        Role, RoomsForm, RoomsTool, Secret, Sure, Whom,
     },
     password::Given,
     session::Exit,
@@ -123,6 +123,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, RunError> {
         Role::ClassicClient(client) => run_classic(&directories, client),
         Role::Accounts(tool) => run_accounts(&directories, *tool),
         Role::Id(tool) => id::run(&directories, tool),
+        Role::Rooms(tool) => run_rooms(&directories, *tool),
     }
 }
 
@@ -232,12 +233,26 @@ fn run_accounts(directories: &Directories, tool: AccountsTool) -> Result<Exit, R
         AccountsForm::Ban(Whom { nick }) => Request::Operate(Operation::Ban, nick),
         AccountsForm::Unban(Whom { nick }) => Request::Operate(Operation::Unban, nick),
     };
-    let reply = match control::ask(&directories.existing_server(tool.port)?, &request) {
+    run_operator(directories, tool.port, &request)
+}
+
+fn run_rooms(directories: &Directories, tool: RoomsTool) -> Result<Exit, RunError> {
+    let request = match tool.what {
+        RoomsForm::List => Request::Rooms,
+        RoomsForm::Remove { room, nick } => Request::OperateRoom(RoomOperation::Kick(nick), room),
+        RoomsForm::Delete { room } => Request::OperateRoom(RoomOperation::Delete, room),
+    };
+    run_operator(directories, tool.port, &request)
+}
+
+/// Asks a server, and shows what came of it.
+fn run_operator(directories: &Directories, port: u16, request: &Request) -> Result<Exit, RunError> {
+    let reply = match control::ask(&directories.existing_server(port)?, request) {
         Err(ControlError::Account(OperateError::Unknown)) => return Err(RunError::NoAccount),
         reply => reply?,
     };
     let now = UnixTime(Timestamp::now().as_microsecond().unsigned_abs());
-    let lines = accounts::lines(&request, &reply, now, &TimeZone::system());
+    let lines = accounts::lines(request, &reply, now, &TimeZone::system());
     let mut out = io::stdout().lock();
     for line in lines {
         writeln!(out, "{line}")?;

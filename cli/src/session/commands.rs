@@ -14,7 +14,8 @@ use crate::{
 };
 
 use super::{
-    Chat, Moment, Phase, Session, display::Display, history, queue::Line, rooms::name_of, roster,
+    Chat, Moment, Phase, Session, account, display::Display, history, moderation, queue::Line,
+    rooms::name_of, roster,
 };
 
 /// Whether a command is done with.
@@ -134,8 +135,14 @@ impl Session {
             }
             Command::Leave(room) => return self.leave_room(chat, at, *room),
             Command::Members(room) => return self.members(chat, at, *room),
+            Command::Kick(_)
+            | Command::Invite(_)
+            | Command::InviteOnly(_)
+            | Command::DeleteRoom(_) => return moderation::run(self, chat, at, command),
             Command::Away(text) => return self.set_away(chat, at, text),
             Command::Back => return self.set_away(chat, at, ""),
+            Command::ChangePassword => return account::change_password(self, at),
+            Command::Endorse(key) => return account::endorse(self, chat, at, *key),
             Command::Deregister(Whose::Other) | Command::Register(Whose::Other) => {
                 return self.refuse(at, Notice::NotYours);
             }
@@ -236,7 +243,7 @@ impl Session {
         }
     }
 
-    fn request(&mut self, chat: &mut impl Chat, at: Moment, action: RoomAction) -> Done {
+    pub(super) fn request(&mut self, chat: &mut impl Chat, at: Moment, action: RoomAction) -> Done {
         if self.phase == Phase::Offline {
             return self.refuse(at, Notice::YouAreOffline);
         }
@@ -250,7 +257,7 @@ impl Session {
     }
 
     /// What was typed cannot be carried out.
-    fn refuse(&mut self, at: Moment, why: Notice<'_>) -> Done {
+    pub(super) fn refuse(&mut self, at: Moment, why: Notice<'_>) -> Done {
         if self.script.is_some() {
             self.refused = true;
             let origin = &self.current;

@@ -3,7 +3,7 @@
 use proto_core::{
     client::{Event, Status, SubmitReason, To},
     id::PublicKey,
-    wire::CloseReason,
+    wire::{CloseReason, RoomAction, RoomRefusal},
 };
 
 use crate::{
@@ -44,6 +44,9 @@ impl Session {
                     give_up_nick(self, chat, at);
                 }
             }
+            Event::AccountResponse { change, result } => {
+                self.tell(at, Notice::Account { change, result });
+            }
             Event::Deregistered { answered } => self.deregistered(chat, at, answered),
             Event::RosterChanged => self.roster_changed = true,
             Event::Submitted { id, to: To::Peer(to), why } => {
@@ -74,16 +77,13 @@ impl Session {
                 let said = RoomMessage { room, from, time, text: SafeText::new(text) };
                 came(self, chat, at, (room, index), Notice::Room(RoomNotice::Message(said, index)));
             }
+            Event::RoomLeft { room, why } => self.rooms.left((&mut self.display, at), room, why),
             Event::RoomReset { room } => self.tell(at, Notice::Room(RoomNotice::Reset(room))),
             Event::RoomGap { room, missing, why } => {
                 self.rooms.gap((&mut self.display, at), room, missing, why);
             }
             Event::RoomResponse { action, result } => {
-                let is_told = self.asked.is_none() || result.is_ok();
-                let display = is_told.then_some((&mut self.display, at));
-                self.rooms.outcome(chat, display, action, result);
-                let refused = |why| Notice::Room(RoomNotice::Refused { action, why });
-                self.answered(at, result.map_err(refused));
+                room_response(self, chat, at, (action, result));
             }
             Event::Names { action, last } => {
                 self.rooms.names(chat, (&mut self.display, at), (action, last), text);
@@ -189,6 +189,20 @@ impl Session {
         self.rooms.offline();
         self.answered(at, Err(Notice::YouAreOffline));
     }
+}
+
+/// The server has answered a request about rooms.
+fn room_response(
+    session: &mut Session,
+    chat: &mut impl Chat,
+    at: Moment,
+    (action, result): (RoomAction, Result<(), RoomRefusal>),
+) {
+    let is_told = session.asked.is_none() || result.is_ok();
+    let display = is_told.then_some((&mut session.display, at));
+    session.rooms.outcome(chat, display, action, result);
+    let refused = |why| Notice::Room(RoomNotice::Refused { action, why });
+    session.answered(at, result.map_err(refused));
 }
 
 /// Something came, and has been seen once it is shown.

@@ -1,11 +1,13 @@
 //! What happens between a person (or a script) at a screen and their client: a
 //! state machine without a clock, a screen or a socket of its own.
 
+mod account;
 mod commands;
 mod display;
 mod ending;
 mod events;
 mod history;
+mod moderation;
 mod passwords;
 mod queue;
 mod rooms;
@@ -112,6 +114,12 @@ pub(crate) trait Chat {
     /// # Errors
     /// Why it cannot be remembered, for people to read.
     fn trust_server(&mut self) -> Result<(), String>;
+    /// Asks for another password than the old one.
+    fn change_password(&mut self, old: &Password, new: &Password) -> Result<(), PasswordError>;
+    /// Has the device with that key let in.
+    fn endorse(&mut self, key: PublicKey) -> Result<(), CommandError>;
+    /// The key that others know this client by.
+    fn key(&mut self) -> PublicKey;
     /// Frees the port.
     fn release(&mut self);
     /// Says something.

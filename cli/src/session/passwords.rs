@@ -47,6 +47,10 @@ enum Asking {
     Known,
     /// Someone is to type a new one, and then again, so that no slip becomes the password.
     New { first: Option<Password> },
+    /// Someone who wants another one is to type the one that the account has.
+    Old,
+    /// And then the other one, and again.
+    Replacement { old: Password, first: Option<Password> },
 }
 
 /// There is nobody who could give a better password, or who wants to.
@@ -154,6 +158,9 @@ impl Passwords {
             _ => Asking::Known,
         };
         tell(AskedPassword::Typed { why, wait });
+        if why == PasswordWant::Known && wait > Duration::from_secs(1) {
+            tell(AskedPassword::HeldUp { wait, key: chat.key() });
+        }
         Ok(())
     }
 
@@ -169,6 +176,12 @@ impl Passwords {
                 Some(password)
             }
         }
+    }
+
+    /// The user wants another password.
+    pub(super) fn change(&mut self, (display, at): (&mut Display, Moment)) {
+        self.asking = Asking::Old;
+        display.show(at, Notice::Password(AskedPassword::Old));
     }
 
     /// A password was typed.
@@ -190,6 +203,23 @@ impl Passwords {
             Asking::New { first: Some(first) } if first != typed => {
                 self.asking = Asking::New { first: None };
                 tell(AskedPassword::Different);
+            }
+            Asking::Old => {
+                self.asking = Asking::Replacement { old: typed, first: None };
+                tell(AskedPassword::Replacement);
+            }
+            Asking::Replacement { old, first: None } => {
+                self.asking = Asking::Replacement { old, first: Some(typed) };
+                tell(AskedPassword::Again);
+            }
+            Asking::Replacement { old, first: Some(first) } if first != typed => {
+                self.asking = Asking::Replacement { old, first: None };
+                tell(AskedPassword::Different);
+            }
+            Asking::Replacement { old, .. } => {
+                if let Err(why) = chat.change_password(&old, &typed) {
+                    tell(AskedPassword::Unusable(why));
+                }
             }
             asking @ (Asking::Known | Asking::New { .. }) => {
                 if let Err(why) = chat.authenticate(&typed) {

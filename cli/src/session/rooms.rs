@@ -6,7 +6,7 @@ use proto_core::{
     client::{RoomView, SendError, To},
     id::RoomName,
     time::Instant,
-    wire::{Retention, RoomAction, RoomRefusal, TrimReason},
+    wire::{LeftReason, Retention, RoomAction, RoomRefusal, TrimReason},
 };
 
 use crate::{
@@ -125,12 +125,30 @@ impl Rooms {
                 self.here = self.here.filter(|here| *here != To::Room(room));
                 RoomNotice::Left(room)
             }
+            (
+                action @ (RoomAction::Kick { .. }
+                | RoomAction::Invite { .. }
+                | RoomAction::InviteOnly { .. }
+                | RoomAction::Delete(_)),
+                Ok(()),
+            ) => RoomNotice::Moderated(action),
             // These are answered by names.
             (RoomAction::Rooms { .. } | RoomAction::Members { .. }, Ok(())) => return,
         };
         if let Some((display, at)) = display {
             display.show(at, Notice::Room(notice));
         }
+    }
+
+    /// The user was put out of a room.
+    pub(super) fn left(
+        &mut self,
+        (display, at): (&mut Display, Moment),
+        room: To,
+        why: LeftReason,
+    ) {
+        self.here = self.here.filter(|here| *here != room);
+        display.show(at, Notice::Room(RoomNotice::PutOut { room, why }));
     }
 
     /// Names came, one in each line of `page`.

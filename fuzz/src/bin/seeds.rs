@@ -14,12 +14,7 @@ use proto_core::{
     session::{INIT_NOISE, MAIL_OVERHEAD, REKEY_NOISE, REKEYED_NOISE, receipt, seal_mail},
     time::UnixTime,
     wire::{
-        Accept, Ack, AckGap, Away, CloseReason, CreditLimit, DeliveryStatus, FRAGMENT_UNIT, Frame,
-        Hello, HelloTo, Init, Joined, KeyHistory, Limits, Login, MAX_DATAGRAM, Mail, MailAck,
-        Message, Names, PasswordWant, PasswordWanted, Presence, Read, Receipt, Register,
-        RegisterRefusal, Registered, Rekey, Rekeyed, Retention, Retry, RoomAction, RoomEntry,
-        RoomRefusal, RoomRequest, RoomResponse, Roster, RosterEntry, Secret, StatusQuery, Submit,
-        SubmitRefusal, SubmitRefused, TrimReason, Trimmed, VERSION,
+        Accept, AccountAction, AccountRefusal, AccountRequest, AccountResponse, Ack, AckGap, Away, CloseReason, CreditLimit, DeliveryStatus, FRAGMENT_UNIT, Frame, Hello, HelloTo, Init, Joined, KeyHistory, Left, LeftReason, Limits, Login, MAX_DATAGRAM, Mail, MailAck, Message, Names, PasswordWant, PasswordWanted, Presence, Read, Receipt, Register, RegisterRefusal, Registered, Rekey, Rekeyed, Retention, Retry, RoomAction, RoomEntry, RoomRefusal, RoomRequest, RoomResponse, Roster, RosterEntry, Secret, StatusQuery, Submit, SubmitRefusal, SubmitRefused, TrimReason, Trimmed, VERSION,
     },
 };
 use udpchat_fuzz::{
@@ -475,10 +470,19 @@ fn rooms_at_server(seeds: &Seeds<'_>) -> io::Result<()> {
         (0..8).map(|at| RoomName::new(&format!("{}{at}", "long".repeat(7)))).collect();
     let names = names.into_iter().flatten();
     let wishes = names.clone().map(RoomAction::Create).map(|action| (first, action));
+    let Some(own) = names.clone().next() else { return Ok(()) };
     let joins = names.flat_map(|name| End::ALL.map(|end| (end, RoomAction::Join(name))));
     let pages = [0, 3].map(|from| (End::Third, RoomAction::Rooms { from: Room(from) }));
+    let third = nick(End::Third);
+    let moderation = [
+        RoomAction::Kick { room: own, nick: third },
+        RoomAction::Invite { room: own, nick: third },
+        RoomAction::InviteOnly { room: own, on: true },
+        RoomAction::Delete(own),
+    ]
+    .map(|action| (first, action));
     let mut steps = Vec::new();
-    let wishes: Vec<_> = wishes.chain(joins).chain(pages).enumerate().collect();
+    let wishes: Vec<_> = wishes.chain(joins).chain(pages).chain(moderation).enumerate().collect();
     let asked = |(serial, (end, action)): &(usize, (End, RoomAction))| {
         (
             *end,
@@ -1014,6 +1018,24 @@ fn frames() -> Vec<Vec<u8>> {
         Frame::MailboxEmpty(()),
         Frame::PasswordWanted(wanted),
         Frame::PasswordWanted(PasswordWanted { why: PasswordWant::Wrong, attempt: 1, ..wanted }),
+        Frame::AccountRequest(AccountRequest {
+            serial: 1,
+            action: AccountAction::ChangePassword {
+                old: Secret(b"password"),
+                new: Secret(b"another"),
+            },
+        }),
+        Frame::AccountRequest(AccountRequest {
+            serial: 2,
+            action: AccountAction::Endorse { key: peer.public() },
+        }),
+        Frame::AccountResponse(AccountResponse { serial: 1, result: Ok(()) }),
+        Frame::Left(Left { room, reason: LeftReason::Removed }),
+        Frame::Left(Left { room, reason: LeftReason::Deleted }),
+        Frame::AccountResponse(AccountResponse {
+            serial: 1,
+            result: Err(AccountRefusal::Busy { wait: 1000 }),
+        }),
         Frame::Login(Login { register: said, attempt: 1, password: Secret(b"password") }),
         joined_to(Room::LOBBY, 0, 0, 0),
         joined_to(room, 2, 2, 5),

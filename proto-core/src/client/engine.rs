@@ -25,7 +25,7 @@ use super::{
     config::Config,
     contact::Contact,
     ctx::Ctx,
-    error::{CommandError, PasswordError, SendError, TrustError},
+    error::{CommandError, SendError, TrustError},
     event::{Event, MessageId, To},
     headers::Naming,
     inbox::{self, Inbox},
@@ -150,6 +150,10 @@ impl State {
         self.links.reseed(seed);
     }
 
+    pub(super) fn key(&self) -> PublicKey {
+        self.links.identity().public()
+    }
+
     pub(super) fn status(&self) -> Status {
         self.server.status()
     }
@@ -215,8 +219,9 @@ impl<'a> Engine<'a> {
         self.session.register(&mut self.cx, self.loading.is_done())
     }
 
-    pub(super) fn authenticate(&mut self, password: &[u8]) -> Result<(), PasswordError> {
-        self.session.authenticate(&mut self.cx, password)
+    /// The session with the server, for what concerns nothing else.
+    pub(super) fn session(&mut self) -> (&mut ServerSession, &mut Ctx<'a>) {
+        (self.session, &mut self.cx)
     }
 
     pub(super) fn deregister(&mut self) -> Result<(), CommandError> {
@@ -806,6 +811,9 @@ impl<'a> Receiver<'a> for Engine<'a> {
                 FrameOutcome::Done
             }
             Frame::PasswordWanted(wanted) if from_server => session.password_wanted(cx, wanted),
+            Frame::AccountResponse(response) if from_server => {
+                session.account_response(cx, response)
+            }
             Frame::Deregistered(()) if from_server => {
                 let change = ServerSession::deregistered(cx);
                 self.apply(change);
@@ -831,6 +839,7 @@ impl<'a> Receiver<'a> for Engine<'a> {
             }
             Frame::RoomEntry(entry) if from_server => Rooms::entry(cx, inbox, link, entry),
             Frame::Trimmed(gone) if from_server => Rooms::gone(cx, inbox, *gone),
+            Frame::Left(left) if from_server => rooms.left(cx, inbox, (link, number), *left),
             Frame::RoomResponse(outcome) if from_server => {
                 rooms.outcome(cx, inbox, (link, number), *outcome)
             }
@@ -866,6 +875,7 @@ fn settle(
         (SentFrame::MailAck(id), fate) => inbox.mail_ack_sent(contact, id, fate),
         (_, Fate::Acked) => {}
         (SentFrame::Request, Fate::Lost) => contact.session.owe_request(),
+        (SentFrame::AccountRequest, Fate::Lost) => contact.session.owe_account(),
         (SentFrame::Receipt, Fate::Lost) => Inbox::receipt_lost(contact),
         (SentFrame::Piece(id, run), Fate::Lost) => outbox.piece_lost(contact, id, run),
         (SentFrame::Inquiry(id), Fate::Lost) => outbox::status_queries::lost(contact, peers, id),

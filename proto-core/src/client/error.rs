@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::password::MAX_PASSWORD;
+use crate::password::{MAX_PASSWORD, PasswordLength};
 
 /// Why a command does nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +47,19 @@ pub enum PasswordError {
     Empty,
     /// It is longer than [`MAX_PASSWORD`] bytes.
     TooLong,
+    /// The client is offline.
+    Offline,
+    /// The last request about the account is not answered yet.
+    Busy,
+}
+
+impl From<PasswordLength> for PasswordError {
+    fn from(why: PasswordLength) -> Self {
+        match why {
+            PasswordLength::Empty => Self::Empty,
+            PasswordLength::TooLong => Self::TooLong,
+        }
+    }
 }
 
 impl fmt::Display for PasswordError {
@@ -54,6 +67,8 @@ impl fmt::Display for PasswordError {
         match self {
             Self::NotWanted => f.write_str("no password is asked for"),
             Self::Empty => f.write_str("the password is empty; give at least one character"),
+            Self::Offline => f.write_str("you are offline"),
+            Self::Busy => f.write_str("the server has not answered the last command yet"),
             Self::TooLong => {
                 write!(f, "the password is longer than {MAX_PASSWORD} bytes; give a shorter one")
             }

@@ -9,8 +9,8 @@ use crate::{
     time::UnixTime,
     violation::Violation,
     wire::{
-        CloseReason, Limits, PasswordWant, RegisterRefusal, RoomAction, RoomRefusal, SubmitRefusal,
-        TrimReason,
+        AccountRefusal, CloseReason, LeftReason, Limits, PasswordWant, RegisterRefusal, RoomAction,
+        RoomRefusal, SubmitRefusal, TrimReason,
     },
 };
 
@@ -128,6 +128,13 @@ pub enum Event {
         /// How long the server looks at none.
         wait: Duration,
     },
+    /// What came of a request about the client's own account.
+    AccountResponse {
+        /// The request.
+        change: AccountChange,
+        /// It was done, or why it was not.
+        result: Result<(), AccountRefusal>,
+    },
     /// The client is offline, as asked. Without an answer, the server did not say
     /// that it knows.
     Deregistered {
@@ -223,6 +230,13 @@ pub enum Event {
         /// Why.
         why: TrimReason,
     },
+    /// The client is a member of a room no longer, by someone else's will.
+    RoomLeft {
+        /// The room.
+        room: To,
+        /// Why.
+        why: LeftReason,
+    },
     /// What came of a request that asked for no names.
     RoomResponse {
         /// The request.
@@ -266,6 +280,18 @@ pub enum Event {
     StoreFailed,
     /// A record in the store is damaged, and was passed over.
     Damaged,
+}
+
+/// What a user can ask for about their own account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccountChange {
+    /// Another password.
+    Password,
+    /// That another device may log in.
+    Endorsement {
+        /// The device's key.
+        key: PublicKey,
+    },
 }
 
 /// Why a message goes by way of the server.

@@ -40,7 +40,7 @@ use crate::{
 
 pub use config::Config;
 pub use error::{CommandError, PasswordError, SendError, TrustError};
-pub use event::{Event, Failure, MessageId, Refusal, SubmitReason, To, Verdict};
+pub use event::{AccountChange, Event, Failure, MessageId, Refusal, SubmitReason, To, Verdict};
 pub use fixed::Fixed;
 pub use headers::{Correspondent, said_from_outbox};
 pub use inbox::message::Incoming;
@@ -111,7 +111,38 @@ impl<S: Storage> Client<S> {
     /// # Errors
     /// [`PasswordError`] says why it is not sent.
     pub fn authenticate(&mut self, now: Instant, password: &[u8]) -> Result<(), PasswordError> {
-        self.engine(now).authenticate(password)
+        let mut engine = self.engine(now);
+        let (session, cx) = engine.session();
+        session.authenticate(cx, password)
+    }
+
+    /// Asks for another password: `old` is judged like that of a login. Both are kept until
+    /// [`Event::AccountResponse`], and then wiped; the caller's own copies are the caller's to wipe.
+    ///
+    /// # Errors
+    /// [`PasswordError`] says why the server is not asked.
+    pub fn change_password(
+        &mut self,
+        now: Instant,
+        old: &[u8],
+        new: &[u8],
+    ) -> Result<(), PasswordError> {
+        let mut engine = self.engine(now);
+        let (session, cx) = engine.session();
+        session.change_password(cx, old, new)
+    }
+
+    /// Vouches for the user's next device, which has `key`: for ten minutes the server judges the
+    /// passwords that come with that key apart from all others, so that nobody's guesses hold them
+    /// up. [`Event::AccountResponse`] says when that is so.
+    ///
+    /// # Errors
+    /// [`CommandError::Offline`] if the client is, [`CommandError::Busy`] while the last request
+    /// about the account is not answered.
+    pub fn endorse(&mut self, now: Instant, key: PublicKey) -> Result<(), CommandError> {
+        let mut engine = self.engine(now);
+        let (session, cx) = engine.session();
+        session.endorse(cx, key)
     }
 
     /// Submits what is open, then goes offline; [`Event::Deregistered`] says when.
@@ -182,6 +213,11 @@ impl<S: Storage> Client<S> {
     /// client had a session with. Whoever has another is not talked to in this run.
     pub fn server_key(&self) -> Option<PublicKey> {
         self.state.config().server_key
+    }
+
+    /// The key that others know this client by.
+    pub fn key(&self) -> PublicKey {
+        self.state.key()
     }
 
     /// Where the client is.

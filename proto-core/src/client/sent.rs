@@ -9,6 +9,8 @@ use super::{inbox::message::Incoming, outbox::message::Outgoing, roster::id::Pee
 pub enum SentFrame {
     /// A request to the server to be online or offline.
     Request,
+    /// A request about the account.
+    AccountRequest,
     /// How far a peer's messages are in the inbox.
     Receipt,
     /// A piece of a message.

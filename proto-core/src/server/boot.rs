@@ -6,7 +6,7 @@ use core::time::Duration;
 use crate::{
     host::{Ask, Log, Records, Request, Ticket},
     id::{Account, MAX_INDEX, Position, Room},
-    record::{self, AccountRecord, AccountState, MailRecord, MemberRecord, RoomRecord},
+    record::{self, AccountRecord, AccountState, MailRecord, MemberRecord, RoomRecord, Standing},
     storage::Id,
     time::Instant,
 };
@@ -46,6 +46,8 @@ enum What {
     End { of: Id<RoomRow> },
     /// The next member of a room.
     Members { of: Id<RoomRow>, from: u64 },
+    /// What is left of a room that was deleted is being forgotten: its log, then its members.
+    Deleted { room: Room, log: bool },
     /// The first entry of a mailbox.
     Mail { of: Account },
     /// An expired entry is being forgotten.
@@ -96,6 +98,10 @@ impl Boot {
             What::End { of } => (Log::Room(table.number(of)), table.head(of)),
             What::Members { of, from } => (Log::Members(table.number(of)), from),
             What::Mail { of } => (Log::Mailbox(of), 0),
+            What::Deleted { room, log } => {
+                let log = if log { Log::Room(room) } else { Log::Members(room) };
+                return Request::Trim { ticket, log, upto: u64::MAX };
+            }
             What::Expired { of, upto } => {
                 return Request::Trim { ticket, log: Log::Mailbox(of), upto };
             }
@@ -118,7 +124,7 @@ impl Boot {
         let from = match self.what {
             What::Accounts { from } | What::Rooms { from } | What::Members { from, .. } => from,
             What::Beginning { .. } => 1,
-            What::End { .. } | What::Mail { .. } | What::Expired { .. } => 0,
+            What::End { .. } | What::Mail { .. } | What::Deleted { .. } | What::Expired { .. } => 0,
         };
         let Some(records) = records.and_then(|records| records.checked(from)) else {
             cx.tell(Event::StoreFailed);
@@ -154,7 +160,7 @@ impl Boot {
                 })
             }
             What::Mail { of } => return self.read_mail(cx, to, of, records.first()),
-            What::Expired { .. } => None,
+            What::Deleted { .. } | What::Expired { .. } => None,
         };
         if let Some(what) = next {
             self.go_on(cx, what);
@@ -163,10 +169,16 @@ impl Boot {
 
     /// What was expired is forgotten by the store.
     pub(super) fn forgotten(&mut self, cx: &mut Ctx<'_>, ticket: Ticket) {
-        if self.ask.answer(ticket.serial)
-            && let What::Expired { of, .. } = self.what
-        {
-            self.go_on(cx, What::Mail { of });
+        if !self.ask.answer(ticket.serial) {
+            return;
+        }
+        match self.what {
+            What::Expired { of, .. } => self.go_on(cx, What::Mail { of }),
+            What::Deleted { room, log: true } => self.go_on(cx, What::Deleted { room, log: false }),
+            What::Deleted { room, .. } => {
+                self.go_on(cx, What::Rooms { from: u64::from(room.0) + 2 });
+            }
+            _ => debug_assert!(false, "nothing else is forgotten"),
         }
     }
 
@@ -195,10 +207,12 @@ impl Boot {
             },
             (_, Some((number, bytes))) => match to.restore_room(cx, number, bytes) {
                 Ok(Some(of)) => What::Beginning { of },
-                gone => {
-                    if gone.is_err() {
-                        cx.tell(Event::Damaged);
-                    }
+                // The last run may have ended before that was done.
+                Ok(None) => {
+                    What::Deleted { room: Room(number.saturating_sub(1) as u32), log: true }
+                }
+                Err(()) => {
+                    cx.tell(Event::Damaged);
                     What::Rooms { from: number + 1 }
                 }
             },
@@ -303,10 +317,10 @@ impl Restored<'_, '_> {
         let account = number.checked_sub(1).and_then(|n| u32::try_from(n).ok()).map(Account);
         let decoded = record::decode::<MemberRecord>(bytes);
         let (Some(account), Some((record, _))) = (account, decoded) else { return false };
-        if record.left || !self.accounts.is_there(account) {
+        if record.standing == Standing::Nobody || !self.accounts.is_there(account) {
             return true;
         }
-        let since = record.since.min(MAX_INDEX);
-        RoomRequests::new(self.rooms).restore(self.accounts, of, account, since)
+        let place = (record.since.min(MAX_INDEX), record.standing);
+        RoomRequests::new(self.rooms).restore(self.accounts, of, account, place)
     }
 }

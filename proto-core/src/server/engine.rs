@@ -8,7 +8,7 @@ use zeroize::Zeroize;
 
 use crate::{
     host::{Owed, PasswordOutcome, Records, Request, Ticket},
-    id::{Account, Nick},
+    id::{Account, Nick, RoomName},
     link::{Admit, Arrival, Expired, Fate, LinkStatistics, Links, Statistics},
     role::{FrameOutcome, Receiver},
     storage::{Id, Pool},
@@ -21,11 +21,11 @@ use super::{
     accounts::{Accounts, Admission, Change, Saved},
     boot::{Boot, Restored},
     ctx::Ctx,
-    event::{Event, OperateError, Operation},
+    event::{Event, OperateError, Operation, RoomOperation},
     mailboxes::{self, Answer, Mailboxes},
     memory::Tables,
     operator::Operator,
-    passwords::{Login, Passwords},
+    passwords::{Judged, Login, Passwords},
     role::{ClientSession, SentFrame, ServerLink, ServerRole},
     rooms::{RoomRequests, Rooms},
     roster::Roster,
@@ -34,7 +34,7 @@ use super::{
     state::State,
     store::{Asker, Next},
     submit::{self, Messages, Pairs, Submissions},
-    view::{AccountView, Usage},
+    view::{AccountView, RoomView, Usage},
 };
 
 /// The server for the length of one input and its drain.
@@ -193,8 +193,9 @@ impl<'a> Engine<'a> {
             Some(Asker::Place) => self.rooms.place_saved(ticket, stored),
             Some(Asker::Trim) => self.rooms.trimmed(&mut self.cx, ticket, stored),
             Some(Asker::Room) => {
-                let Self { cx, accounts, rooms, .. } = self;
-                RoomRequests::new(rooms).room_saved(cx, accounts, ticket, stored);
+                let Self { cx, accounts, submissions, rooms, .. } = self;
+                let mut requests = RoomRequests::new(rooms);
+                requests.room_saved(cx, accounts, submissions, ticket, stored);
             }
             Some(Asker::Member) => {
                 let Self { cx, accounts, submissions, rooms, .. } = self;
@@ -203,14 +204,9 @@ impl<'a> Engine<'a> {
             }
             Some(Asker::Boot) => self.boot.forgotten(&mut self.cx, ticket),
             Some(Asker::Operator) => self.operation_stored(ticket, stored),
-            // That a password's hash is saved, the account's record says.
+            Some(Asker::Password) => self.passwords.changed(&mut self.cx, ticket, stored),
             Some(
-                Asker::Password
-                | Asker::Mailbox
-                | Asker::Oldest
-                | Asker::Reader
-                | Asker::Hash
-                | Asker::CheckPassword,
+                Asker::Mailbox | Asker::Oldest | Asker::Reader | Asker::Hash | Asker::CheckPassword,
             )
             | None => {}
         }
@@ -247,7 +243,14 @@ impl<'a> Engine<'a> {
 
     pub(super) fn handle_checked(&mut self, ticket: Ticket, judgement: PasswordOutcome<'_>) {
         let Self { cx, accounts, passwords, .. } = self;
-        let Some(proven) = passwords.judged(cx, accounts, ticket, judgement) else { return };
+        let proven = match passwords.judged(cx, accounts, ticket, judgement) {
+            Some(Judged::Proven(proven)) => proven,
+            Some(Judged::Changed { link, register }) => {
+                self.register(link, &register);
+                return;
+            }
+            None => return,
+        };
         let (link, register, returning) = (proven.link, proven.register, proven.account.is_some());
         let account = proven.account.or_else(|| self.begin_account(link, &register));
         self.passwords.settle(&mut self.cx, &proven, account);
@@ -281,13 +284,31 @@ impl<'a> Engine<'a> {
             return Err(OperateError::Busy);
         }
         let Self { cx, accounts, passwords, operator, .. } = self;
-        passwords.give_up(cx, &nick);
+        passwords.give_up(cx, account, &nick);
         operator.begin(cx, accounts, (account, nick), operation);
         if let Some(link) = link.filter(|_| operation.expels()) {
             self.leave(link);
             self.cx.links.close(link, CloseReason::Expelled, self.cx.now);
         }
         Ok(())
+    }
+
+    /// Does something to the room of that name; whether that is to be waited for.
+    pub(super) fn operate_room(
+        &mut self,
+        room: &RoomName,
+        operation: RoomOperation,
+    ) -> Result<bool, OperateError> {
+        if !self.boot.is_done() {
+            return Err(OperateError::Starting);
+        }
+        let Self { cx, accounts, submissions, rooms, .. } = self;
+        RoomRequests::new(rooms).operate(cx, accounts, submissions, room, operation)
+    }
+
+    /// Every room with a name, for people to look at.
+    pub(super) fn for_each_room(&self, visit: impl FnMut(RoomView)) {
+        self.rooms.table.views(|creator| self.accounts.nick(creator)).for_each(visit);
     }
 
     pub(super) fn shut_down(&mut self) {
@@ -693,6 +714,12 @@ impl<'a> Receiver<'a> for Engine<'a> {
             }
             Frame::Register(register) => return self.register(link, register),
             Frame::Login(login) => return self.login(link, login),
+            Frame::AccountRequest(request) => {
+                let Self { cx, accounts, passwords, operator, .. } = self;
+                let nick = cx.online(link).and_then(|account| accounts.nick(account));
+                let is_operated = nick.is_some_and(|nick| operator.is_at(&nick));
+                return passwords.handle(cx, accounts, (link, number), request, is_operated);
+            }
             Frame::Deregister(()) => return self.deregister(link),
             Frame::Submit(submit) => return self.router().submit(link, number, submit),
             Frame::StatusQuery(query_status) => {
@@ -714,6 +741,7 @@ impl<'a> Receiver<'a> for Engine<'a> {
             Frame::Registered(_)
             | Frame::RegisterRefused(_)
             | Frame::PasswordWanted(_)
+            | Frame::AccountResponse(_)
             | Frame::Deregistered(())
             | Frame::Roster(_)
             | Frame::Message(_)
@@ -724,6 +752,7 @@ impl<'a> Receiver<'a> for Engine<'a> {
             | Frame::Mail(_)
             | Frame::MailboxEmpty(())
             | Frame::Joined(_)
+            | Frame::Left(_)
             | Frame::RoomEntry(_)
             | Frame::Trimmed(_)
             | Frame::RoomResponse(_)
@@ -759,6 +788,7 @@ fn settle(
         (SentFrame::Refusal(serial), fate) => session.author.refusal_fate(serial, fate),
         (_, Fate::Acked) => {}
         (SentFrame::Answer, _) => session.seat.answer_again(),
+        (SentFrame::AccountResponse, _) => session.asked.response_lost(),
         (SentFrame::Reply, _) => session.requester.reply_lost(),
         (SentFrame::Empty, _) => session.mailbox.empty_lost(),
         (SentFrame::DeliveryStatus(pair), _) => {
@@ -769,7 +799,13 @@ fn settle(
         }
         (SentFrame::KeyHistory(id), _) => session.mailbox.lost(messages, id, None),
         (SentFrame::Piece(id, run), _) => session.mailbox.lost(messages, id, Some(run)),
-        (SentFrame::Joined(_) | SentFrame::Gone(_) | SentFrame::Entry { .. }, _) => {
+        (
+            SentFrame::Left(_)
+            | SentFrame::Joined(_)
+            | SentFrame::Gone(_)
+            | SentFrame::Entry { .. },
+            _,
+        ) => {
             rooms.lost(&mut session.turns, sent);
         }
     }

@@ -54,6 +54,13 @@ pub enum Event {
         /// The client's account.
         by: Account,
     },
+    /// What the operator wanted done to a room is durable, or could not be made so.
+    RoomOperated {
+        /// The room's name.
+        room: RoomName,
+        /// It is done.
+        done: bool,
+    },
     /// What the operator wanted done to an account is durable, or could not be made so.
     Operated {
         /// The account's nick.
@@ -84,7 +91,10 @@ pub enum Event {
 impl Event {
     /// Its host waits for it, or it comes once: it does not give way to others.
     pub(super) fn is_awaited(&self) -> bool {
-        matches!(self, Self::Ready | Self::Operated { .. } | Self::PutBack)
+        matches!(
+            self,
+            Self::Ready | Self::Operated { .. } | Self::RoomOperated { .. } | Self::PutBack
+        )
     }
 }
 
@@ -101,6 +111,15 @@ pub enum Operation {
     Unban,
 }
 
+/// Something that an operator does to a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoomOperation {
+    /// Someone is put out of it, and kept out.
+    Kick(Nick),
+    /// It is gone, and what was said in it.
+    Delete,
+}
+
 impl Operation {
     /// It ends the session of the account's holder.
     pub(super) fn expels(self) -> bool {
@@ -108,12 +127,14 @@ impl Operation {
     }
 }
 
-/// Why nothing is done to an account.
+/// Why nothing is done to an account or a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OperateError {
     /// Nobody has that nick.
     Unknown,
+    /// No room has that name.
+    UnknownRoom,
     /// The accounts are still being read.
     Starting,
     /// Something else is being done to an account.
@@ -124,6 +145,7 @@ impl fmt::Display for OperateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Unknown => "nobody has that nick",
+            Self::UnknownRoom => "no room has that name",
             Self::Starting => "the server is still reading its accounts; try again in a moment",
             Self::Busy => "the server is busy with an account; try again in a moment",
         })

@@ -26,7 +26,7 @@
 //! | capacity | bytes | one for |
 //! |---|---|---|
 //! | [`Links`] | 1,420 | each client that is online, and each handshake; 2 at least |
-//! | [`Accounts`] | 232 | each nick that there is at a time; a power of two |
+//! | [`Accounts`] | 288 | each nick that there is at a time; a power of two |
 //! | [`Rooms`] | 350 | each room ever created, and the lobby |
 //! | [`Members`] | 180 | each account, in the lobby, and each place of one in a room |
 //! | [`Entries`] | 880 | each message on its way through; 4 at least |

@@ -31,7 +31,7 @@ use core::{fmt, net::SocketAddr};
 
 use crate::{
     host::{Action, Machine, Owed, PasswordOutcome, Records, Resume, StoreError, Ticket},
-    id::{Account, Nick, PublicKey},
+    id::{Account, Nick, PublicKey, RoomName},
     link::{LinkStatistics, Statistics},
     random::Seed,
     role::{StartError, credit, grant},
@@ -43,13 +43,13 @@ use crate::{
 pub use crate::{rate::Rate, record::Access};
 pub use accounts::AccountSlot;
 pub use config::{Config, Logins};
-pub use event::{Event, OperateError, Operation};
+pub use event::{Event, OperateError, Operation, RoomOperation};
 pub use fixed::Fixed;
 pub use memory::{Sizes, Storage, Tables};
 pub use role::{ClientSession, ServerLink};
 pub use rooms::{Member, RoomRow, RoomTables};
 pub use submit::{Entry, Pair};
-pub use view::{AccountView, Usage};
+pub use view::{AccountView, RoomView, Usage};
 
 use engine::Engine;
 use state::State;
@@ -108,6 +108,26 @@ impl<S: Storage> Server<S> {
         operation: Operation,
     ) -> Result<(), OperateError> {
         self.engine(now).operate(nick, operation)
+    }
+
+    /// Does something to the room of that name: `true` if [`Event::RoomOperated`] says when it is
+    /// durable, `false` if it is so already.
+    ///
+    /// # Errors
+    /// [`OperateError`] says why nothing is done.
+    pub fn operate_room(
+        &mut self,
+        now: Instant,
+        room: &RoomName,
+        operation: RoomOperation,
+    ) -> Result<bool, OperateError> {
+        self.engine(now).operate_room(room, operation)
+    }
+
+    /// Every room with a name, for people to look at.
+    pub fn for_each_room(&mut self, visit: impl FnMut(RoomView)) {
+        let now = self.state.now;
+        self.engine(now).for_each_room(visit);
     }
 
     /// The key that clients know this server by.

@@ -94,7 +94,9 @@ impl Operator {
                 let header = accounts.operated(account, one.operation, since(account))?;
                 cx.put(ticket, Log::Accounts, number, &header)
             }
-            Step::Hash => cx.put(ticket, Log::Passwords, number, &PasswordRecord { hash: &[] }),
+            Step::Hash => {
+                cx.put(ticket, Log::Passwords, number, &PasswordRecord { hash: &[], serial: 0 })
+            }
         }
     }
 

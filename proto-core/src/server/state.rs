@@ -99,7 +99,7 @@ impl State {
             roster: RosterHead::new(first),
             rooms: RoomsHead::NEW,
             mail: first,
-            passwords: Passwords::new(),
+            passwords: Passwords::NEW,
             boot: Boot::start(),
             operator: Operator::IDLE,
         }

@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 
 use crate::{
-    id::{Account, Nick, PublicKey},
+    id::{Account, Nick, PublicKey, RoomName},
     record::Access,
     time::UnixTime,
     wire::Presence,
@@ -48,4 +48,17 @@ pub struct Usage {
     pub rooms: (usize, usize),
     /// Places of accounts in rooms.
     pub members: (usize, usize),
+}
+
+/// A room, for people to look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoomView {
+    /// Its name.
+    pub name: RoomName,
+    /// Who created it, if their account is still there.
+    pub creator: Option<Nick>,
+    /// How many members it has.
+    pub members: u32,
+    /// Only those who are invited may become members.
+    pub invite_only: bool,
 }

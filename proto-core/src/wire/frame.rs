@@ -16,7 +16,10 @@ use crate::{
     time::UnixTime,
 };
 
-use super::{Login, MIN_DATAGRAM, PACKET_OVERHEAD, PasswordWanted, TAG_LENGTH};
+use super::{
+    AccountRequest, AccountResponse, Login, MIN_DATAGRAM, PACKET_OVERHEAD, PasswordWanted,
+    TAG_LENGTH,
+};
 
 /// Bytes ahead of a frame's body.
 const FRAME_HEADER: usize = 3;
@@ -118,9 +121,13 @@ frames! {
     /// A client is to give a password with its nick.
     PasswordWanted(PasswordWanted) = 0x16, bound bound::TAG + 2 * bound::U32;
     /// A client asks for its nick with a password.
-    Login(Login<'a>) = 0x17, bound bound::REGISTER + bound::U32 + 2 + MAX_PASSWORD;
+    Login(Login<'a>) = 0x17, bound bound::REGISTER + bound::U32 + 1 + MAX_PASSWORD;
     /// Under which key an author wrote who has another one now, or no account.
     KeyHistory(KeyHistory) = 0x18, bound bound::U32 + 32 + bound::NAME;
+    /// What a registered client asks for about its own account.
+    AccountRequest(AccountRequest<'a>) = 0x19, bound bound::U64 + bound::TAG + 2 * (1 + MAX_PASSWORD);
+    /// What came of that.
+    AccountResponse(AccountResponse) = 0x1a, bound bound::U64 + 2 * bound::TAG + bound::U32;
 
     /// A piece of a message from its author to its recipient, in their own session.
     Message(Message<'a>) = 0x20, bound bound::U32 + bound::U64 + bound::U32 + 3 * bound::U16 + super::FRAGMENT_UNIT;
@@ -150,13 +157,15 @@ frames! {
     /// Entries of a room's log that cannot be read any more.
     Trimmed(Trimmed) = 0x33, bound 3 * bound::U32 + bound::TAG;
     /// What a client wants of the server's rooms.
-    RoomRequest(RoomRequest) = 0x34, bound bound::U64 + 2 * bound::TAG + bound::NAME + bound::U32;
+    RoomRequest(RoomRequest) = 0x34, bound bound::U64 + bound::TAG + 2 * bound::NAME;
     /// What came of that.
     RoomResponse(RoomResponse) = 0x35, bound bound::U64 + 2 * bound::TAG;
     /// A page of the names that were asked for.
     Names(Names<'a>) = 0x36, bound bound::U64 + bound::TAG + bound::U32 + bound::U16 + bound::NAME;
     /// A client is away from its keyboard, or back.
     Away(Away<'a>) = 0x37, bound 2 * bound::TAG + MAX_AWAY;
+    /// The reader is a member of a room no longer, by someone else's will.
+    Left(Left) = 0x38, bound bound::U32 + bound::TAG;
 }
 
 /// The most gaps that one Ack can tell.
@@ -308,6 +317,8 @@ pub enum RegisterRefusal {
     Banned,
     /// There is no epoch left for another run of it.
     Exhausted,
+    /// Another nick looks like it.
+    Lookalike,
 }
 
 /// A page of the roster: every change after version `base` up to version `upto`
@@ -707,6 +718,48 @@ pub enum RoomAction {
         /// The first account.
         from: Account,
     },
+    /// That someone be no member of the client's own room, nor become one again.
+    Kick {
+        /// The room.
+        room: RoomName,
+        /// Who.
+        nick: Nick,
+    },
+    /// That someone may become a member of the client's own room, also after a [`Self::Kick`].
+    Invite {
+        /// The room.
+        room: RoomName,
+        /// Who.
+        nick: Nick,
+    },
+    /// That only those who are invited may become members of the client's own room; or anyone.
+    InviteOnly {
+        /// The room.
+        room: RoomName,
+        /// Only those.
+        on: bool,
+    },
+    /// That the client's own room be no more.
+    Delete(RoomName),
+}
+
+/// The client is a member of a room no longer, by someone else's will.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Left {
+    /// The room.
+    pub room: Room,
+    /// Why.
+    pub reason: LeftReason,
+}
+
+/// Why someone is a member of a room no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum LeftReason {
+    /// The room's creator, or the server's operator, put them out.
+    Removed,
+    /// The room is no more.
+    Deleted,
 }
 
 /// What came of a [`RoomRequest`] that asked for no names.
@@ -734,6 +787,16 @@ pub enum RoomRefusal {
     Store,
     /// There are as many rooms of this creator's as there may be.
     TooMany,
+    /// Another room's name looks like it.
+    Lookalike,
+    /// The room is somebody else's.
+    NotCreator,
+    /// Nobody else has that nick.
+    NoPerson,
+    /// Only those who are invited may be members.
+    NotInvited,
+    /// The room's creator, or the server's operator, put the client out.
+    Barred,
 }
 
 /// A page of names: the answer to [`RoomAction::Rooms`] and [`RoomAction::Members`].

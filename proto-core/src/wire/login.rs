@@ -4,6 +4,8 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::id::PublicKey;
+
 use super::{Register, frame::bytes};
 
 /// A client asks for its nick and proves, by a password, that the nick is its own. It
@@ -54,4 +56,62 @@ pub enum PasswordWant {
     /// The last one was not looked at: it came too early, or others are being looked
     /// at. It is good to be sent again.
     Busy,
+}
+
+/// What a client that is registered asks for about its own account; one thing at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountRequest<'a> {
+    /// Picked at random: a request that is sent again is recognised by it.
+    pub serial: u64,
+    /// What.
+    #[serde(borrow)]
+    pub action: AccountAction<'a>,
+}
+
+/// What a client can ask for about its own account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AccountAction<'a> {
+    /// Another password.
+    ChangePassword {
+        /// The one that it has.
+        #[serde(borrow)]
+        old: Secret<'a>,
+        /// The one that it is to have.
+        #[serde(borrow)]
+        new: Secret<'a>,
+    },
+    /// That another device may log in, with the password, whatever strangers' guesses cost.
+    Endorse {
+        /// The device's key.
+        key: PublicKey,
+    },
+}
+
+/// What came of an [`AccountRequest`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountResponse {
+    /// The request's.
+    pub serial: u64,
+    /// It was done, or why it was not.
+    pub result: Result<(), AccountRefusal>,
+}
+
+/// Why a request about an account is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum AccountRefusal {
+    /// The old password was wrong.
+    Wrong {
+        /// How long, in milliseconds, until another is looked at.
+        wait: u32,
+    },
+    /// It was not looked at: it came too early, or others are being looked at.
+    Busy {
+        /// How long, in milliseconds, until one is looked at.
+        wait: u32,
+    },
+    /// The account has no password.
+    NoPassword,
+    /// The server could not save it.
+    Store,
 }

@@ -11,13 +11,16 @@ pub use datagram::{Accept, Datagram, DatagramError, Hello, HelloTo, Init, Packet
 pub(crate) use frame::SMALLEST_ROOM;
 pub use frame::{
     Ack, AckGap, Away, Candidates, CloseReason, CreditLimit, DeliveryStatus, Frame, FrameError,
-    FrameWriter, Frames, Joined, KeyHistory, Limits, MAX_ACK_RANGES, MAX_AWAY, Mail, MailAck,
-    Message, Names, Presence, Read, Receipt, Register, RegisterRefusal, Registered, Rekey, Rekeyed,
-    Retention, RoomAction, RoomEntry, RoomRefusal, RoomRequest, RoomResponse, Roster,
-    RosterEntries, RosterEntry, StatusQuery, Submit, SubmitRefusal, SubmitRefused, TrimReason,
-    Trimmed,
+    FrameWriter, Frames, Joined, KeyHistory, Left, LeftReason, Limits, MAX_ACK_RANGES, MAX_AWAY,
+    Mail, MailAck, Message, Names, Presence, Read, Receipt, Register, RegisterRefusal, Registered,
+    Rekey, Rekeyed, Retention, RoomAction, RoomEntry, RoomRefusal, RoomRequest, RoomResponse,
+    Roster, RosterEntries, RosterEntry, StatusQuery, Submit, SubmitRefusal, SubmitRefused,
+    TrimReason, Trimmed,
 };
-pub use login::{Login, PasswordWant, PasswordWanted, Secret};
+pub use login::{
+    AccountAction, AccountRefusal, AccountRequest, AccountResponse, Login, PasswordWant,
+    PasswordWanted, Secret,
+};
 
 /// The protocol's version, in every `Hello` and `Retry` and in every handshake's prologue.
 pub const VERSION: u8 = 1;

@@ -209,6 +209,7 @@ impl Laws {
                 Log::Mailbox(to) => self.mail_forgotten(*to, now, records),
                 Log::Inbox(_) => law(records.is_empty(), || "an inbox was forgotten".into()),
                 Log::Room(room) => self.rooms.forgotten(*room, records),
+                Log::Members(room) if self.rooms.is_ended(*room) => Ok(()),
                 Log::Accounts | Log::Rooms | Log::Members(_) => {
                     law(records.is_empty(), || format!("{log:?} was forgotten"))
                 }

@@ -40,7 +40,7 @@ use crate::{
     contents,
     judgement::{Judgement, Party, law, show},
     place::{Place, SERVER},
-    records::{self, EntryRecord, MailRecord, MemberRecord, OutboxRecord},
+    records::{self, EntryRecord, MailRecord, MemberRecord, OutboxRecord, Standing},
     store::{Change, Store},
 };
 
@@ -224,10 +224,11 @@ impl RestoredLaws {
                     })
                 }
                 Log::Mailbox(to) => self.mail_forgotten(at, *to, records),
-                Log::Inbox(_) | Log::Room(_) | Log::Accounts | Log::Rooms | Log::Members(_) => {
+                Log::Inbox(_) | Log::Room(_) | Log::Accounts | Log::Rooms => {
                     law(records.is_empty(), || format!("{log:?} was forgotten"))
                 }
-                Log::Pairs(_) | Log::Conversations | Log::Passwords => Ok(()),
+                // Of members, those of a room that is no more.
+                Log::Members(_) | Log::Pairs(_) | Log::Conversations | Log::Passwords => Ok(()),
             },
         }
     }
@@ -575,7 +576,7 @@ impl RestoredLaws {
                 .and_then(|(_, record)| Some(records::read::<MemberRecord>(record)?.0));
             let since = match member {
                 _ if room == Room::LOBBY => record.since,
-                Some(MemberRecord { since, left: false }) => since,
+                Some(MemberRecord { since, standing: Standing::Member }) => since,
                 _ => continue,
             };
             for (index, entry, text) in

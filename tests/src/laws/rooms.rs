@@ -14,7 +14,7 @@ use proto_core::{
 
 use crate::{
     judgement::{Judgement, law, show},
-    records::{self, EntryRecord, MemberRecord, RoomRecord},
+    records::{self, EntryRecord, MemberRecord, RoomRecord, Standing},
 };
 
 /// What was ever durable in any room, and in any inbox of one.
@@ -31,6 +31,10 @@ pub struct Rooms {
     spoiled: BTreeSet<(Room, u64)>,
     /// Who was told that they have left, and has not wished to be back since.
     gone: BTreeSet<(PublicKey, [u8; 32])>,
+    /// Rooms that somebody wished to be no more.
+    deleted: BTreeSet<[u8; 32]>,
+    /// Rooms that are no more.
+    ended: BTreeSet<Room>,
     /// How much of a log the server keeps.
     retention: Option<Retention>,
     /// The server's clock now.
@@ -64,7 +68,7 @@ struct Line {
 /// A member as it was saved last.
 #[derive(Debug)]
 struct Member {
-    left: bool,
+    standing: Standing,
     /// The last entry before it joined, and before it did so for the first time.
     since: u64,
     ever: u64,
@@ -145,7 +149,7 @@ impl Rooms {
     pub fn members(&self, room: Room) -> impl Iterator<Item = Account> + '_ {
         let members = self.members.iter();
         members
-            .filter(move |((of, _), member)| *of == room && !member.left)
+            .filter(move |((of, _), member)| *of == room && member.standing == Standing::Member)
             .map(|((_, who), _)| *who)
     }
 
@@ -170,7 +174,7 @@ impl Rooms {
     /// A room's record was saved.
     ///
     /// # Errors
-    /// Its name is another's, or was another.
+    /// Its name is another's, or was another; or it is gone, which nobody wished.
     pub(super) fn saved(&mut self, number: u64, record: &[u8]) -> Judgement {
         let Some((RoomRecord { name, removed, .. }, _)) = records::read(record) else {
             return Err("a room's record is damaged".into());
@@ -179,7 +183,13 @@ impl Rooms {
         if removed {
             self.names.retain(|_, other| *other != room);
             let members = self.members(room).count();
-            return law(members == 0, || format!("room {name} is gone, and has {members} members"));
+            let is_wished = self.deleted.contains(&name.folded());
+            law(members == 0 || is_wished, || {
+                format!("room {name} is gone, and has {members} members")
+            })?;
+            self.members.retain(|(of, _), _| *of != room);
+            self.ended.insert(room);
+            return Ok(());
         }
         self.open(room, Some(&name));
         let held = *self.names.entry(name.folded()).or_insert(room);
@@ -198,17 +208,20 @@ impl Rooms {
         key: Option<PublicKey>,
         record: &[u8],
     ) -> Judgement {
-        let Some((MemberRecord { since, left }, _)) = records::read(record) else {
+        let Some((MemberRecord { since, standing }, _)) = records::read(record) else {
             return Err("a member's record is damaged".into());
         };
         let account = Account((number - 1) as u32);
+        let before = self.members.get(&(room, account)).map(|member| member.standing);
+        let sneaks_in = before == Some(Standing::Barred) && standing == Standing::Member;
+        law(!sneaks_in, || format!("{account:?} is in {room:?} again, and was put out"))?;
         let names = self.names.iter().filter(|(_, other)| **other == room);
         let gone = names.map(|(name, _)| *name).any(|name| {
             let key = key.unwrap_or(PublicKey([0; 32]));
-            !left && self.gone.contains(&(key, name))
+            standing == Standing::Member && self.gone.contains(&(key, name))
         });
         law(!gone, || format!("{account:?} is in {room:?} again, which nobody wished"))?;
-        self.join(room, account, since, left)
+        self.join(room, account, since, standing)
     }
 
     /// An account was saved: it is in the lobby.
@@ -220,14 +233,14 @@ impl Rooms {
         law(before.is_none_or(|before| before == since), || {
             format!("{account:?} is in the lobby since {since}, and since {before:?}")
         })?;
-        self.join(Room::LOBBY, account, since, false)
+        self.join(Room::LOBBY, account, since, Standing::Member)
     }
 
-    fn join(&mut self, room: Room, account: Account, since: u64, left: bool) -> Judgement {
+    fn join(&mut self, room: Room, account: Account, since: u64, standing: Standing) -> Judgement {
         let head = self.entries(room) as u64;
         law(since <= head, || format!("{account:?} is in {room:?} since {since} of {head}"))?;
         let ever = self.members.get(&(room, account)).map_or(since, |member| member.ever);
-        self.members.insert((room, account), Member { left, since, ever });
+        self.members.insert((room, account), Member { standing, since, ever });
         Ok(())
     }
 
@@ -276,6 +289,11 @@ impl Rooms {
         log.bytes += line.body.len() as u64;
         log.lines.push(line);
         Ok(Some(Appended { from, position, text }))
+    }
+
+    /// It is no more.
+    pub(super) fn is_ended(&self, room: Room) -> bool {
+        self.ended.contains(&room)
     }
 
     /// The store forgot entries of a room.
@@ -353,8 +371,10 @@ impl Rooms {
 
     /// The user asks for something.
     pub(super) fn wished(&mut self, key: PublicKey, action: &RoomAction) {
-        if let RoomAction::Join(name) = action {
-            self.gone.remove(&(key, name.folded()));
+        match action {
+            RoomAction::Join(name) => drop(self.gone.remove(&(key, name.folded()))),
+            RoomAction::Delete(name) => drop(self.deleted.insert(name.folded())),
+            _ => {}
         }
     }
 
@@ -371,7 +391,7 @@ impl Rooms {
     ) -> Judgement {
         let is_member = |name: &RoomName| {
             let room = self.names.get(&name.folded())?;
-            self.members.get(&(*room, account?)).map(|member| !member.left)
+            self.members.get(&(*room, account?)).map(|member| member.standing == Standing::Member)
         };
         match (action, result) {
             (RoomAction::Create(name), Ok(())) => {
@@ -389,6 +409,11 @@ impl Rooms {
                 self.gone.insert((key, name.folded()));
                 Ok(())
             }
+            (RoomAction::Delete(name), Ok(())) => {
+                law(!self.names.contains_key(&name.folded()), || {
+                    format!("S5: {name} is deleted, but a room of the store")
+                })
+            }
             _ => Ok(()),
         }
     }
@@ -400,7 +425,7 @@ impl Rooms {
     pub(super) fn complete(&self, recipient: PublicKey, account: Option<Account>) -> Judgement {
         let mine = |of: &Account| Some(*of) == account;
         for ((room, _), member) in self.members.iter().filter(|((_, of), _)| mine(of)) {
-            if member.left {
+            if member.standing != Standing::Member {
                 continue;
             }
             let has = self.inboxes.get(&(recipient, *room));
@@ -426,7 +451,7 @@ impl Rooms {
 
     /// An entry goes beyond what is kept of its room, or cannot be read any more.
     fn is_given_up(&self, room: Room, index: u64) -> bool {
-        if self.is_spoiled(room, index) {
+        if self.is_spoiled(room, index) || self.ended.contains(&room) {
             return true;
         }
         let (Some(log), Some(kept)) = (self.logs.get(&room), self.retention) else { return false };

@@ -28,15 +28,27 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) fn ask(store: &Path, request: &Request) -> Result<Reply, ControlError> {
     let mut offline = Offline::open(store)?;
     offline.wait_for(|event| (*event == Event::Ready).then_some(true))?;
-    let Request::Operate(operation, nick) = *request else {
-        let mut accounts = Vec::new();
-        offline.server.for_each_account(|view| accounts.push(Account::from(view)));
-        return Ok(Reply::Accounts(accounts));
-    };
     let now = offline.clock.now();
-    offline.server.operate(now, &nick, operation)?;
+    match *request {
+        Request::List => {
+            let mut accounts = Vec::new();
+            offline.server.for_each_account(|view| accounts.push(Account::from(view)));
+            return Ok(Reply::Accounts(accounts));
+        }
+        Request::Rooms => {
+            let mut rooms = Vec::new();
+            offline.server.for_each_room(|view| rooms.push(view));
+            return Ok(Reply::Rooms(rooms));
+        }
+        Request::Operate(operation, nick) => offline.server.operate(now, &nick, operation)?,
+        Request::OperateRoom(operation, room) => {
+            if !offline.server.operate_room(now, &room, operation)? {
+                return Ok(Reply::Done);
+            }
+        }
+    }
     let done = offline.wait_for(|event| match event {
-        Event::Operated { done, .. } => Some(*done),
+        Event::Operated { done, .. } | Event::RoomOperated { done, .. } => Some(*done),
         _ => None,
     })?;
     if done { Ok(Reply::Done) } else { Err(ControlError::Store) }

@@ -17,7 +17,10 @@ use std::{
     time::Duration,
 };
 
-use proto_core::server::{Event, Operation, Server};
+use proto_core::{
+    id::MAX_NAME,
+    server::{Event, Operation, Server},
+};
 
 use super::{Account, ControlError, Reply, Request, text};
 use crate::{endpoint::Handle, files, memory::ServerMemory};
@@ -34,8 +37,15 @@ const STORE: Duration = Duration::from_secs(30);
 /// How long to wait before the socket is listened at again after an error.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// What became of an operation: its nick in lower case, and whether it is done.
-type Operated = ([u8; proto_core::id::MAX_NAME], Operation, bool);
+/// What became of an operation, and whether it is done.
+type Operated = (Operand, bool);
+
+/// What an operation is on: a nick or a room's name, in lower case.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Operand {
+    Account([u8; MAX_NAME], Operation),
+    Room([u8; MAX_NAME]),
+}
 
 /// A server's end: a thread that answers one operator at a time. Dropping it takes the
 /// socket away.
@@ -66,10 +76,15 @@ impl Control {
 
     /// The server told of this.
     pub fn notice(&self, event: &Event) {
-        if let Event::Operated { nick, operation, done } = event {
-            // If nobody waits for it, nobody needs to know.
-            let _ = self.operated.send((nick.folded(), *operation, *done));
-        }
+        let operated = match event {
+            Event::Operated { nick, operation, done } => {
+                (Operand::Account(nick.folded(), *operation), *done)
+            }
+            Event::RoomOperated { room, done } => (Operand::Room(room.folded()), *done),
+            _ => return,
+        };
+        // If nobody waits for it, nobody needs to know.
+        let _ = self.operated.send(operated);
     }
 }
 
@@ -140,24 +155,48 @@ fn perform(
     outcomes: &Receiver<Operated>,
 ) -> Result<Reply, ControlError> {
     let gone = |error| ControlError::System(io::Error::other(error));
-    let Request::Operate(operation, nick) = request else {
-        let accounts = server.ask(|endpoint| {
-            let mut accounts = Vec::new();
-            endpoint.machine().for_each_account(|view| accounts.push(Account::from(view)));
-            accounts
-        });
-        return Ok(Reply::Accounts(accounts.map_err(gone)?));
-    };
     // What an earlier operator did not wait for.
     while outcomes.try_recv().is_ok() {}
-    server
-        .ask(move |endpoint| {
-            endpoint.command(|server, now| server.operate(now, &nick, operation).map(drop))
-        })
-        .map_err(gone)??;
+    let operand = match request {
+        Request::List => {
+            let accounts = server.ask(|endpoint| {
+                let mut accounts = Vec::new();
+                endpoint.machine().for_each_account(|view| accounts.push(Account::from(view)));
+                accounts
+            });
+            return Ok(Reply::Accounts(accounts.map_err(gone)?));
+        }
+        Request::Rooms => {
+            let rooms = server.ask(|endpoint| {
+                let mut rooms = Vec::new();
+                endpoint.machine().for_each_room(|view| rooms.push(view));
+                rooms
+            });
+            return Ok(Reply::Rooms(rooms.map_err(gone)?));
+        }
+        Request::Operate(operation, nick) => {
+            server
+                .ask(move |endpoint| {
+                    endpoint.command(|server, now| server.operate(now, &nick, operation).map(drop))
+                })
+                .map_err(gone)??;
+            Operand::Account(nick.folded(), operation)
+        }
+        Request::OperateRoom(operation, room) => {
+            let is_awaited = server
+                .ask(move |endpoint| {
+                    endpoint.command(|server, now| server.operate_room(now, &room, operation))
+                })
+                .map_err(gone)??;
+            if !is_awaited {
+                return Ok(Reply::Done);
+            }
+            Operand::Room(room.folded())
+        }
+    };
     loop {
         match outcomes.recv_timeout(STORE) {
-            Ok((of, what, done)) if (of, what) == (nick.folded(), operation) => {
+            Ok((of, done)) if of == operand => {
                 return if done { Ok(Reply::Done) } else { Err(ControlError::Store) };
             }
             Ok(_) => {}

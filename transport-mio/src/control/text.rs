@@ -1,8 +1,8 @@
 //! Requests and replies as lines of text.
 
 use proto_core::{
-    id::Nick,
-    server::{OperateError, Operation},
+    id::{Nick, RoomName},
+    server::{OperateError, Operation, RoomOperation, RoomView},
     time::UnixTime,
 };
 
@@ -18,6 +18,12 @@ const DONE: &str = "done\n";
 /// What stands after the last account.
 const END: &str = "end\n";
 
+/// What stands after the last room.
+const END_OF_ROOMS: &str = "end of rooms\n";
+
+/// What stands for the creator of a room whose account is gone.
+const NOBODY: &str = "-";
+
 /// What stands before what went wrong.
 const WRONG: &str = "error ";
 
@@ -27,13 +33,28 @@ impl Request {
         match self {
             Self::List => "list\n".to_owned(),
             Self::Operate(operation, nick) => format!("{} {nick}\n", word(operation)),
+            Self::Rooms => "rooms\n".to_owned(),
+            Self::OperateRoom(RoomOperation::Delete, room) => format!("delete-room {room}\n"),
+            Self::OperateRoom(RoomOperation::Kick(nick), room) => format!("kick {room} {nick}\n"),
         }
     }
 
     /// The inverse of [`Self::to_line`].
     pub(super) fn parse(line: &str) -> Option<Self> {
         match line.trim_end().split_once(' ') {
-            None => (line.trim_end() == "list").then_some(Self::List),
+            None => match line.trim_end() {
+                "list" => Some(Self::List),
+                "rooms" => Some(Self::Rooms),
+                _ => None,
+            },
+            Some(("delete-room", room)) => {
+                Some(Self::OperateRoom(RoomOperation::Delete, RoomName::new(room).ok()?))
+            }
+            Some(("kick", rest)) => {
+                let (room, nick) = rest.split_once(' ')?;
+                let operation = RoomOperation::Kick(Nick::new(nick).ok()?);
+                Some(Self::OperateRoom(operation, RoomName::new(room).ok()?))
+            }
             Some((what, nick)) => {
                 let all = [Operation::Reset, Operation::Remove, Operation::Ban, Operation::Unban];
                 let operation = all.into_iter().find(|operation| word(*operation) == what)?;
@@ -60,9 +81,14 @@ pub(super) fn write(result: &Result<Reply, ControlError>) -> String {
             let rows = accounts.iter().map(row);
             rows.chain([END.to_owned()]).collect()
         }
+        Ok(Reply::Rooms(rooms)) => {
+            let rows = rooms.iter().map(room_row);
+            rows.chain([END_OF_ROOMS.to_owned()]).collect()
+        }
         Err(error) => {
             let what = match error {
                 ControlError::Account(OperateError::Unknown) => "unknown",
+                ControlError::Account(OperateError::UnknownRoom) => "unknown-room",
                 ControlError::Account(OperateError::Starting) => "starting",
                 ControlError::Account(OperateError::Busy) => "busy",
                 ControlError::Store => "store",
@@ -78,6 +104,7 @@ pub(super) fn read(text: &str) -> Option<Result<Reply, ControlError>> {
     if let Some(what) = text.strip_prefix(WRONG) {
         return Some(Err(match what.trim_end() {
             "unknown" => OperateError::Unknown.into(),
+            "unknown-room" => OperateError::UnknownRoom.into(),
             "starting" => OperateError::Starting.into(),
             "busy" => OperateError::Busy.into(),
             "store" => ControlError::Store,
@@ -86,6 +113,13 @@ pub(super) fn read(text: &str) -> Option<Result<Reply, ControlError>> {
     }
     if text == DONE {
         return Some(Ok(Reply::Done));
+    }
+    if let Some(rows) = text.strip_suffix(END_OF_ROOMS) {
+        return rows
+            .lines()
+            .map(parse_room)
+            .collect::<Option<_>>()
+            .map(|all| Ok(Reply::Rooms(all)));
     }
     let rows = text.strip_suffix(END)?;
     rows.lines().map(parse_row).collect::<Option<_>>().map(|all| Ok(Reply::Accounts(all)))
@@ -96,6 +130,23 @@ fn row(account: &Account) -> String {
     let seen = seen.map_or(0, |seen| seen.0);
     let key = key_text::encode(&key);
     format!("{nick} {key} {seen} {online} {password} {banned}\n")
+}
+
+fn room_row(room: &RoomView) -> String {
+    let creator = room.creator.map_or(NOBODY.to_owned(), |nick| nick.to_string());
+    format!("{} {creator} {} {}\n", room.name, room.members, room.invite_only)
+}
+
+fn parse_room(line: &str) -> Option<RoomView> {
+    let [name, creator, members, invite_only] =
+        *line.split(' ').collect::<Vec<_>>().first_chunk::<4>()?;
+    let creator = if creator == NOBODY { None } else { Some(Nick::new(creator).ok()?) };
+    Some(RoomView {
+        name: RoomName::new(name).ok()?,
+        creator,
+        members: members.parse().ok()?,
+        invite_only: invite_only.parse().ok()?,
+    })
 }
 
 fn parse_row(line: &str) -> Option<Account> {
@@ -121,7 +172,14 @@ mod tests {
     #[test]
     fn requests_and_replies_come_back() {
         let nick = Nick::new("alice").unwrap();
-        for request in [Request::List, Request::Operate(Operation::Unban, nick)] {
+        let room = RoomName::new("tea").unwrap();
+        for request in [
+            Request::List,
+            Request::Operate(Operation::Unban, nick),
+            Request::Rooms,
+            Request::OperateRoom(RoomOperation::Delete, room),
+            Request::OperateRoom(RoomOperation::Kick(nick), room),
+        ] {
             assert_eq!(Request::parse(&request.to_line()), Some(request));
         }
         for wrong in ["", "list alice", "ban", "ban -", "bann alice", "ban alice bob"] {
@@ -136,9 +194,15 @@ mod tests {
             banned: true,
         };
         let unseen = Account { seen: None, ..account };
-        for reply in
-            [Reply::Done, Reply::Accounts(Vec::new()), Reply::Accounts(vec![account, unseen])]
-        {
+        let view = RoomView { name: room, creator: Some(nick), members: 3, invite_only: true };
+        let orphan = RoomView { creator: None, ..view };
+        for reply in [
+            Reply::Done,
+            Reply::Accounts(Vec::new()),
+            Reply::Accounts(vec![account, unseen]),
+            Reply::Rooms(Vec::new()),
+            Reply::Rooms(vec![view, orphan]),
+        ] {
             let text = write(&Ok(reply.clone()));
             assert_eq!(read(&text).unwrap().unwrap(), reply);
             assert!(read(&text[..text.len() - 1]).is_none(), "half an answer is none");

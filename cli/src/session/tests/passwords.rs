@@ -1,9 +1,12 @@
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use proto_core::{client::Event, wire::PasswordWant};
+use proto_core::{
+    client::{AccountChange, Event},
+    wire::{AccountRefusal, PasswordWant},
+};
 
-use super::world::{World, nick};
+use super::world::{World, key, nick};
 use crate::{
     modern::Modern,
     password::{Given, Password},
@@ -143,4 +146,38 @@ fn a_password_is_not_kept_after_its_use() {
         assert!(world.seen()[0].contains("not kept after its use"));
         assert_eq!(world.exit(), Some(Exit::NickRefused));
     }
+}
+
+#[test]
+fn another_password_is_asked_for_with_the_old_one_and_typed_twice() {
+    let mut world = world(false, None).online(&[("bob", true)]);
+    world.seen();
+    world.line("/passwd");
+    assert_eq!(world.seen(), ["Type the password that you have, it is not shown."]);
+    typed(&mut world, "old");
+    assert_eq!(world.seen(), ["Type the new password, it is not shown."]);
+    typed(&mut world, "new");
+    typed(&mut world, "mew");
+    assert_eq!(world.seen().len(), 2);
+    typed(&mut world, "new");
+    typed(&mut world, "new");
+    assert!(!world.session.wants_password());
+    assert_eq!(world.asked().last().unwrap(), "change old to new");
+    let (change, result) = (AccountChange::Password, Err(AccountRefusal::Wrong { wait: 2000 }));
+    world.seen();
+    world.event(Event::AccountResponse { change, result });
+    assert!(world.seen()[0].starts_with("That is not your password; it is as it was"));
+}
+
+#[test]
+fn who_is_held_up_is_told_what_another_device_can_do() {
+    let mut world = world(false, None);
+    let wait = Duration::from_secs(200);
+    world.event(Event::PasswordWanted { why: PasswordWant::Known, wait });
+    let seen = world.seen().join(" ");
+    let key = transport_mio::key_text::encode(&key("x"));
+    assert!(seen.contains(&format!("/endorse {key} lets it in")), "{seen}");
+    let mut world = world.online(&[("bob", true)]);
+    world.line(&format!("/endorse {key}"));
+    assert!(world.asked().last().unwrap().starts_with("endorse"));
 }

@@ -102,6 +102,21 @@ impl Chat for FakeChat {
         Ok(())
     }
 
+    fn change_password(&mut self, old: &Password, new: &Password) -> Result<(), PasswordError> {
+        let [old, new] = [old, new].map(|one| String::from_utf8_lossy(one.as_bytes()).into_owned());
+        self.asked.push(format!("change {old} to {new}"));
+        Ok(())
+    }
+
+    fn endorse(&mut self, key: PublicKey) -> Result<(), CommandError> {
+        self.asked.push(format!("endorse {key:?}"));
+        Ok(())
+    }
+
+    fn key(&mut self) -> PublicKey {
+        key("x")
+    }
+
     fn release(&mut self) {
         self.online = false;
         self.asked.push("release".to_owned());

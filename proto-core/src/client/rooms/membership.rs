@@ -19,6 +19,8 @@ pub(in crate::client) struct Membership {
     pub(super) room: Option<Room>,
     /// In which link the client left it, and by which of the server's packets.
     pub(super) left: Option<(Id<ClientLink>, u64)>,
+    /// In which link it was named last as one that the client is a member of, and by which packet.
+    pub(super) named: Option<(Id<ClientLink>, u64)>,
     /// How far its log is read.
     pub(super) reader: Reader,
     /// Its log is another than the one that was read, which the user is to hear.

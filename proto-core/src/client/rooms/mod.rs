@@ -13,7 +13,7 @@ use crate::{
     storage::{Body, Id},
     violation::Violation,
     wire::{
-        Away, Frame, Joined as JoinedFrame, MAX_AWAY, Names, Read, RoomAction, RoomEntry,
+        Away, Frame, Joined as JoinedFrame, Left, MAX_AWAY, Names, Read, RoomAction, RoomEntry,
         RoomRefusal, RoomRequest, RoomResponse, TrimReason, Trimmed,
     },
 };
@@ -26,7 +26,12 @@ use super::{
     inbox::{Inbox, message::Said},
     outbox::{Outbox, status_queries},
     role::{ClientLink, ClientRole},
-    roster::{id::PeerId, list::PeerList, peer::Joined, peers::Peers},
+    roster::{
+        id::PeerId,
+        list::PeerList,
+        peer::{Joined, Peer},
+        peers::Peers,
+    },
     sent::SentFrame,
     view::RoomView,
 };
@@ -152,6 +157,7 @@ impl Rooms {
             return FrameOutcome::Done;
         }
         room.room = Some(joined.room);
+        room.named = Some((link, packet));
         if is_new {
             cx.peers.set_recipient(id, recipient);
             status_queries::query_status(cx, id);
@@ -165,6 +171,28 @@ impl Rooms {
         owe_read(cx, id);
         outbox.pump(cx, id);
         self.join_awaited(cx, with);
+        FrameOutcome::Done
+    }
+
+    /// This client is a member of a room no longer, says the packet `packet` of its server.
+    pub(super) fn left(
+        &mut self,
+        cx: &mut Ctx<'_>,
+        inbox: &mut Inbox<'_>,
+        (link, packet): (Id<ClientLink>, u64),
+        left: Left,
+    ) -> FrameOutcome {
+        let Some(id) = joined_room(cx, left.room) else { return FrameOutcome::Done };
+        let named = room_mut(cx, id).and_then(|room| room.named);
+        if named.is_some_and(|(by, named)| by == link && packet < named) {
+            // It is one again.
+            return FrameOutcome::Done;
+        }
+        let Some(room) = cx.peers.get(id).map(Peer::with) else {
+            return FrameOutcome::Done;
+        };
+        self.leave_room(cx, inbox, id, (link, packet));
+        cx.news.tell(Event::RoomLeft { room, why: left.reason });
         FrameOutcome::Done
     }
 

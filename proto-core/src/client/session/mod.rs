@@ -1,5 +1,6 @@
 //! The session with the server: registering, staying registered, and leaving.
 
+mod account;
 pub(super) mod link;
 mod password;
 pub(super) mod standing;
@@ -7,13 +8,15 @@ pub(super) mod standing;
 use core::time::Duration;
 
 use crate::{
-    id::{Epoch, Incarnation},
+    id::{Epoch, Incarnation, PublicKey},
     link::{OutgoingHandshake, Packet, Target},
     role::FrameOutcome,
     storage::Id,
     time::Instant,
     violation::Violation,
-    wire::{CloseReason, Frame, PasswordWanted, Register, RegisterRefusal, Registered},
+    wire::{
+        AccountResponse, CloseReason, Frame, PasswordWanted, Register, RegisterRefusal, Registered,
+    },
 };
 
 use super::{
@@ -23,6 +26,7 @@ use super::{
     role::{ClientLink, ClientRole},
     sent::SentFrame,
 };
+use account::Account;
 use password::Login;
 use standing::{Leaving, Phase};
 
@@ -38,6 +42,7 @@ pub(super) struct ServerSession {
     /// The user was told that mail waits, and is told when it was handed over.
     mail: bool,
     login: Login,
+    account: Account,
 }
 
 /// What the rest of the client is to do when the session with the server changed.
@@ -54,7 +59,10 @@ pub(super) enum Change {
 impl ServerSession {
     /// When something is to be done without any input.
     pub(super) fn deadline(&self, cx: &Ctx<'_>) -> Option<Instant> {
-        cx.server.asked.into_iter().chain(self.login.deadline()).min()
+        [cx.server.asked, self.login.deadline(), self.account.deadline()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// The user wants to be online. While the durable state is being read, that waits.
@@ -108,6 +116,31 @@ impl ServerSession {
         Ok(())
     }
 
+    /// The user wants another password.
+    pub(super) fn change_password(
+        &mut self,
+        cx: &mut Ctx<'_>,
+        old: &[u8],
+        new: &[u8],
+    ) -> Result<(), PasswordError> {
+        self.account.change_password(cx, old, new)
+    }
+
+    /// The user wants another device to be let in.
+    pub(super) fn endorse(&mut self, cx: &mut Ctx<'_>, key: PublicKey) -> Result<(), CommandError> {
+        self.account.endorse(cx, key)
+    }
+
+    /// What came of a request about the account.
+    pub(super) fn account_response(
+        &mut self,
+        cx: &mut Ctx<'_>,
+        response: &AccountResponse,
+    ) -> FrameOutcome {
+        self.account.answered(cx, response);
+        FrameOutcome::Done
+    }
+
     /// The server gives the nick to who has its password only.
     pub(super) fn password_wanted(
         &mut self,
@@ -127,6 +160,7 @@ impl ServerSession {
     /// Does what is due now.
     pub(super) fn timeout(&mut self, cx: &mut Ctx<'_>) -> Change {
         self.send_password(cx);
+        self.account.timeout(cx);
         if cx.server.asked.is_none_or(|at| at > cx.now) {
             return Change::None;
         }
@@ -230,6 +264,7 @@ impl ServerSession {
         }
         cx.server.phase = Phase::Online;
         self.login.forget();
+        self.account.resume(cx);
         cx.server.limits = Some(limits);
         cx.server.waiting = mailbox;
         if core::mem::take(&mut self.announce)
@@ -281,6 +316,7 @@ impl ServerSession {
     pub(super) fn go_offline(&mut self, cx: &mut Ctx<'_>) {
         cx.server.go_offline();
         self.login.forget();
+        self.account.forget();
         if let Some(dial) = self.dial.take() {
             cx.links.end_handshake(dial);
         }
@@ -295,6 +331,7 @@ impl ServerSession {
         link: Id<ClientLink>,
         packet: &mut Packet<'_, ClientRole>,
     ) {
+        self.account.write(cx, link, packet);
         if !cx.contact(link).is_some_and(|contact| contact.session.request) {
             return;
         }

@@ -55,6 +55,9 @@ impl Accounts<'_> {
         }
         let Some((account, row)) = self.table.by_nick(&register.nick).and_then(|a| self.row(a))
         else {
+            if self.table.has_lookalike(&register.nick) {
+                return Admission::Refused(RegisterRefusal::Lookalike);
+            }
             let why = PasswordWant::New;
             return if by_password {
                 Admission::Password { why, account: None }

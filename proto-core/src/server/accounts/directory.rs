@@ -4,14 +4,14 @@ use core::net::SocketAddr;
 
 use crate::{
     id::{Account, Epoch, Nick, PublicKey, Recipient},
-    record::AccountState,
+    record::{Access, AccountState},
     storage::{Bucket, Id, Pool},
     wire::{MAX_AWAY, Presence, RosterEntry},
 };
 
 use super::{
     super::{
-        passwords::Penalty, role::ServerLink, rooms::Places, roster::Pace, submit::Said,
+        passwords::Guard, role::ServerLink, rooms::Places, roster::Pace, submit::Said,
         view::AccountView,
     },
     row::AccountSlot,
@@ -127,12 +127,13 @@ impl<'a> Accounts<'a> {
     }
 
     /// What an account's wrong passwords cost.
-    pub(crate) fn penalty(&self, account: Account) -> Option<Penalty> {
-        Some(self.table.get(account)?.penalty)
+    pub(crate) fn guard_mut(&mut self, account: Account) -> Option<&mut Guard> {
+        Some(&mut self.table.get_mut(account)?.guard)
     }
 
-    pub(crate) fn penalty_mut(&mut self, account: Account) -> Option<&mut Penalty> {
-        Some(&mut self.table.get_mut(account)?.penalty)
+    /// It has a password.
+    pub(crate) fn has_password(&self, account: Account) -> bool {
+        self.table.get(account).is_some_and(|row| row.access == Access::Password)
     }
 
     /// How often everyone is told of an account, also of one that was removed.

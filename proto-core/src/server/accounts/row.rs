@@ -8,9 +8,7 @@ use crate::{
     wire::Presence,
 };
 
-use super::super::{
-    passwords::Penalty, role::ServerLink, rooms::Places, roster::Pace, submit::Said,
-};
+use super::super::{passwords::Guard, role::ServerLink, rooms::Places, roster::Pace, submit::Said};
 
 /// One account's place in the table.
 #[derive(Debug)]
@@ -19,6 +17,7 @@ pub struct AccountSlot(pub(super) Place);
 // With a tag of its own, 0 for empty, which an `Option` would hide in the row.
 #[derive(Debug)]
 #[repr(u8)]
+#[allow(clippy::large_enum_variant)] // the table is made of these
 pub(super) enum Place {
     Empty,
     Taken(Row),
@@ -65,8 +64,8 @@ pub(super) struct Row {
     pub(super) state: AccountState,
     /// How many keys it had before this one.
     pub(super) key_number: u32,
-    /// For wrong passwords.
-    pub(super) penalty: Penalty,
+    /// Against those who guess its password.
+    pub(super) guard: Guard,
     /// How often everyone is told of it.
     pub(super) pace: Pace,
     /// What it says in rooms.
@@ -100,7 +99,7 @@ impl Row {
             access: record.access,
             state: record.state,
             key_number: record.key_number,
-            penalty: Penalty::default(),
+            guard: Guard::default(),
             pace: Pace::NEW,
             said: Said::NOTHING,
         }

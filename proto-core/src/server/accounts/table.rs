@@ -24,6 +24,7 @@ pub(crate) struct TableHead {
 #[derive(Debug)]
 pub(crate) struct Table<'a> {
     rows: &'a mut [AccountSlot],
+    /// By what nicks share that look alike.
     by_nick: Index<'a>,
     by_key: Index<'a>,
     head: &'a mut TableHead,
@@ -69,7 +70,14 @@ impl<'a> Table<'a> {
 
     pub(crate) fn by_nick(&self, nick: &Nick) -> Option<Account> {
         let is_of = |at| self.row_at(at).is_some_and(|row| row.nick == *nick);
-        self.by_nick.find(&nick.folded(), is_of).and_then(|at| self.at(at))
+        self.by_nick.find(&nick.skeleton(), is_of).and_then(|at| self.at(at))
+    }
+
+    /// An account's nick looks like this one. An older store may have several that look alike.
+    pub(super) fn has_lookalike(&self, nick: &Nick) -> bool {
+        let skeleton = nick.skeleton();
+        let is_like = |at| self.row_at(at).is_some_and(|row| row.nick.skeleton() == skeleton);
+        self.by_nick.find(&skeleton, is_like).is_some()
     }
 
     pub(crate) fn by_key(&self, key: &PublicKey) -> Option<Account> {
@@ -122,7 +130,7 @@ impl<'a> Table<'a> {
     /// Adds an account under its number; `None` if its place is not free for that.
     pub(super) fn put(&mut self, row: Row) -> Option<Account> {
         let (account, place) = (row.account, row.account.place());
-        let (nick, key) = (row.nick.folded(), row.key.0);
+        let (nick, key) = (row.nick.skeleton(), row.key.0);
         let is_free = self
             .row_at(place)
             .is_none_or(|before| before.state == AccountState::Removed && before.account < account);
@@ -187,10 +195,10 @@ impl<'a> Table<'a> {
     }
 
     fn unindex_nick(&mut self, account: Account) {
-        let Some(nick) = self.get(account).map(|row| row.nick.folded()) else { return };
+        let Some(nick) = self.get(account).map(|row| row.nick.skeleton()) else { return };
         let rows = &*self.rows;
         let row_at = |at: u32| rows.get(at as usize).and_then(AccountSlot::row);
-        self.by_nick.remove(&nick, account.place(), |at| Some(row_at(at)?.nick.folded()));
+        self.by_nick.remove(&nick, account.place(), |at| Some(row_at(at)?.nick.skeleton()));
     }
 }
 
@@ -214,6 +222,27 @@ mod tests {
         assert_eq!(at.accounts.table.by_nick(&nick), None, "the nick is free");
         assert_eq!(at.account("dave"), Account(2));
         assert_eq!(at.account("ALICE"), Account(3));
+    }
+
+    #[test]
+    fn nicks_that_look_alike_in_the_store_are_both_found() {
+        let mut at = Fixture::new(Config::default());
+        let nick = |text| Nick::new(text).unwrap();
+        let (first, second) = (at.account("paul"), at.account("PAU1"));
+        let table = &mut at.accounts.table;
+        assert_eq!(table.by_nick(&nick("Paul")), Some(first));
+        assert_eq!(
+            (table.by_nick(&nick("pau1")), table.by_nick(&nick("paui"))),
+            (Some(second), None)
+        );
+        table.retire(first);
+        assert_eq!(
+            (table.by_nick(&nick("paul")), table.by_nick(&nick("pau1"))),
+            (None, Some(second))
+        );
+        assert!(table.has_lookalike(&nick("paul")));
+        table.retire(second);
+        assert!(!table.has_lookalike(&nick("paul")));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What a packet to a client carried, kept until it is acknowledged or lost.
 
-use crate::{link::Run, storage::Id};
+use crate::{link::Run, storage::Id, wire::Left};
 
 use super::super::{
     rooms::Member,
@@ -12,6 +12,8 @@ use super::super::{
 pub enum SentFrame {
     /// The answer to a request of its own.
     Answer,
+    /// What came of its last request about its account.
+    AccountResponse,
     /// That the mailbox is empty.
     Empty,
     /// A page of the roster.
@@ -26,6 +28,8 @@ pub enum SentFrame {
     Piece(Id<Entry>, Run),
     /// That it is a member of a room.
     Joined(Id<Member>),
+    /// That it is a member of a room no longer.
+    Left(Left),
     /// That entries of a room are gone.
     Gone(Id<Member>),
     /// A piece of an entry of a room, named by the low bits of its index.

@@ -10,7 +10,7 @@ use super::super::{
     role::{SentFrame, ServerLink, ServerRole},
     rooms::{Requester, Turns},
     roster::{CaughtUp, Reader as RosterReader},
-    sessions::Seat,
+    sessions::{Asked, Seat},
     store::Asking,
     submit::Author,
 };
@@ -25,6 +25,8 @@ impl Role for ServerRole {
 pub struct ClientSession {
     /// Who it is, and what it is told of that.
     pub(crate) seat: Seat,
+    /// Its last request about its account.
+    pub(crate) asked: Asked,
     /// Its cursor in the roster.
     pub(crate) roster: RosterReader,
     /// Its cursor in its mailbox.
@@ -55,6 +57,7 @@ impl ClientSession {
         self.author = gone.author.keep_heard();
         self.requester = gone.requester.keep_order();
         self.seat = gone.seat.keep_order();
+        self.asked = gone.asked.keep_order();
         gone
     }
 }

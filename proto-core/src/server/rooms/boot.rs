@@ -28,7 +28,8 @@ impl Table<'_> {
             return None;
         }
         let row = RoomRow::new(room, Some(record.name), record.creator, record.serial);
-        self.put(RoomRow { durable: true, ..row })
+        let invite_only = record.invite_only;
+        self.put(RoomRow { durable: true, invite_only, ..row })
     }
 
     /// A room that was there once: its number is not given again.

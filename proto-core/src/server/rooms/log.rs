@@ -16,6 +16,7 @@ use super::{
         store::Asker,
         submit::{Entry, Pair, Stage, Submissions},
     },
+    moderation::bury,
     row::RoomRow,
     state::Rooms,
 };
@@ -149,6 +150,7 @@ impl Rooms<'_> {
         submissions.appended(cx, accounts, id);
         cx.messages.remember(&mut cx.pool, id, number);
         self.go_on(cx, accounts, submissions, room);
+        bury(self, cx, room);
     }
 
     /// The store failed to save a line: those that it was asked for behind it fail with it,
@@ -184,6 +186,7 @@ impl Rooms<'_> {
             submissions.refuse(cx, accounts, id, SubmitRefusal::Store);
         }
         self.go_on(cx, accounts, submissions, room);
+        bury(self, cx, room);
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::{
     host::Ask,
     id::Account,
+    record::Standing,
     storage::{Id, Linked, List, Node, Slab},
     time::Instant,
 };
@@ -14,9 +15,11 @@ use super::{super::role::ServerLink, cursor::Cursor, row::RoomRow};
 pub struct Member {
     pub(super) room: Id<RoomRow>,
     pub(super) account: Account,
+    /// What it is, as far as the store has it.
     pub(super) standing: Standing,
-    /// The store is to read an entry for a member, or to save that it is becoming one, or
-    /// none.
+    /// What it is to be, while that is being saved, and who asked for it; of nobody, the operator.
+    pub(super) wanted: Option<(Standing, Option<Account>)>,
+    /// The store is to read an entry for a member, or to save what it is to be.
     pub(super) ask: Ask,
     /// The last entry of the room's log that came before it joined.
     pub(super) since: u64,
@@ -36,16 +39,6 @@ pub struct Member {
     pub(super) of_account: Node<Self>,
     /// Among those that its room waits for.
     pub(super) reading: Node<Self>,
-}
-
-/// Whether an account is a member of a room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// It is being saved.
-    Joining,
-    Member,
-    /// Its end is being saved.
-    Leaving,
 }
 
 /// The list that a member is in.
@@ -123,6 +116,7 @@ impl Member {
             room,
             account,
             standing,
+            wanted: None,
             ask: Ask::Idle,
             since,
             link: None,
@@ -138,9 +132,19 @@ impl Member {
         }
     }
 
-    /// The next of its account's places, and what it is here.
-    pub(super) fn walk(&self) -> (Option<Id<Self>>, Standing) {
-        (self.of_account.next(), self.standing)
+    /// The next of its account's places.
+    pub(super) fn next_place(&self) -> Option<Id<Self>> {
+        self.of_account.next()
+    }
+
+    /// It is one that is kept out, or that may come in.
+    pub(super) fn is_outside(&self) -> bool {
+        matches!(self.standing, Standing::Invited | Standing::Barred)
+    }
+
+    /// It is a member, and is to stay one.
+    pub(super) fn is_member(&self) -> bool {
+        self.standing == Standing::Member && self.wanted.is_none()
     }
 
     /// The last entry that it has read or need not read, in a log that is kept from `first` on.

@@ -7,6 +7,7 @@ mod cursor;
 mod line;
 mod log;
 mod member;
+mod moderation;
 mod readers;
 mod reading;
 mod request;

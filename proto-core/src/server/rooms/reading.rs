@@ -20,7 +20,7 @@ use super::{
     },
     cursor::Next,
     line::Line,
-    member::{Member, Queue, Standing},
+    member::{Member, Queue},
     state::Rooms,
     turns::Turns,
 };
@@ -75,8 +75,12 @@ impl Rooms<'_> {
     /// Begins to read to a member that is online.
     pub(super) fn enter(&mut self, cx: &mut Ctx<'_>, link: Id<ServerLink>, id: Id<Member>) {
         let Some(member) = self.table.members.get_mut(id) else { return };
-        if member.standing == Standing::Member {
+        if member.is_member() {
             (member.link, member.greet) = (Some(link), true);
+            let number = self.table.slab.get(member.room).map(|row| row.number);
+            if let Some((number, session)) = number.zip(cx.session(link)) {
+                session.turns.forget_left(number);
+            }
             self.table.wait_for(cx, id);
             self.take_turn(cx, id);
         }
@@ -231,9 +235,10 @@ impl Rooms<'_> {
         link: Id<ServerLink>,
         packet: &mut Packet<'_, ServerRole>,
     ) {
+        let Some(found) = cx.links.get_mut(link) else { return };
+        found.role.turns.write_left(packet);
         // What cannot be sent now is not read from the store either: each line might drive
         // out the one before, over and over.
-        let Some(found) = cx.links.get_mut(link) else { return };
         if packet.room() == 0 || !found.credit.suffices(found.role.turns.short.into()) {
             return;
         }
@@ -263,6 +268,10 @@ impl Rooms<'_> {
     /// What a packet carried of rooms was lost: whose cursor goes back has something to be sent,
     /// ahead of all that waits for the credit that comes back once that is read.
     pub(crate) fn lost(&mut self, turns: &mut Turns, sent: SentFrame) {
+        if let SentFrame::Left(left) = sent {
+            turns.tell_left(left);
+            return;
+        }
         let (SentFrame::Joined(id) | SentFrame::Gone(id) | SentFrame::Entry { reader: id, .. }) =
             sent
         else {

@@ -6,7 +6,7 @@ use crate::{
     wire::RoomResponse,
 };
 
-use super::row::RoomRow;
+use super::{member::Member, row::RoomRow};
 
 /// A session's part that is about what its client wants of rooms.
 #[derive(Debug, Default)]
@@ -35,12 +35,19 @@ pub(super) enum Reply {
     /// It asked for nothing.
     #[default]
     None,
-    /// The store is asked, about a room or a place in it.
-    Waiting { serial: u64, room: Id<RoomRow> },
+    /// The store is asked about this.
+    Waiting { serial: u64, about: About },
     /// This is what came of it.
     Done(RoomResponse),
     /// It asked for names.
     Names { serial: u64, of: Listed },
+}
+
+/// What the store is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum About {
+    Room(Id<RoomRow>),
+    Place(Id<Member>),
 }
 
 /// Names that can be listed.

@@ -5,7 +5,7 @@ use crate::{
     host::{Ask, Log, Request, Ticket},
     id::{Account, Room, RoomName},
     link::Packet,
-    record::{MemberRecord, RoomRecord},
+    record::{MemberRecord, RoomRecord, Standing},
     role::FrameOutcome,
     storage::Id,
     wire::{Frame, MAX_DATAGRAM, Names, RoomAction, RoomRefusal, RoomRequest, RoomResponse},
@@ -20,8 +20,8 @@ use super::{
         store::Asker,
         submit::Submissions,
     },
-    member::{Member, Queue, Standing},
-    request::{Listed, Reply},
+    member::{Member, Queue},
+    request::{About, Listed, Reply},
     row::RoomRow,
     state::Rooms,
     table::Table,
@@ -36,7 +36,7 @@ const PAGE: u32 = 1024;
 /// The rooms, for what clients want of them.
 #[derive(Debug)]
 pub(crate) struct RoomRequests<'r, 'a> {
-    rooms: &'r mut Rooms<'a>,
+    pub(super) rooms: &'r mut Rooms<'a>,
 }
 
 impl<'r, 'a> RoomRequests<'r, 'a> {
@@ -69,6 +69,16 @@ impl<'r, 'a> RoomRequests<'r, 'a> {
             RoomAction::Create(name) => self.create(cx, accounts, account, name, serial),
             RoomAction::Join(name) => self.join(cx, accounts, (link, account), &name),
             RoomAction::Leave(name) => self.quit(cx, accounts, submissions, account, &name),
+            RoomAction::Kick { room, nick } => {
+                let who = accounts.table.by_nick(&nick);
+                self.kick(cx, accounts, submissions, (Some(account), &room), who)
+            }
+            RoomAction::Invite { room, nick } => {
+                let who = accounts.table.by_nick(&nick);
+                self.invite(cx, accounts, (account, &room), who)
+            }
+            RoomAction::InviteOnly { room, on } => self.invite_only(cx, (account, &room), on),
+            RoomAction::Delete(room) => self.delete(cx, Some(account), &room),
             RoomAction::Rooms { from } => Done::Listed(Listed::Rooms { from }),
             RoomAction::Members { of, from } => {
                 let of = match of {
@@ -82,7 +92,7 @@ impl<'r, 'a> RoomRequests<'r, 'a> {
         };
         let answer = match done {
             Done::Now(result) => Reply::Done(RoomResponse { serial, result }),
-            Done::Later(room) => Reply::Waiting { serial, room },
+            Done::Later(about) => Reply::Waiting { serial, about },
             Done::Listed(of) => Reply::Names { serial, of },
             Done::Again => return FrameOutcome::NoRoom,
         };
@@ -95,6 +105,7 @@ impl<'r, 'a> RoomRequests<'r, 'a> {
         &mut self,
         cx: &mut Ctx<'_>,
         accounts: &mut Accounts<'_>,
+        submissions: &mut Submissions<'_>,
         ticket: Ticket,
         saved: bool,
     ) {
@@ -104,26 +115,46 @@ impl<'r, 'a> RoomRequests<'r, 'a> {
         if !row.save.answer(ticket.serial) {
             return;
         }
-        let (creator, name, removed) = (row.creator, row.name, row.removed);
-        // One that could not give way stays.
-        (row.removed, row.durable) = (false, saved != removed);
+        let (creator, name, removed, is_new) = (row.creator, row.name, row.removed, !row.durable);
+        let (by, wanted) = (row.by.take(), row.wanted.take());
         if !saved {
             cx.tell(Event::StoreFailed);
         }
-        if saved == removed {
-            cx.requests.settle(&mut table.slab, id);
-            table.remove(id);
-            if let Some(places) = accounts.places_mut(creator) {
-                places.discount_room();
+        done(cx, accounts, by, About::Room(id), saved);
+        match (removed, wanted) {
+            (true, _) => {
+                if let Some(row) = table.get_mut(id) {
+                    // One that could not go stays.
+                    (row.removed, row.durable) = (saved, !saved);
+                }
+                if let Some(room) = name.filter(|_| by.is_none()) {
+                    cx.tell(Event::RoomOperated { room, done: saved });
+                }
+                if saved {
+                    self.take_down(cx, accounts, submissions, id);
+                }
+            }
+            (false, Some(invite_only)) => {
+                if let Some(row) = table.get_mut(id).filter(|_| saved) {
+                    row.invite_only = invite_only;
+                }
+            }
+            (false, None) if saved => {
+                if let Some(row) = table.get_mut(id) {
+                    row.durable = true;
+                }
+                if let Some(room) = name.filter(|_| is_new) {
+                    cx.tell(Event::RoomCreated { room, by: creator });
+                }
+            }
+            (false, None) => {
+                cx.requests.settle(&mut table.slab, id);
+                table.remove(id);
+                if let Some(places) = accounts.places_mut(creator) {
+                    places.discount_room();
+                }
             }
         }
-        if removed {
-            return;
-        }
-        if let Some(room) = name.filter(|_| saved) {
-            cx.tell(Event::RoomCreated { room, by: creator });
-        }
-        done(cx, accounts, creator, id, saved);
     }
 
     /// The next request for a place in a room: its record, or what its member is to read.
@@ -132,14 +163,13 @@ impl<'r, 'a> RoomRequests<'r, 'a> {
         cx.requests.settle(members, id);
         let member = members.get_mut(id)?;
         member.queue = Queue::None;
-        if member.standing == Standing::Member {
+        let Some((standing, _)) = member.wanted else {
             return self.rooms.request_lines(cx, id);
-        }
+        };
         let room = self.rooms.table.slab.get(member.room)?.number;
         let ticket = cx.ticket(Asker::Member, id.slot());
         member.ask = Ask::Asked(ticket.serial);
-        let left = member.standing == Standing::Leaving;
-        let header = MemberRecord { since: member.since, left };
+        let header = MemberRecord { since: member.since, standing };
         cx.put(ticket, Log::Members(room), u64::from(member.account.0) + 1, &header)
     }
 
@@ -158,21 +188,37 @@ impl<'r, 'a> RoomRequests<'r, 'a> {
         if !member.ask.answer(ticket.serial) {
             return;
         }
-        let (account, room) = (member.account, member.room);
-        let joins = member.standing == Standing::Joining;
-        if !saved {
+        let Some((wanted, by)) = member.wanted.take() else {
+            debug_assert!(false, "what is saved of a place is what it is to be");
+            return;
+        };
+        let (account, room, was_outside) = (member.account, member.room, member.is_outside());
+        if saved {
+            member.standing = wanted;
+        } else {
             cx.tell(Event::StoreFailed);
         }
-        if joins == saved {
-            member.standing = Standing::Member;
-            // Who could not leave is read to again.
-            if let Some(link) = accounts.link(account).filter(|link| cx.online(*link).is_some()) {
-                self.rooms.enter(cx, link, id);
-            }
-        } else {
-            self.end(cx, accounts, submissions, id);
+        let (standing, is_outside) = (member.standing, member.is_outside());
+        if let Some(row) = self.rooms.table.slab.get_mut(room) {
+            row.outside = row.outside.saturating_sub(u32::from(was_outside));
+            row.outside += u32::from(is_outside);
         }
-        done(cx, accounts, account, room, saved);
+        done(cx, accounts, by, About::Place(id), saved);
+        if let Some(room) = self.rooms.table.get(room).and_then(|row| row.name)
+            && by.is_none()
+        {
+            cx.tell(Event::RoomOperated { room, done: saved });
+        }
+        match standing {
+            // Who could not leave, or be put out, is read to again.
+            Standing::Member => {
+                if let Some(link) = accounts.link(account).filter(|at| cx.online(*at).is_some()) {
+                    self.rooms.enter(cx, link, id);
+                }
+            }
+            Standing::Nobody => self.end(cx, accounts, submissions, id),
+            Standing::Barred | Standing::Invited => {}
+        }
     }
 
     /// Gives an account its place in the lobby; `false` if there is no room.
@@ -194,9 +240,9 @@ impl<'r, 'a> RoomRequests<'r, 'a> {
         accounts: &mut Accounts<'_>,
         room: Id<RoomRow>,
         account: Account,
-        since: u64,
+        (since, standing): (u64, Standing),
     ) -> bool {
-        self.add(accounts, Member::new(room, account, since, Standing::Member)).is_some()
+        self.add(accounts, Member::new(room, account, since, standing)).is_some()
     }
 
     /// Adds a room that the store has; `None` if it does not go with the others.
@@ -218,7 +264,11 @@ impl<'r, 'a> RoomRequests<'r, 'a> {
     }
 
     /// Gives an account a place in a room; `None` if there is no room.
-    fn add(&mut self, accounts: &mut Accounts<'_>, member: Member) -> Option<Id<Member>> {
+    pub(super) fn add(
+        &mut self,
+        accounts: &mut Accounts<'_>,
+        member: Member,
+    ) -> Option<Id<Member>> {
         let account = member.account;
         let id = self.rooms.table.add_member(member)?;
         accounts.places_mut(account)?.add(&mut self.rooms.table.members, id);
@@ -259,7 +309,7 @@ impl<'r, 'a> RoomRequests<'r, 'a> {
     }
 
     /// Takes an account's place in a room from it.
-    fn end(
+    pub(super) fn end(
         &mut self,
         cx: &mut Ctx<'_>,
         accounts: &mut Accounts<'_>,
@@ -294,9 +344,12 @@ impl<'r, 'a> RoomRequests<'r, 'a> {
         if let Some((id, row)) = known.and_then(|id| Some((id, table.get(id)?))) {
             return match ((row.creator, row.serial) == (account, serial), row.durable) {
                 (true, true) => Done::Now(Ok(())),
-                (true, false) => Done::Later(id),
+                (true, false) => Done::Later(About::Room(id)),
                 (false, _) => Done::Now(Err(RoomRefusal::Exists)),
             };
+        }
+        if table.has_lookalike(&name) {
+            return Done::Now(Err(RoomRefusal::Lookalike));
         }
         if accounts.places(account).created() >= cx.config.rooms {
             return Done::Now(Err(RoomRefusal::TooMany));
@@ -312,22 +365,24 @@ impl<'r, 'a> RoomRequests<'r, 'a> {
             places.count_room();
         }
         if let Some(row) = table.get_mut(id) {
-            (row.save, row.used) = (Ask::Owed, cx.now);
+            (row.save, row.used, row.by) = (Ask::Owed, cx.now, Some(account));
         }
         cx.requests.ask(&mut table.slab, id);
-        Done::Later(id)
+        Done::Later(About::Room(id))
     }
 
     /// Where there is little room for another room, the oldest that has been empty for long gives
     /// way.
     fn make_room(&mut self, cx: &mut Ctx<'_>) {
         let table = &mut self.rooms.table;
-        if !table.is_scarce() {
+        if !table.is_scarce() || table.slab.iter().any(|(_, row)| row.removed) {
             return;
         }
         let Some(id) = table.oldest_empty(cx.now, cx.config.empty_room) else { return };
         if let Some(row) = table.get_mut(id) {
             (row.durable, row.removed, row.save) = (false, true, Ask::Owed);
+            // Nobody asked for it, and nobody is told.
+            row.by = Some(row.creator);
         }
         cx.requests.ask(&mut table.slab, id);
     }
@@ -343,24 +398,37 @@ impl<'r, 'a> RoomRequests<'r, 'a> {
         let Some((room, row)) = table.durable(name) else {
             return Done::Now(Err(RoomRefusal::Unknown));
         };
-        let (members, since) = (row.members, row.head);
-        if let Some(id) = table.member(room, account) {
-            return match table.members.get(id).map(|member| member.standing) {
-                Some(Standing::Member) => {
-                    self.rooms.enter(cx, link, id);
-                    Done::Now(Ok(()))
-                }
-                Some(Standing::Joining) => Done::Later(room),
-                Some(Standing::Leaving) | None => Done::Again,
-            };
+        let (since, is_full) = (row.head, row.inside() >= cx.config.members);
+        let is_open = !row.invite_only || row.creator == account;
+        let place = table.member(room, account);
+        let standing = match place.and_then(|id| table.members.get(id)) {
+            Some(member) if member.wanted.is_some() => {
+                let joins = member.wanted == Some((Standing::Member, Some(account)));
+                return match place.filter(|_| joins) {
+                    Some(id) => Done::Later(About::Place(id)),
+                    None => Done::Again,
+                };
+            }
+            Some(member) => member.standing,
+            None => Standing::Nobody,
+        };
+        match (standing, place) {
+            (Standing::Member, Some(id)) => {
+                self.rooms.enter(cx, link, id);
+                return Done::Now(Ok(()));
+            }
+            (Standing::Barred, _) => return Done::Now(Err(RoomRefusal::Barred)),
+            (Standing::Nobody, _) if !is_open => return Done::Now(Err(RoomRefusal::NotInvited)),
+            _ if is_full => return Done::Now(Err(RoomRefusal::RoomFull)),
+            _ => {}
         }
-        if members >= cx.config.members {
-            return Done::Now(Err(RoomRefusal::RoomFull));
-        }
-        match self.add(accounts, Member::new(room, account, since, Standing::Joining)) {
+        let new = || Member::new(room, account, since, Standing::Nobody);
+        match place.or_else(|| self.add(accounts, new())) {
             Some(id) => {
-                self.save(cx, id);
-                Done::Later(room)
+                if let Some(member) = self.rooms.table.members.get_mut(id) {
+                    member.since = since;
+                }
+                self.save(cx, id, (Standing::Member, Some(account)))
             }
             None => Done::Now(Err(RoomRefusal::ServerFull)),
         }
@@ -380,41 +448,40 @@ impl<'r, 'a> RoomRequests<'r, 'a> {
         };
         // Who is no member has left: perhaps the answer to that got lost.
         let Some(id) = table.member(room, account) else { return Done::Now(Ok(())) };
-        let Some(member) = table.members.get_mut(id) else { return Done::Again };
-        match member.standing {
-            Standing::Member => {
-                member.standing = Standing::Leaving;
+        let Some(member) = table.members.get(id) else { return Done::Again };
+        match (member.standing, member.wanted) {
+            (Standing::Member, None) => {
                 self.rooms.leave(cx, accounts, submissions, id);
-                self.save(cx, id);
-                Done::Later(room)
+                self.save(cx, id, (Standing::Nobody, Some(account)))
             }
-            Standing::Leaving => Done::Later(room),
-            Standing::Joining => Done::Again,
+            (_, None) => Done::Now(Ok(())),
+            (_, Some((Standing::Nobody, _))) => Done::Later(About::Place(id)),
+            (_, Some(_)) => Done::Again,
         }
     }
 
-    fn save(&mut self, cx: &mut Ctx<'_>, id: Id<Member>) {
+    pub(super) fn save(
+        &mut self,
+        cx: &mut Ctx<'_>,
+        id: Id<Member>,
+        wanted: (Standing, Option<Account>),
+    ) -> Done {
         let members = &mut self.rooms.table.members;
         if let Some(member) = members.get_mut(id) {
-            (member.ask, member.queue) = (Ask::Owed, Queue::Asking);
+            (member.wanted, member.ask, member.queue) = (Some(wanted), Ask::Owed, Queue::Asking);
             cx.requests.ask(members, id);
         }
+        Done::Later(About::Place(id))
     }
 }
 
-/// What an account waits for about a room is done, or the store failed.
-fn done(
-    cx: &mut Ctx<'_>,
-    accounts: &Accounts<'_>,
-    account: Account,
-    about: Id<RoomRow>,
-    saved: bool,
-) {
+/// What somebody waits for is done, or the store failed.
+fn done(cx: &mut Ctx<'_>, accounts: &Accounts<'_>, by: Option<Account>, about: About, saved: bool) {
     let result = if saved { Ok(()) } else { Err(RoomRefusal::Store) };
-    let Some(link) = accounts.link(account) else { return };
-    if let Some(Reply::Waiting { serial, room }) =
+    let Some(link) = by.and_then(|by| accounts.link(by)) else { return };
+    if let Some(Reply::Waiting { serial, about: waits }) =
         cx.session(link).map(|session| session.requester.reply)
-        && room == about
+        && waits == about
     {
         reply(cx, link, Reply::Done(RoomResponse { serial, result }));
     }
@@ -447,7 +514,7 @@ fn write_names(
             let names = (first..last).map(|at| {
                 let nick = accounts.table.at(at).and_then(|account| {
                     let member = table.members.get(table.member(of, account)?)?;
-                    accounts.durable_nick(account).filter(|_| member.standing != Standing::Joining)
+                    accounts.durable_nick(account).filter(|_| member.standing == Standing::Member)
                 });
                 (at, nick)
             });
@@ -465,10 +532,10 @@ fn write_names(
 }
 
 /// What came of a request.
-enum Done {
+pub(super) enum Done {
     Now(Result<(), RoomRefusal>),
-    /// Once the store has answered about this room.
-    Later(Id<RoomRow>),
+    /// Once the store has answered about this.
+    Later(About),
     /// These names are written.
     Listed(Listed),
     /// It is to come again, when the store has answered something else.

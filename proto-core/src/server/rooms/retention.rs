@@ -12,7 +12,8 @@ use crate::{
 
 use super::{
     super::{accounts::Accounts, ctx::Ctx, store::Asker, submit::Submissions},
-    row::{Oldest, RoomRow},
+    moderation::bury,
+    row::{Burial, Oldest, RoomRow},
     state::Rooms,
 };
 
@@ -58,7 +59,7 @@ impl Rooms<'_> {
     pub(crate) fn trim(&mut self, cx: &mut Ctx<'_>, id: Id<RoomRow>) {
         let now = cx.unix();
         let kept = cx.config.room;
-        let Some(row) = self.table.get(id) else { return };
+        let Some(row) = self.table.get(id).filter(|row| row.burial.is_none()) else { return };
         let (first, many) = (row.first, row.head.saturating_sub(kept.entries.into()));
         let many = if many < first { 0 } else { self.table.may_go(cx, id, many) };
         let Some(row) = self.table.get_mut(id) else { return };
@@ -123,7 +124,10 @@ impl Rooms<'_> {
         if !row.forget.answer(ticket.serial) {
             return;
         }
-        if trimmed {
+        if row.burial.is_some() {
+            // What is left behind goes with the next start.
+            bury(self, cx, id);
+        } else if trimmed {
             self.trim(cx, id);
         } else {
             // With the next look at the room it is asked again.
@@ -138,7 +142,7 @@ impl Rooms<'_> {
             cx.requests.settle(&mut self.table.slab, id);
             return None;
         };
-        if asker == Asker::Trim && row.first > row.head {
+        if asker == Asker::Trim && row.first > row.head && row.burial.is_none() {
             // Nothing would say any more whose the last line was.
             if let Some(place) = self.request_place(cx, id) {
                 return Some(place);
@@ -147,6 +151,11 @@ impl Rooms<'_> {
         let ticket = cx.ticket(asker, id.slot());
         let row = self.table.get_mut(id)?;
         let log = Log::Room(row.number);
+        if let (Asker::Trim, Some(burial)) = (asker, row.burial) {
+            row.forget = Ask::Asked(ticket.serial);
+            let log = if burial == Burial::Log { log } else { Log::Members(row.number) };
+            return Some(Request::Trim { ticket, log, upto: u64::MAX });
+        }
         match asker {
             Asker::Oldest => {
                 row.look = Ask::Asked(ticket.serial);
@@ -161,7 +170,8 @@ impl Rooms<'_> {
                 row.save = Ask::Asked(ticket.serial);
                 let (name, creator, serial) = (row.name?, row.creator, row.serial);
                 let Room(number) = row.number;
-                let header = RoomRecord { name, creator, serial, removed: row.removed };
+                let (removed, invite_only) = (row.removed, row.wanted.unwrap_or(row.invite_only));
+                let header = RoomRecord { name, creator, serial, removed, invite_only };
                 cx.put(ticket, Log::Rooms, u64::from(number) + 1, &header)
             }
         }
@@ -170,7 +180,7 @@ impl Rooms<'_> {
     /// Looks at the oldest line of a room: whether it is to be kept.
     fn look_at_oldest(&mut self, cx: &mut Ctx<'_>, id: Id<RoomRow>) {
         let Some(row) = self.table.get_mut(id) else { return };
-        if row.first <= row.head && row.look == Ask::Idle {
+        if row.first <= row.head && row.look == Ask::Idle && row.burial.is_none() {
             row.look = Ask::Owed;
             cx.requests.ask(&mut self.table.slab, id);
         }

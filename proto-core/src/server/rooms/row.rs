@@ -27,8 +27,15 @@ pub struct RoomRow {
     pub(super) serial: u64,
     /// The store has it.
     pub(super) durable: bool,
-    /// It is giving way to another: the store is to have that.
+    /// It is giving way to another, or is being deleted: the store is to have that.
     pub(super) removed: bool,
+    /// Only those who are invited may become members; what that is to be, while it is being saved.
+    pub(super) invite_only: bool,
+    pub(super) wanted: Option<bool>,
+    /// Who asked for what is being saved; of nobody, the operator.
+    pub(super) by: Option<Account>,
+    /// It was deleted, and what the store has of it goes.
+    pub(super) burial: Option<Burial>,
     /// When it had a member last, or was created.
     pub(super) used: Instant,
     pub(super) save: Ask,
@@ -57,11 +64,24 @@ pub struct RoomRow {
     pub(super) forget: Ask,
     /// The store was asked to forget all up to here.
     pub(super) forgotten: u64,
+    /// Accounts with a place in it, and those of them that are no members.
     pub(super) members: u32,
+    pub(super) outside: u32,
     /// Members with nothing more to read.
     pub(super) caught_up: List<Member, Turn>,
     pub(super) readers: Readers,
     pub(super) asking: Node<Self>,
+}
+
+/// What of a room that was deleted the store is to forget next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Burial {
+    /// Its log.
+    Log,
+    /// Who was in it.
+    Members,
+    /// Nothing more.
+    Over,
 }
 
 /// The oldest entry of a room, as far as it was looked at.
@@ -82,6 +102,10 @@ impl RoomRow {
             serial,
             durable: false,
             removed: false,
+            invite_only: false,
+            wanted: None,
+            by: None,
+            burial: None,
             used: Instant::from_micros(0),
             save: Ask::Idle,
             first: 1,
@@ -99,17 +123,23 @@ impl RoomRow {
             forget: Ask::Idle,
             forgotten: 0,
             members: 0,
+            outside: 0,
             caught_up: List::NEW,
             readers: Readers::NEW,
             asking: Node::UNLINKED,
         }
     }
 
+    /// How many members it has, or is about to have.
+    pub(super) fn inside(&self) -> u32 {
+        self.members.saturating_sub(self.outside)
+    }
+
     /// Nobody is in it, and nothing of its log is kept nor on its way.
     pub(super) fn is_empty(&self) -> bool {
         let is_idle = [self.save, self.place, self.look, self.forget] == [Ask::Idle; 4];
         let is_silent = self.first > self.head && self.asked == self.head;
-        self.members == 0 && is_silent && is_idle && self.unplaced.is_none()
+        self.inside() == 0 && is_silent && is_idle && self.unplaced.is_none()
     }
 }
 

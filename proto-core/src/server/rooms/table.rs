@@ -3,13 +3,14 @@
 use core::time::Duration;
 
 use crate::{
-    id::{Account, Position, Recipient, Room, RoomName},
+    id::{Account, Nick, Position, Recipient, Room, RoomName},
     storage::{Bucket, Id, Index, Slab, SlabHead, Slot},
     time::Instant,
 };
 
 use super::{
-    member::{Member, Places, Standing},
+    super::view::RoomView,
+    member::{Member, Places},
     row::RoomRow,
 };
 
@@ -86,7 +87,14 @@ impl Table<'_> {
     }
 
     pub(super) fn by_name(&self, name: &RoomName) -> Option<Id<RoomRow>> {
-        self.find(&self.by_name, &name.folded(), |row| row.name == Some(*name))
+        self.find(&self.by_name, &name.skeleton(), |row| row.name == Some(*name))
+    }
+
+    /// A room's name looks like this one. An older store may have several that look alike.
+    pub(super) fn has_lookalike(&self, name: &RoomName) -> bool {
+        let skeleton = name.skeleton();
+        let is_like = |row: &RoomRow| row.name.is_some_and(|name| name.skeleton() == skeleton);
+        self.find(&self.by_name, &skeleton, is_like).is_some()
     }
 
     /// Adds a room under the next number, `least` at least; `None` if there is no room.
@@ -108,7 +116,7 @@ impl Table<'_> {
     pub(super) fn put(&mut self, row: RoomRow) -> Option<Id<RoomRow>> {
         let (number, name) = (row.number, row.name);
         let id = self.slab.insert(row).ok()?;
-        let named = name.is_none_or(|name| self.by_name.insert(&name.folded(), id.slot()));
+        let named = name.is_none_or(|name| self.by_name.insert(&name.skeleton(), id.slot()));
         let indexed = named && self.by_number.insert(&number.0.to_le_bytes(), id.slot());
         debug_assert!(indexed, "the indexes have more buckets than there are rooms");
         *self.next = (*self.next).max(number.0.saturating_add(1));
@@ -134,18 +142,27 @@ impl Table<'_> {
         room.0 < *self.next
     }
 
+    /// A room's name is free.
+    pub(super) fn unname(&mut self, id: Id<RoomRow>) {
+        let slab = &self.slab;
+        let name_at = |slot| Some(slab.get(slab.id_at(slot)?)?.name?.skeleton());
+        if let Some(name) = slab.get(id).and_then(|row| row.name) {
+            self.by_name.remove(&name.skeleton(), id.slot(), name_at);
+        }
+        if let Some(row) = self.slab.get_mut(id) {
+            row.name = None;
+        }
+    }
+
     /// Takes out a room that the store does not have.
     pub(super) fn remove(&mut self, id: Id<RoomRow>) {
+        self.unname(id);
         let Some(row) = self.slab.remove(id) else { return };
         let slab = &self.slab;
         let row_at = |slot| slab.get(slab.id_at(slot)?);
         self.by_number.remove(&row.number.0.to_le_bytes(), id.slot(), |slot| {
             Some(row_at(slot)?.number.0.to_le_bytes())
         });
-        if let Some(name) = row.name {
-            self.by_name
-                .remove(&name.folded(), id.slot(), |slot| Some(row_at(slot)?.name?.folded()));
-        }
     }
 
     /// The place of an account in a room.
@@ -160,19 +177,34 @@ impl Table<'_> {
     /// In how many rooms an account with these places is a member.
     pub(crate) fn count(&self, places: Places) -> u32 {
         let (mut at, mut count) = (places.front(), 0);
-        while let Some((next, standing)) = at.and_then(|id| self.members.get(id)).map(Member::walk)
-        {
-            at = next;
-            count += u32::from(standing == Standing::Member);
+        while let Some(place) = at.and_then(|id| self.members.get(id)) {
+            at = place.next_place();
+            count += u32::from(place.is_member());
         }
         count
     }
 
     /// Whether an account may say something in a room.
     pub(crate) fn may_say(&self, author: Account, room: Room) -> bool {
-        let place = self.by_number(room).and_then(|room| self.member(room, author));
-        let member = place.and_then(|id| self.members.get(id));
-        member.is_some_and(|member| member.standing == Standing::Member)
+        let row = self.by_number(room).and_then(|id| Some((id, self.get(id)?)));
+        let room = row.filter(|(_, row)| !row.removed).map(|(id, _)| id);
+        let member = room.and_then(|room| self.members.get(self.member(room, author)?));
+        member.is_some_and(Member::is_member)
+    }
+
+    /// Every room with a name that the store has, for people to look at; `nick` finds its creator's.
+    pub(crate) fn views(
+        &self,
+        nick: impl Fn(Account) -> Option<Nick>,
+    ) -> impl Iterator<Item = RoomView> {
+        self.slab.iter().filter(|(_, row)| row.durable).filter_map(move |(_, row)| {
+            Some(RoomView {
+                name: row.name?,
+                creator: nick(row.creator),
+                members: row.inside(),
+                invite_only: row.invite_only,
+            })
+        })
     }
 
     /// There is a room with this number.
@@ -217,11 +249,13 @@ impl Table<'_> {
     pub(super) fn add_member(&mut self, membership: Member) -> Option<Id<Member>> {
         let name = member_name(membership.room, membership.account);
         let room = membership.room;
+        let is_outside = membership.is_outside();
         let id = self.members.insert(membership).ok()?;
         let indexed = self.by_member.insert(&name, id.slot());
         debug_assert!(indexed, "the index has more buckets than there are places");
         if let Some(row) = self.slab.get_mut(room) {
             row.members += 1;
+            row.outside += u32::from(is_outside);
         }
         Some(id)
     }
@@ -231,6 +265,7 @@ impl Table<'_> {
         let Some(gone) = self.members.remove(id) else { return };
         if let Some(row) = self.slab.get_mut(gone.room) {
             row.members = row.members.saturating_sub(1);
+            row.outside = row.outside.saturating_sub(u32::from(gone.is_outside()));
         }
         let members = &self.members;
         self.by_member.remove(&member_name(gone.room, gone.account), id.slot(), |slot| {

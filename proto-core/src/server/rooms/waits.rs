@@ -131,9 +131,10 @@ mod tests {
     use proptest::prelude::*;
     use std::vec::Vec;
 
-    use super::{super::member::Standing, *};
+    use super::*;
     use crate::{
         id::Account,
+        record::Standing,
         storage::{SlabHead, Slot},
     };
 

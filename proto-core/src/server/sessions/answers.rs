@@ -6,7 +6,7 @@ use crate::{
     role::FrameOutcome,
     storage::Id,
     violation::Violation,
-    wire::{Away, Frame, Limits, MAX_AWAY, Registered},
+    wire::{AccountRefusal, AccountResponse, Away, Frame, Limits, MAX_AWAY, Registered},
 };
 
 use super::{
@@ -24,6 +24,22 @@ pub(crate) fn answer(cx: &mut Ctx<'_>, link: Id<ServerLink>, registration: Regis
     if let Some(session) = cx.session(link) {
         session.seat.set(registration);
         session.seat.answer_again();
+        cx.links.wake(link);
+    }
+}
+
+/// A link's client is told what came of its request about its account.
+pub(crate) fn respond(
+    cx: &mut Ctx<'_>,
+    link: Id<ServerLink>,
+    serial: u64,
+    result: Result<(), AccountRefusal>,
+) {
+    if cx.online(link).is_none() {
+        return;
+    }
+    if let Some(session) = cx.session(link) {
+        session.asked.respond(AccountResponse { serial, result });
         cx.links.wake(link);
     }
 }
@@ -76,6 +92,12 @@ pub(crate) fn write(
     link: Id<ServerLink>,
     packet: &mut Packet<'_, ServerRole>,
 ) {
+    if let Some(session) = cx.session(link)
+        && let Some(response) = session.asked.owed()
+        && packet.push(&Frame::AccountResponse(response), SentFrame::AccountResponse)
+    {
+        session.asked.answered();
+    }
     let Some(registration) = cx.session(link).and_then(|session| session.seat.owed()) else {
         return;
     };

@@ -3,7 +3,7 @@
 use std::{format, vec, vec::Vec as List};
 
 use super::*;
-use crate::wire::{PasswordWant, Secret};
+use crate::wire::{AccountAction, AccountRefusal, PasswordWant, Secret};
 
 /// [`MAX_AWAY`] bytes.
 const AWAY: &str = "I am away from here and shall be back by and by.";
@@ -85,6 +85,17 @@ fn largest() -> List<Frame<'static>> {
             password: Secret(&[7; MAX_PASSWORD]),
         }),
         Frame::KeyHistory(KeyHistory { account, key: PublicKey([1; 32]), nick }),
+        Frame::AccountRequest(AccountRequest {
+            serial: u64::MAX,
+            action: AccountAction::ChangePassword {
+                old: Secret(&[7; MAX_PASSWORD]),
+                new: Secret(&[7; MAX_PASSWORD]),
+            },
+        }),
+        Frame::AccountResponse(AccountResponse {
+            serial: u64::MAX,
+            result: Err(AccountRefusal::Busy { wait: u32::MAX }),
+        }),
         Frame::Message(Message { epoch, number, skip, total, offset, piece: unit }),
         Frame::Receipt(Receipt { epoch, number, run: u32::MAX }),
         Frame::Submit(Submit {
@@ -146,7 +157,7 @@ fn largest() -> List<Frame<'static>> {
         }),
         Frame::RoomRequest(RoomRequest {
             serial: u64::MAX,
-            action: RoomAction::Members { of: Some(name), from: account },
+            action: RoomAction::Kick { room: name, nick },
         }),
         Frame::RoomResponse(RoomResponse { serial: u64::MAX, result: Err(RoomRefusal::Store) }),
         Frame::Names(Names {
@@ -155,6 +166,7 @@ fn largest() -> List<Frame<'static>> {
             names: b"\x20nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn",
         }),
         Frame::Away(Away { text: Some(AWAY) }),
+        Frame::Left(Left { room, reason: LeftReason::Deleted }),
     ]
 }
 
