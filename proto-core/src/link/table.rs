@@ -103,7 +103,8 @@ impl<'a, R: Role> Table<'a, R> {
     }
 
     /// Adds a link; `None` if there is no place.
-    pub(super) fn add(&mut self, link: Link<R>) -> Option<Id<Link<R>>> {
+    pub(super) fn add(&mut self, mut link: Link<R>) -> Option<Id<Link<R>>> {
+        link.prefix = self.prefixes.place(link.began, link.address.ip());
         let (session, peer, ephemeral) = (link.ours, link.peer, link.ephemeral);
         let id = self.slab.insert(link).ok()?;
         self.count(id);
@@ -139,11 +140,11 @@ impl<'a, R: Role> Table<'a, R> {
 
     fn count(&mut self, id: Id<Link<R>>) {
         let Some(link) = self.slab.get(id) else { return };
-        let from = link.address.ip();
+        let place = link.prefix;
         match link.kind() {
             Some(kind) => {
                 *self.counts.of(kind) += 1;
-                self.prefixes.add(&mut self.slab, id, from, kind);
+                self.prefixes.add(&mut self.slab, id, place, kind);
             }
             None => self.closing.push_back(&mut self.slab, id),
         }
@@ -151,13 +152,13 @@ impl<'a, R: Role> Table<'a, R> {
 
     fn discount(&mut self, id: Id<Link<R>>) {
         let Some(link) = self.slab.get(id) else { return };
-        let from = link.address.ip();
+        let place = link.prefix;
         match link.kind() {
             Some(kind) => {
                 let count = self.counts.of(kind);
                 debug_assert!(*count > 0, "each link was counted when it entered its phase");
                 *count = count.saturating_sub(1);
-                self.prefixes.remove(&mut self.slab, id, from, kind);
+                self.prefixes.remove(&mut self.slab, id, place, kind);
             }
             None => self.closing.remove(&mut self.slab, id),
         }
@@ -168,10 +169,21 @@ impl<'a, R: Role> Table<'a, R> {
         self.closing.front()
     }
 
-    /// The link that gives way to one of that kind from `from`: one of the prefix that has the
+    /// The link to be confirmed that gives way to one from `from`: one of the prefix that has the
     /// most, if that is more than the other's share would be then.
-    pub(super) fn heaviest(&mut self, from: IpAddr, kind: Use) -> Option<Id<Link<R>>> {
-        self.prefixes.heaviest(&mut self.slab, from, kind)
+    pub(super) fn heaviest_unconfirmed(
+        &mut self,
+        now: Instant,
+        from: IpAddr,
+    ) -> Option<Id<Link<R>>> {
+        let place = self.prefixes.place(now, from);
+        self.prefixes.heaviest(&mut self.slab, place, Use::Unconfirmed)
+    }
+
+    /// The live link that gives way to `id`, likewise.
+    pub(super) fn heaviest_live(&mut self, id: Id<Link<R>>) -> Option<Id<Link<R>>> {
+        let place = self.slab.get(id)?.prefix;
+        self.prefixes.heaviest(&mut self.slab, place, Use::Live)
     }
 
     /// The link to be confirmed that has been there for the longest time, of the prefix that has the
@@ -183,10 +195,10 @@ impl<'a, R: Role> Table<'a, R> {
 
     /// A link is about to end, and is charged to nobody any more.
     pub(super) fn evict(&mut self, id: Id<Link<R>>) {
-        if let Some((from, kind)) =
-            self.slab.get(id).and_then(|link| Some((link.address.ip(), link.kind()?)))
+        if let Some((place, kind)) =
+            self.slab.get(id).and_then(|link| Some((link.prefix, link.kind()?)))
         {
-            self.prefixes.remove(&mut self.slab, id, from, kind);
+            self.prefixes.remove(&mut self.slab, id, place, kind);
         }
     }
 
