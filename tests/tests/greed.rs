@@ -82,6 +82,17 @@ fn a_client_closes_who_oversteps_its_credit() {
 }
 
 #[test]
+fn what_others_begin_leaves_room_for_what_a_user_says() {
+    let mut siege = Siege::with_sizes(Room::DEFAULT_SERVER, |client| {
+        (client.messages, client.blocks) = (12, 280);
+    });
+    siege.beset(Behaviour::OverstepsAtPeers, 8);
+    siege.run(10 * SECOND);
+    println!("{:?}", siege.world.nodes[ALICE].client().unwrap().usage());
+    all_get_through(&mut siege);
+}
+
+#[test]
 fn what_is_begun_and_not_ended_is_gone_after_a_while() {
     let mut siege = Siege::of_default_size();
     siege.beset(Behaviour::NeverEnds, 1);
