@@ -41,6 +41,11 @@ impl Meter {
         self.full_at <= now
     }
 
+    /// When it will be: the later, the more was taken of late.
+    pub(crate) fn full_at(self, now: Instant) -> Instant {
+        self.full_at.max(now)
+    }
+
     /// Takes a token; `false` if there is none.
     pub(crate) fn take(&mut self, now: Instant, rate: Rate) -> bool {
         let has = self.wait(now, rate, 1).is_none();

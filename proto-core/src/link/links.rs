@@ -705,7 +705,7 @@ impl<'a, R: Role> Links<'a, R> {
         if self.has_spare() {
             return true;
         }
-        let heaviest = self.table.heaviest_live(id);
+        let heaviest = self.table.heaviest_live(now, id);
         if let Some(heaviest) = heaviest {
             self.evict(heaviest, now);
         }

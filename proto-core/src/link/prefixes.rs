@@ -86,6 +86,15 @@ impl<R: Role> PrefixShare<R> {
         self.unconfirmed.count + self.live.count
     }
 
+    /// How many links of that kind it has; and of those to be confirmed, how much of what they may
+    /// cost was used lately.
+    fn weight(&self, now: Instant, kind: Use) -> (u32, Instant) {
+        match kind {
+            Use::Unconfirmed => (self.unconfirmed.count, self.handshakes.full_at(now)),
+            Use::Live => (self.live.count, now),
+        }
+    }
+
     fn of(&self, kind: Use) -> &Share<R> {
         match kind {
             Use::Unconfirmed => &self.unconfirmed,
@@ -173,23 +182,25 @@ impl<'a, R: Role> Prefixes<'a, R> {
     }
 
     /// The link that gives way to one of the prefix at that place: the newest of the prefix that has
-    /// the most, if that has more than the other one's would have then.
+    /// the most, if that has more than the other one's would have then; or, of those to be
+    /// confirmed, as many, and has begun more of them lately.
     pub(super) fn heaviest(
         &self,
         links: &mut Slab<'_, Link<R>>,
+        now: Instant,
         place: u32,
         kind: Use,
     ) -> Option<Id<Link<R>>> {
-        let own = self.places.get(place as usize)?.of(kind).count;
-        let shares = self.places.iter().map(|place| place.of(kind));
-        let heaviest = shares.max_by_key(|share| share.count)?;
-        heaviest.links.back(links).filter(|_| heaviest.count > own + 1)
+        let (count, lately) = self.places.get(place as usize)?.weight(now, kind);
+        let heaviest = self.places.iter().max_by_key(|place| place.weight(now, kind))?;
+        let is_heavier = heaviest.weight(now, kind) > (count + 1, lately);
+        heaviest.of(kind).links.back(links).filter(|_| is_heavier)
     }
 
     /// The link that has been there for the longest time, of the prefix that has the most.
-    pub(super) fn oldest_of_heaviest(&self, kind: Use) -> Option<Id<Link<R>>> {
-        let shares = self.places.iter().map(|place| place.of(kind));
-        shares.max_by_key(|share| share.count)?.links.front()
+    pub(super) fn oldest_of_heaviest(&self, now: Instant, kind: Use) -> Option<Id<Link<R>>> {
+        let heaviest = self.places.iter().max_by_key(|place| place.weight(now, kind))?;
+        heaviest.of(kind).links.front()
     }
 
     /// The place of an address's prefix: the one that it has, or else a free one of those that it may

@@ -170,26 +170,26 @@ impl<'a, R: Role> Table<'a, R> {
     }
 
     /// The link to be confirmed that gives way to one from `from`: one of the prefix that has the
-    /// most, if that is more than the other's share would be then.
+    /// most, if that is more than the other's share would be then, or as much by more handshakes.
     pub(super) fn heaviest_unconfirmed(
         &mut self,
         now: Instant,
         from: IpAddr,
     ) -> Option<Id<Link<R>>> {
         let place = self.prefixes.place(now, from);
-        self.prefixes.heaviest(&mut self.slab, place, Use::Unconfirmed)
+        self.prefixes.heaviest(&mut self.slab, now, place, Use::Unconfirmed)
     }
 
     /// The live link that gives way to `id`, likewise.
-    pub(super) fn heaviest_live(&mut self, id: Id<Link<R>>) -> Option<Id<Link<R>>> {
+    pub(super) fn heaviest_live(&mut self, now: Instant, id: Id<Link<R>>) -> Option<Id<Link<R>>> {
         let place = self.slab.get(id)?.prefix;
-        self.prefixes.heaviest(&mut self.slab, place, Use::Live)
+        self.prefixes.heaviest(&mut self.slab, now, place, Use::Live)
     }
 
     /// The link to be confirmed that has been there for the longest time, of the prefix that has the
     /// most, if that is as long as `span`.
     pub(super) fn stale(&self, now: Instant, span: Duration) -> Option<Id<Link<R>>> {
-        let oldest = self.prefixes.oldest_of_heaviest(Use::Unconfirmed)?;
+        let oldest = self.prefixes.oldest_of_heaviest(now, Use::Unconfirmed)?;
         self.slab.get(oldest).filter(|link| link.began + span <= now).map(|_| oldest)
     }
 
