@@ -134,8 +134,8 @@ impl<'a> Roster<'a> {
         accounts: &mut Accounts<'_>,
         account: Account,
     ) {
-        let place = account.place();
-        let Some(pace) = accounts.pace_mut(place) else {
+        let slot = account.place();
+        let Some(pace) = accounts.pace_mut(slot) else {
             debug_assert!(false, "an account whose presence changes is there");
             return;
         };
@@ -147,12 +147,12 @@ impl<'a> Roster<'a> {
         }
         let due = cx.now + cx.config.presence.interval;
         pace.due = Some(due);
-        let alone = Delayed { first: place, last: place, due };
-        let delayed = self.head.delayed.map_or(alone, |queue| Delayed { last: place, ..queue });
+        let alone = Delayed { first: slot, last: slot, due };
+        let delayed = self.head.delayed.map_or(alone, |queue| Delayed { last: slot, ..queue });
         if let Some(before) = self.head.delayed.replace(delayed)
             && let Some(last) = accounts.pace_mut(before.last)
         {
-            last.next = Some(place);
+            last.next = Some(slot);
         }
     }
 
