@@ -36,6 +36,16 @@ impl Meter {
     /// Nothing was taken yet.
     pub(crate) const FULL: Self = Self { full_at: Instant::from_micros(0) };
 
+    /// It is as if nothing was ever taken.
+    pub(crate) fn is_full(self, now: Instant) -> bool {
+        self.full_at <= now
+    }
+
+    /// When it will be: the later, the more was taken of late.
+    pub(crate) fn full_at(self, now: Instant) -> Instant {
+        self.full_at.max(now)
+    }
+
     /// Takes a token; `false` if there is none.
     pub(crate) fn take(&mut self, now: Instant, rate: Rate) -> bool {
         let has = self.wait(now, rate, 1).is_none();

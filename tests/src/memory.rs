@@ -92,7 +92,7 @@ impl<R: Role> LinkMemory<R> {
             timers: vec![TimerCell::EMPTY; links],
             outgoing_timers: vec![TimerCell::EMPTY; dials],
             by_ephemeral: buckets(links),
-            // As many as a host has: with few, two prefixes share one too often.
+            // As many as a host has.
             prefixes: filled(links.max(1_024), || PrefixShare::EMPTY),
         }
     }

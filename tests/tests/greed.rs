@@ -82,6 +82,17 @@ fn a_client_closes_who_oversteps_its_credit() {
 }
 
 #[test]
+fn what_others_begin_leaves_room_for_what_a_user_says() {
+    let mut siege = Siege::with_sizes(Room::DEFAULT_SERVER, |client| {
+        (client.messages, client.blocks) = (12, 280);
+    });
+    siege.beset(Behaviour::OverstepsAtPeers, 8);
+    siege.run(10 * SECOND);
+    println!("{:?}", siege.world.nodes[ALICE].client().unwrap().usage());
+    all_get_through(&mut siege);
+}
+
+#[test]
 fn what_is_begun_and_not_ended_is_gone_after_a_while() {
     let mut siege = Siege::of_default_size();
     siege.beset(Behaviour::NeverEnds, 1);
@@ -98,6 +109,13 @@ fn what_is_begun_and_not_ended_is_gone_after_a_while() {
 }
 
 // ---- 2: what is full looks like loss
+
+#[test]
+fn what_many_begin_and_never_end_stops_nobody() {
+    let (mut siege, _) = beset(Behaviour::NeverEnds, 40, 10 * SECOND);
+    println!("{:?}", siege.usage());
+    all_get_through(&mut siege);
+}
 
 /// How long it takes to get so many messages to someone, all said at once.
 fn burst(way: Way, count: usize) -> Moment {
@@ -191,6 +209,15 @@ fn sessions_that_were_closed_lock_nobody_out() {
     let behaviour = Behaviour::OpensSessions { a_second: 200 };
     let (mut siege, who) = beset(behaviour, 1, 20 * SECOND);
     println!("{:?}, {:?}", siege.usage(), siege.world.tally(who[0]));
+    all_get_through(&mut siege);
+}
+
+#[test]
+fn handshakes_from_more_addresses_than_there_is_room_for_lock_nobody_out() {
+    let server = Room { links: 24, ..Room::DEFAULT_SERVER };
+    let mut siege = Siege::with_sizes(server, |_| {});
+    siege.beset(Behaviour::RepeatsInits, 6);
+    siege.run(10 * SECOND);
     all_get_through(&mut siege);
 }
 

@@ -76,6 +76,8 @@ pub struct Link<R: Role> {
     pub(super) ready: Node<Self>,
     pub(super) held: Node<Self>,
     pub(super) peers: Node<Self>,
+    /// The place of the source prefix that it is charged to.
+    pub(super) prefix: u32,
     /// It is on the list of those that wait for a record of a packet in flight.
     pub(super) starved: bool,
     /// What the role keeps here.
@@ -186,6 +188,7 @@ impl<R: Role> Link<R> {
             ready: Node::UNLINKED,
             held: Node::UNLINKED,
             peers: Node::UNLINKED,
+            prefix: 0,
             starved: false,
             role: R::State::default(),
         }

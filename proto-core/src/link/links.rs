@@ -29,7 +29,7 @@ use super::{
     link::{EphemeralName, Flow, Link, Phase, Role, SentFrame},
     outgoing::{DueList, OutgoingHandshake, Target, offer},
     packet::Packet,
-    prefixes::{Peers, Use},
+    prefixes::Peers,
     recovery::{Invalid, Sent},
     rekeying::Rekeying,
     responder::{Responder, UNCONFIRMED},
@@ -702,7 +702,7 @@ impl<'a, R: Role> Links<'a, R> {
             self.remove(oldest);
         }
         if !self.table.has_room_for_unconfirmed() {
-            let heaviest = self.table.heaviest(from, Use::Unconfirmed);
+            let heaviest = self.table.heaviest_unconfirmed(now, from);
             let stale = || self.table.stale(now, STALE);
             let own = || self.table.oldest_with(peer, Link::is_unconfirmed).1;
             if let Some(id) = heaviest.or_else(stale).or_else(own) {
@@ -715,10 +715,7 @@ impl<'a, R: Role> Links<'a, R> {
     /// Lets links give way to one that is confirmed now, as [`Self::make_room_for_unconfirmed`]
     /// does; `false` if there is no room all the same.
     fn make_room_for_live(&mut self, id: Id<Link<R>>, now: Instant) -> bool {
-        let Some((peer, from)) = self.table.get(id).map(|link| (link.peer, link.address.ip()))
-        else {
-            return false;
-        };
+        let Some(peer) = self.table.get(id).map(|link| link.peer) else { return false };
         let (count, oldest) = self.table.oldest_with(&peer, |link| link.is_live() && !link.evicted);
         if count >= LIVE_A_KEY
             && let Some(oldest) = oldest
@@ -729,7 +726,7 @@ impl<'a, R: Role> Links<'a, R> {
         if self.has_spare() {
             return true;
         }
-        let heaviest = self.table.heaviest(from, Use::Live);
+        let heaviest = self.table.heaviest_live(now, id);
         if let Some(heaviest) = heaviest {
             self.evict(heaviest, now);
         }

@@ -41,7 +41,8 @@ pub struct LinkTables<'a, R: Role> {
     pub outgoing_timers: &'a mut [TimerCell],
     /// [`Index::buckets`] for the links.
     pub by_ephemeral: &'a mut [Bucket],
-    /// What each source prefix holds: the more places, the fewer prefixes share one.
+    /// What each source prefix holds: with twice as many places as there are prefixes at a time, hardly
+    /// any two share one.
     pub prefixes: &'a mut [PrefixShare<R>],
 }
 

@@ -103,7 +103,8 @@ impl<'a, R: Role> Table<'a, R> {
     }
 
     /// Adds a link; `None` if there is no place.
-    pub(super) fn add(&mut self, link: Link<R>) -> Option<Id<Link<R>>> {
+    pub(super) fn add(&mut self, mut link: Link<R>) -> Option<Id<Link<R>>> {
+        link.prefix = self.prefixes.place(link.began, link.address.ip());
         let (session, peer, ephemeral) = (link.ours.name(), link.peer, link.ephemeral);
         let id = self.slab.insert(link).ok()?;
         self.count(id);
@@ -138,11 +139,11 @@ impl<'a, R: Role> Table<'a, R> {
 
     fn count(&mut self, id: Id<Link<R>>) {
         let Some(link) = self.slab.get(id) else { return };
-        let from = link.address.ip();
+        let place = link.prefix;
         match link.kind() {
             Some(kind) => {
                 *self.counts.of(kind) += 1;
-                self.prefixes.add(&mut self.slab, id, from, kind);
+                self.prefixes.add(&mut self.slab, id, place, kind);
             }
             None => self.closing.push_back(&mut self.slab, id),
         }
@@ -150,13 +151,13 @@ impl<'a, R: Role> Table<'a, R> {
 
     fn discount(&mut self, id: Id<Link<R>>) {
         let Some(link) = self.slab.get(id) else { return };
-        let from = link.address.ip();
+        let place = link.prefix;
         match link.kind() {
             Some(kind) => {
                 let count = self.counts.of(kind);
                 debug_assert!(*count > 0, "each link was counted when it entered its phase");
                 *count = count.saturating_sub(1);
-                self.prefixes.remove(&mut self.slab, id, from, kind);
+                self.prefixes.remove(&mut self.slab, id, place, kind);
             }
             None => self.closing.remove(&mut self.slab, id),
         }
@@ -167,25 +168,36 @@ impl<'a, R: Role> Table<'a, R> {
         self.closing.front()
     }
 
-    /// The link that gives way to one of that kind from `from`: one of the prefix that has the
-    /// most, if that is more than the other's share would be then.
-    pub(super) fn heaviest(&mut self, from: IpAddr, kind: Use) -> Option<Id<Link<R>>> {
-        self.prefixes.heaviest(&mut self.slab, from, kind)
+    /// The link to be confirmed that gives way to one from `from`: one of the prefix that has the
+    /// most, if that is more than the other's share would be then, or as much by more handshakes.
+    pub(super) fn heaviest_unconfirmed(
+        &mut self,
+        now: Instant,
+        from: IpAddr,
+    ) -> Option<Id<Link<R>>> {
+        let place = self.prefixes.place(now, from);
+        self.prefixes.heaviest(&mut self.slab, now, place, Use::Unconfirmed)
+    }
+
+    /// The live link that gives way to `id`, likewise.
+    pub(super) fn heaviest_live(&mut self, now: Instant, id: Id<Link<R>>) -> Option<Id<Link<R>>> {
+        let place = self.slab.get(id)?.prefix;
+        self.prefixes.heaviest(&mut self.slab, now, place, Use::Live)
     }
 
     /// The link to be confirmed that has been there for the longest time, of the prefix that has the
     /// most, if that is as long as `span`.
     pub(super) fn stale(&self, now: Instant, span: Duration) -> Option<Id<Link<R>>> {
-        let oldest = self.prefixes.oldest_of_heaviest(Use::Unconfirmed)?;
+        let oldest = self.prefixes.oldest_of_heaviest(now, Use::Unconfirmed)?;
         self.slab.get(oldest).filter(|link| link.began + span <= now).map(|_| oldest)
     }
 
     /// A link is about to end, and is charged to nobody any more.
     pub(super) fn evict(&mut self, id: Id<Link<R>>) {
-        if let Some((from, kind)) =
-            self.slab.get(id).and_then(|link| Some((link.address.ip(), link.kind()?)))
+        if let Some((place, kind)) =
+            self.slab.get(id).and_then(|link| Some((link.prefix, link.kind()?)))
         {
-            self.prefixes.remove(&mut self.slab, id, from, kind);
+            self.prefixes.remove(&mut self.slab, id, place, kind);
         }
     }
 

@@ -7,10 +7,6 @@ use crate::{
 
 use super::{Siege, Way};
 
-/// What nobody does where tables are tiny: what peers begin, and never end, takes so much of a client
-/// with hardly any memory that its own user finds no room.
-const TOO_MUCH_FOR_TINY: Behaviour = Behaviour::OverstepsAtPeers;
-
 /// How many people come at most who take what they can get; and where tables are tiny, as yet.
 const MOST: u64 = 100;
 const MOST_AT_TINY: u64 = 8;
@@ -84,11 +80,10 @@ pub(crate) fn live(setup: &Setup) -> World {
 
 /// Who comes: each behaviour in about half of the worlds, and each world with some.
 fn drawn(dice: &mut Dice, tiny: bool) -> Vec<(Behaviour, bool)> {
-    let possible = Behaviour::GREEDY.into_iter().filter(|one| !tiny || *one != TOO_MUCH_FOR_TINY);
-    let possible: Vec<_> = possible.collect();
+    let possible = Behaviour::GREEDY;
     let mut some: Vec<_> = possible.iter().copied().filter(|_| dice.chance(500)).collect();
     if some.is_empty() {
-        some.extend(possible.get(dice.index(possible.len())));
+        some.push(possible[dice.index(possible.len())]);
     }
     // As often a few as many.
     let most = if tiny { MOST_AT_TINY } else { MOST };

@@ -42,7 +42,8 @@ type PacketOf<L> = SentPacket<<L as OfRole>::Role>;
 /// What source prefixes hold of such links.
 type PrefixOf<L> = PrefixShare<<L as OfRole>::Role>;
 
-/// Places for source prefixes: the more, the fewer share one; all are looked at when links run out.
+/// Places for source prefixes, which share them when there are more at a time; all are looked at when
+/// links run out.
 const PREFIXES: usize = 1024;
 
 trait OfRole {

@@ -23,6 +23,8 @@ pub(super) struct Messages<'a> {
     /// What came directly and waits for its pieces or for others before it: of whatever came
     /// last, its author can be made to give it to the server.
     pub(super) waiting: &'a mut List<Incoming, Chained>,
+    /// Blocks of those.
+    pub(super) held: &'a mut usize,
 }
 
 impl Messages<'_> {
@@ -164,6 +166,30 @@ impl Messages<'_> {
         }
     }
 
+    /// Makes room for a body that came directly, among those that wait: all of them have half of the
+    /// blocks, or one has as many as it needs, so that what others begin leaves room for what the
+    /// user says. `false` if there is no room.
+    pub(super) fn room_to_wait(&mut self, cx: &mut Ctx<'_>, bytes: usize, early: bool) -> bool {
+        let blocks = Pool::blocks(bytes);
+        while let Some(newest) = self.waiting.back(&mut self.all)
+            && (*self.held + blocks) * 2 > cx.bodies.capacity()
+        {
+            if early {
+                return false;
+            }
+            self.forget_arriving(cx, newest);
+            self.discard(cx, newest);
+        }
+        true
+    }
+
+    /// What came directly waits from now on, for its pieces or for others before it.
+    pub(super) fn wait(&mut self, id: Id<Incoming>) {
+        let Some(message) = self.get(id) else { return };
+        *self.held += Pool::blocks(message.body.len());
+        self.waiting.push_back(&mut self.all, id);
+    }
+
     /// Takes a message off its author's list of what is not in the inbox yet.
     pub(super) fn forget_arriving(&mut self, cx: &mut Ctx<'_>, id: Id<Incoming>) {
         self.wait_no_more(id);
@@ -176,9 +202,12 @@ impl Messages<'_> {
 
     /// What came directly waits for nothing more.
     pub(super) fn wait_no_more(&mut self, id: Id<Incoming>) {
-        if self.all.get(id).is_some_and(|message| message.mail.is_none()) {
-            self.waiting.remove(&mut self.all, id);
-        }
+        let is_direct = |message: &&Incoming| message.mail.is_none() && message.chained.is_linked();
+        let Some(message) = self.all.get(id).filter(is_direct) else { return };
+        let blocks = Pool::blocks(message.body.len());
+        debug_assert!(*self.held >= blocks, "what waits was counted");
+        *self.held = self.held.saturating_sub(blocks);
+        self.waiting.remove(&mut self.all, id);
     }
 
     /// Gives a message's memory back, and its length as credit to where it came from.

@@ -47,6 +47,8 @@ pub(super) struct State {
     /// What came directly and waits for its pieces or for others before it: of whatever came
     /// last, its author can be made to give it to the server.
     waiting: List<Incoming, Chained>,
+    /// Blocks of those.
+    held: usize,
     /// The message whose text was lent goes with the next call.
     finished: Option<Id<Incoming>>,
 }
@@ -78,9 +80,9 @@ impl<'a> Inbox<'a> {
         heads: &'a mut Heads,
         messages: &'a mut [Slot<Incoming>],
     ) -> Self {
-        let State { telling, waiting, finished } = state;
+        let State { telling, waiting, held, finished } = state;
         let all = Slab::new(messages, &mut heads.0);
-        Self { messages: Messages { all, telling, waiting }, finished }
+        Self { messages: Messages { all, telling, waiting, held }, finished }
     }
 
     /// How many messages are in memory, and how many could be.
@@ -122,9 +124,11 @@ impl<'a> Inbox<'a> {
             return refused;
         }
         let id = known.or_else(|| {
-            let added = self.messages.add(cx, link, peer_id, position, (frame.total, early))?;
+            let has_room = self.messages.room_to_wait(cx, piece.total(), early);
+            let added = has_room
+                .then(|| self.messages.add(cx, link, peer_id, position, (frame.total, early)))??;
             cx.links.get_mut(link)?.credit.begin(piece.total());
-            self.messages.waiting.push_back(&mut self.messages.all, added);
+            self.messages.wait(added);
             Some(added)
         });
         let Some(message) = id.and_then(|id| self.messages.all.get_mut(id)) else {

@@ -136,9 +136,9 @@ impl<'a> Accounts<'a> {
         self.table.get(account).is_some_and(|row| row.access == Access::Password)
     }
 
-    /// How often everyone is told of an account, also of one that was removed.
-    pub(crate) fn pace_mut(&mut self, account: Account) -> Option<&mut Pace> {
-        Some(&mut self.table.known_mut(account)?.pace)
+    /// How often everyone is told of the account at a place, also of one that was removed.
+    pub(crate) fn pace_mut(&mut self, place: u32) -> Option<&mut Pace> {
+        self.table.pace_mut(place)
     }
 
     /// What an account says in rooms.

@@ -33,6 +33,13 @@ impl AccountSlot {
             Place::Empty => None,
         }
     }
+
+    pub(super) fn row_mut(&mut self) -> Option<&mut Row> {
+        match &mut self.0 {
+            Place::Taken(row) => Some(row),
+            Place::Empty => None,
+        }
+    }
 }
 
 /// An account.

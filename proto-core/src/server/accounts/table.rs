@@ -7,7 +7,10 @@ use crate::{
     wire::Presence,
 };
 
-use super::row::{AccountSlot, Place, Row};
+use super::{
+    super::roster::Pace,
+    row::{AccountSlot, Place, Row},
+};
 
 /// How much of the table is used.
 #[derive(Debug, Default)]
@@ -46,7 +49,8 @@ impl<'a> Table<'a> {
     }
 
     pub(super) fn get_mut(&mut self, account: Account) -> Option<&mut Row> {
-        self.known_mut(account).filter(|row| row.state != AccountState::Removed)
+        let row = self.rows.get_mut(account.place() as usize)?.row_mut()?;
+        Some(row).filter(|row| row.account == account && row.state != AccountState::Removed)
     }
 
     /// What is at a place: an account, or, until the next one, the one that was removed last.
@@ -60,12 +64,9 @@ impl<'a> Table<'a> {
         Some(row.account)
     }
 
-    /// An account, also one that was removed, until the next one has its place.
-    pub(super) fn known_mut(&mut self, account: Account) -> Option<&mut Row> {
-        match &mut self.rows.get_mut(account.place() as usize)?.0 {
-            Place::Taken(row) => Some(row).filter(|row| row.account == account),
-            Place::Empty => None,
-        }
+    /// How often everyone is told of what is at a place.
+    pub(super) fn pace_mut(&mut self, place: u32) -> Option<&mut Pace> {
+        Some(&mut self.rows.get_mut(place as usize)?.row_mut()?.pace)
     }
 
     pub(crate) fn by_nick(&self, nick: &Nick) -> Option<Account> {
@@ -128,7 +129,7 @@ impl<'a> Table<'a> {
     }
 
     /// Adds an account under its number; `None` if its place is not free for that.
-    pub(super) fn put(&mut self, row: Row) -> Option<Account> {
+    pub(super) fn put(&mut self, mut row: Row) -> Option<Account> {
         let (account, place) = (row.account, row.account.place());
         let (nick, key) = (row.nick.skeleton(), row.key.0);
         let is_free = self
@@ -136,6 +137,9 @@ impl<'a> Table<'a> {
             .is_none_or(|before| before.state == AccountState::Removed && before.account < account);
         let slot = self.rows.get_mut(place as usize).filter(|_| is_free)?;
         let is_gone = row.state == AccountState::Removed;
+        if let Some(before) = slot.row() {
+            row.pace = before.pace.succeeded();
+        }
         slot.0 = Place::Taken(row);
         self.head.used = self.head.used.max(place + 1);
         if is_gone {

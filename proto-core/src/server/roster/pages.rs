@@ -44,12 +44,12 @@ pub(crate) struct RosterHead {
     moved_on: List<ServerLink, CaughtUp>,
 }
 
-/// A queue of accounts that everyone is told of later, threaded through their rows. Each waits as
-/// long as the others.
+/// A queue of accounts that everyone is told of later, threaded through their places in the table,
+/// which outlast them. Each waits as long as the others.
 #[derive(Clone, Copy, Debug)]
 struct Delayed {
-    first: Account,
-    last: Account,
+    first: u32,
+    last: u32,
     /// When the first one's turn is.
     due: Instant,
 }
@@ -134,32 +134,36 @@ impl<'a> Roster<'a> {
         accounts: &mut Accounts<'_>,
         account: Account,
     ) {
-        let is_new = self.version_of(account) == 0;
-        let Some(pace) = accounts.pace_mut(account) else {
+        let slot = account.place();
+        let Some(pace) = accounts.pace_mut(slot) else {
             debug_assert!(false, "an account whose presence changes is there");
             return;
         };
+        if pace.allows(cx.now, cx.config.presence) {
+            return self.change(cx, account);
+        }
         if pace.due.is_some() {
             return;
         }
-        if pace.allows(cx.now, cx.config.presence) || is_new {
-            return self.change(cx, account);
-        }
         let due = cx.now + cx.config.presence.interval;
         pace.due = Some(due);
-        let alone = Delayed { first: account, last: account, due };
-        let delayed = self.head.delayed.map_or(alone, |queue| Delayed { last: account, ..queue });
+        let alone = Delayed { first: slot, last: slot, due };
+        let delayed = self.head.delayed.map_or(alone, |queue| Delayed { last: slot, ..queue });
         if let Some(before) = self.head.delayed.replace(delayed)
             && let Some(last) = accounts.pace_mut(before.last)
         {
-            last.next = Some(account);
+            last.next = Some(slot);
         }
     }
 
     /// Something about an account changed that everyone is to know at once.
     pub(crate) fn change(&mut self, cx: &Ctx<'_>, account: Account) {
+        self.change_at(cx, account.place());
+    }
+
+    fn change_at(&mut self, cx: &Ctx<'_>, place: u32) {
         self.head.version += 1;
-        self.versions.set(account.place(), self.head.version);
+        self.versions.set(place, self.head.version);
         let at = cx.now + cx.config.push;
         self.head.push_at.get_or_insert(at);
     }
@@ -168,11 +172,13 @@ impl<'a> Roster<'a> {
     fn end_delays(&mut self, cx: &Ctx<'_>, accounts: &mut Accounts<'_>) {
         while let Some(delayed) = self.head.delayed.take_if(|delayed| delayed.due <= cx.now) {
             let Some(pace) = accounts.pace_mut(delayed.first) else {
-                debug_assert!(false, "an account that everyone knows keeps its row");
+                debug_assert!(false, "a place that is in the queue is never empty");
                 return;
             };
-            let next = pace.end_delay(cx.now, cx.config.presence);
-            self.change(cx, delayed.first);
+            let (next, waited) = pace.end_delay(cx.now, cx.config.presence);
+            if waited {
+                self.change_at(cx, delayed.first);
+            }
             let due = next.and_then(|next| accounts.pace_mut(next)?.due);
             self.head.delayed = next.zip(due).map(|(first, due)| Delayed { first, due, ..delayed });
         }
@@ -305,8 +311,12 @@ fn scope(address: IpAddr) -> u8 {
 #[cfg(test)]
 mod tests {
     use core::time::Duration;
+    use std::format;
 
-    use crate::rate::Rate;
+    use crate::{
+        id::{Incarnation, Nick, PublicKey},
+        rate::Rate,
+    };
 
     use super::{
         super::super::{config::Config, fixture::Fixture},
@@ -354,6 +364,43 @@ mod tests {
         // After a quiet time, the first change is told at once.
         at.cx.now = at.cx.now + PRESENCE.interval * 2;
         assert_eq!(told(&mut at, both, 2), [1, 2]);
+    }
+
+    #[test]
+    fn who_was_removed_while_they_waited_holds_up_nobody() {
+        let mut at = Fixture::new(Config { presence: PRESENCE, ..Config::default() });
+        let all = ["alice", "bob", "carol", "dave"].map(|nick| at.account(nick));
+        let waiting = [all[0], all[1], all[2]];
+        for account in waiting {
+            while at.accounts.pace_mut(account.place()).unwrap().due.is_none() {
+                at.roster.change_presence(&at.cx, &mut at.accounts, account);
+            }
+        }
+        let before = waiting.map(|account| at.roster.version_of(account));
+        for gone in [all[0], all[2]] {
+            at.accounts.table.retire(gone);
+            let nick = Nick::new(&format!("newcomer{}", gone.0)).unwrap();
+            let (run, server) = (Incarnation([1; 8]), Incarnation::NONE);
+            let register = Register { nick, epoch: None, run, server, roster: 0 };
+            let key = PublicKey([100 + gone.0 as u8; 32]);
+            let newcomer = at.accounts.begin(&at.cx, key, &register).unwrap();
+            assert_eq!(newcomer.place(), gone.place());
+            // Everyone is told of someone new at once.
+            let version = at.roster.version_of(newcomer);
+            at.roster.change_presence(&at.cx, &mut at.accounts, newcomer);
+            assert!(at.roster.version_of(newcomer) > version);
+        }
+        // Behind those who are gone.
+        while at.accounts.pace_mut(all[3].place()).unwrap().due.is_none() {
+            at.roster.change_presence(&at.cx, &mut at.accounts, all[3]);
+        }
+        let last = at.roster.version_of(all[3]);
+        while let Some(due) = at.roster.deadline() {
+            at.cx.now = due;
+            at.roster.timeout(&mut at.cx, &mut at.accounts);
+        }
+        assert!(at.roster.version_of(all[1]) > before[1]);
+        assert!(at.roster.version_of(all[3]) > last);
     }
 
     #[test]

@@ -135,16 +135,18 @@ impl<'a> Messages<'a> {
         }
     }
 
-    /// Whether one more submission leaves as much memory free as it takes, up to a quarter of all, and
-    /// a sixteenth of the places: what is long and was begun must not keep out what is short, nor
-    /// what is read from the store for its readers. A body of `longest` bytes fits all the same.
+    /// Whether one more submission leaves an eighth of all memory free, for what is read from the
+    /// store, and eight times as much as it takes, up to another eighth: what is long and was begun
+    /// must not keep out what is short. It leaves a sixteenth of the places. A body of `longest`
+    /// bytes fits all the same.
     pub(crate) fn leaves_room(&self, pool: &Pool<'_>, bytes: usize, longest: usize) -> bool {
         let (capacity, needed) = (pool.capacity(), Pool::blocks(bytes));
-        let most = (capacity / 4).min(capacity.saturating_sub(Pool::blocks(longest)));
+        let free = capacity / 8 + (needed * 8).min(capacity / 8);
+        let most = capacity.saturating_sub(Pool::blocks(longest));
         let rows = self.rows.len() - self.recent.count;
         let blocks = pool.used() - self.recent.blocks;
         rows < self.rows.capacity() - self.rows.capacity() / 16
-            && blocks + needed + needed.min(most) <= capacity
+            && blocks + needed + free.min(most) <= capacity
     }
 
     /// Whether there is memory for one more submission that waits for readers. The last quarter is
@@ -263,4 +265,47 @@ fn place(room: Room, index: u64) -> [u8; 12] {
     front.copy_from_slice(&room.0.to_le_bytes());
     back.copy_from_slice(&index.to_le_bytes());
     name
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use crate::{
+        storage::{Block, PoolHead},
+        wire::MAX_BODY,
+    };
+
+    use super::*;
+
+    const BLOCKS: usize = 2_110;
+    const ENTRIES: usize = 1_086;
+
+    /// Submissions of so many bytes take what they may; how many there are.
+    fn fill(messages: &Messages<'_>, pool: &mut Pool<'_>, bytes: usize) -> usize {
+        let mut count = 0;
+        while messages.leaves_room(pool, bytes, MAX_BODY) {
+            pool.allocate(bytes).expect("it leaves room");
+            count += 1;
+        }
+        count
+    }
+
+    #[test]
+    fn what_is_submitted_leaves_room_for_what_is_short_and_what_is_read() {
+        let mut blocks: Vec<_> = (0..BLOCKS).map(|_| Block::EMPTY).collect();
+        let mut rows: Vec<_> = (0..ENTRIES).map(|_| Slot::EMPTY).collect();
+        let mut timers = std::vec![TimerCell::EMPTY; ENTRIES];
+        let mut by_place = std::vec![None; Index::buckets(ENTRIES)];
+        for long in [1_200, 5_000, 16_001, MAX_BODY] {
+            let (mut head, mut pool) = (MessagesHead::NEW, PoolHead::NEW);
+            let messages = Messages::new(&mut rows, &mut timers, &mut by_place, &mut head, [1; 16]);
+            let mut pool = Pool::new(&mut blocks, &mut pool);
+            assert!(fill(&messages, &mut pool, long) > 0);
+            assert!(fill(&messages, &mut pool, 100) >= 30, "beside those of {long}");
+            for _ in 0..3 {
+                assert!(pool.allocate(MAX_BODY).is_some(), "beside those of {long}");
+            }
+        }
+    }
 }
