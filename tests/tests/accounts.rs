@@ -695,7 +695,7 @@ fn endorse(world: &mut World, who: Place, device: Place) {
 #[test]
 fn a_guesser_holds_up_a_new_device_until_the_accounts_key_vouches_for_it() {
     let mut world = online();
-    let thieves: Vec<_> = (0..12)
+    let thieves: Vec<_> = (0..8)
         .map(|at| {
             let thief = world.device(ALICE, &format!("thief {at}"));
             let guesses = (0..200).map(|guess| format!("guess {at}/{guess}"));
