@@ -183,7 +183,18 @@ pub(crate) enum Notice<'a> {
     /// The same identity registered elsewhere. The client is offline.
     Displaced,
     /// Another key holds a nick that is known from before.
-    KeyChanged(Nick),
+    KeyChanged {
+        /// The nick.
+        nick: Nick,
+        /// The other key.
+        key: PublicKey,
+        /// The one that is known was verified.
+        verified: bool,
+    },
+    /// What became of trusting or verifying a key.
+    Key(KeyWord),
+    /// A message came under a key that is not the one that is known for the nick.
+    Stranger(Message),
     /// The store failed. It is tried again.
     StoreFailed {
         /// Why, and what to do.
@@ -378,6 +389,32 @@ pub(crate) struct Message {
     pub(crate) text: SafeText,
     /// It waited at the server when this client registered.
     pub(crate) waited: bool,
+}
+
+/// What became of trusting or verifying a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyWord {
+    /// Nobody is known by that nick.
+    Nobody,
+    /// No other key holds it.
+    NoClaim(Nick),
+    /// Another key holds it: that is to be settled first.
+    Claimed(Nick),
+    /// There is no room for another one.
+    Full,
+    /// The key that holds it now is theirs.
+    Trusted(Nick),
+    /// The number to compare.
+    Compare {
+        /// With whom.
+        nick: Nick,
+        /// Twelve groups of five digits.
+        number: [u32; 12],
+        /// It was compared before.
+        verified: bool,
+    },
+    /// Keys were compared.
+    Verified(Nick),
 }
 
 /// What became of a message.

@@ -18,7 +18,7 @@ use transport_mio::key_text;
 use crate::{
     arguments::DAY,
     command::Grammar,
-    notice::{AskedPassword, Notice, RoomNotice, Someone, UnprovenServer},
+    notice::{AskedPassword, KeyWord, Message, Notice, RoomNotice, Someone, UnprovenServer},
     password::VARIABLE,
 };
 
@@ -148,6 +148,7 @@ pub(crate) fn failure(why: Failure) -> &'static str {
 }
 
 /// What both forms say in the same words; `None` for what has words of its own.
+#[allow(clippy::too_many_lines)] // one arm a notice
 pub(crate) fn plain(notice: &Notice<'_>, grammar: Grammar) -> Option<String> {
     let back = match grammar {
         Grammar::Classic => "`reg`",
@@ -204,10 +205,19 @@ pub(crate) fn plain(notice: &Notice<'_>, grammar: Grammar) -> Option<String> {
                  --export` moves it"
             ));
         }
-        Notice::KeyChanged(nick) => {
+        Notice::KeyChanged { nick, key, verified } => {
+            let key = key_text::encode(key);
+            let fate = if *verified { "refused" } else { "held" };
             return Some(format!(
-                "CAUTION: {nick} has another key than before. Either they have a new device, or \
-                 somebody else took the nick: ask them by other means"
+                "CAUTION: {nick} has another key than before, {key}. Either they have a new device, or \
+                 somebody else took the nick: ask them by other means. What you say to {nick} is {fate} \
+                 until /trust {nick} says that the key is theirs"
+            ));
+        }
+        Notice::Key(word) => return Some(key_word(word)),
+        Notice::Stranger(Message { from, text, .. }) => {
+            return Some(format!(
+                "a stranger, who says to be {from} and has not the key of the {from} that you know: {text}"
             ));
         }
         Notice::StoreFailed { why } => return Some((*why).to_owned()),
@@ -422,7 +432,7 @@ fn password(asked: &AskedPassword) -> String {
             "someone else's wrong passwords hold this device up, for {} or longer; where you are \
              logged in, /endorse {} lets it in at once",
             seconds(*wait),
-            key_text::encode(&key)
+            key_text::encode(key)
         ),
         AskedPassword::Old => "type the password that you have, it is not shown".to_owned(),
         AskedPassword::Replacement => "type the new password, it is not shown".to_owned(),
@@ -475,6 +485,36 @@ fn account(change: AccountChange, result: Result<(), AccountRefusal>) -> String 
             "the server could not save that; tell its operator, and try again".to_owned()
         }
         _ => NO_WORDS.to_owned(),
+    }
+}
+
+fn key_word(word: &KeyWord) -> String {
+    match word {
+        KeyWord::Nobody => {
+            "nobody is known by that nick, or they are not on the roster now".to_owned()
+        }
+        KeyWord::NoClaim(nick) => {
+            format!("{nick} has the key that is known; there is nothing to trust")
+        }
+        KeyWord::Claimed(nick) => {
+            format!("{nick} has another key now: /trust {nick} first, if it is theirs")
+        }
+        KeyWord::Full => "too many people and rooms are known here already".to_owned(),
+        KeyWord::Trusted(nick) => {
+            format!("the key that {nick} has now is taken for theirs; what waited goes out")
+        }
+        KeyWord::Compare { nick, number, verified } => {
+            let groups: Vec<_> = number.iter().map(|group| format!("{group:05}")).collect();
+            let before = if *verified { " You have compared it before." } else { "" };
+            format!(
+                "Compare with {nick}, aloud or side by side: {}. Is it the same at both ends, \
+                 /verify {nick} yes notes that.{before}",
+                groups.join(" ")
+            )
+        }
+        KeyWord::Verified(nick) => {
+            format!("{nick} is verified: nothing you say goes to any other key under that nick")
+        }
     }
 }
 

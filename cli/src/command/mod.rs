@@ -97,6 +97,15 @@ pub(crate) enum Command {
     ChangePassword,
     /// Have the device with that key let in.
     Endorse(PublicKey),
+    /// Take the key that someone has now for theirs.
+    Trust(Result<Nick, NameError>),
+    /// Compare keys with someone, or say that they were compared.
+    Verify {
+        /// With whom.
+        nick: Result<Nick, NameError>,
+        /// They are the same.
+        compared: bool,
+    },
     /// Go offline, stay in the program.
     Deregister(Whose),
     /// Go online again.
@@ -236,6 +245,8 @@ impl Command {
             | Self::Back
             | Self::ChangePassword
             | Self::Endorse(_)
+            | Self::Trust(_)
+            | Self::Verify { .. }
             | Self::Register(_) => Waits::Always,
             Self::Deregister(_) => Waits::WhileRegistering,
             Self::Plain(_) => Waits::InsideRooms,

@@ -8,7 +8,7 @@ use super::{
 };
 
 /// What `/help` shows.
-pub(crate) const HELP: [&str; 31] = [
+pub(crate) const HELP: [&str; 35] = [
     "<text>               say it in the current conversation  hi",
     "/msg <nick> [text]   say it to one person; without a     /msg bob are you there?",
     "                     text, make that the conversation",
@@ -25,6 +25,10 @@ pub(crate) const HELP: [&str; 31] = [
     "/delete-room [room]  end a room of yours                 /delete-room tea",
     "/who                 who is there, away or gone          /who",
     "/whois <nick>        what is known of someone            /whois bob",
+    "/verify <nick>       the number to compare with them;    /verify bob yes",
+    "                     with yes, it was the same",
+    "/trust <nick>        take the key that they have now for /trust bob",
+    "                     theirs, and send what waits",
     "/history [who] [n]   the last 20 lines there, the last n /history #tea 50",
     "                     or all, newest last",
     "/search <text>       where that was said, newest last    /search key",
@@ -47,7 +51,7 @@ const AWAY: &str = "away";
 
 /// How a line can go on after its command's name. Each command that can be meant by a word has its
 /// other names here, too.
-const COMMANDS: [(&[&str], &str); 26] = [
+const COMMANDS: [(&[&str], &str); 28] = [
     (&["msg", "dm", "pm", "query", "send", "tell", "w"], "/msg <nick> [text]"),
     (&["r", "reply"], "/r <text>"),
     (&["all", "send_all"], "/all [text]"),
@@ -63,6 +67,8 @@ const COMMANDS: [(&[&str], &str); 26] = [
     (&["delete-room"], "/delete-room [room]"),
     (&["who", "list"], "/who"),
     (&["whois"], "/whois <nick>"),
+    (&["verify"], "/verify <nick> [yes]"),
+    (&["trust"], "/trust <nick>"),
     (&["history"], "/history [nick, #room or key] [number or all]"),
     (&["search", "grep"], "/search <text>"),
     (&["away"], "/away [text]"),
@@ -121,6 +127,13 @@ fn arguments(name: &str, rest: &str, own: &Nick) -> Result<Command, Misfit> {
         "delete-room" => Command::DeleteRoom(room_if_any(rest)?),
         "who" => nothing_after(rest, Command::Who)?,
         "whois" => Command::Whois(someone(rest)?),
+        "trust" => Command::Trust(someone(rest)?),
+        "verify" => match split_word(rest) {
+            ("", _) => return Err(Misfit),
+            (nick, "") => Command::Verify { nick: Nick::new(nick), compared: false },
+            (nick, "yes") => Command::Verify { nick: Nick::new(nick), compared: true },
+            _ => return Err(Misfit),
+        },
         "history" => {
             let (of, most) = Source::read_with_most(rest)?;
             Command::History { of, most }

@@ -53,6 +53,8 @@ pub(super) enum Event<'a> {
     },
     KeyChanged {
         nick: String,
+        key: String,
+        verified: bool,
         text: String,
     },
     Message {
@@ -210,6 +212,7 @@ impl Event<'_> {
 }
 
 /// What `notice` tells, which is `text` in words.
+#[allow(clippy::too_many_lines)] // one arm a notice
 pub(super) fn of<'a>(notice: &'a Notice<'a>, text: String) -> Vec<Event<'a>> {
     let server = |state, reason| Event::Server { state, reason, unsaved: None, text: text.clone() };
     let event = match notice {
@@ -251,7 +254,12 @@ pub(super) fn of<'a>(notice: &'a Notice<'a>, text: String) -> Vec<Event<'a>> {
             key: &one.key,
             address: one.address.map(|address| address.to_string()),
         },
-        Notice::KeyChanged(nick) => Event::KeyChanged { nick: nick.to_string(), text },
+        Notice::KeyChanged { nick, key, verified } => Event::KeyChanged {
+            nick: nick.to_string(),
+            key: key_text::encode(key),
+            verified: *verified,
+            text,
+        },
         Notice::Message(said, position) => Event::Message {
             conversation: said.from.to_string(),
             number: number(position),

@@ -107,7 +107,7 @@ fn told() -> BTreeSet<String> {
         Notice::Table { first: true, everyone: &people, changes: &[] },
         Notice::Table { first: false, everyone: &[], changes: std::slice::from_ref(&change) },
         Notice::Whois(&person),
-        Notice::KeyChanged(nick("bob")),
+        Notice::KeyChanged { nick: nick("bob"), key: PublicKey([7; 32]), verified: false },
         Notice::Message(said(nick("bob"), "two\nlines"), id.position),
         Notice::Room(RoomNotice::Message(in_room, 42)),
         Notice::MailboxEmpty,

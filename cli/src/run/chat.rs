@@ -8,10 +8,11 @@ use std::{
 use proto_core::{
     client::{
         CommandError, Correspondent, MessageId, OpenMessages, PasswordError, PeerView, RoomView,
-        SendError, Status, To,
+        SendError, Status, To, TrustError,
     },
     host::Log,
-    id::PublicKey,
+    id::{Nick, PublicKey},
+    session::{Portable, safety_number},
     wire::RoomAction,
 };
 use transport_mio::{
@@ -98,6 +99,18 @@ impl Chat for EndpointChat {
 
     fn key(&mut self) -> PublicKey {
         self.endpoint.machine().key()
+    }
+
+    fn trust(&mut self, nick: &Nick, key: &PublicKey) -> Result<(), TrustError> {
+        self.endpoint.command(|client, now| client.trust(now, nick, key))
+    }
+
+    fn verify(&mut self, nick: &Nick, key: &PublicKey) -> Result<(), TrustError> {
+        self.endpoint.command(|client, now| client.verify(now, nick, key))
+    }
+
+    fn safety_number(&mut self, key: &PublicKey) -> [u32; 12] {
+        safety_number(&Portable, &self.endpoint.machine().key(), key)
     }
 
     fn release(&mut self) {

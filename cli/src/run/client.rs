@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
-    io,
+    io::{self, IsTerminal},
     net::SocketAddr,
     path::PathBuf,
     sync::mpsc::Receiver,
@@ -135,7 +135,9 @@ impl Manner {
 pub(super) fn run(options: Options<'_>) -> Result<Exit, RunError> {
     let known_path = options.directory.join(KNOWN_SERVERS);
     let trust = Trust::new(&options.address, options.remember, &known_path)?;
-    let config = Config::new(options.nick, options.server, trust.expected);
+    let mut config = Config::new(options.nick, options.server, trust.expected);
+    // Who reads what a script is told of another key could accept it only after its end.
+    config.holds = io::stdin().is_terminal();
     let sizes = ClientSizes::default();
     let endpoint = ClientEndpoint::open(&options.directory, options.bind, &sizes, config)?;
     // The store is this process's now, and so is the directory.

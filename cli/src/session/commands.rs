@@ -14,8 +14,8 @@ use crate::{
 };
 
 use super::{
-    Chat, Moment, Phase, Session, account, display::Display, history, moderation, queue::Line,
-    rooms::name_of, roster,
+    Chat, Moment, Phase, Session, account, display::Display, history, keys, moderation,
+    queue::Line, rooms::name_of, roster,
 };
 
 /// Whether a command is done with.
@@ -143,6 +143,10 @@ impl Session {
             Command::Back => return self.set_away(chat, at, ""),
             Command::ChangePassword => return account::change_password(self, at),
             Command::Endorse(key) => return account::endorse(self, chat, at, *key),
+            Command::Trust(nick) => return keys::trust(self, chat, at, *nick),
+            Command::Verify { nick, compared } => {
+                return keys::verify(self, chat, at, *nick, *compared);
+            }
             Command::Deregister(Whose::Other) | Command::Register(Whose::Other) => {
                 return self.refuse(at, Notice::NotYours);
             }

@@ -67,6 +67,10 @@ impl Session {
             Event::Verdict { id, to, verdict } => {
                 self.refused |= self.sent.judged((&mut self.display, at), (id, to), verdict);
             }
+            Event::Message { from, time, waited, known: false, .. } => {
+                let said = Message { from, time, text: SafeText::new(text), waited };
+                self.tell(at, Notice::Stranger(said));
+            }
             Event::Message { from, position, time, waited, .. } => {
                 self.last_from = Some(from);
                 let said = Message { from, time, text: SafeText::new(text), waited };
@@ -116,7 +120,11 @@ impl Session {
                 lost_nick(self, chat, at);
             }
             Event::ServerClosed(why) => self.server_closed(chat, at, why),
-            Event::KeyChanged { nick, .. } => self.tell(at, Notice::KeyChanged(nick)),
+            Event::KeyChanged { nick, key, verified } => {
+                self.claims.retain(|(claimed, _)| *claimed != nick);
+                self.claims.push((nick, key));
+                self.tell(at, Notice::KeyChanged { nick, key, verified });
+            }
             Event::StoreFailed
                 if self.told_failure.is_none_or(|told| at.now.since(told) >= REMINDER) =>
             {

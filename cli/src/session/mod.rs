@@ -7,6 +7,7 @@ mod display;
 mod ending;
 mod events;
 mod history;
+mod keys;
 mod moderation;
 mod passwords;
 mod queue;
@@ -21,7 +22,7 @@ use std::time::Duration;
 use proto_core::{
     client::{
         CommandError, Correspondent, MessageId, OpenMessages, PasswordError, PeerView, RoomView,
-        SendError, Status, To,
+        SendError, Status, To, TrustError,
     },
     id::{Nick, PublicKey},
     time::{Instant, UnixTime},
@@ -120,6 +121,12 @@ pub(crate) trait Chat {
     fn endorse(&mut self, key: PublicKey) -> Result<(), CommandError>;
     /// The key that others know this client by.
     fn key(&mut self) -> PublicKey;
+    /// Takes a key for that of whoever is known by a nick.
+    fn trust(&mut self, nick: &Nick, key: &PublicKey) -> Result<(), TrustError>;
+    /// The key of whoever is known by a nick was compared with them.
+    fn verify(&mut self, nick: &Nick, key: &PublicKey) -> Result<(), TrustError>;
+    /// What two people compare, of this one's key and another.
+    fn safety_number(&mut self, key: &PublicKey) -> [u32; 12];
     /// Frees the port.
     fn release(&mut self);
     /// Says something.
@@ -223,6 +230,8 @@ pub(crate) struct Session {
     rooms: Rooms,
     /// Who wrote last to this user alone.
     last_from: Option<Nick>,
+    /// Keys that hold nicks which others were known by.
+    claims: Vec<(Nick, PublicKey)>,
     passwords: Passwords,
     /// When the store's failure was told of the last time.
     told_failure: Option<Instant>,
@@ -262,6 +271,7 @@ impl Session {
             sent: Sent::default(),
             rooms: Rooms::default(),
             last_from: None,
+            claims: Vec::new(),
             passwords: Passwords::with(password),
             told_failure: None,
             refused: false,

@@ -46,6 +46,9 @@ pub struct Config {
     pub expiry: Duration,
     /// The longest message text sent, in bytes; at most 16,384.
     pub text: u32,
+    /// What waits for a nick that another key has now is held for the user to accept that key, rather
+    /// than refused: not of use where nobody is asked.
+    pub holds: bool,
 }
 
 impl Config {
@@ -56,6 +59,7 @@ impl Config {
             nick,
             server,
             server_key,
+            holds: true,
             initial_rtt: Duration::from_millis(100),
             keep_alive: Duration::from_secs(20),
             idle: Duration::from_mins(1),

@@ -45,6 +45,8 @@ pub(crate) enum Naming {
     /// It is the one that is known for the nick: the first that was met, or the one that the user
     /// accepted.
     Known,
+    /// It is at the server that its account is at, and another one has the nick where the client is.
+    Elsewhere,
     /// The server alone says that the nick is its, or it was before the user accepted another.
     Unknown,
 }

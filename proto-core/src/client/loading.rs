@@ -187,13 +187,15 @@ fn conversation(cx: &mut Ctx<'_>, number: u64, bytes: &[u8]) -> Option<Loading> 
     // If the table is full, there is no going on without forgetting something.
     let of = match (cx.peers.by_key(&record.key), record.naming) {
         // A key that was accepted in the place of another, when the record of neither was whole.
-        (Some(_), Naming::Unknown) => return Some(next),
+        (Some(_), Naming::Unknown | Naming::Elsewhere) => return Some(next),
         (Some(known), Naming::Known) => {
             cx.peers.rename(known, record.with);
             known
         }
         (None, Naming::Known) => cx.peers.add(record.key, record.with)?,
-        (None, Naming::Unknown) => cx.peers.add_nameless(record.key, record.with)?,
+        (None, Naming::Unknown | Naming::Elsewhere) => {
+            cx.peers.add_nameless(record.key, record.with)?
+        }
     };
     cx.peers.get_mut(of)?.restore(number, record);
     Some(Loading::Inbox { of, number })

@@ -5,7 +5,7 @@ use std::time::Duration;
 use proto_core::{
     client::{
         CommandError, Correspondent, Event, MessageId, OpenMessages, PasswordError, PeerView,
-        RoomView, SendError, Status, SubmitReason, To, Verdict,
+        RoomView, SendError, Status, SubmitReason, To, TrustError, Verdict,
     },
     id::{Epoch, Nick, Number, Position, PublicKey},
     time::{Instant, UnixTime},
@@ -115,6 +115,20 @@ impl Chat for FakeChat {
 
     fn key(&mut self) -> PublicKey {
         key("x")
+    }
+
+    fn trust(&mut self, nick: &Nick, _: &PublicKey) -> Result<(), TrustError> {
+        self.asked.push(format!("trust {nick}"));
+        Ok(())
+    }
+
+    fn verify(&mut self, nick: &Nick, _: &PublicKey) -> Result<(), TrustError> {
+        self.asked.push(format!("verify {nick}"));
+        Ok(())
+    }
+
+    fn safety_number(&mut self, _: &PublicKey) -> [u32; 12] {
+        [1; 12]
     }
 
     fn release(&mut self) {

@@ -5,7 +5,7 @@ use crate::{
         ctx::Ctx,
         event::{SubmitReason, Verdict},
         role::{ClientLink, ClientRole},
-        roster::{id::PeerId, person::Person, reach},
+        roster::{id::PeerId, reach},
         sent::SentFrame,
         session as server_session,
     },
@@ -185,7 +185,7 @@ impl Sending<'_> {
         cx.peers.reach_room(id, cx.config.server_key, cx.links.identity().suite());
         self.messages.consider_fetch(cx, id);
         let Some(peer) = cx.peers.get(id).filter(|peer| peer.is_active()) else { return };
-        if let Some(why) = peer.person().and_then(Person::refusal) {
+        if let Some(why) = peer.person().and_then(|person| person.refusal(cx.config.holds)) {
             self.refuse_all(cx, id, why);
             return;
         }

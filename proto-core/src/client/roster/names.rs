@@ -21,7 +21,8 @@ use super::{
 /// To whom goes what is said to someone.
 pub(in crate::client) fn recipient(cx: &Ctx<'_>, to: &To) -> Result<PeerId, SendError> {
     let id = cx.peers.by_name(to).ok_or(SendError::Unknown)?;
-    match cx.peers.get(id).and_then(Peer::person).and_then(Person::refusal) {
+    match cx.peers.get(id).and_then(Peer::person).and_then(|person| person.refusal(cx.config.holds))
+    {
         Some(SubmitRefusal::NoRecipient) => Err(SendError::Gone),
         Some(_) => Err(SendError::KeyChanged),
         None => Ok(id),
@@ -110,7 +111,7 @@ pub(in crate::client) fn verify(
 /// Whom an entry is about, and who is known by its nick under another key.
 pub(super) fn assign(cx: &mut Ctx<'_>, entry: &RosterEntry<'_>) -> [Option<PeerId>; 2] {
     let with = To::Peer(entry.nick);
-    let (holder, by_key) = (cx.peers.by_name(&with), cx.peers.by_key(&entry.key));
+    let (holder, by_key) = (holder_here(cx, &with), cx.peers.by_key(&entry.key));
     if by_key.is_some_and(|id| person(cx, id).is_none()) {
         // What stands for a room's key is nobody's.
         return [None; 2];
@@ -151,6 +152,38 @@ pub(super) fn free(cx: &mut Ctx<'_>, entry: &RosterEntry<'_>) -> Option<PeerId> 
     }
     set_claim(cx, holder, None);
     Some(holder)
+}
+
+/// Who is known by a nick at this server: what a nick stands for at another one is nothing here.
+fn holder_here(cx: &mut Ctx<'_>, with: &To) -> Option<PeerId> {
+    let server = cx.config.server_key.map_or(0, |key| key.tag());
+    let is_from = |peer: &Peer| {
+        let account = peer.person().and_then(Person::account);
+        account.is_none_or(|(_, its)| its == server)
+    };
+    let holder = cx.peers.by_name(with);
+    if holder.is_none_or(|id| cx.peers.get(id).is_some_and(is_from)) {
+        return holder;
+    }
+    let known = (0..cx.peers.capacity()).filter_map(|slot| cx.peers.at(slot)).find(|id| {
+        cx.peers.get(*id).is_some_and(|peer| {
+            let naming = peer.person().map(Person::naming);
+            peer.with == *with && naming == Some(Naming::Elsewhere) && is_from(peer)
+        })
+    });
+    if let Some(known) = known {
+        cx.peers.rename(known, *with);
+        cx.save_record(known);
+    } else if let Some(holder) = holder {
+        cx.peers.forget_name(holder);
+        cx.peers.clear_recipient(holder);
+    }
+    let holder = holder?;
+    if let Some(person) = cx.peers.get_mut(holder).and_then(Peer::person_mut) {
+        person.naming = Naming::Elsewhere;
+    }
+    cx.save_record(holder);
+    known
 }
 
 fn set_claim(cx: &mut Ctx<'_>, id: PeerId, claim: Option<Claim>) {
@@ -264,6 +297,22 @@ mod tests {
         after(&[entry("caroline", 1, 8, 2)], |cx, carol| {
             assert_eq!(recipient(cx, &to("carol")), Ok(carol));
             assert_eq!(recipient(cx, &to("caroline")), Err(SendError::Unknown));
+        });
+    }
+
+    #[test]
+    fn a_nick_at_another_server_is_somebody_else_and_is_known_again_on_returning() {
+        after(&[], |cx, carol| {
+            let (here, there) = (cx.config.server_key, Some(PublicKey([9; 32])));
+            cx.config.server_key = there;
+            let [other, claimed] = assign(cx, &entry("carol", 2, 7, 2));
+            assert_eq!((claimed, recipient(cx, &to("carol"))), (None, Ok(other.unwrap())));
+            let server = there.unwrap().tag();
+            let person = cx.peers.get_mut(other.unwrap()).and_then(Peer::person_mut);
+            person.unwrap().set_account(Account(7), server);
+            cx.config.server_key = here;
+            assert_eq!(assign(cx, &entry("carol", 3, 8, 3))[1], Some(carol), "here, she is known");
+            assert_eq!(recipient(cx, &to("carol")), Ok(carol));
         });
     }
 

@@ -99,9 +99,10 @@ impl Person {
         self.claim
     }
 
-    /// Why nothing is to go to them any more, if so.
-    pub(in crate::client) fn refusal(&self) -> Option<SubmitRefusal> {
-        let has_other_key = self.naming != Naming::Known || self.verified && self.claim.is_some();
+    /// Why nothing is to go to them any more, if so; `holds` says that the user may yet accept a key.
+    pub(in crate::client) fn refusal(&self, holds: bool) -> Option<SubmitRefusal> {
+        let is_refused = self.verified || !holds;
+        let has_other_key = self.naming == Naming::Unknown || is_refused && self.claim.is_some();
         match self.presence {
             _ if has_other_key => Some(SubmitRefusal::KeyChanged),
             Presence::Removed if self.claim.is_none() => Some(SubmitRefusal::NoRecipient),
