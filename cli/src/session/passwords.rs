@@ -65,7 +65,7 @@ impl Passwords {
 
     /// Whether the next line is a password, not to be shown while it is typed.
     pub(super) fn are_typed(&self) -> bool {
-        matches!(self.asking, Asking::Known | Asking::New { .. })
+        !matches!(self.asking, Asking::Nothing | Asking::Server(_))
     }
 
     /// Whether the next line says whether the server is the right one.
