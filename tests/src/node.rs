@@ -194,6 +194,19 @@ impl Node {
         self.role.as_mut()?.server()
     }
 
+    /// Whom its client knows, and by which key.
+    pub(crate) fn known(&mut self) -> Vec<(Nick, PublicKey)> {
+        let mut known = Vec::new();
+        if let Some(client) = self.client() {
+            client.for_each_peer(|peer| {
+                if peer.known {
+                    known.push((peer.nick, peer.key));
+                }
+            });
+        }
+        known
+    }
+
     /// It is a client that is offline.
     pub(crate) fn is_offline(&mut self) -> bool {
         self.client().is_some_and(|client| client.status() == Status::Offline)

@@ -58,6 +58,8 @@ pub enum Input {
     Authenticate(String),
     /// The user accepts the key that a nick has now.
     Trust(Nick, PublicKey),
+    /// The user compared the key of a nick.
+    Verify(Nick, PublicKey),
     /// The host has judged a password: what it found, and the hash it made.
     Authenticated(Ticket, Judged),
     /// The user asks for something of the server's rooms.
@@ -237,6 +239,7 @@ fn take_client(client: &mut Client<ClientMemory>, now: Instant, input: Input) ->
         Input::Away(text) => done(client.set_away(now, &text)),
         Input::Authenticate(password) => done(client.authenticate(now, password.as_bytes())),
         Input::Trust(nick, key) => done(client.trust(now, &nick, &key)),
+        Input::Verify(nick, key) => done(client.verify(now, &nick, &key)),
         Input::Say { to, text } => {
             let said = client.send_message(now, to, &text);
             RoomResponse { said: Some(said), ..done(said) }

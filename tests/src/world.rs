@@ -65,7 +65,8 @@ impl World {
 
     /// The same, with nodes that go by something else.
     pub fn prepared(setup: &Setup, mut prepare: impl FnMut(&mut Plan)) -> Self {
-        Seals::begin(setup.telling != Telling::Silent);
+        // A liar has to read what it tells in another way.
+        Seals::begin(setup.telling != Telling::Silent || setup.faults.dishonest);
         let faults = setup.faults.clone();
         let laws = Laws::new(faults.expiry, setup.logins == Logins::Password);
         let mut world = Self {
@@ -204,8 +205,9 @@ impl World {
 
     /// A user accepts the key that claims a nick.
     pub fn trust(&mut self, who: Place, nick: Nick, key: PublicKey) {
-        self.judges.trusted(who, &nick);
         self.input(who, Input::Trust(nick, key));
+        let known = self.nodes[who].known();
+        self.judges.trusted(who, (&nick, key), &known);
     }
 
     /// A user asks for something of the server's rooms.

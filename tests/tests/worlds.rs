@@ -91,9 +91,15 @@ fn greedy_people_stop_nobody() {
 }
 
 #[test]
+fn dishonest_servers_and_people_fool_nobody() {
+    let counts = runner::live_through(Kind::Dishonest, runner::worlds() / 4);
+    above_floors(&counts, &[]);
+}
+
+#[test]
 fn a_seed_decides_everything() {
     for number in 0..5 {
-        for kind in [Kind::Lossy, Kind::Varied, Kind::Restored, Kind::Greedy] {
+        for kind in [Kind::Lossy, Kind::Varied, Kind::Restored, Kind::Greedy, Kind::Dishonest] {
             let seed = Seed { kind, number };
             let once = runner::live(seed, Telling::Silent);
             assert_eq!(once, runner::live(seed, Telling::Kept), "world {seed}");
@@ -118,7 +124,7 @@ fn replay() {
 #[ignore = "a tool, not a test"]
 fn survey() {
     let seed = env::var("UDPCHAT_SEED").ok().map(|seed| seed.parse::<Seed>().unwrap());
-    for kind in [Kind::Lossy, Kind::Varied, Kind::Restored, Kind::Greedy] {
+    for kind in [Kind::Lossy, Kind::Varied, Kind::Restored, Kind::Greedy, Kind::Dishonest] {
         if seed.is_none_or(|seed| seed.kind == kind) {
             runner::survey(kind, runner::worlds());
         }
