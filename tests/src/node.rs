@@ -87,6 +87,7 @@ pub struct Node {
     wakes: u64,
     /// The last drain came to its end.
     is_drained: bool,
+    did_nothing: bool,
     is_paused: bool,
     backlog: VecDeque<Input>,
     /// It crashes in its next drain, after so many actions.
@@ -155,6 +156,7 @@ impl Node {
             wake: None,
             wakes: 0,
             is_drained: false,
+            did_nothing: false,
             is_paused: false,
             backlog: VecDeque::new(),
             torn: None,
@@ -205,6 +207,11 @@ impl Node {
             });
         }
         known
+    }
+
+    /// Its role did nothing with its last input, or does not run.
+    pub(crate) fn did_nothing(&self) -> bool {
+        self.did_nothing || !self.runs()
     }
 
     /// It is a client that is offline.
@@ -393,7 +400,7 @@ impl Node {
         }
         let outcome = role.take(now, input, most);
         let after = standing(role);
-        self.is_drained = outcome.complete;
+        (self.is_drained, self.did_nothing) = (outcome.complete, outcome.idle);
         if let Some(away) = away.filter(|_| !outcome.idle) {
             self.user.goes_away(away);
         }

@@ -205,9 +205,11 @@ impl World {
 
     /// A user accepts the key that claims a nick.
     pub fn trust(&mut self, who: Place, nick: Nick, key: PublicKey) {
+        self.judges.trusted(who, &nick, key);
         self.input(who, Input::Trust(nick, key));
-        let known = self.nodes[who].known();
-        self.judges.trusted(who, (&nick, key), &known);
+        if self.nodes[who].did_nothing() {
+            self.judges.trusted_in_vain();
+        }
     }
 
     /// A user asks for something of the server's rooms.

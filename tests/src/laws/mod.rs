@@ -185,15 +185,17 @@ impl Judges {
         }
     }
 
-    /// A user accepts the key that claims a nick; these are known to the client since.
-    pub(crate) fn trusted(
-        &mut self,
-        at: Place,
-        claim: (&Nick, PublicKey),
-        known: &[(Nick, PublicKey)],
-    ) {
+    /// A user accepts the key that claims a nick.
+    pub(crate) fn trusted(&mut self, at: Place, nick: &Nick, key: PublicKey) {
         if let Some(laws) = &mut self.trust {
-            laws.trusted(at, claim, known);
+            laws.trusted(at, nick, key);
+        }
+    }
+
+    /// The client did nothing about that.
+    pub(crate) fn trusted_in_vain(&mut self) {
+        if let Some(laws) = &mut self.trust {
+            laws.trusted_in_vain();
         }
     }
 

@@ -52,6 +52,8 @@ pub(crate) struct TrustLaws {
     /// The key that a client knows for a nick, and all that it ever knew.
     known: BTreeMap<Name, PublicKey>,
     ever: BTreeSet<(Name, PublicKey)>,
+    /// Both, before a user trusted another key.
+    before: (BTreeMap<Name, PublicKey>, BTreeSet<(Name, PublicKey)>),
     shown: BTreeMap<(Place, PublicKey), Shown>,
 }
 
@@ -98,22 +100,19 @@ impl TrustLaws {
         if is_met { self.meets(at, nick, key) } else { Ok(()) }
     }
 
-    /// A user says that whoever has a key is the one that they mean by a nick; the client knows
-    /// these people since.
-    pub(super) fn trusted(
-        &mut self,
-        at: Place,
-        (nick, key): (&Nick, PublicKey),
-        people: &[(Nick, PublicKey)],
-    ) {
+    /// A user says that whoever has a key is the one that they mean by a nick.
+    pub(super) fn trusted(&mut self, at: Place, nick: &Nick, key: PublicKey) {
+        self.before = (self.known.clone(), self.ever.clone());
         let name = (at, nick.folded());
-        if !people.iter().any(|(of, its)| of == nick && *its == key) {
-            return;
-        }
         // By which nick they were met before, they are met no longer.
         self.known.retain(|(place, _), known| *place != at || *known != key);
         self.known.insert(name, key);
         self.ever.insert((name, key));
+    }
+
+    /// The client did nothing about that.
+    pub(super) fn trusted_in_vain(&mut self) {
+        (self.known, self.ever) = std::mem::take(&mut self.before);
     }
 
     /// Something became durable at a node.
