@@ -205,9 +205,11 @@ impl World {
 
     /// A user accepts the key that claims a nick.
     pub fn trust(&mut self, who: Place, nick: Nick, key: PublicKey) {
+        self.cx.line(|names| format!("{} trusts {nick} with {key:?}", names[who]));
         self.judges.trusted(who, &nick, key);
         self.input(who, Input::Trust(nick, key));
         if self.nodes[who].did_nothing() {
+            self.cx.line(|names| format!("{} does nothing about that", names[who]));
             self.judges.trusted_in_vain();
         }
     }

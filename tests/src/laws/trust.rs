@@ -24,6 +24,9 @@ type Name = (Place, [u8; MAX_NAME]);
 struct Saying {
     at: Place,
     author: PublicKey,
+    /// What names the conversation: the key by which it began.
+    log: PublicKey,
+    /// The key that was known then.
     recipient: PublicKey,
     /// Under which nick; none for a room.
     to: Option<Nick>,
@@ -69,35 +72,30 @@ impl TrustLaws {
     }
 
     /// A user said something.
-    ///
-    /// # Errors
-    /// It goes to another key than the one that is known.
-    pub(super) fn said(&mut self, at: &Party<'_>, id: &MessageId, to: To, text: &str) -> Judgement {
-        let nick = if let To::Peer(nick) = to { Some(nick) } else { None };
-        let (author, recipient) = (at.key, id.recipient);
+    pub(super) fn said(&mut self, at: &Party<'_>, id: &MessageId, to: To, text: &str) {
+        let (author, log) = (at.key, id.recipient);
         let number = id.position.to_record_number();
-        let saying = Saying { at: at.place, author, recipient, to: nick, number, settled: false };
+        let (mut recipient, mut meant) = (log, None);
+        if let To::Peer(nick) = to {
+            let name = (at.place, nick.folded());
+            recipient = *self.known.entry(name).or_insert(log);
+            self.ever.insert((name, recipient));
+            meant = Some(nick);
+        }
+        let at = at.place;
+        let saying = Saying { at, author, log, recipient, to: meant, number, settled: false };
         self.said.insert(text.into(), saying);
-        nick.map_or(Ok(()), |nick| self.meets(at.place, &nick, recipient))
     }
 
-    /// A client takes a key for a nick's.
-    fn meets(&mut self, at: Place, nick: &Nick, key: PublicKey) -> Judgement {
-        let name = (at, nick.folded());
-        let known = *self.known.entry(name).or_insert(key);
-        self.ever.insert((name, known));
+    /// A client knows a nick by a key.
+    ///
+    /// # Errors
+    /// It is another one than the one by which its user met them.
+    pub(super) fn knows(&self, at: Place, nick: &Nick, key: PublicKey) -> Judgement {
+        let known = self.known.get(&(at, nick.folded())).copied().unwrap_or(key);
         law(known == key, || {
             format!("M2: {nick} has the key {key:?} and had {known:?}, and nobody said so")
         })
-    }
-
-    /// A client has a key for a nick that someone was met by.
-    ///
-    /// # Errors
-    /// It is another one than before.
-    pub(super) fn knows(&mut self, at: Place, nick: &Nick, key: PublicKey) -> Judgement {
-        let is_met = self.known.contains_key(&(at, nick.folded()));
-        if is_met { self.meets(at, nick, key) } else { Ok(()) }
     }
 
     /// A user says that whoever has a key is the one that they mean by a nick.
@@ -154,10 +152,6 @@ impl TrustLaws {
     /// It is not so.
     pub(super) fn told(&mut self, at: &Party<'_>, event: &Event, text: &[u8]) -> Judgement {
         match event {
-            Event::Accepted { id, to: To::Peer(nick) } => {
-                let meant = self.ever.contains(&((at.place, nick.folded()), id.recipient));
-                law(meant, || format!("M2: {nick} has the key {:?}", id.recipient))
-            }
             Event::KeyChanged { nick, key, .. } => {
                 let known = self.known.get(&(at.place, nick.folded()));
                 law(known != Some(key), || format!("{nick} has that key already"))
@@ -231,14 +225,12 @@ impl TrustLaws {
         verdict: Verdict,
     ) -> Judgement {
         let number = id.position.to_record_number();
-        // Once the user has trusted another key, what was said to the one before may go by either.
         let is_it = |saying: &Saying| {
-            saying.at == at.place
-                && saying.number == number
-                && (saying.recipient == id.recipient || saying.to.as_ref() == Some(nick))
+            (saying.at, saying.log, saying.number) == (at.place, id.recipient, number)
         };
-        let mut found = self.said.iter_mut().filter(|(_, saying)| is_it(saying));
-        let (Some((text, saying)), None) = (found.next(), found.next()) else { return Ok(()) };
+        let Some((text, saying)) = self.said.iter_mut().find(|(_, saying)| is_it(saying)) else {
+            return Ok(());
+        };
         saying.settled |= verdict != Verdict::Stored;
         let name = (at.place, nick.folded());
         let mut keys = self.ever.iter().filter(|(of, _)| *of == name).map(|(_, key)| key);
