@@ -370,6 +370,9 @@ impl World {
         let node = &mut self.nodes[place];
         let (turn, said) = node.take(&mut self.cx, input)?;
         if let Some((id, to, text)) = said {
+            for (nick, key) in node.known().into_iter().filter(|(nick, _)| to == To::Peer(*nick)) {
+                self.cx.judge(place, self.judges.meets(place, &nick, key));
+            }
             let judgement = self.judges.said(&node.party(), &id, to, &text);
             self.cx.judge(place, judgement);
         }

@@ -93,7 +93,22 @@ fn greedy_people_stop_nobody() {
 #[test]
 fn dishonest_servers_and_people_fool_nobody() {
     let counts = runner::live_through(Kind::Dishonest, runner::worlds() / 4);
-    above_floors(&counts, &[]);
+    // Tried, and of consequence; a world in five has no liar.
+    let tried = counts.tried.each().map(|(name, count)| (name, count, 200));
+    let floors = [
+        ("key changes told", counts.key_changes, 400),
+        ("key changes believed", counts.believed, 80),
+        ("messages of strangers", counts.strangers, 90),
+        ("gaps told", counts.missing, 200),
+        ("unconfirmed messages", counts.unconfirmed, 120),
+        ("unreadable mail", counts.unreadable, 400),
+        ("sessions broken off", counts.broken, 350),
+        ("submissions that a liar could open", counts.opened, 1_000),
+        ("expired messages", counts.expired, 30),
+        ("refused messages", counts.refused, 300),
+        ("forgeries without keys", counts.forgeries, 5_000),
+    ];
+    above_floors(&counts, &tried.chain(floors).collect::<Vec<_>>());
 }
 
 #[test]

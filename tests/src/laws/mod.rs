@@ -200,6 +200,14 @@ impl Judges {
         }
     }
 
+    /// A user writes to whoever has a nick, which for the client is this key.
+    ///
+    /// # Errors
+    /// It is another one than before.
+    pub(crate) fn meets(&mut self, at: Place, nick: &Nick, key: PublicKey) -> Judgement {
+        self.trust.as_mut().map_or(Ok(()), |laws| laws.meets(at, nick, key))
+    }
+
     /// A client has a key for a nick.
     ///
     /// # Errors

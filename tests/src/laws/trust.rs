@@ -31,6 +31,8 @@ struct Saying {
     /// Under which nick; none for a room.
     to: Option<Nick>,
     number: u64,
+    /// The author was told that it is durable.
+    accepted: bool,
     /// The author was told what became of it.
     settled: bool,
 }
@@ -83,8 +85,26 @@ impl TrustLaws {
             meant = Some(nick);
         }
         let at = at.place;
-        let saying = Saying { at, author, log, recipient, to: meant, number, settled: false };
+        let saying = Saying {
+            at,
+            author,
+            log,
+            recipient,
+            to: meant,
+            number,
+            accepted: false,
+            settled: false,
+        };
         self.said.insert(text.into(), saying);
+    }
+
+    /// A user writes to whoever has a nick, which for the client is this key.
+    ///
+    /// # Errors
+    /// It is another one than before.
+    pub(super) fn meets(&mut self, at: Place, nick: &Nick, key: PublicKey) -> Judgement {
+        self.known.entry((at, nick.folded())).or_insert(key);
+        self.knows(at, nick, key)
     }
 
     /// A client knows a nick by a key.
@@ -152,6 +172,12 @@ impl TrustLaws {
     /// It is not so.
     pub(super) fn told(&mut self, at: &Party<'_>, event: &Event, text: &[u8]) -> Judgement {
         match event {
+            Event::Accepted { id, .. } => {
+                if let Some((_, saying)) = self.saying(at.place, id) {
+                    saying.accepted = true;
+                }
+                Ok(())
+            }
             Event::KeyChanged { nick, key, .. } => {
                 let known = self.known.get(&(at.place, nick.folded()));
                 law(known != Some(key), || format!("{nick} has that key already"))
@@ -208,6 +234,7 @@ impl TrustLaws {
         let missing = self.said.iter().find(|(text, saying)| {
             (saying.author, saying.recipient) == (author, at.key)
                 && (before.last + 1..number).contains(&saying.number)
+                && saying.accepted
                 && !saying.settled
                 && !self.had.contains(&(at.key, text.to_vec()))
         });
@@ -217,6 +244,14 @@ impl TrustLaws {
         })
     }
 
+    /// What somebody said under this name.
+    fn saying(&mut self, at: Place, id: &MessageId) -> Option<(&Vec<u8>, &mut Saying)> {
+        let number = id.position.to_record_number();
+        let is_it =
+            |saying: &Saying| (saying.at, saying.log, saying.number) == (at, id.recipient, number);
+        self.said.iter_mut().find(|(_, saying)| is_it(saying))
+    }
+
     fn verdict(
         &mut self,
         at: &Party<'_>,
@@ -224,21 +259,16 @@ impl TrustLaws {
         nick: &Nick,
         verdict: Verdict,
     ) -> Judgement {
-        let number = id.position.to_record_number();
-        let is_it = |saying: &Saying| {
-            (saying.at, saying.log, saying.number) == (at.place, id.recipient, number)
-        };
-        let Some((text, saying)) = self.said.iter_mut().find(|(_, saying)| is_it(saying)) else {
-            return Ok(());
-        };
+        let Some((text, saying)) = self.saying(at.place, id) else { return Ok(()) };
         saying.settled |= verdict != Verdict::Stored;
+        let text = text.clone();
         let name = (at.place, nick.folded());
         let mut keys = self.ever.iter().filter(|(of, _)| *of == name).map(|(_, key)| key);
         // What a liar confirms is their own affair.
         let is_so = keys.clone().any(|key| self.liars.contains(key))
             || keys.any(|key| self.had.contains(&(*key, text.clone())));
         law(is_so || self.liars.contains(&at.key) || verdict != Verdict::Delivered, || {
-            format!("M3: delivered, but never in the inbox of {nick}: {}", show(text))
+            format!("M3: delivered, but never in the inbox of {nick}: {}", show(&text))
         })
     }
 }
