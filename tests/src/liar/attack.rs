@@ -48,7 +48,7 @@ attacks! {
     Status = "forged cursors";
     /// What the recipient is said to have, with a receipt by the liar's key, or none.
     Receipt = "forged receipts";
-    /// A DeliveryStatus of before, or of another author.
+    /// A `DeliveryStatus` of before, or of another author.
     OldStatus = "old cursors";
     /// A refusal of what was not refused.
     Refusal = "false refusals";

@@ -33,6 +33,9 @@ pub(super) struct Submission {
     pub(super) position: Position,
 }
 
+/// A submission: its author, its recipient, the record number of its position, and the key number.
+type Submitted = (Place, Recipient, u64, u32);
+
 /// What a liar knows.
 #[derive(Debug, Default)]
 pub(super) struct Overheard {
@@ -43,7 +46,7 @@ pub(super) struct Overheard {
     mails: Vec<(Place, Written)>,
     submissions: Vec<Submission>,
     /// Bodies of which pieces came.
-    pieces: BTreeMap<(Place, Recipient, u64, u32), (Vec<u8>, usize)>,
+    pieces: BTreeMap<Submitted, (Vec<u8>, usize)>,
     opened: Vec<(Place, Vec<u8>)>,
 }
 

@@ -63,7 +63,7 @@ impl Liar {
         }
         let somebody = |liar: &mut Self| {
             let reader = liar.keys[to.0];
-            let others: Vec<_> = liar.overheard.people().iter().copied().collect();
+            let others: Vec<_> = liar.overheard.people().to_vec();
             let others: Vec<_> = others.into_iter().filter(|known| known.key != reader).collect();
             others.get(liar.dice.index(others.len().max(1))).copied()
         };
