@@ -80,9 +80,11 @@ impl TrustLaws {
         let (mut recipient, mut meant) = (log, None);
         if let To::Peer(nick) = to {
             let name = (at.place, nick.folded());
-            recipient = *self.known.entry(name).or_insert(log);
-            self.ever.insert((name, recipient));
-            meant = Some(nick);
+            // Whom the server has no number for now, the client does not show: not met anew.
+            if let Some(known) = self.known.get(&name) {
+                (recipient, meant) = (*known, Some(nick));
+                self.ever.insert((name, recipient));
+            }
         }
         let at = at.place;
         let saying = Saying {
@@ -268,7 +270,8 @@ impl TrustLaws {
         let name = (at.place, nick.folded());
         let mut keys = self.ever.iter().filter(|(of, _)| *of == name).map(|(_, key)| key);
         // What a liar confirms is their own affair.
-        let is_so = keys.clone().any(|key| self.liars.contains(key))
+        let is_so = keys.clone().next().is_none()
+            || keys.clone().any(|key| self.liars.contains(key))
             || keys.any(|key| self.had.contains(&(*key, text.clone())));
         law(is_so || self.liars.contains(&at.key) || verdict != Verdict::Delivered, || {
             format!("M3: delivered, but never in the inbox of {nick}: {}", show(&text))
