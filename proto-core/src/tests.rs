@@ -132,6 +132,7 @@ fn any(dice: &mut Random) -> u64 {
 }
 
 /// A record of a log, whole, with numbers at the ends of their ranges.
+#[allow(clippy::too_many_lines)] // one record a log
 fn extreme(log: Log, dice: &mut Random) -> Vec<u8> {
     let account = Account(any(dice) as u32);
     let (epoch, number) = (Epoch(any(dice) as u32), Number(any(dice)));

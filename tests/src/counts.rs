@@ -4,6 +4,8 @@ use std::{fmt, ops::AddAssign};
 
 use proto_core::client::{Event, Verdict};
 
+use crate::liar::Attacks;
+
 /// What happened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -63,6 +65,24 @@ pub struct Counts {
     pub removed: u64,
     /// See [`Self::removed`].
     pub reused: u64,
+    /// What liars tried.
+    pub tried: Attacks,
+    /// Times that a user heard that a nick has another key, and that one believed it.
+    pub key_changes: u64,
+    /// See [`Self::key_changes`].
+    pub believed: u64,
+    /// Messages that were shown as by a stranger.
+    pub strangers: u64,
+    /// Times that a reader heard that messages of an author are missing.
+    pub missing: u64,
+    /// Messages whose author heard that nobody confirmed them.
+    pub unconfirmed: u64,
+    /// Mail that did not open.
+    pub unreadable: u64,
+    /// Times that a client broke with someone who broke a rule.
+    pub broken: u64,
+    /// Submissions that a liar could open: they were for them.
+    pub opened: u64,
 }
 
 impl Counts {
@@ -75,6 +95,12 @@ impl Counts {
                 &mut self.refused
             }
             Event::Verdict { verdict: Verdict::Expired, .. } => &mut self.expired,
+            Event::Verdict { verdict: Verdict::Unconfirmed, .. } => &mut self.unconfirmed,
+            Event::KeyChanged { .. } => &mut self.key_changes,
+            Event::Gap { .. } => &mut self.missing,
+            Event::Unreadable { .. } => &mut self.unreadable,
+            Event::Violation { .. } => &mut self.broken,
+            Event::Message { known: false, .. } => &mut self.strangers,
             Event::Message { by_server: true, .. } => &mut self.by_server,
             Event::Message { .. } => &mut self.direct,
             Event::RoomGap { .. } => &mut self.gaps,
@@ -117,6 +143,15 @@ impl AddAssign for Counts {
         self.passed += other.passed;
         self.removed += other.removed;
         self.reused += other.reused;
+        self.tried += other.tried;
+        self.key_changes += other.key_changes;
+        self.believed += other.believed;
+        self.strangers += other.strangers;
+        self.missing += other.missing;
+        self.unconfirmed += other.unconfirmed;
+        self.unreadable += other.unreadable;
+        self.broken += other.broken;
+        self.opened += other.opened;
     }
 }
 
@@ -128,7 +163,9 @@ impl fmt::Display for Counts {
              {} by way of the server, {} submissions, {} relays, {} stored, {} refused, {} expired; \
              {} entries in rooms, {} read by members, {} recalled, {} gaps, {} wishes; \
              {} crashes, {} stores put back, {} begun anew, {} copied, {} store failures, \
-             {} rekeys, {} forgeries, {} greedy people, {} times past them, {} removed, {} in their places",
+             {} rekeys, {} forgeries, {} greedy people, {} times past them, {} removed, {} in their places; {}; \
+             {} key changes told, {} believed, {} messages of strangers, {} times that some are \
+             missing, {} unconfirmed, {} unreadable, {} breaks, {} opened by liars",
             self.worlds,
             self.datagrams,
             self.handshakes,
@@ -156,6 +193,15 @@ impl fmt::Display for Counts {
             self.passed,
             self.removed,
             self.reused,
+            self.tried,
+            self.key_changes,
+            self.believed,
+            self.strangers,
+            self.missing,
+            self.unconfirmed,
+            self.unreadable,
+            self.broken,
+            self.opened,
         )
     }
 }

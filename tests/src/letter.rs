@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use proto_core::{
     session::Suite as _,
-    wire::{Datagram, Frame, FrameWriter, Frames, MAX_DATAGRAM, PacketHeader, TAG_LENGTH},
+    wire::{Datagram, Frame, FrameWriter, Frames, MAX_DATAGRAM, PACKET_OVERHEAD, TAG_LENGTH},
 };
 
 use crate::suite::{STAND_IN, Seals};
@@ -46,6 +46,23 @@ impl Letter {
     /// If it is no packet, or the lies do not fit in one.
     #[must_use]
     pub fn with_lies(&self, lie: impl for<'f> Fn(&Frame<'f>) -> Option<Frame<'f>>) -> Self {
+        self.retold(|plain| {
+            let mut packet = [0; MAX_DATAGRAM];
+            let mut writer = FrameWriter::new(&mut packet, 0, MAX_DATAGRAM - PACKET_OVERHEAD);
+            for frame in Frames::new(plain) {
+                let frame = frame.expect("its sender made sound frames");
+                assert!(writer.push(&lie(&frame).unwrap_or(frame)), "the lies do not fit");
+            }
+            let length = writer.length();
+            packet[..length].to_vec()
+        })
+    }
+
+    /// The same packet with another plaintext, sealed as its sender would have.
+    ///
+    /// # Panics
+    /// If it is no packet, or not one of this world.
+    pub(crate) fn retold(&self, tell: impl FnOnce(&[u8]) -> Vec<u8>) -> Self {
         let mut bytes = self.bytes.clone();
         let (key, plain) = bytes
             .last_chunk::<TAG_LENGTH>()
@@ -54,18 +71,9 @@ impl Letter {
         let Ok(Datagram::Packet(header, _)) = Datagram::parse(&mut bytes) else {
             panic!("it is no packet");
         };
-        let mut packet = [0; MAX_DATAGRAM];
-        let end = MAX_DATAGRAM - TAG_LENGTH;
-        let mut writer = FrameWriter::new(&mut packet, PacketHeader::LENGTH, end);
-        for frame in Frames::new(&plain) {
-            let frame = frame.expect("its sender made sound frames");
-            assert!(writer.push(&lie(&frame).unwrap_or(frame)), "the lies do not fit");
-        }
-        let end = PacketHeader::LENGTH + writer.length();
-        packet[..PacketHeader::LENGTH].copy_from_slice(&header.encode());
-        let text = &mut packet[PacketHeader::LENGTH..end];
+        let (head, mut text) = (header.encode(), tell(&plain));
         // Not watched: it is the same packet told in another way, not another one.
-        let tag = STAND_IN.0.seal(&key, header.counter, &header.encode(), text);
-        Self { bytes: [&packet[..end], &tag].concat(), ..self.clone() }
+        let tag = STAND_IN.0.seal(&key, header.counter, &head, &mut text);
+        Self { bytes: [&head[..], &text, &tag].concat(), ..self.clone() }
     }
 }

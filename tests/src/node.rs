@@ -89,6 +89,7 @@ pub struct Node {
     wakes: u64,
     /// The last drain came to its end.
     is_drained: bool,
+    did_nothing: bool,
     is_paused: bool,
     backlog: VecDeque<Input>,
     /// It crashes in its next drain, after so many actions.
@@ -158,6 +159,7 @@ impl Node {
             wake: None,
             wakes: 0,
             is_drained: false,
+            did_nothing: false,
             is_paused: false,
             backlog: VecDeque::new(),
             torn: None,
@@ -195,6 +197,24 @@ impl Node {
     /// The server, if it is one that runs.
     pub fn server(&mut self) -> Option<&mut server::Server<ServerMemory>> {
         self.role.as_mut()?.server()
+    }
+
+    /// Whom its client knows, and by which key.
+    pub(crate) fn known(&mut self) -> Vec<(Nick, PublicKey)> {
+        let mut known = Vec::new();
+        if let Some(client) = self.client() {
+            client.for_each_peer(|peer| {
+                if peer.known {
+                    known.push((peer.nick, peer.key));
+                }
+            });
+        }
+        known
+    }
+
+    /// Its role did nothing with its last input, or does not run.
+    pub(crate) fn did_nothing(&self) -> bool {
+        self.did_nothing || !self.runs()
     }
 
     /// It is a client that is offline.
@@ -383,7 +403,7 @@ impl Node {
         }
         let outcome = role.take(now, input, most);
         let after = standing(role);
-        self.is_drained = outcome.complete;
+        (self.is_drained, self.did_nothing) = (outcome.complete, outcome.idle);
         if let Some(away) = away.filter(|_| !outcome.idle) {
             self.user.goes_away(away);
         }

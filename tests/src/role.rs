@@ -62,6 +62,8 @@ pub enum Input {
     ChangePassword(String, String),
     /// The user vouches for another device.
     Endorse(PublicKey),
+    /// The user compared the key of a nick.
+    Verify(Nick, PublicKey),
     /// The host has judged a password: what it found, and the hash it made.
     Authenticated(Ticket, Judged),
     /// The user asks for something of the server's rooms.
@@ -245,6 +247,7 @@ fn take_client(client: &mut Client<ClientMemory>, now: Instant, input: Input) ->
             done(client.change_password(now, old.as_bytes(), new.as_bytes()))
         }
         Input::Endorse(key) => done(client.endorse(now, key)),
+        Input::Verify(nick, key) => done(client.verify(now, &nick, &key)),
         Input::Say { to, text } => {
             let said = client.send_message(now, to, &text);
             RoomResponse { said: Some(said), ..done(said) }

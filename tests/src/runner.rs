@@ -18,6 +18,7 @@ use crate::{
     cores::on_all_cores,
     counts::Counts,
     dice::{Dice, mix},
+    dishonest,
     faults::Faults,
     life::Life,
     script::{self, Act, Step},
@@ -39,6 +40,8 @@ pub enum Kind {
     Restored,
     /// People with keys who take what they can get, beside honest ones on a good network.
     Greedy,
+    /// A server or someone registered who lies, or someone without keys.
+    Dishonest,
 }
 
 /// Names one world, for ever, as long as the simulation stays as it is.
@@ -57,6 +60,7 @@ impl fmt::Display for Seed {
             Kind::Varied => "varied",
             Kind::Restored => "restored",
             Kind::Greedy => "greedy",
+            Kind::Dishonest => "dishonest",
         };
         write!(f, "{kind}:{}", self.number)
     }
@@ -67,7 +71,9 @@ impl FromStr for Seed {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || {
-            format!("a seed is lossy:, varied:, restored: or greedy: and a number, not {text:?}")
+            format!(
+                "a seed is lossy:, varied:, restored:, greedy: or dishonest: and a number, not {text:?}"
+            )
         };
         let (kind, number) = text.split_once(':').ok_or_else(wrong)?;
         let kind = match kind {
@@ -75,6 +81,7 @@ impl FromStr for Seed {
             "varied" => Kind::Varied,
             "restored" => Kind::Restored,
             "greedy" => Kind::Greedy,
+            "dishonest" => Kind::Dishonest,
             _ => return Err(wrong()),
         };
         Ok(Self { kind, number: number.parse().map_err(|_| wrong())? })
@@ -88,10 +95,13 @@ pub fn draw(seed: Seed) -> (Setup, Vec<Step>) {
         Kind::Varied => 2,
         Kind::Restored => 3,
         Kind::Greedy => 4,
+        Kind::Dishonest => 5,
     };
     let mut dice = Dice::new(mix(seed.number).rotate_left(8) ^ salt);
-    if seed.kind == Kind::Greedy {
-        return (siege::draw(&mut dice), Vec::new());
+    match seed.kind {
+        Kind::Greedy => return (siege::draw(&mut dice), Vec::new()),
+        Kind::Dishonest => return (dishonest::draw(&mut dice), Vec::new()),
+        Kind::Lossy | Kind::Varied | Kind::Restored => {}
     }
     let clients = 2 + dice.index(4);
     let mut nicks: Vec<_> = ["alice", "bob", "carol", "dave", "erin"].map(String::from).to_vec();
@@ -99,7 +109,9 @@ pub fn draw(seed: Seed) -> (Setup, Vec<Step>) {
     let (faults, crashes) = match seed.kind {
         Kind::Lossy => (Faults { rekeys: dice.chance(500), ..Faults::lossy() }, false),
         Kind::Varied => (Faults::draw(&mut dice), dice.chance(500)),
-        Kind::Restored | Kind::Greedy => (Faults::restored(&mut dice), dice.chance(500)),
+        Kind::Restored | Kind::Greedy | Kind::Dishonest => {
+            (Faults::restored(&mut dice), dice.chance(500))
+        }
     };
     if seed.kind == Kind::Varied && clients > 2 && dice.chance(200) {
         nicks[clients - 1] = nicks[0].to_uppercase();
@@ -118,11 +130,14 @@ pub fn draw(seed: Seed) -> (Setup, Vec<Step>) {
 pub fn live(seed: Seed, telling: Telling) -> (Counts, u64) {
     let (setup, steps) = draw(seed);
     let setup = Setup { telling, ..setup };
-    if seed.kind == Kind::Greedy {
-        let world = siege::live(&setup);
-        return (*world.counts(), world.cx.fingerprint());
-    }
-    live_life(&setup, &steps, seed.kind == Kind::Lossy)
+    let world = match seed.kind {
+        Kind::Greedy => siege::live(&setup),
+        Kind::Dishonest => dishonest::live(&setup),
+        Kind::Lossy | Kind::Varied | Kind::Restored => {
+            return live_life(&setup, &steps, seed.kind == Kind::Lossy);
+        }
+    };
+    (*world.counts(), world.cx.fingerprint())
 }
 
 fn live_life(setup: &Setup, steps: &[Step], through: bool) -> (Counts, u64) {

@@ -65,7 +65,8 @@ impl World {
 
     /// The same, with nodes that go by something else.
     pub fn prepared(setup: &Setup, mut prepare: impl FnMut(&mut Plan)) -> Self {
-        Seals::begin(setup.telling != Telling::Silent);
+        // A liar has to read what it tells in another way.
+        Seals::begin(setup.telling != Telling::Silent || setup.faults.dishonest);
         let faults = setup.faults.clone();
         let laws = Laws::new(faults.expiry, setup.logins == Logins::Password);
         let mut world = Self {
@@ -204,8 +205,13 @@ impl World {
 
     /// A user accepts the key that claims a nick.
     pub fn trust(&mut self, who: Place, nick: Nick, key: PublicKey) {
-        self.judges.trusted(who, &nick);
+        self.cx.line(|names| format!("{} trusts {nick} with {key:?}", names[who]));
+        self.judges.trusted(who, &nick, key);
         self.input(who, Input::Trust(nick, key));
+        if self.nodes[who].did_nothing() {
+            self.cx.line(|names| format!("{} does nothing about that", names[who]));
+            self.judges.trusted_in_vain();
+        }
     }
 
     /// A user asks for something of the server's rooms.
@@ -360,6 +366,9 @@ impl World {
         let node = &mut self.nodes[place];
         let (turn, said) = node.take(&mut self.cx, input)?;
         if let Some((id, to, text)) = said {
+            for (nick, key) in node.known().into_iter().filter(|(nick, _)| to == To::Peer(*nick)) {
+                self.cx.judge(place, self.judges.meets(place, &nick, key));
+            }
             let judgement = self.judges.said(&node.party(), &id, to, &text);
             self.cx.judge(place, judgement);
         }

@@ -91,9 +91,30 @@ fn greedy_people_stop_nobody() {
 }
 
 #[test]
+fn dishonest_servers_and_people_fool_nobody() {
+    let counts = runner::live_through(Kind::Dishonest, runner::worlds() / 4);
+    // Tried, and of consequence; a world in five has no liar.
+    let tried = counts.tried.each().map(|(name, count)| (name, count, 200));
+    let floors = [
+        ("key changes told", counts.key_changes, 400),
+        ("key changes believed", counts.believed, 80),
+        ("messages of strangers", counts.strangers, 90),
+        ("gaps told", counts.missing, 200),
+        ("unconfirmed messages", counts.unconfirmed, 120),
+        ("unreadable mail", counts.unreadable, 400),
+        ("sessions broken off", counts.broken, 350),
+        ("submissions that a liar could open", counts.opened, 1_000),
+        ("expired messages", counts.expired, 30),
+        ("refused messages", counts.refused, 300),
+        ("forgeries without keys", counts.forgeries, 5_000),
+    ];
+    above_floors(&counts, &tried.chain(floors).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_seed_decides_everything() {
     for number in 0..5 {
-        for kind in [Kind::Lossy, Kind::Varied, Kind::Restored, Kind::Greedy] {
+        for kind in [Kind::Lossy, Kind::Varied, Kind::Restored, Kind::Greedy, Kind::Dishonest] {
             let seed = Seed { kind, number };
             let once = runner::live(seed, Telling::Silent);
             assert_eq!(once, runner::live(seed, Telling::Kept), "world {seed}");
@@ -118,7 +139,7 @@ fn replay() {
 #[ignore = "a tool, not a test"]
 fn survey() {
     let seed = env::var("UDPCHAT_SEED").ok().map(|seed| seed.parse::<Seed>().unwrap());
-    for kind in [Kind::Lossy, Kind::Varied, Kind::Restored, Kind::Greedy] {
+    for kind in [Kind::Lossy, Kind::Varied, Kind::Restored, Kind::Greedy, Kind::Dishonest] {
         if seed.is_none_or(|seed| seed.kind == kind) {
             runner::survey(kind, runner::worlds());
         }

@@ -88,7 +88,8 @@ impl From<RoomName> for To {
 /// Names a message of this client's user: to whom, and which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MessageId {
-    /// The recipient's key, or what stands for a room's.
+    /// What the outbox is named by: the key by which its recipient was met, which may have another
+    /// by now, or what stands for a room's.
     pub recipient: PublicKey,
     /// Its place in the outbox.
     pub position: Position,

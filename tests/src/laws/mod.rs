@@ -87,6 +87,13 @@ impl Judges {
         self.laws.introduce_strangers(keys);
     }
 
+    /// Someone with this key lies.
+    pub(crate) fn introduce_liar(&mut self, key: PublicKey) {
+        if let Some(laws) = &mut self.trust {
+            laws.introduce_liar(key);
+        }
+    }
+
     /// What the server goes by. Where wall clocks jump, mail may be of any age.
     pub(crate) fn server_goes_by(&mut self, config: &server::Config, jumps: bool) {
         let mail_kept = if jumps { 0 } else { config.mail.as_micros() as u64 };
@@ -132,6 +139,9 @@ impl Judges {
         if let Some(laws) = &mut self.restored {
             laws.started(at);
         }
+        if let Some(laws) = &mut self.trust {
+            laws.started(at);
+        }
     }
 
     /// A role has had its turn.
@@ -167,7 +177,7 @@ impl Judges {
     /// A number was given twice in one run.
     pub(crate) fn said(&mut self, at: &Party<'_>, id: &MessageId, to: To, text: &str) -> Judgement {
         if let Some(laws) = &mut self.trust {
-            laws.said(at, id, text);
+            laws.said(at, id, to, text);
             return Ok(());
         }
         match &mut self.restored {
@@ -177,10 +187,41 @@ impl Judges {
     }
 
     /// A user accepts the key that claims a nick.
-    pub(crate) fn trusted(&mut self, at: Place, nick: &Nick) {
+    pub(crate) fn trusted(&mut self, at: Place, nick: &Nick, key: PublicKey) {
         if let Some(laws) = &mut self.trust {
-            laws.trusted(at, nick);
+            laws.trusted(at, nick, key);
         }
+    }
+
+    /// The client did nothing about that.
+    pub(crate) fn trusted_in_vain(&mut self) {
+        if let Some(laws) = &mut self.trust {
+            laws.trusted_in_vain();
+        }
+    }
+
+    /// A user writes to whoever has a nick, which for the client is this key.
+    ///
+    /// # Errors
+    /// It is another one than before.
+    pub(crate) fn meets(&mut self, at: Place, nick: &Nick, key: PublicKey) -> Judgement {
+        self.trust.as_mut().map_or(Ok(()), |laws| laws.meets(at, nick, key))
+    }
+
+    /// A client has a key for a nick.
+    ///
+    /// # Errors
+    /// It is another one than before.
+    pub(crate) fn knows(&self, at: Place, nick: &Nick, key: PublicKey) -> Judgement {
+        self.trust.as_ref().map_or(Ok(()), |laws| laws.knows(at, nick, key))
+    }
+
+    /// A liar with this key could read a text.
+    ///
+    /// # Errors
+    /// Its author did not mean them.
+    pub(crate) fn opened(&self, liar: PublicKey, text: &[u8]) -> Judgement {
+        self.trust.as_ref().map_or(Ok(()), |laws| laws.opened(liar, text))
     }
 
     /// A user asks for something of the server's rooms.
@@ -194,8 +235,7 @@ impl Judges {
     /// A law was broken.
     pub(crate) fn changed(&mut self, at: &Party<'_>, time: UnixTime, change: &Change) -> Judgement {
         if let Some(laws) = &mut self.trust {
-            laws.changed(at, change);
-            return Ok(());
+            return laws.changed(at, change);
         }
         if at.place == SERVER {
             self.laws.rooms_mut().set_time(time);
@@ -243,7 +283,9 @@ impl Judges {
         let sound = match event {
             server::Event::Damaged => false,
             server::Event::PutBack => {
-                self.restored.as_ref().is_some_and(RestoredLaws::server_went_back)
+                // Whoever lies may say that they know of more.
+                self.trust.is_some()
+                    || self.restored.as_ref().is_some_and(RestoredLaws::server_went_back)
             }
             server::Event::EntryDamaged { room, index, .. } => {
                 self.laws.rooms().is_spoiled(room, index)

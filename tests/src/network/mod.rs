@@ -21,6 +21,7 @@ use crate::{
     disturbance::{Datagrams, Disturbance},
     faults::Faults,
     letter::Letter,
+    liar::Liar,
     place::Place,
     trace,
 };
@@ -49,6 +50,7 @@ pub struct Network {
     bytes: Vec<u64>,
     accepts: BTreeSet<u64>,
     attacker: Attacker,
+    liar: Option<Box<Liar>>,
     interception: Option<Interception>,
     capture: Option<Vec<Letter>>,
     /// What is sent, if something of it is to go wrong.
@@ -125,7 +127,10 @@ impl Network {
         if attacker::is_victim(to) {
             return;
         }
-        let letter = Letter { from, to, bytes };
+        let (mut letter, there) = (Letter { from, to, bytes }, self.place_at(to));
+        if let Some(liar) = &mut self.liar {
+            letter = liar.passes(place, there, letter);
+        }
         if let Some(capture) = &mut self.capture {
             capture.push(letter.clone());
         }
@@ -135,7 +140,6 @@ impl Network {
         if self.interception.as_mut().is_some_and(|interception| interception.takes(&letter)) {
             return;
         }
-        let there = self.place_at(to);
         let ends = (place, there.unwrap_or(self.addresses.len()));
         let passages = self.paths.carry(cx, ends, &letter.bytes);
         cx.line(|names| {
@@ -173,6 +177,16 @@ impl Network {
         }
         let pause = cx.dice.below(2 * SECOND);
         cx.alarm(pause, Alarm::Attack);
+    }
+
+    /// From now on, the packets that someone sends are theirs to tell.
+    pub(crate) fn corrupt(&mut self, liar: Liar) {
+        self.liar = Some(Box::new(liar));
+    }
+
+    /// Who lies, if someone does.
+    pub(crate) fn liar(&mut self) -> Option<&mut Liar> {
+        self.liar.as_deref_mut()
     }
 
     // ---- what goes wrong
