@@ -168,6 +168,8 @@ impl<'a> Table<'a> {
         self.unindex_nick(account);
         if let Some(row) = self.get_mut(account) {
             row.state = AccountState::Removed;
+            // That it is gone is told at once, and not once more when its holder may be back.
+            row.pace = row.pace.succeeded();
             self.head.held -= 1;
         }
     }

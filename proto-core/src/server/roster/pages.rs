@@ -404,6 +404,23 @@ mod tests {
     }
 
     #[test]
+    fn who_was_removed_is_not_told_of_again() {
+        let mut at = Fixture::new(Config { presence: PRESENCE, ..Config::default() });
+        let alice = at.account("alice");
+        while at.accounts.pace_mut(alice.place()).unwrap().due.is_none() {
+            at.roster.change_presence(&at.cx, &mut at.accounts, alice);
+        }
+        at.accounts.table.retire(alice);
+        at.roster.change(&at.cx, alice);
+        let told = at.roster.version_of(alice);
+        while let Some(due) = at.roster.deadline() {
+            at.cx.now = due;
+            at.roster.timeout(&mut at.cx, &mut at.accounts);
+        }
+        assert_eq!(at.roster.version_of(alice), told);
+    }
+
+    #[test]
     fn what_is_to_be_known_at_once_is_not_delayed() {
         let mut at = Fixture::new(Config { presence: PRESENCE, ..Config::default() });
         let both = [at.account("alice"), at.account("bob")];
