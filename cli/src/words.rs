@@ -505,10 +505,10 @@ fn key_word(word: &KeyWord) -> String {
         }
         KeyWord::Compare { nick, number, verified } => {
             let groups: Vec<_> = number.iter().map(|group| format!("{group:05}")).collect();
-            let before = if *verified { " You have compared it before." } else { "" };
+            let before = if *verified { " once more" } else { "" };
             format!(
-                "Compare with {nick}, aloud or side by side: {}. Is it the same at both ends, \
-                 /verify {nick} yes notes that.{before}",
+                "compare with {nick}{before}, aloud or side by side: {}; if it is the same at both ends, \
+                 /verify {nick} yes notes that",
                 groups.join(" ")
             )
         }

@@ -1,5 +1,6 @@
 mod classic;
 mod history;
+mod keys;
 mod modern;
 mod passwords;
 mod rooms;
